@@ -1,0 +1,235 @@
+"""Periods and billing windows: half-open [start, end), cut at local midnights, kept in UTC.
+
+A window is computed from the subscription's anchor day and never from the window before, so an anchor on the
+31st gives 28 February and then 31 March. A *period* is a window clipped to the subscription's life. Days are
+those of the workspace's time zone; the clock is never read here.
+"""
+
+from calendar import monthrange
+from dataclasses import dataclass
+from datetime import MAXYEAR, MINYEAR, UTC, date, datetime, time, timedelta
+from enum import StrEnum
+from functools import lru_cache
+from zoneinfo import ZoneInfo
+
+_MICROSECOND = timedelta(microseconds=1)
+_SECOND = timedelta(seconds=1)
+_DAY = timedelta(days=1)
+
+
+class CalendarOutOfRange(ValueError):
+    """The day or the moment lies outside the years 1 to 9999."""
+
+
+class Interval(StrEnum):
+    MONTHLY = "monthly"
+    QUARTERLY = "quarterly"
+    YEARLY = "yearly"
+
+
+_MONTHS = {Interval.MONTHLY: 1, Interval.QUARTERLY: 3, Interval.YEARLY: 12}
+
+
+@dataclass(frozen=True, slots=True)
+class Period:
+    """[starts_at, ends_at), in UTC. Raises ``ValueError`` where a moment is naive or nothing lies between."""
+
+    starts_at: datetime
+    ends_at: datetime
+
+    def __post_init__(self) -> None:
+        # Python subtracts two moments of one local zone by the clock on the wall: wrong across a DST change.
+        object.__setattr__(self, "starts_at", _in_utc(self.starts_at))
+        object.__setattr__(self, "ends_at", _in_utc(self.ends_at))
+        if self.starts_at >= self.ends_at:
+            raise ValueError(f"A period cannot start at {self.starts_at} and end at {self.ends_at}.")
+
+    @property
+    def microseconds(self) -> int:
+        return (self.ends_at - self.starts_at) // _MICROSECOND
+
+    def contains(self, moment: datetime) -> bool:
+        return self.starts_at <= moment < self.ends_at
+
+    def intersect(self, other_start: datetime, other_end: datetime | None) -> "Period | None":
+        """Return the part that lies in [other_start, other_end), None where there is none; no end is open."""
+        starts_at = max(self.starts_at, other_start)
+        ends_at = self.ends_at if other_end is None else min(self.ends_at, other_end)
+        return Period(starts_at, ends_at) if starts_at < ends_at else None
+
+
+@dataclass(frozen=True, slots=True)
+class Coverage:
+    """How many of a billing window's calendar days a line covers; what a flat price is prorated by."""
+
+    days: int
+    of_days: int
+
+    def __post_init__(self) -> None:
+        if not 0 < self.days <= self.of_days:
+            raise ValueError(f"{self.days} days of {self.of_days} cannot be covered.")
+
+    @property
+    def is_whole(self) -> bool:
+        return self.days == self.of_days
+
+
+def midnight(day: date, *, tz: ZoneInfo) -> datetime:
+    """Return the first moment of the local day, in UTC.
+
+    Where 00:00 occurs twice it is the first; where a DST gap swallowed it, the first moment after the gap;
+    where a whole day was skipped, the start of the next. Raises ``CalendarOutOfRange``.
+    """
+    try:
+        return _first_moment(day, tz)
+    except OverflowError:
+        raise CalendarOutOfRange(f"{day} in {tz} lies outside the years 1 to 9999.") from None
+
+
+def billing_period(*, index: int, anchor_on: date, interval: Interval, tz: ZoneInfo) -> Period:
+    """Return the index-th full window from the anchor's (0); negative ones lie before it.
+
+    A window starts on the anchor's day of the month, or the last day of a shorter month.
+    Raises ``CalendarOutOfRange``.
+    """
+    return Period(
+        _window_start(index, anchor_on=anchor_on, interval=interval, tz=tz),
+        _window_start(index + 1, anchor_on=anchor_on, interval=interval, tz=tz),
+    )
+
+
+def full_period_at(moment: datetime, *, anchor_on: date, interval: Interval, tz: ZoneInfo) -> Period:
+    """Return the full window, unclipped, that contains the moment.
+
+    Raises ``CalendarOutOfRange``, and ``ValueError`` for a naive moment.
+    """
+    index = _index_at(moment, anchor_on=anchor_on, interval=interval, tz=tz)
+    return billing_period(index=index, anchor_on=anchor_on, interval=interval, tz=tz)
+
+
+def period_at(
+    moment: datetime,
+    *,
+    anchor_on: date,
+    interval: Interval,
+    tz: ZoneInfo,
+    starts_at: datetime,
+    ends_at: datetime | None,
+) -> Period | None:
+    """Return the period that contains the moment, clipped to the life [starts_at, ends_at).
+
+    None where the moment is outside of that life. Raises ``CalendarOutOfRange``.
+    """
+    if moment < starts_at or (ends_at is not None and moment >= ends_at):
+        return None
+    full = full_period_at(moment, anchor_on=anchor_on, interval=interval, tz=tz)
+    return full.intersect(starts_at, ends_at)
+
+
+def periods_due(
+    *,
+    open_from_at: datetime,
+    until: datetime,
+    anchor_on: date,
+    interval: Interval,
+    tz: ZoneInfo,
+    starts_at: datetime,
+    ends_at: datetime | None,
+) -> tuple[Period, ...]:
+    """Return, in order, the periods from ``open_from_at`` that end by ``until``, clipped to the life.
+
+    The first begins exactly at ``open_from_at`` (or ``starts_at`` if later), even within a window: what was
+    billed before a workspace changed its time zone is not billed again. Raises ``CalendarOutOfRange``.
+    """
+    open_from_at = max(open_from_at, starts_at)
+    index = _index_at(open_from_at, anchor_on=anchor_on, interval=interval, tz=tz)
+    due: list[Period] = []
+    while open_from_at < until:
+        full = billing_period(index=index, anchor_on=anchor_on, interval=interval, tz=tz)
+        period = full.intersect(open_from_at, ends_at)
+        if period is None or period.ends_at > until:
+            break
+        due.append(period)
+        open_from_at = period.ends_at
+        index += 1
+    return tuple(due)
+
+
+def days_between(period: Period, tz: ZoneInfo) -> int:
+    """Count the local calendar days that the period touches; a day that it covers in part counts."""
+    first = _wall(period.starts_at, tz)
+    last = _wall(period.ends_at - _MICROSECOND, tz)
+    # Zones that crossed the date line left out a day (Apia, 30 December 2011): their clock ran ahead by one.
+    ran_ahead = (last - first) - (period.ends_at - _MICROSECOND - period.starts_at)
+    skipped = max((ran_ahead + _DAY / 2) // _DAY, 0)
+    return (last.date() - first.date()).days + 1 - skipped
+
+
+def coverage(*, covered: Period, full: Period, tz: ZoneInfo) -> Coverage:
+    """Return how many of the full window's local calendar days the covered part touches.
+
+    Raises ``ValueError`` where the covered part reaches outside of the window.
+    """
+    if covered.starts_at < full.starts_at or covered.ends_at > full.ends_at:
+        raise ValueError(f"{covered} is no part of {full}.")
+    return Coverage(days=days_between(covered, tz), of_days=days_between(full, tz))
+
+
+def _index_at(moment: datetime, *, anchor_on: date, interval: Interval, tz: ZoneInfo) -> int:
+    local = _wall(_in_utc(moment), tz)
+    months = (local.year - anchor_on.year) * 12 + local.month - anchor_on.month
+    index = months // _MONTHS[interval]
+    if _window_start(index, anchor_on=anchor_on, interval=interval, tz=tz) > moment:
+        return index - 1
+    # The clock can fall back over midnight into the month before: then the next window has begun already.
+    if _window_start(index + 1, anchor_on=anchor_on, interval=interval, tz=tz) <= moment:
+        return index + 1
+    return index
+
+
+def _window_start(index: int, *, anchor_on: date, interval: Interval, tz: ZoneInfo) -> datetime:
+    months = anchor_on.year * 12 + anchor_on.month - 1 + index * _MONTHS[interval]
+    year, month = months // 12, months % 12 + 1
+    if not MINYEAR <= year <= MAXYEAR:
+        raise CalendarOutOfRange(f"Window {index} from {anchor_on} lies outside the years 1 to 9999.")
+    return midnight(date(year, month, min(anchor_on.day, monthrange(year, month)[1])), tz=tz)
+
+
+# Closing asks for the same few days for every subscription of a workspace.
+@lru_cache(maxsize=4096)
+def _first_moment(day: date, tz: ZoneInfo) -> datetime:
+    wall = datetime.combine(day, time())
+    moment = wall.replace(tzinfo=tz).astimezone(UTC)
+    return moment if _wall(moment, tz) == wall else _end_of_gap(wall, tz)
+
+
+def _end_of_gap(wall: datetime, tz: ZoneInfo) -> datetime:
+    # PEP 495: in a gap, fold 1 reads the clock as it is after the change, so lands before it; fold 0 reads
+    # it as it was before the change, and lands at it or after.
+    before = wall.replace(tzinfo=tz, fold=1).astimezone(UTC)
+    after = wall.replace(tzinfo=tz, fold=0).astimezone(UTC)
+    while after - before > _SECOND:
+        middle = before + (after - before) // _SECOND // 2 * _SECOND
+        if _wall(middle, tz) < wall:
+            before = middle
+        else:
+            after = middle
+    return after
+
+
+def _wall(moment: datetime, tz: ZoneInfo) -> datetime:
+    try:
+        return moment.astimezone(tz).replace(tzinfo=None, fold=0)
+    except OverflowError:
+        raise CalendarOutOfRange(f"{moment} in {tz} lies outside the years 1 to 9999.") from None
+
+
+def _in_utc(moment: datetime) -> datetime:
+    if moment.tzinfo is UTC:
+        return moment
+    if moment.utcoffset() is None:
+        raise ValueError(f"{moment} has no time zone.")
+    try:
+        return moment.astimezone(UTC)
+    except OverflowError:
+        raise CalendarOutOfRange(f"{moment} lies outside the years 1 to 9999.") from None

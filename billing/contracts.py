@@ -1,0 +1,195 @@
+"""The only writer of subscriptions and lines: what is agreed, from when until when, and where closing stands.
+
+Days that people name become moments here: a subscription begins at the first moment of a day in the workspace's time
+zone and ends at the first moment that it no longer covers.
+"""
+
+import uuid
+from collections.abc import Callable
+from datetime import date, datetime
+
+from django.core.exceptions import ValidationError
+from django.db import connection, transaction
+
+from billing.calendar import Interval, period_at
+from billing.models import Brick, Customer, Line, Price, Subscription
+from billing.rating import TermsError
+
+# Asked before a line ends earlier than it did; each returns why it may not, or None. The ledger adds the question
+# whether usage was recorded later: billing does not know the ledger.
+objections_to_ending: list[Callable[[Line, datetime], str | None]] = []
+
+
+class UnableToAgree(ValidationError):
+    """The subscription or line can't be as asked; the message names the field."""
+
+
+def next_close_at(*, subscription: Subscription) -> datetime | None:
+    """Return the end of the subscription's first period that is not closed, or None where none is left."""
+    if subscription.ends_at is not None and subscription.open_from_at >= subscription.ends_at:
+        return None
+    period = period_at(
+        subscription.open_from_at,
+        anchor_on=subscription.anchor_on,
+        interval=Interval(subscription.interval),
+        tz=subscription.workspace.tz,
+        starts_at=subscription.starts_at,
+        ends_at=subscription.ends_at,
+    )
+    return None if period is None else period.ends_at
+
+
+@transaction.atomic
+def create_subscription(
+    *,
+    customer: Customer,
+    starts_at: datetime,
+    anchor_on: date,
+    interval: str = Subscription.Interval.MONTHLY,
+    ends_at: datetime | None = None,
+    currency: str | None = None,
+    reference: str | None = None,
+    id: uuid.UUID | None = None,  # noqa: A002  (the field's own name)
+) -> Subscription:
+    """Begin a subscription of a customer, without lines; raise ``ValidationError`` naming the field.
+
+    ``id`` and ``reference`` take over what clients of another system already hold. ``currency`` is the workspace's
+    where none is given; all its lines are priced in it.
+    """
+    subscription = Subscription(
+        id=id or uuid.uuid4(),
+        workspace=customer.workspace,
+        customer=customer,
+        reference=reference or None,
+        currency=currency or customer.workspace.currency,
+        interval=interval,
+        anchor_on=anchor_on,
+        starts_at=starts_at,
+        ends_at=ends_at,
+        open_from_at=starts_at,
+    )
+    subscription.full_clean()
+    subscription.next_close_at = next_close_at(subscription=subscription)
+    subscription.save(force_insert=True)
+    return subscription
+
+
+@transaction.atomic
+def add_line(
+    *,
+    subscription: Subscription,
+    brick: Brick,
+    price: Price,
+    starts_at: datetime | None = None,
+    ends_at: datetime | None = None,
+    reference: str | None = None,
+    id: int | None = None,  # noqa: A002  (the field's own name)
+) -> Line:
+    """Add a brick at a price to a subscription, from its start or a later moment on; raise ``UnableToAgree``.
+
+    A brick has one line at a time: to change its price, end the line and add the next. ``id`` takes over the integer
+    that clients of another system already hold.
+    """
+    subscription = Subscription.objects.select_for_update(of=("self",)).select_related("workspace").get(
+        pk=subscription.pk
+    )
+    line = Line(
+        id=id,
+        workspace_id=subscription.workspace_id,
+        subscription=subscription,
+        brick=brick,
+        price=price,
+        reference=reference or None,
+        starts_at=starts_at or subscription.open_from_at,
+        ends_at=ends_at or subscription.ends_at,
+        open_from_at=subscription.open_from_at,
+    )
+    _check_parties(line)
+    if line.starts_at < subscription.open_from_at:
+        raise UnableToAgree(
+            {"starts_at": f"Periods before {subscription.open_from_at.isoformat()} are closed or not covered."}
+        )
+    _check_end(line)
+    line.full_clean()
+    line.save(force_insert=True)
+    if id is not None:
+        _move_sequence_past_given_ids()
+    return line
+
+
+def _check_parties(line: Line) -> None:
+    subscription, brick, price = line.subscription, line.brick, line.price
+    if brick.workspace_id != subscription.workspace_id:
+        raise UnableToAgree({"brick": "This brick is of another workspace."})
+    if price.brick_id != brick.pk:
+        raise UnableToAgree({"price": "This price is of another brick."})
+    if price.currency != subscription.currency:
+        raise UnableToAgree({"price": f"The subscription is in {subscription.currency}, the price is not."})
+    if not brick.is_metered and price.model != Price.Model.FLAT:
+        raise UnableToAgree({"price": "A brick that is not metered needs a flat price."})
+    try:
+        price.terms()
+    except TermsError as error:
+        raise UnableToAgree({"price": f"This price is incomplete: {error}"}) from error
+
+
+def _check_end(line: Line) -> None:
+    subscription = line.subscription
+    if subscription.ends_at and (line.ends_at is None or line.ends_at > subscription.ends_at):
+        raise UnableToAgree({"ends_at": f"The subscription ends at {subscription.ends_at.isoformat()}."})
+    if line.ends_at and line.ends_at <= line.starts_at:
+        raise UnableToAgree({"ends_at": "It ends before it starts."})
+    others = Line.objects.filter(subscription=subscription, brick_id=line.brick_id).exclude(pk=line.pk)
+    if line.ends_at:
+        others = others.filter(starts_at__lt=line.ends_at)
+    if others.exclude(ends_at__lte=line.starts_at).exists():
+        raise UnableToAgree({"brick": "The subscription has a line of this brick at that time."})
+
+
+@transaction.atomic
+def end_line(*, line: Line, ends_at: datetime) -> Line:
+    """Let a line end at a moment; raise ``UnableToAgree`` where a closed period or recorded usage stands against it."""
+    line = Line.objects.select_for_update().get(pk=line.pk)
+    was_closed = line.open_from_at > line.starts_at
+    if was_closed and min(ends_at, line.ends_at or ends_at) < line.open_from_at:
+        raise UnableToAgree({"ends_at": f"Periods before {line.open_from_at.isoformat()} are closed."})
+    line.ends_at = ends_at
+    _check_end(line)
+    for objection in objections_to_ending:
+        if reason := objection(line, ends_at):
+            raise UnableToAgree({"ends_at": reason})
+    line.save(update_fields=["ends_at"])
+    return line
+
+
+@transaction.atomic
+def end_subscription(*, subscription: Subscription, ends_at: datetime) -> Subscription:
+    """End a subscription and its lines at a moment; its last period is then due. Raises ``UnableToAgree``."""
+    subscription = Subscription.objects.select_for_update(of=("self",)).select_related("workspace").get(
+        pk=subscription.pk
+    )
+    if subscription.next_close_at is None:
+        raise UnableToAgree({"ends_at": "The subscription has ended and its last period is closed."})
+    if ends_at <= subscription.starts_at or ends_at < subscription.open_from_at:
+        raise UnableToAgree({"ends_at": f"Periods before {subscription.open_from_at.isoformat()} are closed."})
+    subscription.ends_at = ends_at
+    subscription.next_close_at = next_close_at(subscription=subscription)
+    subscription.save(update_fields=["ends_at", "next_close_at"])
+    for line in subscription.lines.order_by("id"):
+        if line.starts_at >= ends_at:
+            raise UnableToAgree({"ends_at": f"{line} starts later."})
+        if line.ends_at is None or line.ends_at > ends_at:
+            end_line(line=line, ends_at=ends_at)
+    return subscription
+
+
+def _move_sequence_past_given_ids() -> None:
+    # SQLite keeps the highest id by itself; a PostgreSQL sequence does not see ids that were given.
+    if connection.vendor == "postgresql":
+        with connection.cursor() as cursor:
+            cursor.execute(
+                "SELECT setval(pg_get_serial_sequence(%s, 'id'), GREATEST(nextval(pg_get_serial_sequence(%s, 'id')),"
+                f" (SELECT max(id) FROM {Line._meta.db_table})))",
+                [Line._meta.db_table, Line._meta.db_table],
+            )
+

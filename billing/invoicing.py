@@ -1,0 +1,325 @@
+"""The only writer of invoices: drafts from computed values, numbers at issue, discards.
+
+A draft is rows; an issued invoice is a document besides: canonical JSON with every name, price, quantity and step as it was,
+which no later edit touches.
+"""
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal
+from typing import Any
+
+from django.db import connection, transaction
+from django.db.models import Exists, F, Max, OuterRef, Q, QuerySet
+
+from billing.calendar import Period
+from billing.documents import document_of
+from billing.exact import ExactSum
+from billing.models import (
+    BillingPeriod,
+    CloseItem,
+    CloseRun,
+    Invoice,
+    InvoiceLine,
+    Line,
+    NumberSeries,
+    Subscription,
+)
+from billing.rating import Charge
+
+ISSUE_BATCH = 500
+NUMBER_PREFIXES = {Invoice.Kind.INVOICE: "INV", Invoice.Kind.CREDIT_NOTE: "CN"}
+
+
+@dataclass(frozen=True, slots=True)
+class DraftLine:
+    """A line to be: what was measured, what the whole of it costs, and what of that is on earlier invoices."""
+
+    line_id: int
+    price_id: int
+    kind: str
+    description: str
+    period: Period
+    days: int
+    of_days: int
+    cutoff: int
+    quantity: Decimal
+    record_count: int
+    charge: Charge
+    billed_before: Decimal
+
+    @property
+    def amount(self) -> Decimal:
+        return self.charge.amount - self.billed_before
+
+
+@dataclass(frozen=True, slots=True)
+class DraftInvoice:
+    """An invoice to be. ``closes`` is the due period that it closes; differences of an ended subscription close none."""
+
+    subscription_id: Any
+    customer_id: Any
+    currency: str
+    period: Period
+    closes: bool
+    cutoff: int
+    lines: tuple[DraftLine, ...]
+
+    @property
+    def total(self) -> Decimal:
+        return sum((line.amount for line in self.lines), Decimal(0))
+
+    @property
+    def kind(self) -> str:
+        return Invoice.Kind.CREDIT_NOTE if self.total < 0 else Invoice.Kind.INVOICE
+
+
+class UnableToIssue(Exception):
+    """The run's drafts can't be issued now; the message says why."""
+
+
+class UnableToDiscard(Exception):
+    """The run's drafts can't be discarded now; the message says why."""
+
+
+def write_drafts(*, run: CloseRun, drafts: Sequence[DraftInvoice]) -> None:
+    """Write drafts and the periods that they close. Inside the caller's transaction, with the subscriptions locked.
+
+    A period without lines is closed without an invoice. Raises ``IntegrityError`` where a period was closed before.
+    """
+    closing = [draft for draft in drafts if draft.closes]
+    periods = BillingPeriod.objects.bulk_create(
+        BillingPeriod(
+            workspace_id=run.workspace_id,
+            subscription_id=draft.subscription_id,
+            run_id=run.pk,
+            starts_at=draft.period.starts_at,
+            ends_at=draft.period.ends_at,
+        )
+        for draft in closing
+    )
+    period_ids = {id(draft): period.pk for draft, period in zip(closing, periods, strict=True)}
+    billed = [draft for draft in drafts if draft.lines]
+    invoices = Invoice.objects.bulk_create(
+        Invoice(
+            workspace_id=run.workspace_id,
+            customer_id=draft.customer_id,
+            subscription_id=draft.subscription_id,
+            period_id=period_ids.get(id(draft)),
+            run_id=run.pk,
+            kind=draft.kind,
+            currency=draft.currency,
+            total=draft.total,
+            starts_at=draft.period.starts_at,
+            ends_at=draft.period.ends_at,
+            cutoff=draft.cutoff,
+        )
+        for draft in billed
+    )
+    InvoiceLine.objects.bulk_create(
+        _line_row(run.workspace_id, invoice.pk, position, line)
+        for draft, invoice in zip(billed, invoices, strict=True)
+        for position, line in enumerate(draft.lines, start=1)
+    )
+
+
+def _line_row(workspace_id: int, invoice_id: int, position: int, line: DraftLine) -> InvoiceLine:
+    return InvoiceLine(
+        workspace_id=workspace_id,
+        invoice_id=invoice_id,
+        position=position,
+        line_id=line.line_id,
+        price_id=line.price_id,
+        kind=line.kind,
+        description=line.description,
+        starts_at=line.period.starts_at,
+        ends_at=line.period.ends_at,
+        days=line.days,
+        of_days=line.of_days,
+        cutoff=line.cutoff,
+        quantity=line.quantity,
+        record_count=line.record_count,
+        rated=line.charge.amount,
+        billed_before=line.billed_before,
+        amount=line.amount,
+        steps=[step.as_dict() for step in line.charge.steps],
+        surprise=line.charge.surprise,
+    )
+
+
+def move_pointers(
+    *, pointers: Sequence[tuple[Any, datetime, datetime | None]], cutoff: int
+) -> None:
+    """Note where closing stands: (subscription id, start and end of the first open period), and the lines' cutoff."""
+    subscription, line = Subscription._meta, Line._meta
+    adapt = connection.ops.adapt_datetimefield_value
+    ids = [subscription.pk.get_db_prep_value(pk, connection) for pk, _, _ in pointers]  # type: ignore[union-attr]
+    with connection.cursor() as cursor:
+        cursor.executemany(
+            f"UPDATE {subscription.db_table} SET open_from_at = %s, next_close_at = %s WHERE id = %s",
+            [
+                (adapt(open_from), adapt(next_close) if next_close else None, pk)
+                for pk, (_, open_from, next_close) in zip(ids, pointers, strict=True)
+            ],
+        )
+        marks = ", ".join(["%s"] * len(ids))
+        cursor.execute(
+            f"UPDATE {line.db_table} SET cutoff = %s, open_from_at = (SELECT s.open_from_at FROM"
+            f" {subscription.db_table} s WHERE s.id = subscription_id) WHERE subscription_id IN ({marks})",
+            [cutoff, *ids],
+        )
+
+
+def approve(*, run: CloseRun, by: str, as_of: datetime) -> CloseRun:
+    """Let a reviewed run's drafts be issued; ``issue_next`` then does it, batch by batch. Raises ``UnableToIssue``."""
+    if earlier := _named(_runs_with_earlier_drafts(run)):
+        raise UnableToIssue(f"Earlier drafts of the same subscriptions come first: issue or discard {earlier}.")
+    changed = CloseRun.objects.filter(pk=run.pk, state=CloseRun.State.REVIEW).update(
+        state=CloseRun.State.ISSUING, decided_by=by, heartbeat_at=as_of
+    )
+    run.refresh_from_db()
+    if not changed:
+        raise UnableToIssue(f"{run} is not waiting for review: {run.get_state_display().lower()}.")
+    return run
+
+
+def _runs_with_earlier_drafts(run: CloseRun) -> QuerySet[CloseRun]:
+    mine = Invoice.objects.filter(run=run, subscription=OuterRef("subscription"), id__gt=OuterRef("id"))
+    earlier = Invoice.objects.filter(Exists(mine), workspace_id=run.workspace_id, state=Invoice.State.DRAFT)
+    return CloseRun.objects.filter(pk__in=earlier.exclude(run=run).values("run"))
+
+
+def _runs_that_build_on(run: CloseRun) -> QuerySet[CloseRun]:
+    period = BillingPeriod.objects.filter(
+        run=run, subscription=OuterRef("subscription"), starts_at__lt=OuterRef("starts_at")
+    )
+    periods = BillingPeriod.objects.filter(Exists(period), workspace_id=run.workspace_id).exclude(run=run)
+    invoice = Invoice.objects.filter(run=run, subscription=OuterRef("subscription"), id__lt=OuterRef("id"))
+    invoices = Invoice.objects.filter(Exists(invoice), workspace_id=run.workspace_id).exclude(run=run)
+    return CloseRun.objects.filter(Q(pk__in=periods.values("run")) | Q(pk__in=invoices.values("run")))
+
+
+def _named(runs: QuerySet[CloseRun]) -> str:
+    return ", ".join(str(run) for run in runs.order_by("pk")[:5])
+
+
+def issue_next(*, run: CloseRun, as_of: datetime) -> int:
+    """Issue the next batch of a run's drafts in one transaction; return how many, 0 when the run is issued whole.
+
+    Numbers are gapless: the series' row is locked from the first number to the commit, and a failure takes them back.
+    """
+    with transaction.atomic():
+        series = {
+            row.kind: row
+            for row in NumberSeries.objects.filter(workspace_id=run.workspace_id)
+            .select_for_update()
+            .order_by("kind")
+        }
+        drafts = list(
+            Invoice.objects.filter(run=run, run__state=CloseRun.State.ISSUING, state=Invoice.State.DRAFT)
+            .select_related("customer", "subscription", "workspace")
+            .prefetch_related("lines__line__brick", "lines__price__tiers")
+            .order_by("id")[:ISSUE_BATCH]
+        )
+        for invoice in drafts:
+            _issue(invoice, series[invoice.kind], as_of)
+        _save_issued(drafts)
+        for row in series.values():
+            row.save(update_fields=["next_sequence"])
+    if not drafts:
+        CloseRun.objects.filter(pk=run.pk, state=CloseRun.State.ISSUING).update(
+            state=CloseRun.State.ISSUED, finished_at=as_of
+        )
+    return len(drafts)
+
+
+def _issue(invoice: Invoice, series: NumberSeries, as_of: datetime) -> None:
+    invoice.sequence = series.next_sequence
+    invoice.number = f"{NUMBER_PREFIXES[Invoice.Kind(invoice.kind)]}-{invoice.sequence:06d}"
+    invoice.issued_at = as_of
+    invoice.state = Invoice.State.ISSUED
+    series.next_sequence += 1
+    invoice.document = document_of(invoice)
+    invoice.document_sha256 = hashlib.sha256(invoice.document.encode()).hexdigest()
+
+
+def _save_issued(invoices: Sequence[Invoice]) -> None:
+    if not invoices:
+        return
+    with connection.cursor() as cursor:
+        cursor.executemany(
+            f"UPDATE {Invoice._meta.db_table} SET state = %s, sequence = %s, number = %s, issued_at = %s,"
+            " document = %s, document_sha256 = %s WHERE id = %s",
+            [
+                (
+                    invoice.state,
+                    invoice.sequence,
+                    invoice.number,
+                    connection.ops.adapt_datetimefield_value(invoice.issued_at),
+                    invoice.document,
+                    invoice.document_sha256,
+                    invoice.pk,
+                )
+                for invoice in invoices
+            ],
+        )
+
+
+@transaction.atomic
+def discard(*, run: CloseRun, by: str, as_of: datetime) -> None:
+    """Take a run's drafts back whole: its periods are open again, and the next close computes them anew.
+
+    Raises ``UnableToDiscard`` once anything of it was issued, or while a later run builds on its drafts.
+    """
+    run = CloseRun.objects.select_for_update().get(pk=run.pk)
+    if run.state not in (CloseRun.State.COMPUTING, CloseRun.State.REVIEW):
+        raise UnableToDiscard(f"{run} can't be discarded: {run.get_state_display().lower()}.")
+    subscriptions = list(
+        Subscription.objects.filter(close_items__run=run)
+        .select_for_update(of=("self",))
+        .select_related("workspace")
+        .order_by("id")
+    )
+    list(Line.objects.filter(subscription__in=subscriptions).select_for_update().order_by("id").values("id"))
+    if later := _named(_runs_that_build_on(run)):
+        raise UnableToDiscard(f"Later drafts build on these: discard {later} first.")
+    InvoiceLine.objects.filter(invoice__run=run).delete()
+    Invoice.objects.filter(run=run).delete()
+    _reopen(run, subscriptions)
+    CloseItem.objects.filter(run=run, state=CloseItem.State.PENDING).delete()
+    run.state, run.decided_by, run.finished_at = CloseRun.State.DISCARDED, by, as_of
+    run.save(update_fields=["state", "decided_by", "finished_at"])
+
+
+def _reopen(run: CloseRun, subscriptions: Sequence[Subscription]) -> None:
+    first: dict[Any, BillingPeriod] = {}
+    for period in BillingPeriod.objects.filter(run=run).order_by("-starts_at"):
+        first[period.subscription_id] = period
+    for subscription in subscriptions:
+        if period := first.get(subscription.pk):
+            subscription.open_from_at, subscription.next_close_at = period.starts_at, period.ends_at
+    BillingPeriod.objects.filter(run=run).delete()
+    move_pointers(
+        pointers=[(row.pk, row.open_from_at, row.next_close_at) for row in subscriptions], cutoff=0
+    )
+    # What earlier invoices have counted stays counted: each line's cutoff falls back to the last of them.
+    counted = (
+        InvoiceLine.objects.filter(line__subscription__in=subscriptions)
+        .values("line_id")
+        .annotate(last=Max("cutoff"))
+    )
+    lines = [Line(pk=row["line_id"], cutoff=row["last"]) for row in counted]
+    Line.objects.bulk_update(lines, ["cutoff"], batch_size=500)
+
+
+def billed_amounts(*, line_ids: Sequence[int]) -> dict[tuple[int, datetime], Decimal]:
+    """Return what has been billed, drafts included, per line and start of the measured window; one query."""
+    rows = (
+        InvoiceLine.objects.filter(line_id__in=line_ids)
+        .values("line_id", "starts_at")
+        .annotate(billed=ExactSum(F("amount")))
+        .values_list("line_id", "starts_at", "billed")
+    )
+    return {(line_id, starts_at): billed for line_id, starts_at, billed in rows}

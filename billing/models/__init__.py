@@ -1,0 +1,25 @@
+"""The tables of billing: parties, catalog, contracts, periods and invoices."""
+
+from billing.models.catalog import Brick, Price, PriceTier
+from billing.models.contracts import Line, Subscription
+from billing.models.invoices import Invoice, InvoiceLine, NumberSeries
+from billing.models.parties import ApiKey, Customer, CustomerAlias, Workspace
+from billing.models.periods import BillingPeriod, CloseItem, CloseRun
+
+__all__ = [
+    "ApiKey",
+    "BillingPeriod",
+    "Brick",
+    "CloseItem",
+    "CloseRun",
+    "Customer",
+    "CustomerAlias",
+    "Invoice",
+    "InvoiceLine",
+    "Line",
+    "NumberSeries",
+    "Price",
+    "PriceTier",
+    "Subscription",
+    "Workspace",
+]

@@ -1,0 +1,138 @@
+"""What is sold and what it costs: bricks, prices and their tiers."""
+
+import uuid
+
+from django.db import models
+from django.db.models import Q
+from django.db.models.functions import Now
+
+from billing.exact import ExactDecimalField
+from billing.models.parties import Workspace, validate_currency
+from billing.rating import PricingModel, Terms, Tier
+
+
+class Brick(models.Model):
+    class Aggregation(models.TextChoices):
+        SUM = "sum", "Counter: total of the period"
+        UNIT_DAYS = "unit_days", "Gauge: value x days it stood"
+        NONE = "none", "Not metered"
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4)
+    workspace = models.ForeignKey(Workspace, models.PROTECT, related_name="bricks")
+    name = models.CharField(max_length=200)
+    reference = models.CharField(
+        max_length=100, null=True, blank=True, help_text="Its id in the system it came from."
+    )
+    aggregation = models.CharField(
+        max_length=16,
+        choices=Aggregation,
+        default=Aggregation.SUM,
+        help_text="How a period's records become one quantity. Fixed once the brick is in a subscription.",
+    )
+    unit_label = models.CharField(max_length=40, default="units", help_text="On invoices: “30 units”.")
+    created_at = models.DateTimeField(db_default=Now(), editable=False)
+
+    class Meta:
+        constraints = (
+            models.UniqueConstraint(
+                fields=["workspace", "reference"], name="billing_brick_reference_is_unique"
+            ),
+            models.CheckConstraint(condition=~Q(reference=""), name="billing_brick_reference_is_not_empty"),
+        )
+        indexes = (models.Index(fields=["workspace", "name"], name="billing_brick_by_name"),)
+
+    def __str__(self) -> str:
+        return self.name
+
+    @property
+    def is_metered(self) -> bool:
+        return self.aggregation != self.Aggregation.NONE
+
+
+class Price(models.Model):
+    """How a quantity of a brick becomes money. Never edited once a billed line uses it; copied instead."""
+
+    class Model(models.TextChoices):
+        FLAT = PricingModel.FLAT.value, "Flat: the price, whatever the quantity"
+        PER_UNIT = PricingModel.PER_UNIT.value, "Per unit"
+        GRADUATED = PricingModel.GRADUATED.value, "Graduated: each tier's units at its price"
+        VOLUME = PricingModel.VOLUME.value, "Volume: all units at the price of the tier reached"
+
+    workspace = models.ForeignKey(Workspace, models.PROTECT, related_name="prices")
+    brick = models.ForeignKey(Brick, models.PROTECT, related_name="prices")
+    name = models.CharField(max_length=200)
+    model = models.CharField(max_length=16, choices=Model, default=Model.PER_UNIT)
+    currency = models.CharField(max_length=3, validators=[validate_currency])
+    unit_price = ExactDecimalField(
+        max_digits=27,
+        decimal_places=12,
+        default=0,
+        help_text="Flat: the price of a period. Per unit: the price of one unit. Tiered: leave at 0.",
+    )
+    created_at = models.DateTimeField(db_default=Now(), editable=False)
+
+    class Meta:
+        constraints = (
+            models.CheckConstraint(condition=Q(unit_price__gte=0), name="billing_price_is_not_negative"),
+            models.CheckConstraint(
+                condition=Q(model__in=["flat", "per_unit"]) | Q(unit_price=0),
+                name="billing_tiered_price_has_no_unit_price",
+            ),
+        )
+        indexes = (models.Index(fields=["workspace", "brick"], name="billing_price_by_brick"),)
+
+    def __str__(self) -> str:
+        return f"{self.name} ({self.currency})"
+
+    @property
+    def is_tiered(self) -> bool:
+        return self.model in (self.Model.GRADUATED, self.Model.VOLUME)
+
+    def terms(self) -> Terms:
+        """Return the price as rating reads it; raise ``TermsError`` where its tiers are incomplete."""
+        tiers = (
+            sorted(self.tiers.all(), key=lambda tier: (tier.up_to is None, tier.up_to or 0))
+            if self.is_tiered
+            else ()
+        )
+        return Terms(
+            model=PricingModel(self.model),
+            currency=self.currency,
+            unit_price=self.unit_price,
+            tiers=tuple(Tier(up_to=tier.up_to, unit_price=tier.unit_price, fee=tier.fee) for tier in tiers),
+        )
+
+
+class PriceTier(models.Model):
+    workspace = models.ForeignKey(Workspace, models.PROTECT, related_name="+")
+    price = models.ForeignKey(Price, models.CASCADE, related_name="tiers")
+    up_to = ExactDecimalField(
+        max_digits=24,
+        decimal_places=9,
+        null=True,
+        blank=True,
+        help_text="The last unit of the tier, inclusive. Empty: the open last tier.",
+    )
+    unit_price = ExactDecimalField(max_digits=27, decimal_places=12, default=0)
+    fee = ExactDecimalField(max_digits=27, decimal_places=12, default=0, help_text="Once, when entered.")
+
+    class Meta:
+        constraints = (
+            models.UniqueConstraint(
+                fields=["workspace", "price", "up_to"], name="billing_price_tier_bound_is_unique"
+            ),
+            models.UniqueConstraint(
+                fields=["workspace", "price"],
+                condition=Q(up_to=None),
+                name="billing_price_has_one_open_tier",
+            ),
+            models.CheckConstraint(
+                condition=Q(up_to=None) | Q(up_to__gt=0), name="billing_price_tier_bound_is_positive"
+            ),
+            models.CheckConstraint(
+                condition=Q(unit_price__gte=0, fee__gte=0), name="billing_price_tier_is_not_negative"
+            ),
+        )
+
+    def __str__(self) -> str:
+        return "the rest" if self.up_to is None else f"up to {self.up_to.normalize():f}"

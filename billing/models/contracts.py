@@ -1,0 +1,107 @@
+"""What was agreed: subscriptions and their lines. Written through ``billing.contracts``."""
+
+import uuid
+
+from django.db import models
+from django.db.models import F, Q
+from django.db.models.functions import Now
+
+from billing.calendar import Interval
+from billing.models.catalog import Brick, Price
+from billing.models.parties import Customer, Workspace, validate_currency
+
+
+class Subscription(models.Model):
+    class Interval(models.TextChoices):
+        MONTHLY = Interval.MONTHLY.value, "Monthly"
+        QUARTERLY = Interval.QUARTERLY.value, "Quarterly"
+        YEARLY = Interval.YEARLY.value, "Yearly"
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4)
+    workspace = models.ForeignKey(Workspace, models.PROTECT, related_name="subscriptions")
+    customer = models.ForeignKey(Customer, models.PROTECT, related_name="subscriptions")
+    reference = models.CharField(
+        max_length=100, null=True, blank=True, help_text="Its id in the system it came from."
+    )
+    currency = models.CharField(max_length=3, validators=[validate_currency])
+    interval = models.CharField(max_length=9, choices=Interval, default=Interval.MONTHLY)
+    anchor_on = models.DateField(
+        help_text="Periods are counted from this day; the 31st means the last day of shorter months."
+    )
+    starts_at = models.DateTimeField()
+    ends_at = models.DateTimeField(null=True, blank=True, help_text="The first moment no longer covered.")
+    # Where closing stands: the first period not closed yet begins at open_from_at and ends at next_close_at, which
+    # is empty once the last period of an ended subscription is closed. Kept by closing, found by index.
+    open_from_at = models.DateTimeField(editable=False)
+    next_close_at = models.DateTimeField(null=True, editable=False)
+    created_at = models.DateTimeField(db_default=Now(), editable=False)
+
+    class Meta:
+        constraints = (
+            models.UniqueConstraint(
+                fields=["workspace", "reference"], name="billing_subscription_reference_is_unique"
+            ),
+            models.CheckConstraint(
+                condition=~Q(reference=""), name="billing_subscription_reference_is_not_empty"
+            ),
+            models.CheckConstraint(
+                condition=Q(ends_at=None) | Q(ends_at__gt=F("starts_at")),
+                name="billing_subscription_ends_after_its_start",
+            ),
+            models.CheckConstraint(
+                condition=Q(open_from_at__gte=F("starts_at"))
+                & (Q(next_close_at=None) | Q(next_close_at__gt=F("open_from_at"))),
+                name="billing_subscription_pointers_are_in_order",
+            ),
+        )
+        indexes = (
+            models.Index(fields=["workspace", "next_close_at"], name="billing_subscription_due"),
+            models.Index(fields=["workspace", "-created_at"], name="billing_subscription_newest"),
+        )
+
+    def __str__(self) -> str:
+        return self.reference or str(self.id)
+
+
+class Line(models.Model):
+    """A brick in a subscription at a price, from ``starts_at`` until ``ends_at``."""
+
+    workspace = models.ForeignKey(Workspace, models.PROTECT, related_name="lines")
+    subscription = models.ForeignKey(Subscription, models.PROTECT, related_name="lines")
+    brick = models.ForeignKey(Brick, models.PROTECT, related_name="lines")
+    price = models.ForeignKey(Price, models.PROTECT, related_name="lines")
+    reference = models.CharField(
+        max_length=100, null=True, blank=True, help_text="Its id in the system it came from."
+    )
+    starts_at = models.DateTimeField()
+    ends_at = models.DateTimeField(null=True, blank=True, help_text="The first moment no longer covered.")
+    # Usage dated before open_from_at falls in a closed period: the ledger marks it late under the line's lock.
+    open_from_at = models.DateTimeField(editable=False)
+    # The highest ledger id that the last close of the line has counted.
+    cutoff = models.BigIntegerField(default=0, db_default=0, editable=False)
+    created_at = models.DateTimeField(db_default=Now(), editable=False)
+
+    class Meta:
+        constraints = (
+            models.UniqueConstraint(
+                fields=["workspace", "reference"], name="billing_line_reference_is_unique"
+            ),
+            models.CheckConstraint(condition=~Q(reference=""), name="billing_line_reference_is_not_empty"),
+            models.UniqueConstraint(
+                fields=["workspace", "subscription", "brick", "starts_at"],
+                name="billing_line_start_is_unique",
+            ),
+            models.UniqueConstraint(
+                fields=["workspace", "subscription", "brick"],
+                condition=Q(ends_at=None),
+                name="billing_brick_has_one_open_line",
+            ),
+            models.CheckConstraint(
+                condition=Q(ends_at=None) | Q(ends_at__gt=F("starts_at")),
+                name="billing_line_ends_after_its_start",
+            ),
+            models.CheckConstraint(condition=Q(cutoff__gte=0), name="billing_line_cutoff_is_not_negative"),
+        )
+
+    def __str__(self) -> str:
+        return f"Line {self.pk}"

@@ -1,0 +1,142 @@
+"""Who takes part: the workspace (one tenant), its API keys, its customers and their aliases."""
+
+import uuid
+import zoneinfo
+
+from django.core.exceptions import ValidationError
+from django.core.validators import RegexValidator
+from django.db import models
+from django.db.models import Q
+from django.db.models.functions import Now
+
+from billing.money import UnknownCurrency, minor_digits
+
+
+def validate_time_zone(value: str) -> None:
+    if value not in zoneinfo.available_timezones():
+        raise ValidationError("“%(value)s” is no time zone, such as Europe/Berlin.", params={"value": value})
+
+
+def validate_currency(value: str) -> None:
+    try:
+        minor_digits(value)
+    except UnknownCurrency as error:
+        raise ValidationError("“%(value)s” is no currency, such as USD.", params={"value": value}) from error
+
+
+class Workspace(models.Model):
+    class Mode(models.TextChoices):
+        LIVE = "live", "Live"
+        TEST = "test", "Test"
+
+    class Closing(models.TextChoices):
+        MANUAL = "manual", "By hand"
+        DRAFTS = "drafts", "Automatically, up to drafts"
+        ISSUE = "issue", "Automatically, and issue"
+
+    code = models.CharField(
+        max_length=64,
+        validators=[RegexValidator(r"^[A-Za-z0-9][A-Za-z0-9_.-]*$", "Letters, digits, '_', '.' and '-' only.")],
+        help_text="What clients send as the workspace or account, such as acc_01H8XYZ.",
+    )
+    mode = models.CharField(max_length=4, choices=Mode, default=Mode.LIVE, editable=False)
+    live = models.OneToOneField(
+        "self", models.CASCADE, null=True, blank=True, related_name="twin", editable=False, db_index=False
+    )
+    name = models.CharField(max_length=200)
+    time_zone = models.CharField(
+        max_length=64,
+        validators=[validate_time_zone],
+        help_text="Periods begin and end at midnight here. Fixed once there are subscriptions.",
+    )
+    currency = models.CharField(max_length=3, validators=[validate_currency], help_text="ISO 4217, such as USD.")
+    closing = models.CharField(
+        max_length=6, choices=Closing, default=Closing.MANUAL, help_text="What happens when periods end."
+    )
+    closing_delay_hours = models.PositiveSmallIntegerField(
+        default=1, help_text="How long automatic closing waits for the last usage of an ended period."
+    )
+    created_at = models.DateTimeField(db_default=Now(), editable=False)
+
+    class Meta:
+        constraints = (
+            models.UniqueConstraint(fields=["code", "mode"], name="billing_workspace_code_is_unique"),
+            models.CheckConstraint(
+                condition=Q(mode="live", live=None) | Q(mode="test", live__isnull=False),
+                name="billing_workspace_is_live_or_a_twin",
+            ),
+        )
+
+    def __str__(self) -> str:
+        return self.name if self.mode == self.Mode.LIVE else f"{self.name} (test)"
+
+    @property
+    def tz(self) -> zoneinfo.ZoneInfo:
+        return zoneinfo.ZoneInfo(self.time_zone)
+
+
+class ApiKey(models.Model):
+    """A secret that a service sends. Only its digest is kept; see ``billing.keys``."""
+
+    workspace = models.ForeignKey(Workspace, models.PROTECT, related_name="api_keys")
+    name = models.CharField(max_length=100, help_text="Which service uses it.")
+    prefix = models.CharField(max_length=16, editable=False)
+    # Unique over all workspaces: the key is what tells the workspace.
+    digest = models.CharField(max_length=64, editable=False)
+    created_at = models.DateTimeField(db_default=Now(), editable=False)
+    created_by = models.CharField(max_length=150, blank=True, editable=False)
+    last_used_at = models.DateTimeField(null=True, blank=True, editable=False)
+    revoked_at = models.DateTimeField(null=True, blank=True, editable=False)
+
+    class Meta:
+        verbose_name = "API key"
+        verbose_name_plural = "API keys"
+        constraints = (models.UniqueConstraint(fields=["digest"], name="billing_api_key_digest_is_unique"),)
+
+    def __str__(self) -> str:
+        return f"{self.name} ({self.prefix}…)"
+
+
+class Customer(models.Model):
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4)
+    workspace = models.ForeignKey(Workspace, models.PROTECT, related_name="customers")
+    name = models.CharField(max_length=200)
+    reference = models.CharField(
+        max_length=100, null=True, blank=True, help_text="Its id in the system it came from."
+    )
+    email = models.EmailField(blank=True)
+    address = models.TextField(blank=True, max_length=1000)
+    created_at = models.DateTimeField(db_default=Now(), editable=False)
+
+    class Meta:
+        constraints = (
+            models.UniqueConstraint(
+                fields=["workspace", "reference"], name="billing_customer_reference_is_unique"
+            ),
+            models.CheckConstraint(
+                condition=~Q(reference=""), name="billing_customer_reference_is_not_empty"
+            ),
+        )
+        indexes = (models.Index(fields=["workspace", "name"], name="billing_customer_by_name"),)
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class CustomerAlias(models.Model):
+    """Another name under which events may report a customer's usage."""
+
+    workspace = models.ForeignKey(Workspace, models.PROTECT, related_name="+")
+    customer = models.ForeignKey(Customer, models.CASCADE, related_name="aliases")
+    value = models.CharField(max_length=255)
+    created_at = models.DateTimeField(db_default=Now(), editable=False)
+
+    class Meta:
+        verbose_name_plural = "customer aliases"
+        constraints = (
+            models.UniqueConstraint(fields=["workspace", "value"], name="billing_customer_alias_is_unique"),
+            models.CheckConstraint(condition=~Q(value=""), name="billing_customer_alias_is_not_empty"),
+        )
+
+    def __str__(self) -> str:
+        return self.value

@@ -1,0 +1,101 @@
+"""Periods that were closed and the runs that closed them. Written by closing and ``billing.invoicing`` only."""
+
+from django.db import models
+from django.db.models import F, Q
+from django.db.models.functions import Now
+
+from billing.models.contracts import Subscription
+from billing.models.parties import Workspace
+
+
+class CloseRun(models.Model):
+    """One closing of a workspace's periods that are over by ``until_at``: a job that is a row."""
+
+    class State(models.TextChoices):
+        COMPUTING = "computing", "Computing drafts"
+        REVIEW = "review", "Drafts to review"
+        ISSUING = "issuing", "Issuing"
+        ISSUED = "issued", "Issued"
+        DISCARDED = "discarded", "Discarded"
+
+    ACTIVE = (State.COMPUTING, State.ISSUING)
+
+    workspace = models.ForeignKey(Workspace, models.PROTECT, related_name="close_runs")
+    state = models.CharField(max_length=9, choices=State, default=State.COMPUTING)
+    until_at = models.DateTimeField(help_text="Periods that end by this moment are closed.")
+    issues_itself = models.BooleanField(default=False, help_text="Goes on to issue its drafts without review.")
+    started_by = models.CharField(max_length=150)
+    started_at = models.DateTimeField()
+    heartbeat_at = models.DateTimeField(help_text="When a worker last said that it is at work.")
+    finished_at = models.DateTimeField(null=True, blank=True)
+    decided_by = models.CharField(max_length=150, blank=True, help_text="Who issued or discarded it.")
+
+    class Meta:
+        verbose_name = "close run"
+        indexes = (
+            models.Index(fields=["workspace", "-started_at"], name="billing_close_run_newest"),
+            models.Index(
+                fields=["heartbeat_at"],
+                condition=Q(state__in=["computing", "issuing"]),
+                name="billing_close_run_at_work",
+            ),
+        )
+
+    def __str__(self) -> str:
+        return f"Close {self.pk}"
+
+
+class CloseItem(models.Model):
+    """One subscription in a run."""
+
+    class State(models.TextChoices):
+        PENDING = "pending", "Pending"
+        DONE = "done", "Done"
+        PARKED = "parked", "Parked"
+
+    workspace = models.ForeignKey(Workspace, models.PROTECT, related_name="+")
+    run = models.ForeignKey(CloseRun, models.CASCADE, related_name="items", db_index=False)
+    subscription = models.ForeignKey(Subscription, models.PROTECT, related_name="close_items")
+    state = models.CharField(max_length=7, choices=State, default=State.PENDING)
+    reason = models.TextField(blank=True, help_text="Why it was parked.")
+
+    class Meta:
+        constraints = (
+            models.UniqueConstraint(
+                fields=["workspace", "run", "subscription"], name="billing_close_item_is_unique"
+            ),
+            models.CheckConstraint(
+                condition=(Q(state="parked") & ~Q(reason="")) | (~Q(state="parked") & Q(reason="")),
+                name="billing_close_item_is_parked_with_a_reason",
+            ),
+        )
+        indexes = (models.Index(fields=["run", "state", "id"], name="billing_close_item_by_state"),)
+
+    def __str__(self) -> str:
+        return f"{self.subscription_id} in {self.run_id}"
+
+
+class BillingPeriod(models.Model):
+    """A period of a subscription that was closed. It exists once, whoever closes, and goes when its draft is discarded."""
+
+    workspace = models.ForeignKey(Workspace, models.PROTECT, related_name="+")
+    subscription = models.ForeignKey(Subscription, models.PROTECT, related_name="periods", db_index=False)
+    run = models.ForeignKey(CloseRun, models.PROTECT, related_name="periods")
+    starts_at = models.DateTimeField()
+    ends_at = models.DateTimeField()
+    created_at = models.DateTimeField(db_default=Now(), editable=False)
+
+    class Meta:
+        constraints = (
+            models.UniqueConstraint(
+                fields=["workspace", "subscription", "starts_at"],
+                name="billing_period_of_a_subscription_is_unique",
+            ),
+            models.CheckConstraint(
+                condition=Q(ends_at__gt=F("starts_at")), name="billing_period_ends_after_its_start"
+            ),
+        )
+        indexes = (models.Index(fields=["subscription", "ends_at"], name="billing_period_by_end"),)
+
+    def __str__(self) -> str:
+        return f"{self.starts_at:%Y-%m-%d} to {self.ends_at:%Y-%m-%d}"

@@ -1,0 +1,95 @@
+"""Exact decimals and the one place that rounds.
+
+Amounts and quantities are ``Decimal``, exact until they are rounded here, half up (ties away from zero).
+Arithmetic goes through ``EXACT`` and never through the operators: ``a * b`` takes the thread's decimal
+context, which rounds at 28 digits without a word.
+"""
+
+from decimal import ROUND_05UP, ROUND_HALF_UP, Context, Decimal, DivisionByZero, InvalidOperation, Overflow
+
+from iso4217 import Currency
+
+EXACT = Context(prec=120, rounding=ROUND_HALF_UP, traps=[InvalidOperation, DivisionByZero, Overflow])
+
+_MINOR_DIGITS = {currency.code: currency.exponent for currency in Currency if currency.exponent is not None}
+_MINOR_UNITS = {digits: Decimal(1).scaleb(-digits) for digits in set(_MINOR_DIGITS.values())}
+_QUANTITY_UNIT = Decimal("1e-9")
+_PRORATED_UNIT = Decimal("1e-12")
+
+
+class UnknownCurrency(ValueError):
+    """The code is no ISO 4217 currency, or one without a minor unit, such as gold."""
+
+
+def minor_digits(currency: str) -> int:
+    """Return how many decimals an amount of the currency has: 2 for USD, 0 for JPY, 3 for KWD.
+
+    Codes are upper case. Raises ``UnknownCurrency``.
+    """
+    try:
+        return _MINOR_DIGITS[currency]
+    except KeyError:
+        raise UnknownCurrency(f"{currency!r} is not a currency with a minor unit.") from None
+
+
+def round_money(amount: Decimal, *, currency: str) -> Decimal:
+    """Round half up to the currency's minor unit; the result always has that many decimals and is never -0.
+
+    Raises ``UnknownCurrency``, and ``ValueError`` for NaN and the infinities.
+    """
+    return _round(amount, unit=_MINOR_UNITS[minor_digits(currency)])
+
+
+def round_quantity(quantity: Decimal) -> Decimal:
+    """Round half up to the 9 decimals a quantity may have. Raises ``ValueError`` for NaN and infinities."""
+    return _round(quantity, unit=_QUANTITY_UNIT)
+
+
+def prorate(amount: Decimal, *, days: int, of_days: int) -> Decimal:
+    """Return ``amount x days / of_days`` to 12 decimals, not yet rounded to money.
+
+    Rounding the result to money gives what rounding the exact quotient would give: where a rest is cut off,
+    the last digit is kept off 0 and 5 (ROUND_05UP), so that it neither makes a tie nor misses one.
+    Raises ``ValueError`` for NaN and the infinities.
+    """
+    _require_finite(amount)
+    quotient = EXACT.divide(EXACT.multiply(amount, Decimal(days)), Decimal(of_days))
+    return EXACT.plus(quotient.quantize(_PRORATED_UNIT, rounding=ROUND_05UP, context=EXACT))
+
+
+def format_decimal(value: Decimal) -> str:
+    """Write a number plainly: no exponent, no trailing zeros after the point, no -0."""
+    _require_finite(value)
+    text = format(value, "f")
+    if "." in text:
+        text = text.rstrip("0").rstrip(".")
+    return "0" if text == "-0" else text
+
+
+def format_price(value: Decimal, *, currency: str) -> str:
+    """Write an unrounded amount with at least the currency's decimals: "5.00", "0.0025". Never rounds.
+
+    Raises ``UnknownCurrency``.
+    """
+    digits = minor_digits(currency)
+    text = format_decimal(value)
+    if digits == 0:
+        return text
+    whole, _, fraction = text.partition(".")
+    return f"{whole}.{fraction.ljust(digits, '0')}"
+
+
+def format_money(amount: Decimal, *, currency: str) -> str:
+    """Write an amount rounded to the currency's minor unit: "226.00". Raises ``UnknownCurrency``."""
+    return format(round_money(amount, currency=currency), "f")
+
+
+def _round(value: Decimal, *, unit: Decimal) -> Decimal:
+    _require_finite(value)
+    # Adding nothing turns -0.00 into 0.00, which compare equal but print differently.
+    return EXACT.plus(EXACT.quantize(value, unit))
+
+
+def _require_finite(value: Decimal) -> None:
+    if not value.is_finite():
+        raise ValueError(f"{value} is not a number that can be billed.")

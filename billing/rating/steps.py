@@ -1,0 +1,68 @@
+"""The steps that several pricing models write, in the words finance reads."""
+
+from collections.abc import Iterator
+from decimal import Decimal
+
+from billing.money import EXACT, format_decimal, format_price
+from billing.rating.charge import Step
+from billing.rating.terms import Tier
+
+_ZERO = Decimal(0)
+_ONE = Decimal(1)
+
+
+def with_lower_bounds(tiers: tuple[Tier, ...]) -> Iterator[tuple[Decimal, Tier]]:
+    """Yield each tier after its lower bound, which is exclusive: the bound itself is in the tier below."""
+    lower = _ZERO
+    for tier in tiers:
+        yield lower, tier
+        if tier.up_to is not None:
+            lower = tier.up_to
+
+
+def steps_in_tier(tier: Tier, *, units: Decimal, lower: Decimal, currency: str) -> list[Step]:
+    """Return the steps of an entered tier: its units at its price, then its fee if it has one."""
+    where = _bounds_in_words(lower, tier.up_to)
+    steps = [
+        units_step(
+            units=units,
+            unit_price=tier.unit_price,
+            currency=currency,
+            where=f" ({where})" if where else "",
+            lower=lower,
+            upper=tier.up_to,
+        )
+    ]
+    if tier.fee:
+        of_tier = f" of the tier {where}" if where else ""
+        text = f"fee{of_tier} = {format_price(tier.fee, currency=currency)}"
+        steps.append(Step("fee", text, None, None, tier.fee, lower, tier.up_to))
+    return steps
+
+
+def units_step(
+    *,
+    units: Decimal,
+    unit_price: Decimal,
+    currency: str,
+    where: str = "",
+    lower: Decimal | None = None,
+    upper: Decimal | None = None,
+) -> Step:
+    amount = EXACT.multiply(units, unit_price)
+    noun = "unit" if units == _ONE else "units"
+    price, total = format_price(unit_price, currency=currency), format_price(amount, currency=currency)
+    text = f"{format_decimal(units)} {noun}{where} x {price} = {total}"
+    return Step("units", text, units, unit_price, amount, lower, upper)
+
+
+def no_tier_entered(currency: str) -> Step:
+    """Return the step that says why nothing is charged, so that no breakdown is empty."""
+    text = f"0 units: no tier entered = {format_price(_ZERO, currency=currency)}"
+    return Step("units", text, _ZERO, None, _ZERO)
+
+
+def _bounds_in_words(lower: Decimal, upper: Decimal | None) -> str:
+    above = f"above {format_decimal(lower)}" if lower else ""
+    up_to = "" if upper is None else f"up to {format_decimal(upper)}"
+    return ", ".join(filter(None, (above, up_to)))

@@ -1,0 +1,14 @@
+from decimal import Decimal
+
+from billing.rating.charge import Step
+from billing.rating.steps import no_tier_entered, steps_in_tier, with_lower_bounds
+from billing.rating.terms import Terms
+
+
+def volume(*, terms: Terms, quantity: Decimal) -> list[Step]:
+    """All units at the price of the tier that the total falls in, plus that tier's fee."""
+    entered = [(lower, tier) for lower, tier in with_lower_bounds(terms.tiers) if quantity > lower]
+    if not entered:
+        return [no_tier_entered(terms.currency)]
+    lower, tier = entered[-1]
+    return steps_in_tier(tier, units=quantity, lower=lower, currency=terms.currency)

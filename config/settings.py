@@ -1,0 +1,298 @@
+"""The one settings file. Everything that differs between hosts comes from the environment, and what is
+given wrongly stops the start with the variable's name.
+
+Without DATABASE_URL the program runs *embedded*: SQLite, queue and secret key live in one folder, `var/`,
+over plain HTTP on this machine. With DATABASE_URL it runs in *production*: a secret key and the allowed
+hosts have to be given, HTTPS is enforced and static files are collected.
+"""
+
+import os
+import secrets
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+import dj_database_url
+from django.core.exceptions import ImproperlyConfigured
+
+from config.navigation import UNFOLD as UNFOLD
+
+YES = ("1", "true", "yes", "on")
+NO = ("0", "false", "no", "off")
+
+
+def envstr(name: str, default: str | None = None) -> str:
+    value = os.environ.get(name) or default
+    if value is None:
+        raise ImproperlyConfigured(f"{name} must be set.")
+    return value
+
+
+def envbool(name: str, default: bool) -> bool:
+    value = os.environ.get(name)
+    if not value:
+        return default
+    if value.lower() not in YES + NO:
+        raise ImproperlyConfigured(f"{name}={value!r} is no yes or no: use 1 or 0.")
+    return value.lower() in YES
+
+
+def envint(name: str, default: int) -> int:
+    value = os.environ.get(name)
+    if not value:
+        return default
+    if not (value.isascii() and value.isdigit()):
+        raise ImproperlyConfigured(f"{name}={value!r} is no whole number of zero or more.")
+    return int(value)
+
+
+def envlist(name: str, default: list[str] | None = None) -> list[str]:
+    """Read a comma-separated list; without a default, at least one entry has to be given."""
+    values = [entry.strip() for entry in os.environ.get(name, "").split(",") if entry.strip()]
+    if not values and default is None:
+        raise ImproperlyConfigured(f"{name} must be set: one or more values, separated by commas.")
+    return values or default or []
+
+
+def stored_secret(path: Path) -> str:
+    """Return the secret kept at `path`, making it first where there is none.
+
+    It is written beside and then linked into place: of several processes that start at once, one wins
+    and all read the same, whole secret.
+    """
+    if not path.exists():
+        draft = path.with_name(f"{path.name}.{os.getpid()}")
+        draft.touch(mode=0o600)
+        draft.write_text(secrets.token_urlsafe(50))
+        with suppress(FileExistsError):
+            os.link(draft, path)
+        draft.unlink()
+    return path.read_text()
+
+
+def database(url: str) -> dict[str, Any]:
+    """Return Django's settings for a database URL; only sqlite and postgres(ql) are accepted."""
+    scheme = urlsplit(url).scheme
+    if scheme not in ("sqlite", "postgres", "postgresql"):
+        raise ImproperlyConfigured(f"DATABASE_URL begins with {scheme!r}: use postgres:// or sqlite://.")
+    try:
+        parsed: dict[str, Any] = {**dj_database_url.parse(url, conn_max_age=60)}
+    except ValueError as error:
+        raise ImproperlyConfigured(f"DATABASE_URL cannot be read: {error}") from error
+    if not parsed["NAME"]:
+        raise ImproperlyConfigured("DATABASE_URL names no database.")
+    options = parsed.setdefault("OPTIONS", {})
+    if scheme == "sqlite":
+        # IMMEDIATE takes the write lock at BEGIN, where waiting is possible: a transaction that read first
+        # and then wants to write fails at once. FULL makes an acknowledged record survive a power cut.
+        options["transaction_mode"] = "IMMEDIATE"
+        options["timeout"] = 30
+        options["init_command"] = (
+            "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA foreign_keys = ON"
+        )
+        # A file, because an in-memory database cannot be shared between a test and its threads.
+        parsed["TEST"] = {"NAME": str(VAR / "test.sqlite3")}
+    else:
+        parsed["CONN_HEALTH_CHECKS"] = True
+        options.setdefault("connect_timeout", 5)
+    return parsed
+
+
+BASE = Path(__file__).resolve().parent.parent
+VAR = Path(envstr("ARREARS_VAR", str(BASE / "var"))).resolve()
+VAR.mkdir(parents=True, exist_ok=True)
+
+EMBEDDED = not os.environ.get("DATABASE_URL")
+HTTPS = envbool("HTTPS", default=not EMBEDDED)
+STATIC_COLLECTED = envbool("STATIC_COLLECTED", default=not EMBEDDED)
+
+DEBUG = envbool("DEBUG", default=False)
+if EMBEDDED:
+    SECRET_KEY = os.environ.get("SECRET_KEY") or stored_secret(VAR / "secret_key")
+    ALLOWED_HOSTS = envlist("ALLOWED_HOSTS", default=["localhost", "127.0.0.1", "[::1]"])
+else:
+    SECRET_KEY = envstr("SECRET_KEY")
+    ALLOWED_HOSTS = envlist("ALLOWED_HOSTS")
+
+DATABASES = {"default": database(envstr("DATABASE_URL", f"sqlite:///{VAR / 'arrears.sqlite3'}"))}
+DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
+
+INSTALLED_APPS = [
+    # unfold's templates and form widgets replace the admin's own, so it stands before it.
+    "unfold",
+    "unfold.contrib.filters",
+    "unfold.contrib.forms",
+    "unfold.contrib.inlines",
+    "django.contrib.admin",
+    "django.contrib.auth",
+    "django.contrib.contenttypes",
+    "django.contrib.sessions",
+    "django.contrib.messages",
+    "django.contrib.staticfiles",
+    "django.contrib.humanize",
+    "rest_framework",
+    "django_filters",
+    "billing",
+    "usage",
+]
+
+MIDDLEWARE = [
+    "django.middleware.security.SecurityMiddleware",
+    "whitenoise.middleware.WhiteNoiseMiddleware",
+    "django.contrib.sessions.middleware.SessionMiddleware",
+    "django.middleware.common.CommonMiddleware",
+    "django.middleware.csrf.CsrfViewMiddleware",
+    "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "django.contrib.messages.middleware.MessageMiddleware",
+    "django.middleware.clickjacking.XFrameOptionsMiddleware",
+]
+
+ROOT_URLCONF = "config.urls"
+WSGI_APPLICATION = "config.wsgi.application"
+
+TEMPLATES = [
+    {
+        "BACKEND": "django.template.backends.django.DjangoTemplates",
+        "DIRS": [BASE / "templates"],
+        "APP_DIRS": True,
+        "OPTIONS": {
+            "context_processors": [
+                "django.template.context_processors.request",
+                "django.contrib.auth.context_processors.auth",
+                "django.contrib.messages.context_processors.messages",
+            ],
+        },
+    },
+]
+
+LANGUAGE_CODE = "en"
+TIME_ZONE = "UTC"
+USE_TZ = True
+
+STATIC_URL = "static/"
+STATIC_ROOT = VAR / "static" if STATIC_COLLECTED else None
+WHITENOISE_USE_FINDERS = not STATIC_COLLECTED
+# Uploaded usage files wait here for the worker; they are never served.
+MEDIA_ROOT = VAR / "uploads"
+STORAGES = {
+    "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
+    "staticfiles": {
+        "BACKEND": (
+            "whitenoise.storage.CompressedManifestStaticFilesStorage"
+            if STATIC_COLLECTED
+            else "django.contrib.staticfiles.storage.StaticFilesStorage"
+        ),
+    },
+}
+FILE_UPLOAD_PERMISSIONS = 0o600
+DATA_UPLOAD_MAX_MEMORY_SIZE = 5 * 1024 * 1024
+
+AUTH_PASSWORD_VALIDATORS = [
+    {"NAME": f"django.contrib.auth.password_validation.{validator}"}
+    for validator in (
+        "UserAttributeSimilarityValidator",
+        "MinimumLengthValidator",
+        "CommonPasswordValidator",
+        "NumericPasswordValidator",
+    )
+]
+LOGIN_URL = "admin:login"
+
+SECURE_SSL_REDIRECT = envbool("SSL_REDIRECT", default=HTTPS)
+SECURE_REDIRECT_EXEMPT = [r"^healthz$"]
+SECURE_HSTS_SECONDS = envint("HSTS_SECONDS", default=365 * 24 * 3600) if HTTPS else 0
+SECURE_HSTS_INCLUDE_SUBDOMAINS = HTTPS
+SECURE_HSTS_PRELOAD = HTTPS
+SESSION_COOKIE_SECURE = HTTPS
+CSRF_COOKIE_SECURE = HTTPS
+CSRF_TRUSTED_ORIGINS = envlist("CSRF_TRUSTED_ORIGINS", default=[])
+# Only for a host behind a proxy that sets this header itself: any client could send it otherwise.
+if envbool("TRUST_PROXY_HEADER", default=False):
+    SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
+
+# A dialect answers as its vendor does, so each brings its own authentication, errors and paging.
+REST_FRAMEWORK = {
+    "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
+    "DEFAULT_PARSER_CLASSES": ["rest_framework.parsers.JSONParser"],
+    "DEFAULT_AUTHENTICATION_CLASSES": [],
+    "DEFAULT_PERMISSION_CLASSES": [],
+    "DEFAULT_FILTER_BACKENDS": ["django_filters.rest_framework.DjangoFilterBackend"],
+    "UNAUTHENTICATED_USER": None,
+    "URL_FORMAT_OVERRIDE": None,
+    "TEST_REQUEST_DEFAULT_FORMAT": "json",
+}
+
+LOGGING = {
+    "version": 1,
+    "disable_existing_loggers": False,
+    "formatters": {"line": {"format": "%(asctime)s %(levelname)s %(name)s: %(message)s"}},
+    "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "line"}},
+    "root": {"handlers": ["console"], "level": envstr("LOG_LEVEL", "INFO").upper()},
+    # Django's own handlers write to the console only under DEBUG, and by mail otherwise.
+    "loggers": {
+        "django": {"handlers": [], "propagate": True},
+        # Two lines for each task, and the schedule sends one every few seconds; failures are still written.
+        "celery.worker.strategy": {"level": "WARNING"},
+        "celery.app.trace": {"level": "WARNING"},
+    },
+}
+
+
+def broker_options(scheme: str) -> dict[str, Any]:
+    """Return kombu's options for a broker scheme; refuse one that is not supported."""
+    if scheme == "filesystem":
+        folders = {"data_folder_in": "messages", "data_folder_out": "messages", "control_folder": "control"}
+        for folder in folders.values():
+            (VAR / "queue" / folder).mkdir(parents=True, exist_ok=True)
+        return {
+            **{option: str(VAR / "queue" / folder) for option, folder in folders.items()},
+            "store_processed": False,
+            "polling_interval": 0.02,
+        }
+    if scheme in ("redis", "rediss"):
+        return {
+            # A killed worker's task is given to another after this long. A task that runs longer is given out
+            # twice, which a job bears: it is a row, and claimed.
+            "visibility_timeout": 300,
+            "unacked_restore_interval": 2,
+            "unacked_restore_throttle": 1,
+            # With Redis down, a web request has to learn so at once and go on without it.
+            "socket_connect_timeout": 1,
+            "socket_timeout": 5,
+            "max_retries": 0,
+        }
+    if scheme == "memory":
+        return {}
+    raise ImproperlyConfigured(
+        f"CELERY_BROKER_URL begins with {scheme!r}: use redis://, rediss:// or filesystem://."
+    )
+
+
+CELERY_BROKER_URL = envstr("CELERY_BROKER_URL", "filesystem://localhost")
+CELERY_BROKER_TRANSPORT_OPTIONS = broker_options(urlsplit(CELERY_BROKER_URL).scheme)
+CELERY_BROKER_CONNECTION_TIMEOUT = 1
+CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
+CELERY_BROKER_CONNECTION_MAX_RETRIES = None
+CELERY_TASK_PUBLISH_RETRY = False
+CELERY_TASK_SERIALIZER = "json"
+CELERY_ACCEPT_CONTENT = ["json"]
+CELERY_TASK_IGNORE_RESULT = True
+CELERY_TASK_ACKS_LATE = True
+CELERY_TASK_REJECT_ON_WORKER_LOST = True
+CELERY_WORKER_PREFETCH_MULTIPLIER = 1
+CELERY_WORKER_HIJACK_ROOT_LOGGER = False
+# The broadcast queue of each former worker would stay behind in the folder for good.
+CELERY_WORKER_ENABLE_REMOTE_CONTROL = urlsplit(CELERY_BROKER_URL).scheme != "filesystem"
+CELERY_TIMEZONE = "UTC"
+CELERY_BEAT_SCHEDULE_FILENAME = str(VAR / "beat-schedule")
+# A turn that no worker took up before the next one is due is dropped, so that turns never pile up.
+CELERY_BEAT_SCHEDULE = {
+    "close what is due": {"task": "usage.close_due", "schedule": 300, "options": {"expires": 300}},
+    "take up stopped jobs": {"task": "usage.sweep", "schedule": 20, "options": {"expires": 20}},
+}
+
+# A close run whose workers have been silent for this long is taken up by others.
+CLOSE_HEARTBEAT_SECONDS = envint("CLOSE_HEARTBEAT_SECONDS", 60)
+# How many tasks a close run is spread over; each goes on until nothing is left to take.
+CLOSE_WORKERS = envint("CLOSE_WORKERS", 4)

@@ -1,0 +1,213 @@
+"""Start everything on this machine: `python -m config.supervisor`.
+
+It prepares the database, then keeps three children running: web, worker and schedule. A child that dies is
+started again; Ctrl-C or SIGTERM stops all of them. Each child has a session of its own, because a Celery
+worker that gets its signal by the process group hangs: only its main process may be told.
+"""
+
+import ctypes
+import io
+import json
+import os
+import shlex
+import signal
+import socket
+import subprocess
+import sys
+import threading
+import time
+from contextlib import suppress
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import IO, Any
+from urllib.request import Request, urlopen
+
+import django
+from django.conf import settings
+from django.core.exceptions import ImproperlyConfigured
+from django.core.management import call_command
+from django.db import DatabaseError, connections
+
+HOST = os.environ.get("HOST") or "127.0.0.1"
+PORT = os.environ.get("PORT") or "8000"
+CELERY = [sys.executable, "-m", "celery", "--app", "config", "--quiet"]
+COMMANDS = {
+    "web": [sys.executable, "-m", "granian", "--interface", "wsgi", "--host", HOST, "--port", PORT]
+    + ["--no-ws", "--log-level", "warning", "config.wsgi:application"],
+    "worker": [*CELERY, "worker", "--pool", "threads", "--concurrency", "2", "--loglevel", "INFO"]
+    + ["--without-gossip", "--without-mingle", "--without-heartbeat"],
+    "schedule": [*CELERY, "beat", "--loglevel", "WARNING", "--pidfile="],
+}
+COLOURS = {"web": "36", "worker": "33", "schedule": "35"}
+# What listens on all addresses is reached on this machine by the first.
+ORIGIN = f"http://{'127.0.0.1' if HOST == '0.0.0.0' else HOST}:{PORT}"
+THREADS = str(2 * (os.cpu_count() or 1))
+GRACE_SECONDS = 10
+LIBC = ctypes.CDLL(None)
+PR_SET_PDEATHSIG = 1
+
+
+def say(name: str, line: str) -> None:
+    label = f"{name:<8} |"
+    if sys.stdout.isatty():
+        label = f"\033[{COLOURS[name]}m{label}\033[0m"
+    print(label, line, flush=True)
+
+
+def die_with_parent() -> None:
+    """Ask Linux to end this child when the supervisor is killed, so that none keeps the port."""
+    if sys.platform == "linux":
+        LIBC.prctl(PR_SET_PDEATHSIG, signal.SIGTERM)
+
+
+def require_free_port() -> None:
+    if not PORT.isascii() or not PORT.isdigit() or not 0 < int(PORT) < 65536:
+        sys.exit(f"PORT={PORT!r} is no port: use a number from 1 to 65535.")
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((HOST, int(PORT)))
+        except OSError as error:
+            sys.exit(f"Cannot listen on {HOST}:{PORT}: {error.strerror}. Choose another: make run PORT=8001")
+
+
+def prepare() -> dict[str, Any] | None:
+    """Migrate, and in embedded mode fill an empty database with the demo; return how to use the demo."""
+    from billing.models import Workspace  # noqa: PLC0415  (models can be imported only after django.setup)
+
+    call_command("migrate", interactive=False, verbosity=0)
+    if settings.STATIC_COLLECTED:
+        call_command("collectstatic", interactive=False, verbosity=0)
+    demo = None
+    # The demo's passwords are public: it never enters a production database by itself.
+    if settings.EMBEDDED:
+        if not Workspace.objects.exists():
+            print("Filling the empty database with a demo workspace ...", flush=True)
+            call_command("demo", stdout=io.StringIO())
+        printed = io.StringIO()
+        call_command("demo", json=True, stdout=printed)
+        demo = json.loads(printed.getvalue()) if printed.getvalue().strip() else None
+    connections.close_all()
+    return demo
+
+
+def welcome(demo: dict[str, Any] | None) -> str:
+    lines = ["", f"Arrears is ready: {ORIGIN}/admin/", ""]
+    if demo:
+        piriod = demo["dialects"]["piriod"]
+        now = datetime.now(UTC).isoformat(timespec="seconds")
+        usage = {"subscription_line": piriod["subscription_line"], "date_time": now, "quantity": 5}
+        headers = {**piriod["headers"], "Content-Type": "application/json"}
+        lines += [
+            *(f"  {login['role']:<14} {login['username']} / {login['password']}" for login in demo["logins"]),
+            "",
+            "Report usage to the demo workspace, as a client of Piriod does:",
+            "",
+            f"curl {ORIGIN}{piriod['base_url']}/usages/ \\",
+            *(f"  -H {shlex.quote(f'{name}: {value}')} \\" for name, value in headers.items()),
+            f"  -d {shlex.quote(json.dumps(usage))}",
+            "",
+        ]
+    return "\n".join([*lines, "Stop with Ctrl-C.", ""])
+
+
+def is_healthy() -> bool:
+    allowed = settings.ALLOWED_HOSTS[0]
+    host = "localhost" if allowed == "*" else allowed.lstrip(".")
+    try:
+        urlopen(Request(f"{ORIGIN}/healthz", headers={"Host": host}), timeout=1).close()
+    except OSError:
+        return False
+    return True
+
+
+def relay(name: str, output: IO[str]) -> None:
+    for line in output:
+        if line.strip():
+            say(name, line.rstrip())
+
+
+@dataclass(slots=True)
+class Child:
+    name: str
+    process: subprocess.Popen[str] = field(init=False)
+    started: float = field(init=False)
+    pause: int = 1
+    due: float | None = None
+
+    def start(self) -> None:
+        self.due = None
+        self.started = time.monotonic()
+        self.process = subprocess.Popen(
+            COMMANDS[self.name],
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            errors="replace",
+            env={"GRANIAN_BLOCKING_THREADS": THREADS, **os.environ, "PYTHONUNBUFFERED": "1"},
+            start_new_session=True,
+            preexec_fn=die_with_parent,
+        )
+        assert self.process.stdout
+        threading.Thread(target=relay, args=(self.name, self.process.stdout), daemon=True).start()
+
+    def tend(self) -> None:
+        """Start the child again where it ended by itself, later each time while it does not last a minute."""
+        now = time.monotonic()
+        if self.due is not None:
+            if now >= self.due:
+                self.start()
+        elif self.process.poll() is not None:
+            self.end_session()
+            self.pause = 1 if now - self.started > 60 else min(self.pause * 2, 30)
+            self.due = now + self.pause
+            say(self.name, f"ended (exit code {self.process.returncode}); starts again in {self.pause} s")
+
+    def end_session(self) -> None:
+        """Kill what the child left behind, which is the child itself where it did not stop in time."""
+        with suppress(ProcessLookupError):
+            os.killpg(self.process.pid, signal.SIGKILL)
+
+
+def stop(children: list[Child]) -> None:
+    for child in children:
+        child.process.terminate()
+    deadline = time.monotonic() + GRACE_SECONDS
+    for child in children:
+        with suppress(subprocess.TimeoutExpired):
+            child.process.wait(max(0, deadline - time.monotonic()))
+        child.end_session()
+
+
+def supervise(demo: dict[str, Any] | None) -> None:
+    stopping = threading.Event()
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, lambda *_: stopping.set())
+    children = [Child(name) for name in COMMANDS]
+    for child in children:
+        child.start()
+    message = welcome(demo)
+    while not stopping.wait(0.2):
+        for child in children:
+            child.tend()
+        if message and is_healthy():
+            print(message, flush=True)
+            message = ""
+    print("\nStopping ...", flush=True)
+    stop(children)
+
+
+def main() -> None:
+    os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
+    require_free_port()
+    try:
+        django.setup()
+        demo = prepare()
+    except (ImproperlyConfigured, DatabaseError) as error:
+        sys.exit(f"Cannot start: {error}")
+    supervise(demo)
+
+
+if __name__ == "__main__":
+    main()

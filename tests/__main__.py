@@ -1,0 +1,49 @@
+"""Run the whole suite on each database: `python -m tests [pytest arguments]`, which `make test` calls.
+
+First on SQLite, as the program runs by default, then on PostgreSQL. A service that is not there is left out
+and named at the end; with REQUIRE_SERVICES=1 that is an error, with SERVICES=none none is looked for.
+"""
+
+import os
+import subprocess
+import sys
+
+import pytest
+
+from tests import services
+
+
+def run_pytest(database_url: str, arguments: list[str]) -> int:
+    environment = {**os.environ, "DATABASE_URL": database_url}
+    environment.pop("ARREARS_TEST_VAR", None)
+    # Two processes cost more to start than a chosen few tests take.
+    parallel = [] if arguments else ["-n", "2", "--dist", "loadgroup"]
+    return subprocess.run([sys.executable, "-m", "pytest", *parallel, *arguments], env=environment).returncode
+
+
+def main(arguments: list[str]) -> int:
+    found = services.look()
+    missing = [service for service in found if service.missing]
+    required = os.environ.get("REQUIRE_SERVICES") == "1"
+    codes: dict[str, int] = {}
+    if not (missing and required):
+        for name, url in (("SQLite", ""), ("PostgreSQL", services.POSTGRES_URL)):
+            if all(service.name != name for service in missing):
+                print(f"\n=== The suite on {name} ===", flush=True)
+                codes[name] = run_pytest(url, arguments)
+                if codes[name] == pytest.ExitCode.INTERRUPTED:
+                    break
+    print()
+    for name, code in codes.items():
+        print(f"{name}: {pytest.ExitCode(code).name.lower().replace('_', ' ')}")
+    for service in missing:
+        print(f"{'MISSING' if required else 'skipped'}: {service.name} ({service.missing}); {service.hint}")
+    if missing and required:
+        return 1
+    # A choice of tests may exist for one of the databases only: then the empty run of the other is fine.
+    run = [code for code in codes.values() if code != pytest.ExitCode.NO_TESTS_COLLECTED]
+    return max(run, default=int(pytest.ExitCode.NO_TESTS_COLLECTED))
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,67 @@
+import os
+from collections.abc import Iterator
+
+import pytest
+import redis
+from celery import Celery
+from django.db import connection
+from hypothesis import settings as hypothesis_settings
+from playwright.sync_api import Browser, sync_playwright
+
+from config.celery import app
+from tests import services
+
+hypothesis_settings.register_profile("arrears", deadline=None, print_blob=True)
+hypothesis_settings.load_profile("arrears")
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    unusable = {service.mark for service in services.look() if service.missing}
+    if connection.vendor != "postgresql":
+        unusable.add("postgres")
+    left_out = [item for item in items if any(item.get_closest_marker(mark) for mark in unusable)]
+    items[:] = [item for item in items if item not in left_out]
+    config.hook.pytest_deselected(items=left_out)
+    for item in items:
+        # One Redis database and one screen: tests that use them take turns.
+        for mark in ("redis", "browser"):
+            if item.get_closest_marker(mark):
+                item.add_marker(pytest.mark.xdist_group(mark))
+
+
+def pytest_report_header() -> list[str]:
+    return [f"database: {services.database_name()}"] + [
+        f"left out: {service.name} ({service.missing})" for service in services.look() if service.missing
+    ]
+
+
+@pytest.fixture
+def eager_tasks() -> Iterator[Celery]:
+    """Run tasks at once, in this process, where they would be queued."""
+    app.conf.update(task_always_eager=True, task_eager_propagates=True)
+    yield app
+    app.conf.update(task_always_eager=False, task_eager_propagates=False)
+
+
+@pytest.fixture
+def redis_url() -> Iterator[str]:
+    """Give the URL of a Redis database that is empty, and is emptied again."""
+    with redis.Redis.from_url(services.REDIS_URL) as client:
+        client.flushdb()
+        yield services.REDIS_URL
+        client.flushdb()
+
+
+@pytest.fixture(scope="session")
+def chromium() -> Iterator[Browser]:
+    # Playwright's synchronous interface keeps an event loop in this thread, for which Django refuses the ORM.
+    os.environ["DJANGO_ALLOW_ASYNC_UNSAFE"] = "1"
+    with sync_playwright() as playwright:
+        # In a container, Chromium neither has a sandbox of its own nor a large /dev/shm.
+        browser = playwright.chromium.launch(
+            executable_path=services.CHROMIUM, args=["--no-sandbox", "--disable-dev-shm-usage"]
+        )
+        yield browser
+        browser.close()
+    del os.environ["DJANGO_ALLOW_ASYNC_UNSAFE"]

@@ -1,0 +1,84 @@
+"""Rows for tests, made through the domain where it has a function for it; no surprises in the defaults."""
+
+from collections.abc import Sequence
+from datetime import UTC, date, datetime
+from decimal import Decimal
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from billing import catalog, contracts, parties
+from billing.calendar import midnight
+from billing.keys import create_key
+from billing.models import Brick, Customer, Line, Price, Subscription, Workspace
+from billing.rating import Tier
+from usage import ledger
+from usage.commands import LineById, Origin, RecordUsage
+
+
+def workspace(code: str = "acme", *, time_zone: str = "UTC", currency: str = "USD", **fields: Any) -> Workspace:
+    return parties.create_workspace(code=code, name=code.title(), time_zone=time_zone, currency=currency, **fields)
+
+
+def api_key(owner: Workspace, *, text: str | None = None) -> str:
+    return create_key(workspace=owner, name="a service", created_by="tests", text=text)[1]
+
+
+def customer(owner: Workspace, name: str = "Globex", **fields: Any) -> Customer:
+    return Customer.objects.create(workspace=owner, name=name, **fields)
+
+
+def brick(owner: Workspace, name: str = "API calls", aggregation: str = "sum", **fields: Any) -> Brick:
+    return Brick.objects.create(workspace=owner, name=name, aggregation=aggregation, **fields)
+
+
+def price(of: Brick, unit_price: str = "2", *, model: str = "per_unit", tiers: Sequence[tuple[str | None, str, str]] = (),
+          currency: str | None = None) -> Price:
+    return catalog.create_price(
+        brick=of,
+        name=f"{of.name} {model}",
+        model=model,
+        currency=currency or of.workspace.currency,
+        unit_price=Decimal(0) if tiers else Decimal(unit_price),
+        tiers=[Tier(up_to=None if up_to is None else Decimal(up_to), unit_price=Decimal(unit), fee=Decimal(fee))
+               for up_to, unit, fee in tiers],
+    )
+
+
+def subscription(of: Customer, *, starts_on: date = date(2026, 1, 1), ends_on: date | None = None,
+                 anchor_on: date | None = None, **fields: Any) -> Subscription:
+    tz = of.workspace.tz
+    return contracts.create_subscription(
+        customer=of,
+        starts_at=midnight(starts_on, tz=tz),
+        ends_at=None if ends_on is None else midnight(ends_on, tz=tz),
+        anchor_on=anchor_on or starts_on,
+        **fields,
+    )
+
+
+def line(owner: Workspace | None = None, *, aggregation: str = "sum", unit_price: str = "2", model: str = "per_unit",
+         tiers: Sequence[tuple[str | None, str, str]] = (), starts_on: date = date(2026, 1, 1), **fields: Any) -> Line:
+    """A line at $2 a unit, with a workspace, customer, brick and monthly subscription of its own."""
+    owner = owner or workspace()
+    what = brick(owner, aggregation=aggregation)
+    agreed = subscription(customer(owner), starts_on=starts_on, **fields)
+    return contracts.add_line(subscription=agreed, brick=what, price=price(what, unit_price, model=model, tiers=tiers))
+
+
+def moment(text: str, *, tz: str = "UTC") -> datetime:
+    """A moment written as local time: '2026-01-31 12:00'."""
+    return datetime.fromisoformat(text).replace(tzinfo=ZoneInfo(tz)).astimezone(UTC)
+
+
+def use(of: Line, quantity: str, at: str, *, key: str | None = None, source: str = "api", dialect: str = "piriod",
+        recorded_at: str | None = None, tz: str = "UTC") -> ledger.Recorded:
+    return ledger.record(
+        command=RecordUsage(
+            origin=Origin(workspace_id=of.workspace_id, source=source, dialect=dialect, recorded_by="tests"),
+            address=LineById(of.pk),
+            quantity=Decimal(quantity),
+            occurred_at=moment(at, tz=tz),
+            key=key,
+        ),
+        recorded_at=moment(recorded_at or at, tz=tz),
+    )

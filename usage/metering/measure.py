@@ -1,0 +1,55 @@
+"""``measure``: one set-based query per aggregation, whatever the number of lines."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal
+
+from usage.metering.sum import measure_sum
+from usage.metering.unit_days import measure_unit_days
+
+
+@dataclass(frozen=True, slots=True)
+class Window:
+    """What to measure: a line's records that occurred in ``[starts_at, ends_at)``, as of a cutoff."""
+
+    aggregation: str
+    line_id: int
+    starts_at: datetime
+    ends_at: datetime
+    cutoff: int
+
+
+@dataclass(frozen=True, slots=True)
+class Measurement:
+    """A quantity, exact to 9 places, and how many records of the window it counts."""
+
+    quantity: Decimal
+    record_count: int
+
+
+NOTHING = Measurement(quantity=Decimal(0), record_count=0)
+
+# Aggregation -> the function that answers for all windows: {position in its list: (quantity, record count)}.
+AGGREGATIONS: dict[str, Callable[[Sequence[Window]], dict[int, tuple[Decimal, int]]]] = {
+    "sum": measure_sum,
+    "unit_days": measure_unit_days,
+}
+
+
+def measure(windows: Sequence[Window]) -> list[Measurement]:
+    """Return the measurement of each window, in their order, with one query per aggregation among them.
+
+    A window without records has the quantity 0; a brick that is not metered has the quantity 1, the thing itself.
+    """
+    measurements = [NOTHING] * len(windows)
+    for aggregation in {window.aggregation for window in windows}:
+        positions = [n for n, window in enumerate(windows) if window.aggregation == aggregation]
+        if aggregation == "none":
+            for position in positions:
+                measurements[position] = Measurement(quantity=Decimal(1), record_count=0)
+            continue
+        found = AGGREGATIONS[aggregation]([windows[position] for position in positions])
+        for n, (quantity, record_count) in found.items():
+            measurements[positions[n]] = Measurement(quantity=quantity, record_count=record_count)
+    return measurements

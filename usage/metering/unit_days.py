@@ -1,0 +1,64 @@
+"""The gauge: each value times the days that it stood, from its moment to the next value's or the end of the window.
+
+A value stands on from before the window: the last one before it opens the window. Days are time, not calendar days:
+microseconds / 86,400,000,000, so that a day of 23 hours counts 23/24.
+"""
+
+from collections.abc import Sequence
+from decimal import Decimal
+from typing import TYPE_CHECKING
+
+from django.db import connection
+
+from billing.money import EXACT, round_quantity
+from usage.metering.sql import LIVE, windows_table
+
+if TYPE_CHECKING:
+    from usage.metering.measure import Window
+
+MICROSECONDS_A_DAY = Decimal(86_400_000_000)
+
+# The opening record sorts before the window's own by its moment; its span begins at the window's start.
+_QUERY = f"""
+WITH w AS ({{windows}}),
+opening AS (
+    SELECT w.n, w.starts_at, w.ends_at, (
+        SELECT r.id FROM usage_usagerecord r
+        WHERE r.line_id = w.line_id AND r.occurred_at < w.starts_at AND {LIVE.format(window="w")}
+        ORDER BY r.occurred_at DESC, r.id DESC LIMIT 1
+    ) AS record_id
+    FROM w
+),
+settings AS (
+    SELECT opening.n, opening.ends_at, opening.starts_at AS stands_from, 0 AS counted,
+        r.occurred_at, r.id, r.quantity
+    FROM opening JOIN usage_usagerecord r ON r.id = opening.record_id
+    UNION ALL
+    SELECT w.n, w.ends_at, r.occurred_at, 1, r.occurred_at, r.id, r.quantity
+    FROM w CROSS JOIN usage_usagerecord r
+    WHERE r.line_id = w.line_id AND r.occurred_at >= w.starts_at AND r.occurred_at < w.ends_at
+        AND {LIVE.format(window="w")}
+),
+spans AS (
+    SELECT n, counted, quantity, stands_from,
+        LEAD(stands_from, 1, ends_at) OVER (PARTITION BY n ORDER BY occurred_at, id) AS stands_until
+    FROM settings
+)
+SELECT n, {{total}}, SUM(counted) FROM spans GROUP BY n
+"""
+
+_TOTAL = {
+    "postgresql": "SUM(quantity * (EXTRACT(EPOCH FROM stands_until - stands_from) * 1000000)::bigint)",
+    "sqlite": "exact_sum_product(quantity, django_timestamp_diff(stands_until, stands_from))",
+}
+
+
+def measure_unit_days(windows: "Sequence[Window]") -> dict[int, tuple[Decimal, int]]:
+    """Return per position the unit-days, exact and rounded once to 9 places, and the number of records in the window."""
+    table, parameters = windows_table(windows)
+    with connection.cursor() as cursor:
+        cursor.execute(_QUERY.format(windows=table, total=_TOTAL[connection.vendor]), parameters)
+        return {
+            n: (round_quantity(EXACT.divide(Decimal(total), MICROSECONDS_A_DAY)), int(count))
+            for n, total, count in cursor.fetchall()
+        }

@@ -1,0 +1,119 @@
+"""The ledger's one table. Rows are written by ``usage.ledger`` alone and never edited or deleted."""
+
+from typing import Self
+
+from django.db import models
+from django.db.models import F, Q
+
+from billing.exact import ExactDecimalField
+from billing.jsontext import ExactJSONField
+from billing.models import InvoiceLine, Line, Workspace
+
+
+class UsageRecordQuerySet(models.QuerySet["UsageRecord"]):
+    def live(self) -> Self:
+        """Return the records that count now: not superseded, and no retraction."""
+        return self.filter(superseded_by=None).exclude(kind=UsageRecord.Kind.RETRACTION)
+
+    def as_of(self, cutoff: int) -> Self:
+        """Return the records that counted when ``cutoff`` was the ledger's last id."""
+        known = self.filter(id__lte=cutoff).exclude(kind=UsageRecord.Kind.RETRACTION)
+        return known.filter(Q(superseded_by=None) | Q(superseded_by__gt=cutoff))
+
+    def counted_by(self, invoice_line: InvoiceLine) -> Self:
+        """Return exactly the records whose quantities make up an invoice line's."""
+        return self.as_of(invoice_line.cutoff).filter(
+            line_id=invoice_line.line_id,
+            occurred_at__gte=invoice_line.starts_at,
+            occurred_at__lt=invoice_line.ends_at,
+        )
+
+
+class UsageRecord(models.Model):
+    class Kind(models.TextChoices):
+        ENTRY = "entry", "Entry"
+        CORRECTION = "correction", "Correction"
+        RETRACTION = "retraction", "Retraction"
+
+    class Source(models.TextChoices):
+        API = "api", "API"
+        FILE = "file", "File"
+        PANEL = "panel", "Panel"
+
+    workspace = models.ForeignKey(Workspace, models.PROTECT, related_name="+", db_index=False)
+    # Addressed to a line, or to a customer's alias and an event type (then the line stays empty).
+    line = models.ForeignKey(
+        Line, models.PROTECT, null=True, blank=True, related_name="usage_records", db_index=False
+    )
+    customer_alias = models.CharField(max_length=255, null=True, blank=True)
+    event_type = models.CharField(max_length=255, null=True, blank=True)
+    quantity = ExactDecimalField(max_digits=24, decimal_places=9, null=True, blank=True)
+    occurred_at = models.DateTimeField(help_text="When it was used: decides the period.")
+    recorded_at = models.DateTimeField(help_text="When we got it.")
+    is_late = models.BooleanField(help_text="It changed a period that was closed already.")
+    kind = models.CharField(max_length=10, choices=Kind)
+    source = models.CharField(max_length=5, choices=Source)
+    dialect = models.CharField(max_length=20)
+    key = models.CharField(max_length=255, null=True, blank=True, help_text="The sender's own id of the record.")
+    recorded_by = models.CharField(max_length=200, help_text="The key, user or file and row it came from.")
+    note = models.CharField(max_length=500, blank=True, help_text="Why it was entered, corrected or retracted.")
+    properties = ExactJSONField(null=True, blank=True)
+    # The first record of a chain of corrections: the id that the sender was told and goes on using.
+    origin = models.ForeignKey(
+        "self", models.PROTECT, null=True, blank=True, related_name="descendants", db_index=False
+    )
+    superseded_by = models.ForeignKey(
+        "self", models.PROTECT, null=True, blank=True, related_name="supersedes", db_index=False
+    )
+
+    objects = UsageRecordQuerySet.as_manager()
+
+    class Meta:
+        verbose_name = "usage record"
+        constraints = (
+            models.UniqueConstraint(
+                fields=["workspace", "dialect", "key"],
+                condition=Q(superseded_by=None),
+                name="usage_record_key_is_unique_while_live",
+            ),
+            models.CheckConstraint(
+                condition=Q(line__isnull=False, quantity__isnull=False, customer_alias=None, event_type=None)
+                | Q(line=None, customer_alias__isnull=False, event_type__isnull=False),
+                name="usage_record_has_one_address",
+            ),
+            models.CheckConstraint(
+                condition=Q(superseded_by=None) | Q(superseded_by__gt=F("id")),
+                name="usage_record_is_superseded_by_a_later_one",
+            ),
+            models.CheckConstraint(
+                condition=Q(kind="entry", origin=None) | Q(kind__in=["correction", "retraction"], origin__isnull=False),
+                name="usage_record_origin_is_known_of_a_change",
+            ),
+            models.CheckConstraint(condition=~Q(key=""), name="usage_record_key_is_not_empty"),
+            models.UniqueConstraint(
+                fields=["workspace", "superseded_by"],
+                condition=Q(superseded_by__isnull=False),
+                name="usage_record_supersedes_one",
+            ),
+        )
+        indexes = (
+            models.Index(fields=["line", "occurred_at", "id"], name="usage_record_by_line"),
+            models.Index(fields=["workspace", "-id"], name="usage_record_newest"),
+            models.Index(
+                fields=["workspace", "line", "id"], condition=Q(is_late=True), name="usage_record_late"
+            ),
+            models.Index(fields=["origin"], condition=Q(origin__isnull=False), name="usage_record_by_origin"),
+            models.Index(
+                fields=["workspace", "customer_alias", "event_type", "occurred_at"],
+                condition=Q(line=None),
+                name="usage_record_by_alias",
+            ),
+        )
+
+    def __str__(self) -> str:
+        return f"Record {self.pk}"
+
+    @property
+    def handle(self) -> int:
+        """The id that senders know: of the first record, whatever has superseded it since."""
+        return self.origin_id or self.pk

@@ -1,0 +1,5 @@
+"""One line a dialect."""
+
+from django.urls import URLPattern, URLResolver
+
+urlpatterns: list[URLPattern | URLResolver] = []
