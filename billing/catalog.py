@@ -1,6 +1,7 @@
 """Prices: complete when used, fixed once billed, copied to be changed."""
 
 from collections.abc import Sequence
+from decimal import Decimal
 
 from django.db import transaction
 
@@ -10,7 +11,7 @@ from billing.rating import Tier
 
 @transaction.atomic
 def create_price(
-    *, brick: Brick, name: str, model: str, currency: str, unit_price: object = 0, tiers: Sequence[Tier] = ()
+    *, brick: Brick, name: str, model: str, currency: str, unit_price: Decimal = Decimal(0), tiers: Sequence[Tier] = ()
 ) -> Price:
     """Make a price with its tiers; raise ``ValidationError`` or ``TermsError`` naming what is wrong with it.
 

@@ -90,8 +90,8 @@ def add_line(
     A brick has one line at a time: to change its price, end the line and add the next. ``id`` takes over the integer
     that clients of another system already hold.
     """
-    subscription = Subscription.objects.select_for_update(of=("self",)).select_related("workspace").get(
-        pk=subscription.pk
+    subscription = (
+        Subscription.objects.select_for_update(of=("self",)).select_related("workspace").get(pk=subscription.pk)
     )
     line = Line(
         id=id,
@@ -165,8 +165,8 @@ def end_line(*, line: Line, ends_at: datetime) -> Line:
 @transaction.atomic
 def end_subscription(*, subscription: Subscription, ends_at: datetime) -> Subscription:
     """End a subscription and its lines at a moment; its last period is then due. Raises ``UnableToAgree``."""
-    subscription = Subscription.objects.select_for_update(of=("self",)).select_related("workspace").get(
-        pk=subscription.pk
+    subscription = (
+        Subscription.objects.select_for_update(of=("self",)).select_related("workspace").get(pk=subscription.pk)
     )
     if subscription.next_close_at is None:
         raise UnableToAgree({"ends_at": "The subscription has ended and its last period is closed."})
@@ -192,4 +192,3 @@ def _move_sequence_past_given_ids() -> None:
                 f" (SELECT max(id) FROM {Line._meta.db_table})))",
                 [Line._meta.db_table, Line._meta.db_table],
             )
-

@@ -1,11 +1,10 @@
 """Exact decimals in both databases.
 
-PostgreSQL's ``numeric`` is exact. SQLite has no decimals: its NUMERIC affinity turns ``0.1`` into a float and its SUM adds
-floats. There a decimal is therefore stored as text in one canonical form, compared and sorted by a collation that compares
-numbers, and added by aggregates that add ``Decimal``; all three are registered on every connection.
+PostgreSQL's ``numeric`` is exact. SQLite has no decimals: its NUMERIC affinity turns ``0.1`` into a float and its SUM
+adds floats. There a decimal is therefore stored as text in one canonical form, compared and sorted by a collation that
+compares numbers, and added by aggregates that add ``Decimal``; all are registered on every connection.
 """
 
-from collections.abc import Sequence
 from decimal import Decimal
 from typing import Any
 
@@ -76,7 +75,7 @@ class ExactDecimalField(models.DecimalField):
 class ExactSum(models.Sum):
     """SUM without a float in between; the only sum allowed over an ``ExactDecimalField``."""
 
-    def as_sqlite(self, compiler: Any, connection: BaseDatabaseWrapper, **extra: Any) -> tuple[str, Sequence[Any]]:
+    def as_sqlite(self, compiler: Any, connection: BaseDatabaseWrapper, **extra: Any) -> Any:
         return super().as_sql(compiler, connection, function="exact_sum", **extra)
 
 
@@ -92,11 +91,16 @@ class _ExactSum:
         return None if self.total is None else format(self.total, "f")
 
 
-class _ExactSumProduct(_ExactSum):
-    def step(self, value: str | None, factor: int | None = None) -> None:
+class _ExactSumProduct:
+    def __init__(self) -> None:
+        self.sum = _ExactSum()
+
+    def step(self, value: str | None, factor: int | None) -> None:
         if value is not None and factor is not None:
-            product = EXACT.multiply(Decimal(value), Decimal(factor))
-            self.total = EXACT.add(self.total or Decimal(0), product)
+            self.sum.step(format(EXACT.multiply(Decimal(value), Decimal(factor)), "f"))
+
+    def finalize(self) -> str | None:
+        return self.sum.finalize()
 
 
 def _compare(left: str, right: str) -> int:

@@ -1,7 +1,7 @@
 """The only writer of invoices: drafts from computed values, numbers at issue, discards.
 
-A draft is rows; an issued invoice is a document besides: canonical JSON with every name, price, quantity and step as it was,
-which no later edit touches.
+A draft is rows; an issued invoice is a document besides: canonical JSON with every name, price, quantity and step as it
+was, which no later edit touches.
 """
 
 import hashlib
@@ -57,7 +57,7 @@ class DraftLine:
 
 @dataclass(frozen=True, slots=True)
 class DraftInvoice:
-    """An invoice to be. ``closes`` is the due period that it closes; differences of an ended subscription close none."""
+    """An invoice to be. ``closes``: it closes its period; differences of an ended subscription close none."""
 
     subscription_id: Any
     customer_id: Any
@@ -149,13 +149,11 @@ def _line_row(workspace_id: int, invoice_id: int, position: int, line: DraftLine
     )
 
 
-def move_pointers(
-    *, pointers: Sequence[tuple[Any, datetime, datetime | None]], cutoff: int
-) -> None:
+def move_pointers(*, pointers: Sequence[tuple[Any, datetime, datetime | None]], cutoff: int) -> None:
     """Note where closing stands: (subscription id, start and end of the first open period), and the lines' cutoff."""
     subscription, line = Subscription._meta, Line._meta
     adapt = connection.ops.adapt_datetimefield_value
-    ids = [subscription.pk.get_db_prep_value(pk, connection) for pk, _, _ in pointers]  # type: ignore[union-attr]
+    ids = [subscription.pk.get_db_prep_value(pk, connection) for pk, _, _ in pointers]
     with connection.cursor() as cursor:
         cursor.executemany(
             f"UPDATE {subscription.db_table} SET open_from_at = %s, next_close_at = %s WHERE id = %s",
@@ -213,9 +211,7 @@ def issue_next(*, run: CloseRun, as_of: datetime) -> int:
     with transaction.atomic():
         series = {
             row.kind: row
-            for row in NumberSeries.objects.filter(workspace_id=run.workspace_id)
-            .select_for_update()
-            .order_by("kind")
+            for row in NumberSeries.objects.filter(workspace_id=run.workspace_id).select_for_update().order_by("kind")
         }
         drafts = list(
             Invoice.objects.filter(run=run, run__state=CloseRun.State.ISSUING, state=Invoice.State.DRAFT)
@@ -298,17 +294,14 @@ def _reopen(run: CloseRun, subscriptions: Sequence[Subscription]) -> None:
     for period in BillingPeriod.objects.filter(run=run).order_by("-starts_at"):
         first[period.subscription_id] = period
     for subscription in subscriptions:
-        if period := first.get(subscription.pk):
+        if subscription.pk in first:
+            period = first[subscription.pk]
             subscription.open_from_at, subscription.next_close_at = period.starts_at, period.ends_at
     BillingPeriod.objects.filter(run=run).delete()
-    move_pointers(
-        pointers=[(row.pk, row.open_from_at, row.next_close_at) for row in subscriptions], cutoff=0
-    )
+    move_pointers(pointers=[(row.pk, row.open_from_at, row.next_close_at) for row in subscriptions], cutoff=0)
     # What earlier invoices have counted stays counted: each line's cutoff falls back to the last of them.
     counted = (
-        InvoiceLine.objects.filter(line__subscription__in=subscriptions)
-        .values("line_id")
-        .annotate(last=Max("cutoff"))
+        InvoiceLine.objects.filter(line__subscription__in=subscriptions).values("line_id").annotate(last=Max("cutoff"))
     )
     lines = [Line(pk=row["line_id"], cutoff=row["last"]) for row in counted]
     Line.objects.bulk_update(lines, ["cutoff"], batch_size=500)

@@ -28,9 +28,7 @@ def decode(text: str | bytes) -> Any:
     try:
         if isinstance(text, bytes):
             text = text.decode("utf-8")
-        value = json.loads(
-            text, parse_float=Decimal, parse_int=_parse_integer, parse_constant=_refuse_constant
-        )
+        value = json.loads(text, parse_float=Decimal, parse_int=_parse_integer, parse_constant=_refuse_constant)
     except MalformedJSON:
         raise
     except (ValueError, RecursionError) as error:
@@ -80,9 +78,7 @@ class ExactJSONField(models.JSONField):
         options.pop("decoder", None)
         return name, path, args, options
 
-    def get_db_prep_value(
-        self, value: Any, connection: BaseDatabaseWrapper, prepared: bool = False
-    ) -> Any:
+    def get_db_prep_value(self, value: Any, connection: BaseDatabaseWrapper, prepared: bool = False) -> Any:
         if value is None or hasattr(value, "as_sql"):
             return super().get_db_prep_value(value, connection, prepared)
         if connection.vendor == "postgresql":

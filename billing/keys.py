@@ -18,9 +18,7 @@ class UnableToCreateKey(ValidationError):
     """The key's text can't be taken."""
 
 
-def create_key(
-    *, workspace: Workspace, name: str, created_by: str, text: str | None = None
-) -> tuple[ApiKey, str]:
+def create_key(*, workspace: Workspace, name: str, created_by: str, text: str | None = None) -> tuple[ApiKey, str]:
     """Make a key of a workspace and return it with its text, which can't be read again.
 
     ``text`` takes over a token that clients already send to the vendor they were written for. Raises
@@ -35,7 +33,7 @@ def create_key(
     try:
         with transaction.atomic():
             key = ApiKey.objects.create(
-                workspace=workspace, name=name, prefix=prefix, digest=_digest(text), created_by=created_by
+                workspace=workspace, name=name, prefix=prefix, digest=digest(text), created_by=created_by
             )
     except IntegrityError as error:
         raise UnableToCreateKey({"text": "This key is in use already."}) from error
@@ -44,9 +42,7 @@ def create_key(
 
 def find_key(*, text: str, as_of: datetime) -> ApiKey | None:
     """Return the live key with this text, its workspace loaded, or None; note the use. One query, as a rule."""
-    key = (
-        ApiKey.objects.select_related("workspace").filter(digest=_digest(text), revoked_at=None).first()
-    )
+    key = ApiKey.objects.select_related("workspace").filter(digest=digest(text), revoked_at=None).first()
     if key is not None and (key.last_used_at is None or as_of - key.last_used_at > LAST_USE_RESOLUTION):
         ApiKey.objects.filter(pk=key.pk).update(last_used_at=as_of)
     return key
@@ -58,6 +54,6 @@ def revoke_key(*, key: ApiKey, as_of: datetime) -> None:
     key.refresh_from_db(fields=["revoked_at"])
 
 
-def _digest(text: str) -> str:
+def digest(text: str) -> str:
     # A key is 192 random bits: a slow, salted hash would only slow down each request.
     return hashlib.sha256(text.encode("utf-8", "surrogateescape")).hexdigest()

@@ -88,9 +88,7 @@ def database(url: str) -> dict[str, Any]:
         # and then wants to write fails at once. FULL makes an acknowledged record survive a power cut.
         options["transaction_mode"] = "IMMEDIATE"
         options["timeout"] = 30
-        options["init_command"] = (
-            "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA foreign_keys = ON"
-        )
+        options["init_command"] = "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA foreign_keys = ON"
         # A file, because an in-memory database cannot be shared between a test and its threads.
         parsed["TEST"] = {"NAME": str(VAR / "test.sqlite3")}
     else:
@@ -223,12 +221,15 @@ REST_FRAMEWORK = {
     "TEST_REQUEST_DEFAULT_FORMAT": "json",
 }
 
+LOG_LEVEL = envstr("LOG_LEVEL", "INFO").upper()
+if LOG_LEVEL not in ("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL"):
+    raise ImproperlyConfigured(f"LOG_LEVEL={LOG_LEVEL!r}: use DEBUG, INFO, WARNING, ERROR or CRITICAL.")
 LOGGING = {
     "version": 1,
     "disable_existing_loggers": False,
     "formatters": {"line": {"format": "%(asctime)s %(levelname)s %(name)s: %(message)s"}},
     "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "line"}},
-    "root": {"handlers": ["console"], "level": envstr("LOG_LEVEL", "INFO").upper()},
+    "root": {"handlers": ["console"], "level": LOG_LEVEL},
     # Django's own handlers write to the console only under DEBUG, and by mail otherwise.
     "loggers": {
         "django": {"handlers": [], "propagate": True},
@@ -259,14 +260,12 @@ def broker_options(scheme: str) -> dict[str, Any]:
             "unacked_restore_throttle": 1,
             # With Redis down, a web request has to learn so at once and go on without it.
             "socket_connect_timeout": 1,
-            "socket_timeout": 5,
+            "socket_timeout": 2,
             "max_retries": 0,
         }
     if scheme == "memory":
         return {}
-    raise ImproperlyConfigured(
-        f"CELERY_BROKER_URL begins with {scheme!r}: use redis://, rediss:// or filesystem://."
-    )
+    raise ImproperlyConfigured(f"CELERY_BROKER_URL begins with {scheme!r}: use redis://, rediss:// or filesystem://.")
 
 
 CELERY_BROKER_URL = envstr("CELERY_BROKER_URL", "filesystem://localhost")
@@ -296,3 +295,5 @@ CELERY_BEAT_SCHEDULE = {
 CLOSE_HEARTBEAT_SECONDS = envint("CLOSE_HEARTBEAT_SECONDS", 60)
 # How many tasks a close run is spread over; each goes on until nothing is left to take.
 CLOSE_WORKERS = envint("CLOSE_WORKERS", 4)
+# How many subscriptions are closed in one transaction.
+CLOSE_BATCH = envint("CLOSE_BATCH", 500)

@@ -17,7 +17,6 @@ import sys
 import threading
 import time
 from contextlib import suppress
-from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import IO, Any
 from urllib.request import Request, urlopen
@@ -63,12 +62,11 @@ def die_with_parent() -> None:
 def require_free_port() -> None:
     if not PORT.isascii() or not PORT.isdigit() or not 0 < int(PORT) < 65536:
         sys.exit(f"PORT={PORT!r} is no port: use a number from 1 to 65535.")
-    with socket.socket() as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            probe.bind((HOST, int(PORT)))
-        except OSError as error:
-            sys.exit(f"Cannot listen on {HOST}:{PORT}: {error.strerror}. Choose another: make run PORT=8001")
+    try:
+        socket.create_server((HOST, int(PORT))).close()
+    except OSError as error:
+        reason = os.strerror(error.errno or 0)
+        sys.exit(f"Cannot listen on {HOST}:{PORT}: {reason}. Choose another: make run PORT=8001")
 
 
 def prepare() -> dict[str, Any] | None:
@@ -78,21 +76,19 @@ def prepare() -> dict[str, Any] | None:
     call_command("migrate", interactive=False, verbosity=0)
     if settings.STATIC_COLLECTED:
         call_command("collectstatic", interactive=False, verbosity=0)
-    demo = None
+    printed = io.StringIO()
     # The demo's passwords are public: it never enters a production database by itself.
     if settings.EMBEDDED:
         if not Workspace.objects.exists():
             print("Filling the empty database with a demo workspace ...", flush=True)
             call_command("demo", stdout=io.StringIO())
-        printed = io.StringIO()
         call_command("demo", json=True, stdout=printed)
-        demo = json.loads(printed.getvalue()) if printed.getvalue().strip() else None
     connections.close_all()
-    return demo
+    return json.loads(printed.getvalue() or "null")
 
 
 def welcome(demo: dict[str, Any] | None) -> str:
-    lines = ["", f"Arrears is ready: {ORIGIN}/admin/", ""]
+    lines = [f"\nArrears is ready: {ORIGIN}/admin/\n"]
     if demo:
         piriod = demo["dialects"]["piriod"]
         now = datetime.now(UTC).isoformat(timespec="seconds")
@@ -100,15 +96,12 @@ def welcome(demo: dict[str, Any] | None) -> str:
         headers = {**piriod["headers"], "Content-Type": "application/json"}
         lines += [
             *(f"  {login['role']:<14} {login['username']} / {login['password']}" for login in demo["logins"]),
-            "",
-            "Report usage to the demo workspace, as a client of Piriod does:",
-            "",
+            "\nReport usage to the demo workspace, as a client of Piriod does:\n",
             f"curl {ORIGIN}{piriod['base_url']}/usages/ \\",
             *(f"  -H {shlex.quote(f'{name}: {value}')} \\" for name, value in headers.items()),
-            f"  -d {shlex.quote(json.dumps(usage))}",
-            "",
+            f"  -d {shlex.quote(json.dumps(usage))}\n",
         ]
-    return "\n".join([*lines, "Stop with Ctrl-C.", ""])
+    return "\n".join([*lines, "Stop with Ctrl-C.\n"])
 
 
 def is_healthy() -> bool:
@@ -127,16 +120,14 @@ def relay(name: str, output: IO[str]) -> None:
             say(name, line.rstrip())
 
 
-@dataclass(slots=True)
 class Child:
-    name: str
-    process: subprocess.Popen[str] = field(init=False)
-    started: float = field(init=False)
-    pause: int = 1
-    due: float | None = None
+    def __init__(self, name: str) -> None:
+        self.name = name
+        self.pause = 1
+        self.start()
 
     def start(self) -> None:
-        self.due = None
+        self.due: float | None = None
         self.started = time.monotonic()
         self.process = subprocess.Popen(
             COMMANDS[self.name],
@@ -149,20 +140,18 @@ class Child:
             start_new_session=True,
             preexec_fn=die_with_parent,
         )
-        assert self.process.stdout
         threading.Thread(target=relay, args=(self.name, self.process.stdout), daemon=True).start()
 
     def tend(self) -> None:
         """Start the child again where it ended by itself, later each time while it does not last a minute."""
         now = time.monotonic()
-        if self.due is not None:
-            if now >= self.due:
-                self.start()
-        elif self.process.poll() is not None:
+        if self.due is None and self.process.poll() is not None:
             self.end_session()
             self.pause = 1 if now - self.started > 60 else min(self.pause * 2, 30)
             self.due = now + self.pause
             say(self.name, f"ended (exit code {self.process.returncode}); starts again in {self.pause} s")
+        elif self.due is not None and now >= self.due:
+            self.start()
 
     def end_session(self) -> None:
         """Kill what the child left behind, which is the child itself where it did not stop in time."""
@@ -185,8 +174,6 @@ def supervise(demo: dict[str, Any] | None) -> None:
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, lambda *_: stopping.set())
     children = [Child(name) for name in COMMANDS]
-    for child in children:
-        child.start()
     message = welcome(demo)
     while not stopping.wait(0.2):
         for child in children:

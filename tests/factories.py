@@ -12,7 +12,7 @@ from billing.keys import create_key
 from billing.models import Brick, Customer, Line, Price, Subscription, Workspace
 from billing.rating import Tier
 from usage import ledger
-from usage.commands import LineById, Origin, RecordUsage
+from usage.commands import KEEP, CorrectUsage, LineById, Origin, RecordById, RecordUsage, RetractUsage
 
 
 def workspace(code: str = "acme", *, time_zone: str = "UTC", currency: str = "USD", **fields: Any) -> Workspace:
@@ -31,21 +31,35 @@ def brick(owner: Workspace, name: str = "API calls", aggregation: str = "sum", *
     return Brick.objects.create(workspace=owner, name=name, aggregation=aggregation, **fields)
 
 
-def price(of: Brick, unit_price: str = "2", *, model: str = "per_unit", tiers: Sequence[tuple[str | None, str, str]] = (),
-          currency: str | None = None) -> Price:
+def price(
+    of: Brick,
+    unit_price: str = "2",
+    *,
+    model: str = "per_unit",
+    tiers: Sequence[tuple[str | None, str, str]] = (),
+    currency: str | None = None,
+) -> Price:
     return catalog.create_price(
         brick=of,
         name=f"{of.name} {model}",
         model=model,
         currency=currency or of.workspace.currency,
         unit_price=Decimal(0) if tiers else Decimal(unit_price),
-        tiers=[Tier(up_to=None if up_to is None else Decimal(up_to), unit_price=Decimal(unit), fee=Decimal(fee))
-               for up_to, unit, fee in tiers],
+        tiers=[
+            Tier(up_to=None if up_to is None else Decimal(up_to), unit_price=Decimal(unit), fee=Decimal(fee))
+            for up_to, unit, fee in tiers
+        ],
     )
 
 
-def subscription(of: Customer, *, starts_on: date = date(2026, 1, 1), ends_on: date | None = None,
-                 anchor_on: date | None = None, **fields: Any) -> Subscription:
+def subscription(
+    of: Customer,
+    *,
+    starts_on: date = date(2026, 1, 1),
+    ends_on: date | None = None,
+    anchor_on: date | None = None,
+    **fields: Any,
+) -> Subscription:
     tz = of.workspace.tz
     return contracts.create_subscription(
         customer=of,
@@ -56,8 +70,16 @@ def subscription(of: Customer, *, starts_on: date = date(2026, 1, 1), ends_on: d
     )
 
 
-def line(owner: Workspace | None = None, *, aggregation: str = "sum", unit_price: str = "2", model: str = "per_unit",
-         tiers: Sequence[tuple[str | None, str, str]] = (), starts_on: date = date(2026, 1, 1), **fields: Any) -> Line:
+def line(
+    owner: Workspace | None = None,
+    *,
+    aggregation: str = "sum",
+    unit_price: str = "2",
+    model: str = "per_unit",
+    tiers: Sequence[tuple[str | None, str, str]] = (),
+    starts_on: date = date(2026, 1, 1),
+    **fields: Any,
+) -> Line:
     """A line at $2 a unit, with a workspace, customer, brick and monthly subscription of its own."""
     owner = owner or workspace()
     what = brick(owner, aggregation=aggregation)
@@ -70,8 +92,17 @@ def moment(text: str, *, tz: str = "UTC") -> datetime:
     return datetime.fromisoformat(text).replace(tzinfo=ZoneInfo(tz)).astimezone(UTC)
 
 
-def use(of: Line, quantity: str, at: str, *, key: str | None = None, source: str = "api", dialect: str = "piriod",
-        recorded_at: str | None = None, tz: str = "UTC") -> ledger.Recorded:
+def use(
+    of: Line,
+    quantity: str,
+    at: str,
+    *,
+    key: str | None = None,
+    source: str = "api",
+    dialect: str = "piriod",
+    recorded_at: str | None = None,
+    tz: str = "UTC",
+) -> ledger.Recorded:
     return ledger.record(
         command=RecordUsage(
             origin=Origin(workspace_id=of.workspace_id, source=source, dialect=dialect, recorded_by="tests"),
@@ -82,3 +113,36 @@ def use(of: Line, quantity: str, at: str, *, key: str | None = None, source: str
         ),
         recorded_at=moment(recorded_at or at, tz=tz),
     )
+
+
+def fix(
+    record: ledger.Recorded,
+    quantity: str | None = None,
+    *,
+    at: str | None = None,
+    recorded_at: str = "2026-06-01",
+) -> ledger.Recorded:
+    """Correct a record in the panel."""
+    return ledger.correct(
+        command=CorrectUsage(
+            origin=_panel(record),
+            target=RecordById(record.handle),
+            quantity=KEEP if quantity is None else Decimal(quantity),
+            occurred_at=KEEP if at is None else moment(at),
+            note="typing error",
+        ),
+        recorded_at=moment(recorded_at),
+    )
+
+
+def take_back(record: ledger.Recorded, *, recorded_at: str = "2026-06-01") -> ledger.Recorded:
+    """Retract a record in the panel."""
+    return ledger.retract(
+        command=RetractUsage(origin=_panel(record), target=RecordById(record.handle), note="entered twice"),
+        recorded_at=moment(recorded_at),
+    )
+
+
+def _panel(record: ledger.Recorded) -> Origin:
+    workspace_id = Line.objects.values_list("workspace_id", flat=True).get(pk=record.line_id)
+    return Origin(workspace_id=workspace_id, source="panel", dialect="panel", recorded_by="finance")

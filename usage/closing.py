@@ -1,8 +1,8 @@
 """Closing: finds what is due, locks it, has it measured and rated, and hands the drafts to invoicing.
 
-A run is a row with one item per subscription. Any number of workers work on a run at once: each takes a batch of pending items
-that no other holds, and closes it in one transaction. A worker that dies leaves its batch pending, and the sweep finds the run
-by its heartbeat.
+A run is a row with one item per subscription. Any number of workers work on a run at once: each takes a batch of
+pending items that no other holds, and closes it in one transaction. A worker that dies leaves its batch pending, and
+the sweep finds the run by its heartbeat.
 """
 
 import logging
@@ -26,17 +26,13 @@ from usage.models import UsageRecord
 
 logger = logging.getLogger(__name__)
 
-BATCH = 500
-
 
 class NothingToClose(Exception):
     """No period of the workspace is over by then, and no ended subscription has differences."""
 
 
 @transaction.atomic
-def start(
-    *, workspace: Workspace, until_at: datetime, by: str, as_of: datetime, automatic: bool = False
-) -> CloseRun:
+def start(*, workspace: Workspace, until_at: datetime, by: str, as_of: datetime, automatic: bool = False) -> CloseRun:
     """Open a run over all periods of the workspace that end by ``until_at`` and are over; raise ``NothingToClose``.
 
     It computes nothing yet: ``work`` does. An automatic run leaves out what an earlier run has parked for that period,
@@ -46,7 +42,9 @@ def start(
     due = _due(workspace, until_at)
     if automatic:
         parked = CloseItem.objects.filter(
-            subscription=OuterRef("pk"), state=CloseItem.State.PARKED, run__until_at__gte=OuterRef("next_close_at")
+            subscription=OuterRef("pk"),
+            state=CloseItem.State.PARKED,
+            run__until_at__gte=OuterRef("next_close_at"),
         )
         due = due.exclude(Exists(parked))
     issues_itself = automatic and workspace.closing == Workspace.Closing.ISSUE
@@ -78,14 +76,14 @@ def _due(workspace: Workspace, until_at: datetime) -> QuerySet[Subscription]:
     return Subscription.objects.filter(Q(next_close_at__lte=until_at) | ended_with_changes, workspace=workspace)
 
 
-def work(*, run_id: int, clock: Callable[[], datetime], batch: int = BATCH) -> CloseRun:
+def work(*, run_id: int, clock: Callable[[], datetime], batch: int | None = None) -> CloseRun:
     """Close a run's pending subscriptions until none is left to take, and issue its drafts where it was told to.
 
     May run any number of times and in any number of processes at once. A subscription that fails is parked with its
     reason, and the others go on.
     """
     run = CloseRun.objects.select_related("workspace").get(pk=run_id)
-    while run.state == CloseRun.State.COMPUTING and _close_next(run, batch):
+    while run.state == CloseRun.State.COMPUTING and _close_next(run, batch or settings.CLOSE_BATCH):
         _beat(run, clock())
     if run.state == CloseRun.State.COMPUTING:
         _finish_computing(run, clock())
@@ -135,7 +133,9 @@ def _isolate(run: CloseRun, item_ids: Sequence[int], error: Exception) -> int:
     middle = len(item_ids) // 2
     for half in (item_ids[:middle], item_ids[middle:]):
         try:
-            settled += _close_batch(run, run.items.filter(state=CloseItem.State.PENDING, pk__in=half).order_by("id"), [])
+            settled += _close_batch(
+                run, run.items.filter(state=CloseItem.State.PENDING, pk__in=half).order_by("id"), []
+            )
         except (OperationalError, InterfaceError):
             raise
         except Exception as cause:  # noqa: BLE001
@@ -227,9 +227,7 @@ def close_due(*, as_of: datetime) -> list[CloseRun]:
     for workspace in Workspace.objects.exclude(closing=Workspace.Closing.MANUAL).order_by("pk"):
         until_at = as_of - timedelta(hours=workspace.closing_delay_hours)
         try:
-            runs.append(
-                start(workspace=workspace, until_at=until_at, by="schedule", as_of=as_of, automatic=True)
-            )
+            runs.append(start(workspace=workspace, until_at=until_at, by="schedule", as_of=as_of, automatic=True))
         except NothingToClose:
             continue
     return runs

@@ -9,7 +9,7 @@ from typing import Any
 
 @dataclass(frozen=True, slots=True)
 class Origin:
-    """Where usage comes from: ``source`` is api, file or panel; ``recorded_by`` names the key, user, or file and row."""
+    """Where usage comes from. ``source``: api, file or panel; ``recorded_by``: the key, user, or file and row."""
 
     workspace_id: int
     source: str

@@ -1,7 +1,7 @@
 """From contracts and the ledger to draft invoices, as values: closing writes them, preview shows them.
 
-To be billed = rate(usage of the period, as of the cutoff) - what has been billed for that line and period. For a due period
-that is its whole price; for an earlier period whose records changed, the difference, a true-up.
+To be billed = rate(usage of the period, as of the cutoff) - what has been billed for that line and period. For a due
+period that is its whole price; for an earlier period whose records changed, the difference, a true-up.
 """
 
 from collections import defaultdict
@@ -57,7 +57,9 @@ def draft(*, dues: Sequence[Due], cutoff: int, measured_until: datetime | None =
     terms: dict[int, Terms] = {}
     lines: dict[tuple[Any, int], list[DraftLine]] = defaultdict(list)
     for task, measurement in zip(tasks, measurements, strict=True):
-        before = billed.get((task.line.pk, task.covered.starts_at), Decimal(0)) if task.kind == "true_up" else Decimal(0)
+        before = (
+            billed.get((task.line.pk, task.covered.starts_at), Decimal(0)) if task.kind == "true_up" else Decimal(0)
+        )
         line = _draft_line(task, measurement, cutoff=cutoff, billed_before=before, terms=terms)
         if task.kind == InvoiceLine.Kind.USAGE or line.amount:
             lines[task.due.subscription.pk, task.invoice].append(line)
@@ -126,15 +128,14 @@ def _draft_line(
     )
 
 
-def _invoices(
-    due: Due, lines: dict[tuple[Any, int], list[DraftLine]], cutoff: int
-) -> Iterable[DraftInvoice]:
+def _invoices(due: Due, lines: dict[tuple[Any, int], list[DraftLine]], cutoff: int) -> Iterable[DraftInvoice]:
     subscription = due.subscription
     for invoice, period in enumerate(due.periods):
         yield _invoice(due, period, lines.get((subscription.pk, invoice), []), cutoff, closes=True)
     if not due.periods and (differences := lines.get((subscription.pk, 0))):
         whole = Period(
-            min(line.period.starts_at for line in differences), max(line.period.ends_at for line in differences)
+            min(line.period.starts_at for line in differences),
+            max(line.period.ends_at for line in differences),
         )
         yield _invoice(due, whole, differences, cutoff, closes=False)
 

@@ -1,8 +1,8 @@
 """The only writer of ``UsageRecord``: record, correct, retract.
 
-A record draws its ledger id while it holds a lock on its line that closing's lock excludes. Whoever holds closing's lock
-on a line therefore knows that every record of the line with an id up to the ledger's last one is committed and visible,
-and that every later one will have a greater id: that number is the line's cutoff.
+A record draws its ledger id while it holds a lock on its line that closing's lock excludes. Whoever holds closing's
+lock on a line therefore knows that every record of the line with an id up to the ledger's last one is committed and
+visible, and that every later one will have a greater id: that number is the line's cutoff.
 """
 
 from dataclasses import dataclass
@@ -15,7 +15,16 @@ from django.db.models import Max, Q
 
 from billing.jsontext import encode
 from billing.models import Brick, Line
-from usage.commands import KEEP, CorrectUsage, LineById, LineByBrick, RecordById, RecordByKey, RecordUsage, RetractUsage
+from usage.commands import (
+    KEEP,
+    CorrectUsage,
+    LineByBrick,
+    LineById,
+    RecordById,
+    RecordByKey,
+    RecordUsage,
+    RetractUsage,
+)
 from usage.models import UsageRecord
 
 DIGITS_BEFORE_POINT = 15
@@ -95,7 +104,7 @@ def record(*, command: RecordUsage, recorded_at: datetime) -> Recorded:
     quantity = exact_quantity(command.quantity)
     occurred_at = command.occurred_at.astimezone(UTC)
     with connection.cursor() as cursor:
-        cursor.execute(*_insert_entry(command, quantity, occurred_at, recorded_at))
+        cursor.execute(*insert_entry(command, quantity, occurred_at, recorded_at))
         row = cursor.fetchone()
     if row is None:
         raise _why_not(command, quantity, occurred_at)
@@ -112,12 +121,14 @@ def record(*, command: RecordUsage, recorded_at: datetime) -> Recorded:
     )
 
 
-def exact_quantity(quantity: Decimal) -> Decimal:
+def exact_quantity(quantity: Decimal | None) -> Decimal:
     """Return the quantity as the ledger keeps it; raise ``QuantityRefused`` where it would not be kept exactly."""
     if not isinstance(quantity, Decimal) or not quantity.is_finite():
         raise QuantityRefused("A valid number is required.")
     if quantity and quantity.adjusted() >= DIGITS_BEFORE_POINT:
-        raise QuantityRefused(f"Ensure that there are no more than {DIGITS_BEFORE_POINT} digits before the decimal point.")
+        raise QuantityRefused(
+            f"Ensure that there are no more than {DIGITS_BEFORE_POINT} digits before the decimal point."
+        )
     if quantity and quantity.normalize().as_tuple().exponent < -DIGITS_AFTER_POINT:  # type: ignore[operator]
         raise QuantityRefused(f"Ensure that there are no more than {DIGITS_AFTER_POINT} decimal places.")
     return quantity
@@ -141,7 +152,7 @@ RETURNING id, line_id, is_late
 """
 
 
-def _insert_entry(
+def insert_entry(
     command: RecordUsage, quantity: Decimal, occurred_at: datetime, recorded_at: datetime
 ) -> tuple[str, list[Any]]:
     match command.address:
@@ -152,9 +163,7 @@ def _insert_entry(
             ids = [_adapt("subscription_id", subscription_id, Line), _adapt("brick_id", brick_id, Line)]
     moment = _adapt("occurred_at", occurred_at)
     origin = command.origin
-    return _INSERT.format(
-        address=address, lock="FOR KEY SHARE OF line" if connection.vendor == "postgresql" else ""
-    ), [
+    return _INSERT.format(address=address, lock="FOR KEY SHARE OF line" if connection.vendor == "postgresql" else ""), [
         _adapt("quantity", quantity),
         moment,
         _adapt("recorded_at", recorded_at),
@@ -199,7 +208,9 @@ def _why_not(command: RecordUsage, quantity: Decimal, occurred_at: datetime) -> 
         return LineNotFound("There is no such line.")
     if not found[0].brick.is_metered:
         return LineNotMetered("This line is not metered: it takes no usage.")
-    active = [line for line in found if line.starts_at <= occurred_at and not (line.ends_at and line.ends_at <= occurred_at)]
+    active = [
+        line for line in found if line.starts_at <= occurred_at and not (line.ends_at and line.ends_at <= occurred_at)
+    ]
     if not active:
         return OutsideLine(f"The line was not active then, only {' and '.join(map(_life, found))}.")
     if quantity < 0 and found[0].brick.aggregation == Brick.Aggregation.UNIT_DAYS:
@@ -227,7 +238,7 @@ def correct(*, command: CorrectUsage, recorded_at: datetime) -> Recorded:
     The former keeps its row. Also for usage that was billed: the difference is billed by the next close.
     """
     former, line = _lock(command.origin.workspace_id, command.target)
-    quantity = former.quantity if command.quantity is KEEP else exact_quantity(command.quantity)
+    quantity = exact_quantity(former.quantity if command.quantity is KEEP else command.quantity)
     occurred_at = former.occurred_at if command.occurred_at is KEEP else command.occurred_at.astimezone(UTC)
     if occurred_at < line.starts_at or (line.ends_at and line.ends_at <= occurred_at):
         raise OutsideLine(f"The line was not active then, only {_life(line)}.")
@@ -310,7 +321,7 @@ def _supersede(former: UsageRecord, line: Line, change: UsageRecord) -> Recorded
         id=change.pk,
         handle=change.handle,
         line_id=line.pk,
-        quantity=change.quantity,
+        quantity=exact_quantity(change.quantity),
         occurred_at=change.occurred_at,
         recorded_at=change.recorded_at,
         source=change.source,

@@ -42,9 +42,7 @@ class UsageRecord(models.Model):
 
     workspace = models.ForeignKey(Workspace, models.PROTECT, related_name="+", db_index=False)
     # Addressed to a line, or to a customer's alias and an event type (then the line stays empty).
-    line = models.ForeignKey(
-        Line, models.PROTECT, null=True, blank=True, related_name="usage_records", db_index=False
-    )
+    line = models.ForeignKey(Line, models.PROTECT, null=True, blank=True, related_name="usage_records", db_index=False)
     customer_alias = models.CharField(max_length=255, null=True, blank=True)
     event_type = models.CharField(max_length=255, null=True, blank=True)
     quantity = ExactDecimalField(max_digits=24, decimal_places=9, null=True, blank=True)
@@ -99,9 +97,7 @@ class UsageRecord(models.Model):
         indexes = (
             models.Index(fields=["line", "occurred_at", "id"], name="usage_record_by_line"),
             models.Index(fields=["workspace", "-id"], name="usage_record_newest"),
-            models.Index(
-                fields=["workspace", "line", "id"], condition=Q(is_late=True), name="usage_record_late"
-            ),
+            models.Index(fields=["workspace", "line", "id"], condition=Q(is_late=True), name="usage_record_late"),
             models.Index(fields=["origin"], condition=Q(origin__isnull=False), name="usage_record_by_origin"),
             models.Index(
                 fields=["workspace", "customer_alias", "event_type", "occurred_at"],

@@ -20,9 +20,7 @@ class Brick(models.Model):
     id = models.UUIDField(primary_key=True, default=uuid.uuid4)
     workspace = models.ForeignKey(Workspace, models.PROTECT, related_name="bricks")
     name = models.CharField(max_length=200)
-    reference = models.CharField(
-        max_length=100, null=True, blank=True, help_text="Its id in the system it came from."
-    )
+    reference = models.CharField(max_length=100, null=True, blank=True, help_text="Its id in the system it came from.")
     aggregation = models.CharField(
         max_length=16,
         choices=Aggregation,
@@ -34,9 +32,7 @@ class Brick(models.Model):
 
     class Meta:
         constraints = (
-            models.UniqueConstraint(
-                fields=["workspace", "reference"], name="billing_brick_reference_is_unique"
-            ),
+            models.UniqueConstraint(fields=["workspace", "reference"], name="billing_brick_reference_is_unique"),
             models.CheckConstraint(condition=~Q(reference=""), name="billing_brick_reference_is_not_empty"),
         )
         indexes = (models.Index(fields=["workspace", "name"], name="billing_brick_by_name"),)
@@ -91,9 +87,7 @@ class Price(models.Model):
     def terms(self) -> Terms:
         """Return the price as rating reads it; raise ``TermsError`` where its tiers are incomplete."""
         tiers = (
-            sorted(self.tiers.all(), key=lambda tier: (tier.up_to is None, tier.up_to or 0))
-            if self.is_tiered
-            else ()
+            sorted(self.tiers.all(), key=lambda tier: (tier.up_to is None, tier.up_to or 0)) if self.is_tiered else ()
         )
         return Terms(
             model=PricingModel(self.model),
@@ -118,9 +112,7 @@ class PriceTier(models.Model):
 
     class Meta:
         constraints = (
-            models.UniqueConstraint(
-                fields=["workspace", "price", "up_to"], name="billing_price_tier_bound_is_unique"
-            ),
+            models.UniqueConstraint(fields=["workspace", "price", "up_to"], name="billing_price_tier_bound_is_unique"),
             models.UniqueConstraint(
                 fields=["workspace", "price"],
                 condition=Q(up_to=None),

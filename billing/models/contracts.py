@@ -20,9 +20,7 @@ class Subscription(models.Model):
     id = models.UUIDField(primary_key=True, default=uuid.uuid4)
     workspace = models.ForeignKey(Workspace, models.PROTECT, related_name="subscriptions")
     customer = models.ForeignKey(Customer, models.PROTECT, related_name="subscriptions")
-    reference = models.CharField(
-        max_length=100, null=True, blank=True, help_text="Its id in the system it came from."
-    )
+    reference = models.CharField(max_length=100, null=True, blank=True, help_text="Its id in the system it came from.")
     currency = models.CharField(max_length=3, validators=[validate_currency])
     interval = models.CharField(max_length=9, choices=Interval, default=Interval.MONTHLY)
     anchor_on = models.DateField(
@@ -38,12 +36,8 @@ class Subscription(models.Model):
 
     class Meta:
         constraints = (
-            models.UniqueConstraint(
-                fields=["workspace", "reference"], name="billing_subscription_reference_is_unique"
-            ),
-            models.CheckConstraint(
-                condition=~Q(reference=""), name="billing_subscription_reference_is_not_empty"
-            ),
+            models.UniqueConstraint(fields=["workspace", "reference"], name="billing_subscription_reference_is_unique"),
+            models.CheckConstraint(condition=~Q(reference=""), name="billing_subscription_reference_is_not_empty"),
             models.CheckConstraint(
                 condition=Q(ends_at=None) | Q(ends_at__gt=F("starts_at")),
                 name="billing_subscription_ends_after_its_start",
@@ -70,9 +64,7 @@ class Line(models.Model):
     subscription = models.ForeignKey(Subscription, models.PROTECT, related_name="lines")
     brick = models.ForeignKey(Brick, models.PROTECT, related_name="lines")
     price = models.ForeignKey(Price, models.PROTECT, related_name="lines")
-    reference = models.CharField(
-        max_length=100, null=True, blank=True, help_text="Its id in the system it came from."
-    )
+    reference = models.CharField(max_length=100, null=True, blank=True, help_text="Its id in the system it came from.")
     starts_at = models.DateTimeField()
     ends_at = models.DateTimeField(null=True, blank=True, help_text="The first moment no longer covered.")
     # Usage dated before open_from_at falls in a closed period: the ledger marks it late under the line's lock.
@@ -83,9 +75,7 @@ class Line(models.Model):
 
     class Meta:
         constraints = (
-            models.UniqueConstraint(
-                fields=["workspace", "reference"], name="billing_line_reference_is_unique"
-            ),
+            models.UniqueConstraint(fields=["workspace", "reference"], name="billing_line_reference_is_unique"),
             models.CheckConstraint(condition=~Q(reference=""), name="billing_line_reference_is_not_empty"),
             models.UniqueConstraint(
                 fields=["workspace", "subscription", "brick", "starts_at"],

@@ -143,9 +143,7 @@ class NumberSeries(models.Model):
 
     class Meta:
         verbose_name_plural = "number series"
-        constraints = (
-            models.UniqueConstraint(fields=["workspace", "kind"], name="billing_number_series_is_unique"),
-        )
+        constraints = (models.UniqueConstraint(fields=["workspace", "kind"], name="billing_number_series_is_unique"),)
 
     def __str__(self) -> str:
         return f"{self.get_kind_display()}: next {self.next_sequence}"

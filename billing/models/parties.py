@@ -101,21 +101,15 @@ class Customer(models.Model):
     id = models.UUIDField(primary_key=True, default=uuid.uuid4)
     workspace = models.ForeignKey(Workspace, models.PROTECT, related_name="customers")
     name = models.CharField(max_length=200)
-    reference = models.CharField(
-        max_length=100, null=True, blank=True, help_text="Its id in the system it came from."
-    )
+    reference = models.CharField(max_length=100, null=True, blank=True, help_text="Its id in the system it came from.")
     email = models.EmailField(blank=True)
     address = models.TextField(blank=True, max_length=1000)
     created_at = models.DateTimeField(db_default=Now(), editable=False)
 
     class Meta:
         constraints = (
-            models.UniqueConstraint(
-                fields=["workspace", "reference"], name="billing_customer_reference_is_unique"
-            ),
-            models.CheckConstraint(
-                condition=~Q(reference=""), name="billing_customer_reference_is_not_empty"
-            ),
+            models.UniqueConstraint(fields=["workspace", "reference"], name="billing_customer_reference_is_unique"),
+            models.CheckConstraint(condition=~Q(reference=""), name="billing_customer_reference_is_not_empty"),
         )
         indexes = (models.Index(fields=["workspace", "name"], name="billing_customer_by_name"),)
 

@@ -61,9 +61,7 @@ class CloseItem(models.Model):
 
     class Meta:
         constraints = (
-            models.UniqueConstraint(
-                fields=["workspace", "run", "subscription"], name="billing_close_item_is_unique"
-            ),
+            models.UniqueConstraint(fields=["workspace", "run", "subscription"], name="billing_close_item_is_unique"),
             models.CheckConstraint(
                 condition=(Q(state="parked") & ~Q(reason="")) | (~Q(state="parked") & Q(reason="")),
                 name="billing_close_item_is_parked_with_a_reason",
@@ -76,7 +74,7 @@ class CloseItem(models.Model):
 
 
 class BillingPeriod(models.Model):
-    """A period of a subscription that was closed. It exists once, whoever closes, and goes when its draft is discarded."""
+    """A closed period of a subscription. It exists once, whoever closes, and goes when its draft is discarded."""
 
     workspace = models.ForeignKey(Workspace, models.PROTECT, related_name="+")
     subscription = models.ForeignKey(Subscription, models.PROTECT, related_name="periods", db_index=False)
@@ -91,9 +89,7 @@ class BillingPeriod(models.Model):
                 fields=["workspace", "subscription", "starts_at"],
                 name="billing_period_of_a_subscription_is_unique",
             ),
-            models.CheckConstraint(
-                condition=Q(ends_at__gt=F("starts_at")), name="billing_period_ends_after_its_start"
-            ),
+            models.CheckConstraint(condition=Q(ends_at__gt=F("starts_at")), name="billing_period_ends_after_its_start"),
         )
         indexes = (models.Index(fields=["subscription", "ends_at"], name="billing_period_by_end"),)
 

@@ -74,9 +74,7 @@ def test_period_is_half_open():
     ]
 
 
-@pytest.mark.parametrize(
-    ("starts_at", "ends_at"), [("2026-03-01", "2026-03-01"), ("2026-03-02", "2026-03-01")]
-)
+@pytest.mark.parametrize(("starts_at", "ends_at"), [("2026-03-01", "2026-03-01"), ("2026-03-02", "2026-03-01")])
 def test_period_refuses_to_be_empty(starts_at, ends_at):
     with pytest.raises(ValueError, match="cannot start"):
         period(starts_at, ends_at)
@@ -199,9 +197,7 @@ def test_billing_periods_are_computed_from_the_anchor(anchor_on, interval, start
     ],
 )
 def test_billing_period_runs_between_local_midnights(tz, anchor_on, expected):
-    window = billing_period(
-        index=0, anchor_on=date.fromisoformat(anchor_on), interval=Interval.MONTHLY, tz=tz
-    )
+    window = billing_period(index=0, anchor_on=date.fromisoformat(anchor_on), interval=Interval.MONTHLY, tz=tz)
     assert window == period(*expected)
 
 
@@ -234,9 +230,7 @@ def test_full_period_is_found_at_its_first_and_last_moment(index, anchor_on, int
 def test_full_period_where_the_clock_fell_back_into_the_month_before():
     second_half_past_eleven = utc("2009-11-01T03:00")
     assert second_half_past_eleven.astimezone(ST_JOHNS).date() == date(2009, 10, 31)
-    window = full_period_at(
-        second_half_past_eleven, anchor_on=date(2009, 1, 1), interval=Interval.MONTHLY, tz=ST_JOHNS
-    )
+    window = full_period_at(second_half_past_eleven, anchor_on=date(2009, 1, 1), interval=Interval.MONTHLY, tz=ST_JOHNS)
     assert window == period("2009-11-01T02:30", "2009-12-01T03:30")
 
 
@@ -404,9 +398,7 @@ def test_coverage_counts_calendar_days_of_the_window(covered, expected):
 
 def test_coverage_refuses_a_part_outside_of_the_window():
     with pytest.raises(ValueError, match="no part of"):
-        coverage(
-            covered=period("2026-02-01", "2026-03-02"), full=period("2026-03-01", "2026-04-01"), tz=BERLIN
-        )
+        coverage(covered=period("2026-02-01", "2026-03-02"), full=period("2026-03-01", "2026-04-01"), tz=BERLIN)
 
 
 @pytest.mark.parametrize(("covered", "of_days"), [(0, 31), (-1, 31), (32, 31)])

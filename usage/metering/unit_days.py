@@ -54,7 +54,7 @@ _TOTAL = {
 
 
 def measure_unit_days(windows: "Sequence[Window]") -> dict[int, tuple[Decimal, int]]:
-    """Return per position the unit-days, exact and rounded once to 9 places, and the number of records in the window."""
+    """Return per position the unit-days, rounded once to 9 places, and the number of records in the window."""
     table, parameters = windows_table(windows)
     with connection.cursor() as cursor:
         cursor.execute(_QUERY.format(windows=table, total=_TOTAL[connection.vendor]), parameters)

@@ -33,9 +33,7 @@ def untiered_terms(model):
     return st.builds(Terms, model=st.just(model), currency=currencies, unit_price=prices)
 
 
-any_terms = st.one_of(
-    *(tiered_terms(model) if model.is_tiered else untiered_terms(model) for model in PricingModel)
-)
+any_terms = st.one_of(*(tiered_terms(model) if model.is_tiered else untiered_terms(model) for model in PricingModel))
 graduated_without_fees = tiered_terms(PricingModel.GRADUATED, NO_FEE)
 
 
@@ -141,9 +139,7 @@ def test_splitting_never_saves_where_graduated_prices_fall(terms, one, other):
     falling = sorted((tier.unit_price for tier in terms.tiers), reverse=True)
     terms = replace(
         terms,
-        tiers=tuple(
-            replace(tier, unit_price=price) for tier, price in zip(terms.tiers, falling, strict=True)
-        ),
+        tiers=tuple(replace(tier, unit_price=price) for tier, price in zip(terms.tiers, falling, strict=True)),
     )
     assert cost(terms, one) + cost(terms, other) >= cost(terms, one + other)
 

@@ -9,9 +9,7 @@ def graduated(*tiers):
     return Terms(
         model=PricingModel.GRADUATED,
         currency="USD",
-        tiers=tuple(
-            Tier(up_to and Decimal(up_to), Decimal(price), Decimal(fee)) for up_to, price, fee in tiers
-        ),
+        tiers=tuple(Tier(up_to and Decimal(up_to), Decimal(price), Decimal(fee)) for up_to, price, fee in tiers),
     )
 
 
@@ -38,9 +36,7 @@ WITH_FEES = graduated(("3", "40", "5"), ("8", "30", "10"), (None, "15", "20"))
         ("1008", "15270", "15305"),
     ],
 )
-def test_graduated_prices_each_tiers_units_and_adds_the_fee_of_each_tier_entered(
-    quantity, without_fees, with_fees
-):
+def test_graduated_prices_each_tiers_units_and_adds_the_fee_of_each_tier_entered(quantity, without_fees, with_fees):
     assert rate(terms=WITHOUT_FEES, quantity=Decimal(quantity)).unrounded == Decimal(without_fees)
     assert rate(terms=WITH_FEES, quantity=Decimal(quantity)).unrounded == Decimal(with_fees)
 
@@ -70,9 +66,7 @@ def test_graduated_tells_each_tier(quantity, texts):
 
 def test_graduated_steps_carry_the_bounds():
     charge = rate(terms=WITHOUT_FEES, quantity=Decimal(10))
-    assert [
-        (step.quantity, step.unit_price, step.amount, step.lower, step.upper) for step in charge.steps
-    ] == [
+    assert [(step.quantity, step.unit_price, step.amount, step.lower, step.upper) for step in charge.steps] == [
         (3, 40, 120, 0, 3),
         (5, 30, 150, 3, 8),
         (2, 15, 30, 8, None),

@@ -9,9 +9,7 @@ def volume(*tiers):
     return Terms(
         model=PricingModel.VOLUME,
         currency="USD",
-        tiers=tuple(
-            Tier(up_to and Decimal(up_to), Decimal(price), Decimal(fee)) for up_to, price, fee in tiers
-        ),
+        tiers=tuple(Tier(up_to and Decimal(up_to), Decimal(price), Decimal(fee)) for up_to, price, fee in tiers),
     )
 
 

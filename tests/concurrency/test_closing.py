@@ -1,0 +1,143 @@
+import random
+from collections import Counter
+from decimal import Decimal
+
+import pytest
+from django.db.models import Sum
+
+from billing import contracts, invoicing
+from billing.models import BillingPeriod, CloseRun, Invoice, InvoiceLine, Line, Workspace
+from tests import factories as make
+from tests.concurrency.threads import at_once
+from tests.scenarios.closing import all_replay_identically, close, close_and_issue, issue
+from usage import closing, ledger
+from usage.models import UsageRecord
+
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.postgres]
+
+FEBRUARY = make.moment("2026-02-01")
+MARCH = make.moment("2026-03-01")
+
+
+def lines_of(workspace: Workspace, count: int, aggregation: str = "sum") -> list[Line]:
+    brick = make.brick(workspace, name=f"Brick {aggregation}", aggregation=aggregation)
+    price = make.price(brick)
+    customer = make.customer(workspace)
+    return [
+        contracts.add_line(subscription=make.subscription(customer), brick=brick, price=price) for _ in range(count)
+    ]
+
+
+def start(workspace: Workspace) -> CloseRun:
+    return closing.start(workspace=workspace, until_at=FEBRUARY, by="finance", as_of=FEBRUARY)
+
+
+def test_six_closers_at_once_make_one_invoice_per_period():
+    workspace = make.workspace()
+    lines = lines_of(workspace, 40)
+    for line in lines:
+        make.use(line, "5", "2026-01-10")
+    runs = [start(workspace) for _ in range(6)]
+
+    at_once([lambda run=run: closing.work(run_id=run.pk, clock=lambda: FEBRUARY, batch=7) for run in runs])
+
+    assert Counter(Invoice.objects.values_list("subscription_id", flat=True)).most_common(1)[0][1] == 1
+    assert Invoice.objects.count() == BillingPeriod.objects.count() == 40
+    assert {str(total) for total in Invoice.objects.values_list("total", flat=True)} == {"10.0000"}
+    assert {run.state for run in CloseRun.objects.all()} == {CloseRun.State.REVIEW}
+
+
+def test_six_workers_share_one_run():
+    workspace = make.workspace()
+    for line in lines_of(workspace, 60):
+        make.use(line, "5", "2026-01-10")
+    run = start(workspace)
+
+    at_once([lambda: closing.work(run_id=run.pk, clock=lambda: FEBRUARY, batch=5)] * 6)
+
+    run.refresh_from_db()
+    assert run.state == CloseRun.State.REVIEW
+    assert Invoice.objects.count() == 60
+
+
+@pytest.mark.parametrize("aggregation", ["sum", "unit_days"])
+def test_what_eight_intakes_send_during_a_close_is_billed_exactly_once(aggregation):
+    workspace = make.workspace()
+    lines = lines_of(workspace, 12, aggregation)
+    for line in lines:
+        make.use(line, "1", "2026-01-01")
+
+    def intake(seed: int) -> None:
+        rng = random.Random(seed)
+        mine: list[ledger.Recorded] = []
+        for _ in range(60):
+            chance = rng.random()
+            if mine and chance < 0.15:
+                make.fix(mine[rng.randrange(len(mine))], str(rng.randint(0, 9)))
+            elif mine and chance < 0.2:
+                make.take_back(mine.pop(rng.randrange(len(mine))))
+            else:
+                at = f"2026-01-{rng.randint(1, 31):02d} {rng.randint(0, 23):02d}:00"
+                mine.append(make.use(rng.choice(lines), str(rng.randint(1, 9)), at))
+
+    def closer() -> None:
+        run = start(workspace)
+        closing.work(run_id=run.pk, clock=lambda: FEBRUARY, batch=2)
+        issue(run)
+
+    at_once([*(lambda seed=seed: intake(seed) for seed in range(8)), closer, closer])
+    counted_by_the_first_close = InvoiceLine.objects.aggregate(n=Sum("record_count"))["n"]
+    close_and_issue(workspace, "2026-03-01")
+
+    late = UsageRecord.objects.filter(is_late=True).count()
+    assert counted_by_the_first_close > 0
+    assert late > 0, "the intakes were over before the close: this run proves nothing"
+    for line in lines:
+        january = InvoiceLine.objects.filter(line=line, starts_at=make.moment("2026-01-01"))
+        billed = sum((row.amount for row in january), Decimal(0))
+        last = january.order_by("id").last()
+        live = UsageRecord.objects.live().filter(line=line)
+        assert billed == last.rated
+        if aggregation == "sum":
+            assert billed == 2 * sum((record.quantity for record in live), Decimal(0))
+    assert all_replay_identically(workspace)
+
+
+def test_two_issuers_neither_repeat_nor_skip_a_number():
+    workspace = make.workspace()
+    lines = lines_of(workspace, 30)
+    other = lines_of(workspace, 30, "unit_days")
+    for line in [*lines, *other]:
+        make.use(line, "5", "2026-01-10")
+    run = close(workspace, "2026-02-01")
+    invoicing.approve(run=run, by="finance", as_of=FEBRUARY)
+    late = make.line(make.workspace("second"))
+    make.use(late, "1", "2026-01-10")
+    second = close(late.workspace, "2026-02-01")
+    invoicing.approve(run=second, by="finance", as_of=FEBRUARY)
+
+    def issuer(run_id: int) -> None:
+        closing.work(run_id=run_id, clock=lambda: MARCH)
+
+    at_once([lambda: issuer(run.pk), lambda: issuer(run.pk), lambda: issuer(second.pk)])
+
+    numbers = sorted(Invoice.objects.filter(workspace=workspace).values_list("sequence", flat=True))
+    assert numbers == list(range(1, 61))
+    assert [invoice.number for invoice in late.workspace.invoices.all()] == ["INV-000001"]
+
+
+def test_two_runs_issued_at_once_share_one_series(monkeypatch):
+    monkeypatch.setattr(invoicing, "ISSUE_BATCH", 3)
+    workspace = make.workspace()
+    runs = []
+    for _ in range(2):
+        for line in lines_of(workspace, 15):
+            make.use(line, "5", "2026-01-10")
+        runs.append(close(workspace, "2026-02-01"))
+    for run in runs:
+        invoicing.approve(run=run, by="finance", as_of=FEBRUARY)
+
+    at_once([lambda run=run: closing.work(run_id=run.pk, clock=lambda: MARCH) for run in runs * 2])
+
+    numbers = sorted(Invoice.objects.values_list("sequence", flat=True))
+    assert numbers == list(range(1, 31))

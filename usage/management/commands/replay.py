@@ -1,0 +1,57 @@
+import argparse
+from typing import Any
+
+from django.core.management.base import BaseCommand, CommandError
+
+from billing.models import Invoice
+from usage.replay import replay
+
+
+class Command(BaseCommand):
+    help = "Compute issued invoices again from the ledger and compare them with what was issued, to the byte."
+
+    def add_arguments(self, parser: argparse.ArgumentParser) -> None:
+        parser.add_argument("invoice", nargs="*", help="number, such as INV-000001")
+        parser.add_argument("--workspace", metavar="CODE", help="where the same number exists in several")
+        parser.add_argument("--test", action="store_true", help="the workspace's test-mode twin")
+        parser.add_argument("--all", action="store_true", help="every issued invoice")
+
+    def handle(
+        self,
+        *,
+        invoice: list[str],
+        workspace: str | None,
+        test: bool,
+        all: bool,
+        **_: Any,  # noqa: A002
+    ) -> None:
+        issued = Invoice.objects.filter(
+            state=Invoice.State.ISSUED, workspace__mode="test" if test else "live"
+        ).select_related("workspace")
+        if workspace:
+            issued = issued.filter(workspace__code=workspace)
+        chosen = [*issued.order_by("pk")] if all else [self._find(issued, number) for number in invoice]
+        if not chosen and not all:
+            raise CommandError("Name an invoice, or --all.")
+        different = 0
+        for one in chosen:
+            result = replay(invoice=one)
+            if result.is_identical:
+                self.stdout.write(f"{one}: identical ({one.document_sha256[:12]}).")
+                continue
+            different += 1
+            self.stdout.write(f"{one}: DIFFERENT.")
+            for difference in result.differences:
+                self.stdout.write(
+                    f"  {difference.path}: issued {difference.issued!r}, computed {difference.computed!r}"
+                )
+        if different:
+            raise CommandError(f"{different} of {len(chosen)} invoices can't be reproduced.")
+
+    def _find(self, issued: Any, number: str) -> Invoice:
+        found = list(issued.filter(number=number)[:2])
+        if not found:
+            raise CommandError(f"There is no issued invoice {number!r}.")
+        if len(found) > 1:
+            raise CommandError(f"Several workspaces have an invoice {number!r}: name one with --workspace.")
+        return found[0]
