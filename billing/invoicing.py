@@ -14,6 +14,7 @@ from typing import Any
 from django.db import connection, transaction
 from django.db.models import Exists, F, Max, OuterRef, Q, QuerySet
 
+from billing import bulk
 from billing.calendar import Period
 from billing.documents import document_of
 from billing.exact import ExactSum
@@ -90,7 +91,7 @@ def write_drafts(*, run: CloseRun, drafts: Sequence[DraftInvoice]) -> None:
     A period without lines is closed without an invoice. Raises ``IntegrityError`` where a period was closed before.
     """
     closing = [draft for draft in drafts if draft.closes]
-    periods = BillingPeriod.objects.bulk_create(
+    periods = bulk.insert(
         BillingPeriod(
             workspace_id=run.workspace_id,
             subscription_id=draft.subscription_id,
@@ -102,7 +103,7 @@ def write_drafts(*, run: CloseRun, drafts: Sequence[DraftInvoice]) -> None:
     )
     period_ids = {id(draft): period.pk for draft, period in zip(closing, periods, strict=True)}
     billed = [draft for draft in drafts if draft.lines]
-    invoices = Invoice.objects.bulk_create(
+    invoices = bulk.insert(
         Invoice(
             workspace_id=run.workspace_id,
             customer_id=draft.customer_id,
@@ -118,7 +119,7 @@ def write_drafts(*, run: CloseRun, drafts: Sequence[DraftInvoice]) -> None:
         )
         for draft in billed
     )
-    InvoiceLine.objects.bulk_create(
+    bulk.insert(
         _line_row(run.workspace_id, invoice.pk, position, line)
         for draft, invoice in zip(billed, invoices, strict=True)
         for position, line in enumerate(draft.lines, start=1)

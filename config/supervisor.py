@@ -6,7 +6,6 @@ worker that gets its signal by the process group hangs: only its main process ma
 """
 
 import ctypes
-import io
 import json
 import os
 import shlex
@@ -26,6 +25,7 @@ from django.conf import settings
 from django.core.exceptions import ImproperlyConfigured
 from django.core.management import call_command
 from django.db import DatabaseError, connections
+from django.utils import timezone
 
 HOST = os.environ.get("HOST") or "127.0.0.1"
 PORT = os.environ.get("PORT") or "8000"
@@ -40,7 +40,6 @@ COMMANDS = {
 COLOURS = {"web": "36", "worker": "33", "schedule": "35"}
 # What listens on all addresses is reached on this machine by the first.
 ORIGIN = f"http://{'127.0.0.1' if HOST == '0.0.0.0' else HOST}:{PORT}"
-THREADS = str(2 * (os.cpu_count() or 1))
 GRACE_SECONDS = 10
 LIBC = ctypes.CDLL(None)
 PR_SET_PDEATHSIG = 1
@@ -71,20 +70,20 @@ def require_free_port() -> None:
 
 def prepare() -> dict[str, Any] | None:
     """Migrate, and in embedded mode fill an empty database with the demo; return how to use the demo."""
-    from billing.models import Workspace  # noqa: PLC0415  (models can be imported only after django.setup)
+    # Models can be imported only after django.setup.
+    from billing.models import Workspace  # noqa: PLC0415
+    from usage import demo  # noqa: PLC0415
 
     call_command("migrate", interactive=False, verbosity=0)
     if settings.STATIC_COLLECTED:
         call_command("collectstatic", interactive=False, verbosity=0)
-    printed = io.StringIO()
-    # The demo's passwords are public: it never enters a production database by itself.
-    if settings.EMBEDDED:
-        if not Workspace.objects.exists():
-            print("Filling the empty database with a demo workspace ...", flush=True)
-            call_command("demo", stdout=io.StringIO())
-        call_command("demo", json=True, stdout=printed)
+    # A production database never gets a demo by itself, and its logs no passwords.
+    if settings.EMBEDDED and not Workspace.objects.exists():
+        print("Filling the empty database with a demo workspace ...", flush=True)
+        demo.load(as_of=timezone.now())
+    facts = demo.facts() if settings.EMBEDDED and demo.find() else None
     connections.close_all()
-    return json.loads(printed.getvalue() or "null")
+    return facts
 
 
 def welcome(demo: dict[str, Any] | None) -> str:
@@ -136,7 +135,7 @@ class Child:
             stderr=subprocess.STDOUT,
             text=True,
             errors="replace",
-            env={"GRANIAN_BLOCKING_THREADS": THREADS, **os.environ, "PYTHONUNBUFFERED": "1"},
+            env={"GRANIAN_BLOCKING_THREADS": str(2 * (os.cpu_count() or 1)), **os.environ, "PYTHONUNBUFFERED": "1"},
             start_new_session=True,
             preexec_fn=die_with_parent,
         )

@@ -16,7 +16,7 @@ from django.conf import settings
 from django.db import InterfaceError, OperationalError, connection, transaction
 from django.db.models import Exists, F, OuterRef, Q, QuerySet
 
-from billing import contracts, invoicing
+from billing import bulk, contracts, invoicing
 from billing.calendar import Interval, Period, period_at, periods_due
 from billing.invoicing import DraftInvoice
 from billing.models import CloseItem, CloseRun, Line, Subscription, Workspace
@@ -56,12 +56,9 @@ def start(*, workspace: Workspace, until_at: datetime, by: str, as_of: datetime,
         started_at=as_of,
         heartbeat_at=as_of,
     )
-    items = CloseItem.objects.bulk_create(
-        (
-            CloseItem(workspace_id=workspace.pk, run_id=run.pk, subscription_id=pk)
-            for pk in due.order_by("pk").values_list("pk", flat=True).iterator()
-        ),
-        batch_size=2000,
+    items = bulk.insert(
+        CloseItem(workspace_id=workspace.pk, run_id=run.pk, subscription_id=pk)
+        for pk in due.order_by("pk").values_list("pk", flat=True)
     )
     if not items:
         raise NothingToClose(f"No period of {workspace} ends by {until_at.isoformat()}.")
@@ -150,7 +147,7 @@ def _close_batch(run: CloseRun, items: QuerySet[CloseItem], taken: list[int]) ->
     locked = items.select_for_update(skip_locked=True).values_list("id", "subscription_id")
     subscription_ids = dict(locked)
     taken.extend(subscription_ids)
-    dues = _lock_dues(list(subscription_ids.values()), run.until_at)
+    dues = _lock_dues(run, list(subscription_ids.values()))
     cutoff = ledger.last_id()
     invoicing.write_drafts(run=run, drafts=draft(dues=dues, cutoff=cutoff))
     if dues:
@@ -167,22 +164,21 @@ def _hold(run: CloseRun) -> bool:
     return row == (CloseRun.State.COMPUTING,)
 
 
-def _lock_dues(subscription_ids: Sequence[Any], until_at: datetime) -> list[Due]:
+def _lock_dues(run: CloseRun, subscription_ids: Sequence[Any]) -> list[Due]:
     """Lock subscriptions and then their lines, each in id order, and return what of them is due under those locks."""
     subscriptions = list(
-        Subscription.objects.filter(pk__in=subscription_ids)
-        .select_for_update(of=("self",))
-        .select_related("workspace")
-        .order_by("id")
+        Subscription.objects.filter(pk__in=subscription_ids).select_for_update().order_by("id")
     )
-    lines = (
-        Line.objects.filter(subscription__in=[row.pk for row in subscriptions])
-        .select_for_update(of=("self",))
-        .select_related("brick", "price")
-        .prefetch_related("price__tiers")
-        .order_by("id")
-    )
-    return _dues(subscriptions, lines, until_at)
+    for subscription in subscriptions:
+        subscription.workspace = run.workspace
+    lines = _lines(subscriptions).select_for_update()
+    return _dues(subscriptions, lines, run.until_at)
+
+
+def _lines(subscriptions: Sequence[Subscription]) -> QuerySet[Line]:
+    # Prefetched, not joined: thousands of lines share a few bricks and prices.
+    of_these = Line.objects.filter(subscription__in=[row.pk for row in subscriptions])
+    return of_these.prefetch_related("brick", "price__tiers").order_by("id")
 
 
 def _dues(subscriptions: Sequence[Subscription], lines: QuerySet[Line], until_at: datetime) -> list[Due]:
@@ -270,12 +266,6 @@ def preview(*, subscription: Subscription, as_of: datetime) -> Preview | None:
     )
     if period is None:
         return None
-    lines = (
-        Line.objects.filter(subscription=subscription)
-        .select_related("brick", "price")
-        .prefetch_related("price__tiers")
-        .order_by("id")
-    )
-    due = replace(_dues([subscription], lines, as_of)[0], periods=(period,))
+    due = replace(_dues([subscription], _lines([subscription]), as_of)[0], periods=(period,))
     drafts = draft(dues=[due], cutoff=ledger.last_id(), measured_until=as_of)
     return Preview(invoice=drafts[0], measured_until=min(as_of, period.ends_at))

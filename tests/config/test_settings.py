@@ -10,7 +10,7 @@ from config import settings
 
 PRODUCTION = {
     "DATABASE_URL": "postgres://arrears@db.example/arrears",
-    "SECRET_KEY": "Zq8vN3xK1mT6wR9yB4hJ7sD2fG5aL0cE-uPiOtXnVbQzMkYw",
+    "SECRET_KEY": "Zq8vN3xK1mT6wR9yB4hJ7sD2fG5aL0cE-uPiOtXnVbQzMkYw-oI3eU",
     "ALLOWED_HOSTS": "billing.example.com",
     "CELERY_BROKER_URL": "redis://queue.example/0",
     "HTTPS": "",

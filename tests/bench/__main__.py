@@ -1,0 +1,50 @@
+"""``make bench``: on PostgreSQL, in a database of its own that is dropped afterwards."""
+
+import os
+import secrets
+import subprocess
+import sys
+from urllib.parse import urlsplit, urlunsplit
+
+import psycopg
+
+from tests import services
+
+NAME = "arrears_bench"
+
+
+def main() -> int:
+    if (os.environ.get("DATABASE_URL") or "").endswith(NAME):
+        return _measure()
+    server = urlsplit(services.POSTGRES_URL)
+    with psycopg.connect(services.POSTGRES_URL, autocommit=True) as server_connection:
+        server_connection.execute(f"DROP DATABASE IF EXISTS {NAME} WITH (FORCE)")
+        server_connection.execute(f"CREATE DATABASE {NAME}")
+        try:
+            environment = os.environ | {
+                "DATABASE_URL": urlunsplit(server._replace(path=f"/{NAME}")),
+                "SECRET_KEY": secrets.token_urlsafe(50),
+                "ALLOWED_HOSTS": "127.0.0.1",
+                "SECURE_SSL_REDIRECT": "0",
+            }
+            return subprocess.run([sys.executable, "-m", "tests.bench", *sys.argv[1:]], env=environment).returncode
+        finally:
+            server_connection.execute(f"DROP DATABASE IF EXISTS {NAME} WITH (FORCE)")
+
+
+def _measure() -> int:
+    import django  # noqa: PLC0415
+
+    os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
+    django.setup()
+    from django.core.management import call_command  # noqa: PLC0415
+
+    from tests.bench import close, report  # noqa: PLC0415
+
+    call_command("migrate", verbosity=0)
+    report.print_table(close.run())
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
