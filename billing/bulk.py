@@ -1,59 +1,50 @@
 """Many rows into a table at once: COPY on PostgreSQL, ``bulk_create`` elsewhere. Constraints hold all the same."""
 
-from collections.abc import Callable, Iterable, Sequence
-from typing import Any, TypeVar
+from collections.abc import Callable, Iterable
+from typing import Any
 
 from django.db import connection, models
-from django.db.models.expressions import DatabaseDefault
 
 from billing.exact import ExactDecimalField
 
-Row = TypeVar("Row", bound=models.Model)
 
+def insert(*, model: type[models.Model], rows: Iterable[dict[str, Any]]) -> list[int]:
+    """Insert rows, each of the same columns by their ``attname``, and return their ids in order.
 
-def insert(rows: Iterable[Row]) -> list[Row]:
-    """Insert unsaved rows of one model and return them with their ids. Columns left to the database get its default.
-
-    Inside the caller's transaction. Raises ``IntegrityError`` and what else the database refuses.
+    Columns that are left out get the database's default, so they must have one. Inside the caller's transaction.
+    Raises ``IntegrityError`` and whatever else the database refuses, ``ValueError`` where a decimal does not fit.
     """
     rows = list(rows)
     if not rows:
-        return rows
-    model = type(rows[0])
+        return []
     if connection.vendor != "postgresql":
-        return model._default_manager.bulk_create(rows)
-    _draw_ids(model, rows)
-    fields = [
-        field
-        for field in model._meta.concrete_fields
-        if not isinstance(getattr(rows[0], field.attname), DatabaseDefault)
-    ]
-    values = [(field.attname, _preparation(field)) for field in fields]
+        return [row.pk for row in model._default_manager.bulk_create(model(**row) for row in rows)]
+    ids = _draw_ids(model, len(rows))
+    fields = [model._meta.pk, *(_by_attname(model, name) for name in rows[0])]
+    prepare = [_preparation(field) for field in fields]
     columns = ", ".join(connection.ops.quote_name(field.column) for field in fields)
-    with connection.cursor() as cursor, connection.wrap_database_errors:
-        raw = cursor.cursor if hasattr(cursor, "cursor") else cursor
-        with raw.copy(f"COPY {model._meta.db_table} ({columns}) FROM STDIN") as copy:
-            for row in rows:
-                copy.write_row(
-                    [
-                        prepare(getattr(row, name)) if prepare else getattr(row, name)
-                        for name, prepare in values
-                    ]
-                )
-    return rows
+    statement = f"COPY {model._meta.db_table} ({columns}) FROM STDIN"
+    with connection.cursor() as cursor, connection.wrap_database_errors, cursor.copy(statement) as copy:
+        for pk, row in zip(ids, rows, strict=True):
+            values = zip((pk, *row.values()), prepare, strict=True)
+            copy.write_row([value if preparation is None else preparation(value) for value, preparation in values])
+    return ids
 
 
-def _draw_ids(model: type[models.Model], rows: Sequence[models.Model]) -> None:
+def _draw_ids(model: type[models.Model], count: int) -> list[int]:
     with connection.cursor() as cursor:
         cursor.execute(
-            "SELECT nextval(pg_get_serial_sequence(%s, 'id')) FROM generate_series(1, %s)",
-            [model._meta.db_table, len(rows)],
+            "SELECT nextval(pg_get_serial_sequence(%s, 'id')::regclass) FROM generate_series(1, %s)",
+            [model._meta.db_table, count],
         )
-        for row, (pk,) in zip(rows, cursor.fetchall(), strict=True):
-            row.pk = pk
+        return [pk for (pk,) in cursor.fetchall()]
 
 
-def _preparation(field: "models.Field[Any, Any]") -> Callable[[Any], Any] | None:
+def _by_attname(model: type[models.Model], name: str) -> Any:
+    return next(field for field in model._meta.concrete_fields if field.attname == name)
+
+
+def _preparation(field: Any) -> Callable[[Any], Any] | None:
     # The driver writes ints, texts, moments and UUIDs as they are; these two check and encode their values.
     if isinstance(field, (ExactDecimalField, models.JSONField)):
         return lambda value: field.get_db_prep_save(value, connection)

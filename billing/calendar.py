@@ -155,6 +155,7 @@ def periods_due(
     return tuple(due)
 
 
+@lru_cache(maxsize=4096)
 def days_between(period: Period, tz: ZoneInfo) -> int:
     """Count the local calendar days that the period touches; a day that it covers in part counts."""
     first = _wall(period.starts_at, tz)
@@ -187,6 +188,8 @@ def _index_at(moment: datetime, *, anchor_on: date, interval: Interval, tz: Zone
     return index
 
 
+# Closing asks for the same few days and windows for every subscription of a workspace.
+@lru_cache(maxsize=4096)
 def _window_start(index: int, *, anchor_on: date, interval: Interval, tz: ZoneInfo) -> datetime:
     months = anchor_on.year * 12 + anchor_on.month - 1 + index * _MONTHS[interval]
     year, month = months // 12, months % 12 + 1
@@ -195,7 +198,6 @@ def _window_start(index: int, *, anchor_on: date, interval: Interval, tz: ZoneIn
     return midnight(date(year, month, min(anchor_on.day, monthrange(year, month)[1])), tz=tz)
 
 
-# Closing asks for the same few days for every subscription of a workspace.
 @lru_cache(maxsize=4096)
 def _first_moment(day: date, tz: ZoneInfo) -> datetime:
     wall = datetime.combine(day, time())

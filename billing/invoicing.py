@@ -72,10 +72,6 @@ class DraftInvoice:
     def total(self) -> Decimal:
         return sum((line.amount for line in self.lines), Decimal(0))
 
-    @property
-    def kind(self) -> str:
-        return Invoice.Kind.CREDIT_NOTE if self.total < 0 else Invoice.Kind.INVOICE
-
 
 class UnableToIssue(Exception):
     """The run's drafts can't be issued now; the message says why."""
@@ -91,84 +87,103 @@ def write_drafts(*, run: CloseRun, drafts: Sequence[DraftInvoice]) -> None:
     A period without lines is closed without an invoice. Raises ``IntegrityError`` where a period was closed before.
     """
     closing = [draft for draft in drafts if draft.closes]
-    periods = bulk.insert(
-        BillingPeriod(
-            workspace_id=run.workspace_id,
-            subscription_id=draft.subscription_id,
-            run_id=run.pk,
-            starts_at=draft.period.starts_at,
-            ends_at=draft.period.ends_at,
-        )
-        for draft in closing
-    )
-    period_ids = {id(draft): period.pk for draft, period in zip(closing, periods, strict=True)}
+    periods = bulk.insert(model=BillingPeriod, rows=[_period_row(run, draft) for draft in closing])
+    period_ids = {id(draft): period_id for draft, period_id in zip(closing, periods, strict=True)}
     billed = [draft for draft in drafts if draft.lines]
     invoices = bulk.insert(
-        Invoice(
-            workspace_id=run.workspace_id,
-            customer_id=draft.customer_id,
-            subscription_id=draft.subscription_id,
-            period_id=period_ids.get(id(draft)),
-            run_id=run.pk,
-            kind=draft.kind,
-            currency=draft.currency,
-            total=draft.total,
-            starts_at=draft.period.starts_at,
-            ends_at=draft.period.ends_at,
-            cutoff=draft.cutoff,
-        )
-        for draft in billed
+        model=Invoice, rows=[_invoice_row(run, draft, period_ids.get(id(draft))) for draft in billed]
     )
     bulk.insert(
-        _line_row(run.workspace_id, invoice.pk, position, line)
-        for draft, invoice in zip(billed, invoices, strict=True)
-        for position, line in enumerate(draft.lines, start=1)
+        model=InvoiceLine,
+        rows=[
+            _line_row(run.workspace_id, invoice_id, position, line)
+            for draft, invoice_id in zip(billed, invoices, strict=True)
+            for position, line in enumerate(draft.lines, start=1)
+        ],
     )
 
 
-def _line_row(workspace_id: int, invoice_id: int, position: int, line: DraftLine) -> InvoiceLine:
-    return InvoiceLine(
-        workspace_id=workspace_id,
-        invoice_id=invoice_id,
-        position=position,
-        line_id=line.line_id,
-        price_id=line.price_id,
-        kind=line.kind,
-        description=line.description,
-        starts_at=line.period.starts_at,
-        ends_at=line.period.ends_at,
-        days=line.days,
-        of_days=line.of_days,
-        cutoff=line.cutoff,
-        quantity=line.quantity,
-        record_count=line.record_count,
-        rated=line.charge.amount,
-        billed_before=line.billed_before,
-        amount=line.amount,
-        steps=[step.as_dict() for step in line.charge.steps],
-        surprise=line.charge.surprise,
-    )
+def _period_row(run: CloseRun, draft: DraftInvoice) -> dict[str, Any]:
+    return {
+        "workspace_id": run.workspace_id,
+        "subscription_id": draft.subscription_id,
+        "run_id": run.pk,
+        "starts_at": draft.period.starts_at,
+        "ends_at": draft.period.ends_at,
+    }
+
+
+def _invoice_row(run: CloseRun, draft: DraftInvoice, period_id: int | None) -> dict[str, Any]:
+    total = draft.total
+    return {
+        "workspace_id": run.workspace_id,
+        "customer_id": draft.customer_id,
+        "subscription_id": draft.subscription_id,
+        "period_id": period_id,
+        "run_id": run.pk,
+        "state": Invoice.State.DRAFT.value,
+        "kind": (Invoice.Kind.CREDIT_NOTE if total < 0 else Invoice.Kind.INVOICE).value,
+        "currency": draft.currency,
+        "total": total,
+        "starts_at": draft.period.starts_at,
+        "ends_at": draft.period.ends_at,
+        "cutoff": draft.cutoff,
+        "document": "",
+        "document_sha256": "",
+    }
+
+
+def _line_row(workspace_id: int, invoice_id: int, position: int, line: DraftLine) -> dict[str, Any]:
+    return {
+        "workspace_id": workspace_id,
+        "invoice_id": invoice_id,
+        "position": position,
+        "line_id": line.line_id,
+        "price_id": line.price_id,
+        "kind": line.kind,
+        "description": line.description,
+        "starts_at": line.period.starts_at,
+        "ends_at": line.period.ends_at,
+        "days": line.days,
+        "of_days": line.of_days,
+        "cutoff": line.cutoff,
+        "quantity": line.quantity,
+        "record_count": line.record_count,
+        "rated": line.charge.amount,
+        "billed_before": line.billed_before,
+        "amount": line.amount,
+        "steps": [step.as_dict() for step in line.charge.steps],
+        "surprise": line.charge.surprise,
+    }
 
 
 def move_pointers(*, pointers: Sequence[tuple[Any, datetime, datetime | None]], cutoff: int) -> None:
     """Note where closing stands: (subscription id, start and end of the first open period), and the lines' cutoff."""
-    subscription, line = Subscription._meta, Line._meta
-    adapt = connection.ops.adapt_datetimefield_value
-    ids = [subscription.pk.get_db_prep_value(pk, connection) for pk, _, _ in pointers]
     with connection.cursor() as cursor:
-        cursor.executemany(
-            f"UPDATE {subscription.db_table} SET open_from_at = %s, next_close_at = %s WHERE id = %s",
-            [
-                (adapt(open_from), adapt(next_close) if next_close else None, pk)
-                for pk, (_, open_from, next_close) in zip(ids, pointers, strict=True)
-            ],
-        )
+        if connection.vendor == "postgresql":
+            ids, opens, closes = (list(column) for column in zip(*pointers, strict=True))
+            cursor.execute(_MOVE_ALL, [ids, opens, closes])
+        else:
+            adapt = connection.ops.adapt_datetimefield_value
+            ids = [pk.hex for pk, _, _ in pointers]
+            cursor.executemany(
+                "UPDATE billing_subscription SET open_from_at = %s, next_close_at = %s WHERE id = %s",
+                [(adapt(opens), closes and adapt(closes), pk.hex) for pk, opens, closes in pointers],
+            )
         marks = ", ".join(["%s"] * len(ids))
-        cursor.execute(
-            f"UPDATE {line.db_table} SET cutoff = %s, open_from_at = (SELECT s.open_from_at FROM"
-            f" {subscription.db_table} s WHERE s.id = subscription_id) WHERE subscription_id IN ({marks})",
-            [cutoff, *ids],
-        )
+        cursor.execute(_MOVE_LINES.format(marks=marks), [cutoff, *ids])
+
+
+_MOVE_ALL = """
+UPDATE billing_subscription s SET open_from_at = given.open_from_at, next_close_at = given.next_close_at
+FROM unnest(%s::uuid[], %s::timestamptz[], %s::timestamptz[]) AS given(id, open_from_at, next_close_at)
+WHERE s.id = given.id
+"""
+_MOVE_LINES = """
+UPDATE billing_line SET cutoff = %s,
+    open_from_at = (SELECT s.open_from_at FROM billing_subscription s WHERE s.id = subscription_id)
+WHERE subscription_id IN ({marks})
+"""
 
 
 def approve(*, run: CloseRun, by: str, as_of: datetime) -> CloseRun:

