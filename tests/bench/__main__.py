@@ -25,7 +25,8 @@ def main() -> int:
                 "DATABASE_URL": urlunsplit(server._replace(path=f"/{NAME}")),
                 "SECRET_KEY": secrets.token_urlsafe(50),
                 "ALLOWED_HOSTS": "127.0.0.1",
-                "SECURE_SSL_REDIRECT": "0",
+                "HTTPS": "0",
+                "STATIC_COLLECTED": "0",
             }
             return subprocess.run([sys.executable, "-m", "tests.bench", *sys.argv[1:]], env=environment).returncode
         finally:
@@ -39,10 +40,12 @@ def _measure() -> int:
     django.setup()
     from django.core.management import call_command  # noqa: PLC0415
 
-    from tests.bench import close, report  # noqa: PLC0415
+    from tests.bench import close, intake, report  # noqa: PLC0415
 
     call_command("migrate", verbosity=0)
-    report.print_table(close.run())
+    benches = {"intake": intake.run, "close": close.run}
+    chosen = sys.argv[1:] or list(benches)
+    report.print_table([row for name in chosen for row in benches[name]()])
     return 0
 
 

@@ -1,0 +1,6 @@
+"""The limit of intake: the same database and server, and of Django nothing but a view."""
+
+from config.settings import *  # noqa: F403
+
+MIDDLEWARE = []
+ROOT_URLCONF = "tests.bench.bare"
