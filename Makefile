@@ -34,8 +34,9 @@ lock: ## resolve the dependencies anew (needs uv)
 	$(COMPILE) --output-file config/locks/run.txt
 	$(COMPILE) --extra dev --constraint config/locks/run.txt --output-file config/locks/dev.txt
 
-clean: ## remove the environment, the data in var/ and all caches
-	rm -rf .venv var .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis
+# The ledger in var/ stays: remove that folder by hand to begin anew.
+clean: ## remove the environment and all caches, not the data in var/
+	rm -rf .venv var/static .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 COMPILE = uv pip compile pyproject.toml --quiet --upgrade --universal --python-version 3.11 \

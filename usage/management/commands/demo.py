@@ -1,5 +1,7 @@
 import argparse
 import json
+import os
+import shlex
 from typing import Any
 
 from django.core.management.base import BaseCommand
@@ -12,13 +14,18 @@ class Command(BaseCommand):
     help = "Make the demo workspace if it is not there, and say how to use it."
 
     def add_arguments(self, parser: argparse.ArgumentParser) -> None:
-        parser.add_argument("--json", action="store_true", help="for scripts: headers and ids per dialect")
+        form = parser.add_mutually_exclusive_group()
+        form.add_argument("--json", action="store_true", help="for scripts: headers and ids per dialect")
+        form.add_argument("--shell", action="store_true", help="for a shell's eval: the same as variables")
 
-    def handle(self, *, json: bool, **_: Any) -> None:
+    def handle(self, *, json: bool, shell: bool, **_: Any) -> None:
         demo.load(as_of=timezone.now())
         facts = demo.facts()
         if json:
             self.stdout.write(_as_json(facts))
+            return
+        if shell:
+            self.stdout.write(_as_variables(facts))
             return
         self.stdout.write(f"Workspace {facts['workspace']} is there. Log in at {facts['admin']} as")
         for login in facts["logins"]:
@@ -27,3 +34,15 @@ class Command(BaseCommand):
 
 def _as_json(facts: dict[str, Any]) -> str:
     return json.dumps(facts, indent=2)
+
+
+def _as_variables(facts: dict[str, Any]) -> str:
+    piriod, salesbricks = facts["dialects"]["piriod"], facts["dialects"]["salesbricks_v2"]
+    variables = {
+        "BASE": f"http://127.0.0.1:{os.environ.get('PORT') or 8000}",
+        "KEY": salesbricks["headers"]["X-SALESBRICKS-KEY"],
+        "LINE": piriod["subscription_line"],
+        "SUBSCRIPTION": salesbricks["subscription_id"],
+        "BRICK": salesbricks["counter_brick_id"],
+    }
+    return "\n".join(f"{name}={shlex.quote(str(value))}" for name, value in variables.items())
