@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 from typing import Any
+from uuid import UUID
 
 from django.db import connection, transaction
 from django.db.models import Exists, F, Max, OuterRef, Q, QuerySet
@@ -60,8 +61,8 @@ class DraftLine:
 class DraftInvoice:
     """An invoice to be. ``closes``: it closes its period; differences of an ended subscription close none."""
 
-    subscription_id: Any
-    customer_id: Any
+    subscription_id: UUID
+    customer_id: UUID
     currency: str
     period: Period
     closes: bool
@@ -157,7 +158,7 @@ def _line_row(workspace_id: int, invoice_id: int, position: int, line: DraftLine
     }
 
 
-def move_pointers(*, pointers: Sequence[tuple[Any, datetime, datetime | None]], cutoff: int) -> None:
+def move_pointers(*, pointers: Sequence[tuple[UUID, datetime, datetime | None]], cutoff: int) -> None:
     """Note where closing stands: (subscription id, start and end of the first open period), and the lines' cutoff."""
     with connection.cursor() as cursor:
         if connection.vendor == "postgresql":
@@ -323,10 +324,10 @@ def _reopen(run: CloseRun, subscriptions: Sequence[Subscription]) -> None:
     Line.objects.bulk_update(lines, ["cutoff"], batch_size=500)
 
 
-def billed_amounts(*, line_ids: Sequence[int]) -> dict[tuple[int, datetime], Decimal]:
+def billed_amounts(*, subscription_ids: Sequence[UUID]) -> dict[tuple[int, datetime], Decimal]:
     """Return what has been billed, drafts included, per line and start of the measured window; one query."""
     rows = (
-        InvoiceLine.objects.filter(line_id__in=line_ids)
+        InvoiceLine.objects.filter(line__subscription__in=subscription_ids)
         .values("line_id", "starts_at")
         .annotate(billed=ExactSum(F("amount")))
         .values_list("line_id", "starts_at", "billed")

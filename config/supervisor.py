@@ -32,6 +32,8 @@ PORT = os.environ.get("PORT") or "8000"
 CELERY = [sys.executable, "-m", "celery", "--app", "config", "--quiet"]
 COMMANDS = {
     "web": [sys.executable, "-m", "granian", "--interface", "wsgi", "--host", HOST, "--port", PORT]
+    # Each thread has a database connection of its own; what comes beyond waits its turn.
+    + ["--blocking-threads", "4", "--backpressure", "64"]
     + ["--no-ws", "--log-level", "warning", "config.wsgi:application"],
     "worker": [*CELERY, "worker", "--pool", "threads", "--concurrency", "2", "--loglevel", "INFO"]
     + ["--without-gossip", "--without-mingle", "--without-heartbeat"],

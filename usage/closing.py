@@ -111,7 +111,10 @@ def _finish_computing(run: CloseRun, now: datetime) -> None:
     )
     run.refresh_from_db(fields=["state"])
     if run.state == CloseRun.State.REVIEW and run.issues_itself:
-        invoicing.approve(run=run, by=run.started_by, as_of=now)
+        try:
+            invoicing.approve(run=run, by=run.started_by, as_of=now)
+        except invoicing.UnableToIssue as obstacle:
+            logger.warning("%s is left to a person: %s", run, obstacle)
 
 
 def _close_next(run: CloseRun, batch: int) -> int:

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any
+from uuid import UUID
 from zoneinfo import ZoneInfo
 
 from django.db import connection
@@ -49,11 +50,11 @@ def draft(*, dues: Sequence[Due], cutoff: int, measured_until: datetime | None =
     subscription's first draft, or to one of their own where it has ended. Raises ``TermsError`` on an incomplete price
     and ``CalendarOutOfRange`` on a period that no calendar has.
     """
-    changed = changed_periods(lines=[line for due in dues for line in due.lines], cutoff=cutoff)
+    subscription_ids = [due.subscription.pk for due in dues]
+    changed = changed_periods(subscription_ids=subscription_ids, cutoff=cutoff)
     tasks = [task for due in dues for task in _tasks(due, changed)]
     measurements = measure([_window(task, cutoff, measured_until) for task in tasks])
-    corrected = {task.line.pk for task in tasks if task.kind == InvoiceLine.Kind.TRUE_UP}
-    billed = billed_amounts(line_ids=list(corrected)) if corrected else {}
+    billed = billed_amounts(subscription_ids=subscription_ids) if changed else {}
     terms: dict[int, Terms] = {}
     lines: dict[tuple[Any, int], list[DraftLine]] = defaultdict(list)
     for task, measurement in zip(tasks, measurements, strict=True):
@@ -159,7 +160,7 @@ WITH late AS (
     SELECT l.id AS line_id, l.subscription_id, l.brick_id, r.id, r.occurred_at
     FROM billing_line l JOIN usage_usagerecord r
         ON r.workspace_id = l.workspace_id AND r.line_id = l.id AND r.is_late AND r.id > l.cutoff AND r.id <= %s
-    WHERE l.id IN ({marks})
+    WHERE l.subscription_id IN ({marks})
 ),
 moments AS (
     SELECT line_id, subscription_id, brick_id, occurred_at FROM late
@@ -175,13 +176,14 @@ ORDER BY m.line_id, p.starts_at
 """
 
 
-def changed_periods(*, lines: Sequence[Line], cutoff: int) -> dict[int, list[Period]]:
+def changed_periods(*, subscription_ids: Sequence[UUID], cutoff: int) -> dict[int, list[Period]]:
     """Return per line the closed periods whose records have changed since the line's last cutoff; one query."""
     found: dict[int, list[Period]] = defaultdict(list)
-    if lines:
-        marks = ", ".join(["%s"] * len(lines))
+    if subscription_ids:
+        key = Subscription._meta.pk
+        ids = [key.get_db_prep_value(pk, connection) for pk in subscription_ids]
         with connection.cursor() as cursor:
-            cursor.execute(_CHANGED_PERIODS.format(marks=marks), [cutoff, *(line.pk for line in lines)])
+            cursor.execute(_CHANGED_PERIODS.format(marks=", ".join(["%s"] * len(ids))), [cutoff, *ids])
             for line_id, starts_at, ends_at in cursor.fetchall():
                 found[line_id].append(Period(_moment(starts_at), _moment(ends_at)))
     return found
