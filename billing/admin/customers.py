@@ -1,0 +1,72 @@
+from typing import Any
+
+from django.contrib import admin
+from django.db.models import Count, QuerySet, TextField
+from django.http import HttpRequest, HttpResponse
+from unfold.admin import TabularInline
+from unfold.decorators import display as column
+from unfold.widgets import UnfoldAdminExpandableTextareaWidget
+
+from billing.admin.pages import PickableAdmin, WholeModelForm, by_workspace, copyable
+from billing.models import Customer, CustomerAlias
+
+
+class AliasForm(WholeModelForm):
+    def clean(self) -> dict[str, Any] | None:
+        # Of a customer that is just being added, too.
+        self.instance.workspace_id = self.cleaned_data["customer"].workspace_id
+        return super().clean()
+
+
+class AliasInline(TabularInline):
+    model = CustomerAlias
+    form = AliasForm
+    fields = ("value",)
+    verbose_name_plural = "aliases: other names under which usage may be reported"
+    extra = 0
+
+
+@admin.register(Customer)
+class CustomerAdmin(PickableAdmin):
+    form = WholeModelForm
+    list_display = ("name", "workspace", "reference", "email", "subscription_count")
+    list_filter = (by_workspace, "workspace__mode")
+    list_select_related = ("workspace",)
+    search_fields = ("^name", "=reference", "=email")
+    ordering = ("name", "pk")
+    fields = ("name", "workspace", "reference", "email", "address", "id")
+    inlines = (AliasInline,)
+    formfield_overrides = {TextField: {"widget": UnfoldAdminExpandableTextareaWidget}}
+    change_form_template = "admin/billing/customer/change_form.html"
+
+    @column(description="Subscriptions")
+    def subscription_count(self, customer: Any) -> int:
+        return customer.subscription_count
+
+    @column(description="ID")
+    def copyable_id(self, customer: Customer) -> str:
+        return copyable(customer.pk)
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Customer]:
+        customers = super().get_queryset(request).select_related("workspace")
+        return customers.annotate(subscription_count=Count("subscriptions"))
+
+    def get_fields(self, request: HttpRequest, obj: Customer | None = None) -> tuple[str, ...]:
+        return self.fields if obj is None else (*self.fields[:-1], "copyable_id")
+
+    def get_readonly_fields(self, request: HttpRequest, obj: Customer | None = None) -> tuple[str, ...]:
+        return () if obj is None else ("workspace", "copyable_id")
+
+    def has_delete_permission(self, request: HttpRequest, obj: Customer | None = None) -> bool:
+        return False
+
+    def change_view(
+        self, request: HttpRequest, object_id: str, form_url: str = "", extra_context: Any = None
+    ) -> HttpResponse:
+        customer = self.get_object(request, object_id)
+        subscriptions = customer.subscriptions.order_by("-created_at") if customer else ()
+        context = {"subscriptions": subscriptions, "may_add_subscription": self._may_add_subscription(request)}
+        return super().change_view(request, object_id, form_url, context | (extra_context or {}))
+
+    def _may_add_subscription(self, request: HttpRequest) -> bool:
+        return request.user.has_perm("billing.add_subscription")

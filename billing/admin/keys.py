@@ -1,0 +1,108 @@
+from typing import Any
+
+from django import forms
+from django.contrib import admin, messages
+from django.http import HttpRequest, HttpResponse
+from django.utils import timezone
+from unfold.decorators import action
+from unfold.decorators import display as column
+from unfold.enums import ActionVariant
+from unfold.widgets import UnfoldAdminSelectWidget, UnfoldAdminTextInputWidget
+
+from billing import figures, keys
+from billing.admin.pages import PanelAdmin, by_workspace, name_of, posted
+from billing.models import ApiKey, Workspace
+
+
+class NewKeyForm(forms.Form):
+    workspace = forms.ModelChoiceField(
+        Workspace.objects.order_by("name", "mode"),
+        widget=UnfoldAdminSelectWidget,
+        help_text="The key tells the workspace: what it reports goes there, and nowhere else.",
+    )
+    name = forms.CharField(max_length=100, widget=UnfoldAdminTextInputWidget, help_text="Which service uses it.")
+    text = forms.CharField(
+        required=False,
+        strip=False,
+        label="Existing token",
+        widget=UnfoldAdminTextInputWidget({"autocomplete": "off"}),
+        help_text="A token that your client already sends, to be accepted as it is. Empty: a new key is made.",
+    )
+
+
+@admin.register(ApiKey)
+class ApiKeyAdmin(PanelAdmin):
+    list_display = ("name", "workspace", "shown_prefix", "state", "last_use", "created_by", "created")
+    list_filter = (by_workspace,)
+    list_select_related = ("workspace",)
+    search_fields = ("^name", "^prefix")
+    ordering = ("-id",)
+    fields = ("name", "workspace", "shown_prefix", "state", "last_use", "created_by", "created", "revoked")
+    readonly_fields = fields[1:]
+    actions_detail = ("revoke",)
+
+    @column(description="Begins with")
+    def shown_prefix(self, key: ApiKey) -> str:
+        return f"{key.prefix}…"
+
+    @column(description="State", label={"in use": "success", "revoked": "danger"})
+    def state(self, key: ApiKey) -> str:
+        return "revoked" if key.revoked_at else "in use"
+
+    @column(description="Last use", ordering="last_used_at")
+    def last_use(self, key: ApiKey) -> str:
+        return "never" if key.last_used_at is None else figures.moment(key.last_used_at, key.workspace.tz)
+
+    @column(description="Created", ordering="created_at")
+    def created(self, key: ApiKey) -> str:
+        return figures.moment(key.created_at, key.workspace.tz)
+
+    @column(description="Revoked")
+    def revoked(self, key: ApiKey) -> str:
+        return figures.moment(key.revoked_at, key.workspace.tz)
+
+    def has_delete_permission(self, request: HttpRequest, obj: ApiKey | None = None) -> bool:
+        return False
+
+    def has_revoke_permission(self, request: HttpRequest, object_id: str | None = None) -> bool:
+        key = self.get_object(request, object_id or "")
+        return key is not None and key.revoked_at is None and request.user.has_perm("billing.change_apikey")
+
+    def add_view(self, request: HttpRequest, form_url: str = "", extra_context: Any = None) -> HttpResponse:
+        self.require(self.has_add_permission(request))
+
+        def perform(data: dict[str, Any]) -> HttpResponse:
+            key, text = keys.create_key(
+                workspace=data["workspace"],
+                name=data["name"],
+                created_by=name_of(request),
+                text=data["text"] or None,
+            )
+            self.log_addition(request, key, "Created.")
+            shown = {"title": "The new key", "original": key, "key": key, "text": text, "key_url": self.url_of(key)}
+            return self.page(request, "panel/new_key.html", shown)
+
+        return self.form_page(
+            request, form=NewKeyForm(posted(request)), title="Add an API key", submit="Create key", perform=perform
+        )
+
+    @action(description="Revoke", icon="block", permissions=["revoke"], variant=ActionVariant.DANGER)
+    def revoke(self, request: HttpRequest, object_id: str) -> HttpResponse:
+        key = self.object_or_404(request, object_id)
+
+        def perform(data: dict[str, Any]) -> HttpResponse:
+            keys.revoke_key(key=key, as_of=timezone.now())
+            self.log_change(request, key, "Revoked.")
+            messages.success(request, f"{key} is revoked.")
+            return self.go_to(key)
+
+        return self.form_page(
+            request,
+            form=forms.Form(posted(request)),
+            obj=key,
+            title=f"Revoke {key}?",
+            intro="Requests with this key are refused from now on. A revoked key does not come back.",
+            submit="Revoke",
+            danger=True,
+            perform=perform,
+        )

@@ -1,0 +1,202 @@
+"""What the panel's pages share: a list's defaults, pages that are one form and one domain call, and searching."""
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from django import forms
+from django.contrib.admin.widgets import RelatedFieldWidgetWrapper
+from django.core.exceptions import NON_FIELD_ERRORS, PermissionDenied, ValidationError
+from django.db.models import Field, Model
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect, JsonResponse
+from django.shortcuts import render
+from django.template.loader import render_to_string
+from django.urls import URLPattern, path, reverse, reverse_lazy
+from django.utils.safestring import SafeString
+from unfold.admin import ModelAdmin
+from unfold.contrib.filters.admin import RelatedDropdownFilter
+from unfold.widgets import UnfoldAdminAutocompleteModelChoiceFieldWidget
+
+PICK_PAGE = 20
+
+by_workspace = ("workspace", RelatedDropdownFilter)
+
+
+def name_of(request: HttpRequest) -> str:
+    """Return the name that is kept with what a person did."""
+    user = request.user
+    return getattr(user, "get_full_name", str)() or user.get_username()
+
+
+def posted(request: HttpRequest) -> Any:
+    """Return what a form is bound to: nothing on the first visit, and an empty form is posted too."""
+    return request.POST if request.method == "POST" else None
+
+
+def in_workspace(row: Any) -> str:
+    return f"{row} — {row.workspace}"
+
+
+def copyable(text: Any) -> SafeString:
+    return render_to_string("panel/copyable.html", {"text": text})
+
+
+class WholeModelForm(forms.ModelForm):
+    """Checks uniqueness in the workspace also where the workspace itself is not edited on the form."""
+
+    def __init__(self, *args: Any, **options: Any) -> None:
+        super().__init__(*args, **options)
+        if given := self.fields.get("id"):
+            given.label = "ID"
+            given.help_text = "Change it only to take over an id that clients hold already."
+
+    def _get_validation_exclusions(self) -> set[str]:
+        return super()._get_validation_exclusions() - {"workspace"}  # type: ignore[misc]
+
+
+class PickField(forms.ModelChoiceField):
+    """A row that is searched for by name; offers none until it is given one, so that no page lists a whole table."""
+
+    widget = UnfoldAdminAutocompleteModelChoiceFieldWidget
+
+    def __init__(self, model: type[Model], **options: Any) -> None:
+        self.model = model
+        rows = model._default_manager.select_related("workspace")
+        super().__init__(rows, **options)
+
+    def widget_attrs(self, widget: forms.Widget) -> dict[str, Any]:
+        return {
+            "data-ajax--url": reverse_lazy(f"admin:{self.model._meta.app_label}_{self.model._meta.model_name}_pick")
+        }
+
+    def narrow(self, value: Any) -> None:
+        """Offer the chosen row alone: a page shows no other, and validation looks for no other."""
+        try:
+            key = self.model._meta.pk.to_python(value or None)
+        except ValidationError:
+            key = None
+        self.queryset = self.model._default_manager.select_related("workspace").filter(pk=key)
+
+    def label_from_instance(self, obj: Any) -> str:
+        return in_workspace(obj)
+
+
+class PanelAdmin(ModelAdmin):
+    """A list without bulk deletion, and pages that are one form."""
+
+    actions = None
+    list_filter_submit = True
+    list_per_page = 50
+    compressed_fields = True
+
+    def view_at(self, route: str, view: Callable[..., HttpResponse], name: str) -> URLPattern:
+        return path(route, self.admin_site.admin_view(view), name=name)
+
+    def url_name(self, view: str) -> str:
+        return f"admin:{self.opts.app_label}_{self.opts.model_name}_{view}"
+
+    def url_of(self, obj: Model, view: str = "change") -> str:
+        return reverse(self.url_name(view), args=[obj.pk])
+
+    def go_to(self, obj: Model) -> HttpResponseRedirect:
+        return HttpResponseRedirect(self.url_of(obj))
+
+    def formfield_for_dbfield(self, db_field: Field, request: HttpRequest, **options: Any) -> forms.Field | None:
+        field = super().formfield_for_dbfield(db_field, request, **options)
+        # Buttons that open other forms in windows: there are pages for that.
+        if field and isinstance(field.widget, RelatedFieldWidgetWrapper):
+            field.widget = field.widget.widget
+        return field
+
+    def get_object(self, request: HttpRequest, object_id: str, from_field: str | None = None) -> Any:
+        obj = super().get_object(request, object_id, from_field)
+        if obj is not None:
+            obj.panel_title = self.title_of(obj)
+        return obj
+
+    def title_of(self, obj: Any) -> str:
+        """Return what the page's head calls a row: a name, where the row itself only has an id."""
+        return str(obj)
+
+    def object_or_404(self, request: HttpRequest, object_id: str) -> Any:
+        obj = self.get_object(request, object_id)
+        if obj is None:
+            raise Http404
+        return obj
+
+    def require(self, allowed: bool) -> None:
+        if not allowed:
+            raise PermissionDenied
+
+    def form_page(
+        self,
+        request: HttpRequest,
+        *,
+        form: forms.BaseForm,
+        title: str,
+        submit: str,
+        perform: Callable[[dict[str, Any]], HttpResponse],
+        obj: Model | None = None,
+        names: Mapping[str, str] | None = None,
+        template: str = "panel/form_page.html",
+        **context: Any,
+    ) -> HttpResponse:
+        """Show a form; once it is valid, `perform` makes the one domain call, whose refusal lands on the fields.
+
+        `names`: the form's name of a field where the domain has another.
+        """
+        if request.method == "POST" and form.is_valid():
+            try:
+                return perform(form.cleaned_data)
+            except ValidationError as error:
+                add_errors(form, error, names or {})
+        cancel = self.url_of(obj) if obj else reverse(self.url_name("changelist"))
+        page = {"form": form, "title": title, "submit_text": submit, "cancel_url": cancel, "original": obj, **context}
+        return self.page(request, template, page)
+
+    def page(self, request: HttpRequest, template: str, context: Mapping[str, Any]) -> HttpResponse:
+        request.current_app = self.admin_site.name
+        whole = {**self.admin_site.each_context(request), "opts": self.opts, "media": self.media, **context}
+        return render(request, template, whole)
+
+
+def add_errors(form: forms.BaseForm, error: ValidationError, names: Mapping[str, str]) -> None:
+    if not hasattr(error, "error_dict"):
+        form.add_error(None, error)
+        return
+    for field, problems in error.error_dict.items():
+        name = names.get(field, field)
+        form.add_error(name if name in form.fields and name != NON_FIELD_ERRORS else None, problems)
+
+
+class ReadOnlyAdmin(PanelAdmin):
+    """Rows that no form edits: what changes them is a page of its own, or nothing."""
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        return False
+
+    def has_change_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
+        return False
+
+    def has_delete_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
+        return False
+
+    def may(self, request: HttpRequest, action: str) -> bool:
+        return request.user.has_perm(f"{self.opts.app_label}.{action}_{self.opts.model_name}")
+
+
+class PickableAdmin(PanelAdmin):
+    """Rows with a name that `PickField` finds."""
+
+    def get_urls(self) -> list[URLPattern]:
+        name = f"{self.opts.app_label}_{self.opts.model_name}_pick"
+        return [self.view_at("pick/", self.pick_view, name), *super().get_urls()]
+
+    def pick_view(self, request: HttpRequest) -> HttpResponse:
+        if not self.has_view_permission(request):
+            raise PermissionDenied
+        page = int(request.GET.get("page", "1")) if request.GET.get("page", "1").isdecimal() else 1
+        rows = self.model._default_manager.select_related("workspace").order_by("name", "pk")
+        rows, _ = self.get_search_results(request, rows, request.GET.get("term", ""))
+        found = list(rows[(page - 1) * PICK_PAGE : page * PICK_PAGE + 1])
+        results = [{"id": str(row.pk), "text": in_workspace(row)} for row in found[:PICK_PAGE]]
+        return JsonResponse({"results": results, "pagination": {"more": len(found) > PICK_PAGE}})

@@ -1,0 +1,222 @@
+from collections.abc import Sequence
+from decimal import Decimal
+from typing import Any
+
+from django import forms
+from django.contrib import admin, messages
+from django.core.exceptions import ValidationError
+from django.db.models import Count, F, Field, QuerySet
+from django.http import HttpRequest, HttpResponse
+from unfold.admin import TabularInline
+from unfold.decorators import action
+from unfold.decorators import display as column
+from unfold.forms import PaginationInlineFormSet
+from unfold.widgets import UnfoldAdminDecimalFieldWidget, UnfoldAdminTextInputWidget
+
+from billing import catalog, figures
+from billing.admin.pages import PanelAdmin, PickField, WholeModelForm, by_workspace, posted
+from billing.exact import ExactDecimalField
+from billing.models import Brick, Price, PriceTier
+from billing.money import format_decimal, format_price
+from billing.rating import PricingModel, Terms, TermsError, Tier
+
+
+class PlainDecimalField(forms.DecimalField):
+    """An exact decimal, not negative, written without the zeros that its column adds."""
+
+    def __init__(self, **options: Any) -> None:
+        options["widget"] = UnfoldAdminDecimalFieldWidget({"step": "any"})
+        super().__init__(min_value=Decimal(0), **options)
+
+    def prepare_value(self, value: Any) -> Any:
+        return format_decimal(value) if isinstance(value, Decimal) else value
+
+
+def exact_formfield(field: Field) -> forms.Field:
+    return field.formfield(form_class=PlainDecimalField)  # type: ignore[return-value]
+
+
+class PriceForm(WholeModelForm):
+    brick = PickField(Brick)
+
+    def __init__(self, *args: Any, **options: Any) -> None:
+        super().__init__(*args, **options)
+        brick = self.fields.get("brick")
+        if isinstance(brick, PickField):
+            brick.narrow(self["brick"].value())
+
+    def clean(self) -> dict[str, Any]:
+        data = super().clean() or {}
+        if brick := data.get("brick"):
+            self.instance.workspace_id = brick.workspace_id
+        if data.get("model") in (Price.Model.GRADUATED, Price.Model.VOLUME) and data.get("unit_price"):
+            self.add_error("unit_price", "A tiered price has its prices in its tiers: leave this at 0.")
+        brick = brick or self.instance.brick_id and self.instance.brick
+        if brick and not brick.is_metered and data.get("model", Price.Model.FLAT) != Price.Model.FLAT:
+            self.add_error("model", f"“{brick}” is not metered: it needs a flat price.")
+        return data
+
+
+class TierFormSet(PaginationInlineFormSet):
+    """Checks a price and its tiers as one, before either is saved."""
+
+    def clean(self) -> None:
+        super().clean()
+        price = self.instance
+        if any(self.errors) or price.model not in Price.Model.values or not price.currency:
+            return
+        rows = sorted(
+            (form for form in self.kept() if form.cleaned_data),
+            key=lambda form: (form.cleaned_data["up_to"] is None, form.cleaned_data["up_to"] or 0),
+        )
+        tiers = tuple(
+            Tier(**{name: form.cleaned_data[name] for name in ("up_to", "unit_price", "fee")}) for form in rows
+        )
+        unit_price = price.unit_price or Decimal(0)
+        try:
+            Terms(model=PricingModel(price.model), currency=price.currency, unit_price=unit_price, tiers=tiers)
+        except TermsError as error:
+            self._name(error, rows)
+
+    def kept(self) -> list[forms.ModelForm]:
+        return [
+            form
+            for form in self.forms
+            if (form.instance.pk or form.has_changed()) and not self._should_delete_form(form)
+        ]
+
+    def _name(self, error: TermsError, rows: Sequence[forms.ModelForm]) -> None:
+        place, _, field = error.field.removeprefix("tiers[").partition("].")
+        if field:
+            rows[int(place)].add_error(field, error.problem.capitalize())
+        elif error.field == "tiers":
+            raise ValidationError(f"Tiers: {error.problem}")
+
+    def save(self, commit: bool = True) -> list[PriceTier]:
+        # All rows anew: saved one by one, two tiers that change their bounds would meet at one of them.
+        super().save(commit=False)
+        tiers = [form.instance for form in self.kept()]
+        PriceTier.objects.filter(price=self.instance).delete()
+        for tier in tiers:
+            tier.pk, tier.workspace_id, tier.price = None, self.instance.workspace_id, self.instance
+        return PriceTier.objects.bulk_create(tiers)
+
+
+def without_zeros(text: str) -> str:
+    return text.rstrip("0").rstrip(".") if "." in text else text
+
+
+class TierInline(TabularInline):
+    model = PriceTier
+    formset = TierFormSet
+    fields = ("up_to", "unit_price", "fee")
+    verbose_name_plural = "tiers, for graduated and volume prices"
+    extra = 0
+    hide_title = True
+    readonly_preprocess_fields = dict.fromkeys(fields, without_zeros)
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[PriceTier]:
+        return super().get_queryset(request).order_by(F("up_to").asc(nulls_last=True))
+
+    def formfield_for_dbfield(self, db_field: Field, request: HttpRequest, **options: Any) -> forms.Field | None:
+        if isinstance(db_field, ExactDecimalField):
+            return exact_formfield(db_field)
+        return super().formfield_for_dbfield(db_field, request, **options)
+
+    def has_add_permission(self, request: HttpRequest, obj: Price | None = None) -> bool:
+        return super().has_add_permission(request, obj) and not is_fixed(obj)
+
+    def has_change_permission(self, request: HttpRequest, obj: Price | None = None) -> bool:
+        return super().has_change_permission(request, obj) and not is_fixed(obj)
+
+    def has_delete_permission(self, request: HttpRequest, obj: Price | None = None) -> bool:
+        return super().has_delete_permission(request, obj) and not is_fixed(obj)
+
+
+def is_fixed(price: Price | None) -> bool:
+    return price is not None and catalog.is_billed(price)
+
+
+class CopyForm(forms.Form):
+    name = forms.CharField(max_length=200, widget=UnfoldAdminTextInputWidget, help_text="The name of the copy.")
+
+
+@admin.register(Price)
+class PriceAdmin(PanelAdmin):
+    form = PriceForm
+    list_display = ("name", "brick", "workspace", "model_name", "currency", "unit_price_text", "tier_count")
+    list_filter = (by_workspace, "workspace__mode", "model")
+    list_select_related = ("brick", "workspace")
+    search_fields = ("^name", "^brick__name")
+    ordering = ("-id",)
+    fields = ("name", "brick", "model", "currency", "unit_price")
+    inlines = (TierInline,)
+    actions_detail = ("copy",)
+    change_form_before_template = "panel/price_note.html"
+    readonly_preprocess_fields = {"unit_price": without_zeros}
+
+    @column(description="Model", ordering="model")
+    def model_name(self, price: Price) -> str:
+        return price.get_model_display().partition(":")[0]
+
+    @column(description="Unit price", ordering="unit_price")
+    def unit_price_text(self, price: Price) -> str:
+        return figures.NOTHING if price.is_tiered else format_price(price.unit_price, currency=price.currency)
+
+    @column(description="Tiers")
+    def tier_count(self, price: Any) -> int | str:
+        return price.tier_count or figures.NOTHING
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Price]:
+        prices = super().get_queryset(request).select_related("brick", "workspace")
+        return prices.annotate(tier_count=Count("tiers"))
+
+    def get_fields(self, request: HttpRequest, obj: Price | None = None) -> tuple[str, ...]:
+        return self.fields if obj is None else ("name", "brick", "workspace", "model", "currency", "unit_price")
+
+    def get_readonly_fields(self, request: HttpRequest, obj: Price | None = None) -> tuple[str, ...]:
+        return () if obj is None else ("brick", "workspace", "currency")
+
+    def formfield_for_dbfield(self, db_field: Field, request: HttpRequest, **options: Any) -> forms.Field | None:
+        if isinstance(db_field, ExactDecimalField):
+            return exact_formfield(db_field)
+        return super().formfield_for_dbfield(db_field, request, **options)
+
+    def has_change_permission(self, request: HttpRequest, obj: Price | None = None) -> bool:
+        return super().has_change_permission(request, obj) and not is_fixed(obj)
+
+    def has_delete_permission(self, request: HttpRequest, obj: Price | None = None) -> bool:
+        return False
+
+    def has_copy_permission(self, request: HttpRequest, object_id: str | None = None) -> bool:
+        return self.has_add_permission(request)
+
+    def change_view(
+        self, request: HttpRequest, object_id: str, form_url: str = "", extra_context: Any = None
+    ) -> HttpResponse:
+        price = self.get_object(request, object_id)
+        context = {"is_fixed": is_fixed(price), "copy_url": self.url_of(price, "copy") if price else ""}
+        return super().change_view(request, object_id, form_url, context | (extra_context or {}))
+
+    @action(description="Copy to edit", icon="content_copy", permissions=["copy"])
+    def copy(self, request: HttpRequest, object_id: str) -> HttpResponse:
+        price = self.object_or_404(request, object_id)
+
+        def perform(data: dict[str, Any]) -> HttpResponse:
+            try:
+                copy = catalog.copy_price(price=price, name=data["name"])
+            except TermsError as error:
+                raise ValidationError(f"The price is incomplete: {error}") from error
+            self.log_addition(request, copy, f"Copied from {price}.")
+            messages.success(request, f"{copy} is a copy of {price}: edit it, then add a line that uses it.")
+            return self.go_to(copy)
+
+        return self.form_page(
+            request,
+            form=CopyForm(posted(request), initial={"name": f"{price.name} (copy)"}),
+            obj=price,
+            title=f"Copy {price}",
+            intro="A price that was billed is never edited. The copy, with its tiers, can be.",
+            submit="Copy",
+            perform=perform,
+        )

@@ -1,0 +1,124 @@
+from typing import Any
+
+from django import forms
+from django.core.validators import MinValueValidator
+from django.forms.models import ModelChoiceIterator
+from unfold.widgets import (
+    UnfoldAdminDateWidget,
+    UnfoldAdminIntegerFieldWidget,
+    UnfoldAdminSelect2Widget,
+    UnfoldAdminSelectWidget,
+    UnfoldAdminTextInputWidget,
+)
+
+from billing.admin.pages import PickField
+from billing.models import Customer, Price, Subscription
+from billing.models.parties import validate_currency
+
+REFERENCE_HELP = "Its id in the system it came from, if that has one."
+
+
+class DayField(forms.DateField):
+    def __init__(self, **options: Any) -> None:
+        super().__init__(widget=UnfoldAdminDateWidget, **options)
+
+
+class TextField(forms.CharField):
+    def __init__(self, **options: Any) -> None:
+        super().__init__(widget=UnfoldAdminTextInputWidget, **options)
+
+
+class NewSubscriptionForm(forms.Form):
+    customer = PickField(Customer)
+    starts_on = DayField(label="First day", help_text="In the time zone of the customer's workspace.")
+    ends_on = DayField(label="Last day", required=False, help_text="The last day covered. Empty: until it is ended.")
+    interval = forms.ChoiceField(choices=Subscription.Interval, widget=UnfoldAdminSelectWidget)
+    anchor_on = DayField(
+        label="Anchor day",
+        required=False,
+        help_text="Periods are counted from this day. Empty: the first day. "
+        "The 31st means the last day of shorter months.",
+    )
+    currency = TextField(
+        required=False, max_length=3, validators=[validate_currency], help_text="Empty: the workspace's."
+    )
+    reference = TextField(required=False, max_length=100, help_text=REFERENCE_HELP)
+    id = forms.UUIDField(
+        label="ID",
+        required=False,
+        widget=UnfoldAdminTextInputWidget,
+        help_text="A UUID that clients hold already. Empty: a new one.",
+    )
+
+    def __init__(self, *args: Any, **options: Any) -> None:
+        super().__init__(*args, **options)
+        customer = self.fields["customer"]
+        assert isinstance(customer, PickField)
+        customer.narrow(self["customer"].value())
+
+    def clean(self) -> dict[str, Any]:
+        data = super().clean() or {}
+        if data.get("starts_on") and data.get("ends_on") and data["ends_on"] < data["starts_on"]:
+            self.add_error("ends_on", "It ends before it starts.")
+        return data
+
+    def clean_id(self) -> Any:
+        taken = self.cleaned_data["id"]
+        if taken and Subscription.objects.filter(pk=taken).exists():
+            raise forms.ValidationError("A subscription has this id already.")
+        return taken
+
+
+class _ByBrick(ModelChoiceIterator):
+    """Prices under the names of their bricks."""
+
+    def __iter__(self) -> Any:
+        yield "", self.field.empty_label
+        groups: dict[str, list[Any]] = {}
+        for price in self.queryset:
+            groups.setdefault(str(price.brick), []).append(self.choice(price))
+        yield from groups.items()
+
+
+class PriceField(forms.ModelChoiceField):
+    iterator = _ByBrick
+
+    def label_from_instance(self, price: Any) -> str:
+        return f"{price.brick} — {price}"
+
+
+class NewLineForm(forms.Form):
+    price = PriceField(
+        Price.objects.none(),
+        label="Brick and price",
+        empty_label="Select a price",
+        widget=UnfoldAdminSelect2Widget,
+        help_text="The prices of the workspace's bricks in the subscription's currency.",
+    )
+    starts_on = DayField(label="First day", required=False, help_text="Empty: as early as possible.")
+    ends_on = DayField(
+        label="Last day", required=False, help_text="The last day covered. Empty: as long as the subscription."
+    )
+    reference = TextField(required=False, max_length=100, help_text=REFERENCE_HELP)
+    id = forms.IntegerField(
+        label="Line ID",
+        required=False,
+        validators=[MinValueValidator(1)],
+        widget=UnfoldAdminIntegerFieldWidget,
+        help_text="A whole number that clients hold already. Empty: the next one.",
+    )
+
+    def __init__(self, *args: Any, subscription: Subscription, **options: Any) -> None:
+        super().__init__(*args, **options)
+        price = self.fields["price"]
+        assert isinstance(price, PriceField)
+        price.queryset = _prices_for(subscription)
+
+
+def _prices_for(subscription: Subscription) -> Any:
+    prices = Price.objects.filter(workspace_id=subscription.workspace_id, currency=subscription.currency)
+    return prices.select_related("brick").order_by("brick__name", "brick_id", "name", "id")
+
+
+class EndForm(forms.Form):
+    ends_on = DayField(label="Last day", help_text="The last day that is covered.")

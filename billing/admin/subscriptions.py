@@ -1,0 +1,190 @@
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from django.contrib import admin, messages
+from django.db.models import QuerySet
+from django.http import HttpRequest, HttpResponse
+from django.urls import URLPattern
+from django.utils import timezone
+from unfold.decorators import action
+from unfold.decorators import display as column
+from unfold.enums import ActionVariant
+
+from billing import contracts, figures
+from billing.admin.pages import ReadOnlyAdmin, by_workspace, posted
+from billing.admin.subscription_forms import EndForm, NewLineForm, NewSubscriptionForm
+from billing.calendar import midnight
+from billing.models import Subscription
+
+# What the domain calls a moment is a day on the forms.
+DAYS = {"starts_at": "starts_on", "ends_at": "ends_on", "brick": "price"}
+RECENT_INVOICES = 12
+
+
+@admin.register(Subscription)
+class SubscriptionAdmin(ReadOnlyAdmin):
+    list_display = ("customer", "reference", "workspace", "interval", "covers", "period_ends", "state")
+    list_filter = (by_workspace, "workspace__mode", "interval")
+    list_select_related = ("customer", "workspace")
+    search_fields = ("^customer__name", "=reference", "=id")
+    ordering = ("-created_at", "pk")
+    change_form_template = "admin/billing/subscription/change_form.html"
+    actions_detail = ("add_line", "end")
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        return self.may(request, "add")
+
+    def has_add_line_permission(self, request: HttpRequest, object_id: str | None = None) -> bool:
+        return request.user.has_perm("billing.add_line") and self._is_open(request, object_id)
+
+    def has_end_permission(self, request: HttpRequest, object_id: str | None = None) -> bool:
+        return self.may(request, "change") and self._is_open(request, object_id)
+
+    def _is_open(self, request: HttpRequest, object_id: str | None) -> bool:
+        subscription = self.get_object(request, object_id or "")
+        return subscription is not None and subscription.next_close_at is not None
+
+    def get_urls(self) -> list[URLPattern]:
+        end_line = self.view_at(
+            "<uuid:subscription_id>/lines/<int:line_id>/end/", self.end_line_view, "billing_line_end"
+        )
+        return [end_line, *super().get_urls()]
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Subscription]:
+        return super().get_queryset(request).select_related("customer", "workspace")
+
+    def get_fieldsets(self, request: HttpRequest, obj: Subscription | None = None) -> tuple[()]:
+        return ()
+
+    @column(description="Covers", ordering="starts_at")
+    def covers(self, subscription: Subscription) -> str:
+        return figures.days(subscription.starts_at, subscription.ends_at, subscription.workspace.tz)
+
+    @column(description="Period ends", ordering="next_close_at")
+    def period_ends(self, subscription: Subscription) -> str:
+        return figures.last_day(subscription.next_close_at, subscription.workspace.tz)
+
+    @column(description="State", label={"active": "success", "ends": "warning"})
+    def state(self, subscription: Subscription) -> str:
+        if subscription.next_close_at is None:
+            return "ended"
+        return "active" if subscription.ends_at is None else "ends"
+
+    def title_of(self, subscription: Any) -> str:
+        return str(subscription.customer)
+
+    def change_view(
+        self, request: HttpRequest, object_id: str, form_url: str = "", extra_context: Any = None
+    ) -> HttpResponse:
+        subscription = self.object_or_404(request, object_id)
+        context = {
+            "tz": subscription.workspace.tz,
+            "state": self.state(subscription),
+            "lines": subscription.lines.select_related("brick", "price").order_by("id"),
+            "invoices": subscription.invoices.defer("document").order_by("-id")[:RECENT_INVOICES],
+            "may_end_line": request.user.has_perm("billing.change_line"),
+            "may_see_usage": request.user.has_perm("usage.view_usagerecord"),
+            "title": subscription.customer.name,
+        }
+        return super().change_view(request, object_id, form_url, context | (extra_context or {}))
+
+    def add_view(self, request: HttpRequest, form_url: str = "", extra_context: Any = None) -> HttpResponse:
+        self.require(self.has_add_permission(request))
+
+        def perform(data: dict[str, Any]) -> HttpResponse:
+            tz = data["customer"].workspace.tz
+            subscription = contracts.create_subscription(
+                customer=data["customer"],
+                starts_at=midnight(data["starts_on"], tz=tz),
+                ends_at=figures.end_of(data["ends_on"], tz),
+                anchor_on=data["anchor_on"] or data["starts_on"],
+                interval=data["interval"],
+                currency=data["currency"] or None,
+                reference=data["reference"] or None,
+                id=data["id"],
+            )
+            self.log_addition(request, subscription, "Agreed.")
+            messages.success(request, f"{subscription.customer} has a subscription: add its lines.")
+            return self.go_to(subscription)
+
+        form = NewSubscriptionForm(posted(request), initial={"customer": request.GET.get("customer")})
+        return self.form_page(
+            request, form=form, title="Add a subscription", submit="Add subscription", perform=perform, names=DAYS
+        )
+
+    @action(description="Add line", icon="add", permissions=["add_line"], variant=ActionVariant.PRIMARY)
+    def add_line(self, request: HttpRequest, object_id: str) -> HttpResponse:
+        subscription = self.object_or_404(request, object_id)
+        tz = subscription.workspace.tz
+
+        def perform(data: dict[str, Any]) -> HttpResponse:
+            line = contracts.add_line(
+                subscription=subscription,
+                brick=data["price"].brick,
+                price=data["price"],
+                starts_at=data["starts_on"] and midnight(data["starts_on"], tz=tz),
+                ends_at=figures.end_of(data["ends_on"], tz),
+                reference=data["reference"] or None,
+                id=data["id"],
+            )
+            self.log_change(request, subscription, f"Added line {line.pk}: {line.brick} at {line.price}.")
+            messages.success(request, f"{line.brick} is line {line.pk} of the subscription.")
+            return self.go_to(subscription)
+
+        first = max(subscription.open_from_at, subscription.starts_at)
+        return self.form_page(
+            request,
+            form=NewLineForm(posted(request), subscription=subscription),
+            obj=subscription,
+            title=f"Add a line for {subscription.customer}",
+            intro=f"Days are those of {tz.key}. A line can start from {figures.day(first, tz)} on.",
+            submit="Add line",
+            perform=perform,
+            names=DAYS,
+        )
+
+    @action(description="End", icon="event_busy", permissions=["end"])
+    def end(self, request: HttpRequest, object_id: str) -> HttpResponse:
+        subscription = self.object_or_404(request, object_id)
+        tz = subscription.workspace.tz
+
+        def perform(data: dict[str, Any]) -> HttpResponse:
+            ended = contracts.end_subscription(subscription=subscription, ends_at=_end(data, tz))
+            self.log_change(request, ended, f"Ends on {data['ends_on']}.")
+            messages.success(request, f"The subscription ends on {figures.last_day(ended.ends_at, tz)}.")
+            return self.go_to(ended)
+
+        return self._end_page(request, subscription, f"End the subscription of {subscription.customer}", perform)
+
+    def end_line_view(self, request: HttpRequest, subscription_id: Any, line_id: int) -> HttpResponse:
+        self.require(request.user.has_perm("billing.change_line"))
+        subscription = self.object_or_404(request, str(subscription_id))
+        line = subscription.lines.select_related("brick").filter(pk=line_id).first()
+        self.require(line is not None)
+        tz = subscription.workspace.tz
+
+        def perform(data: dict[str, Any]) -> HttpResponse:
+            ended = contracts.end_line(line=line, ends_at=_end(data, tz))
+            self.log_change(request, subscription, f"Line {line_id} ends on {data['ends_on']}.")
+            messages.success(request, f"{line.brick} ends on {figures.last_day(ended.ends_at, tz)}.")
+            return self.go_to(subscription)
+
+        return self._end_page(request, subscription, f"End {line.brick}", perform)
+
+    def _end_page(self, request: HttpRequest, subscription: Subscription, title: str, perform: Any) -> HttpResponse:
+        tz = subscription.workspace.tz
+        today = timezone.now().astimezone(tz).date()
+        return self.form_page(
+            request,
+            form=EndForm(posted(request), initial={"ends_on": today}),
+            obj=subscription,
+            title=title,
+            intro=f"Usage counts up to the end of the last day in {tz.key}; a flat price is prorated by days.",
+            submit="End",
+            perform=perform,
+            names=DAYS,
+        )
+
+
+def _end(data: dict[str, Any], tz: ZoneInfo) -> Any:
+    return figures.end_of(data["ends_on"], tz)

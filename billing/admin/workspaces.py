@@ -1,0 +1,74 @@
+import zoneinfo
+from typing import Any
+
+from django import forms
+from django.contrib import admin, messages
+from django.db.models import Field, QuerySet
+from django.http import HttpRequest, HttpResponse
+from unfold.decorators import display as column
+from unfold.widgets import UnfoldAdminSelect2Widget
+
+from billing import parties
+from billing.admin.pages import PanelAdmin, posted
+from billing.models import Workspace
+
+FIXED = ("code", "mode", "live")
+FIXED_ONCE_SUBSCRIBED = ("time_zone",)
+
+
+@admin.register(Workspace)
+class WorkspaceAdmin(PanelAdmin):
+    list_display = ("__str__", "code", "mode_label", "time_zone", "currency", "closing")
+    list_filter = ("mode",)
+    list_select_related = ("live",)
+    search_fields = ("^code", "^name")
+    ordering = ("name", "mode")
+    fields = ("name", "code", "mode", "time_zone", "currency", "closing", "closing_delay_hours")
+
+    @column(description="Mode", label={"live": "success", "test": "warning"}, ordering="mode")
+    def mode_label(self, workspace: Workspace) -> tuple[str, str]:
+        return workspace.mode, workspace.get_mode_display()
+
+    def get_readonly_fields(self, request: HttpRequest, obj: Workspace | None = None) -> tuple[str, ...]:
+        if obj is not None and obj.subscriptions.exists():
+            return FIXED + FIXED_ONCE_SUBSCRIBED
+        return FIXED
+
+    def formfield_for_dbfield(self, db_field: Field, request: HttpRequest, **options: Any) -> forms.Field | None:
+        field = super().formfield_for_dbfield(db_field, request, **options)
+        if field and db_field.name == "time_zone":
+            names = sorted(zoneinfo.available_timezones())
+            field.widget = UnfoldAdminSelect2Widget(choices=[("", ""), *zip(names, names, strict=True)])
+        return field
+
+    def has_delete_permission(self, request: HttpRequest, obj: Workspace | None = None) -> bool:
+        return False
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Workspace]:
+        return super().get_queryset(request).select_related("live")
+
+    def add_view(self, request: HttpRequest, form_url: str = "", extra_context: Any = None) -> HttpResponse:
+        self.require(self.has_add_permission(request))
+        form = self._new_form(request)
+
+        def perform(data: dict[str, Any]) -> HttpResponse:
+            workspace = parties.create_workspace(**data)
+            self.log_addition(request, workspace, "Opened, with its test-mode twin.")
+            messages.success(request, f"{workspace} and its test-mode twin are open.")
+            return self.go_to(workspace)
+
+        return self.form_page(
+            request,
+            form=form,
+            title="Open a workspace",
+            intro="A workspace is one tenant. Its test-mode twin is opened with it: the same shape, other rows.",
+            submit="Open workspace",
+            perform=perform,
+        )
+
+    def _new_form(self, request: HttpRequest) -> forms.ModelForm:
+        fields = ["name", "code", "time_zone", "currency", "closing", "closing_delay_hours"]
+        form_class = forms.modelform_factory(
+            Workspace, fields=fields, formfield_callback=lambda field, **_: self.formfield_for_dbfield(field, request)
+        )
+        return form_class(posted(request))

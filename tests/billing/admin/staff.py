@@ -1,0 +1,48 @@
+"""Who works in the panel, and how many queries a page takes."""
+
+from typing import Any
+
+from django.contrib.auth.models import Permission, User
+from django.db import connection
+from django.test import Client
+from django.test.utils import CaptureQueriesContext
+
+
+def client_of(*permissions: str, name: str = "Fiona Ledger") -> Client:
+    """A client logged in as staff with just these permissions, such as "usage.view_usagerecord"."""
+    first, _, last = name.partition(" ")
+    user = User.objects.create_user(f"{first}-{User.objects.count()}", first_name=first, last_name=last, is_staff=True)
+    for permission in permissions:
+        app, _, codename = permission.partition(".")
+        user.user_permissions.add(Permission.objects.get(content_type__app_label=app, codename=codename))
+    return logged_in(user)
+
+
+def administrator() -> Client:
+    return logged_in(
+        User.objects.create_superuser(f"admin-{User.objects.count()}", first_name="Fiona", last_name="Ledger")
+    )
+
+
+def logged_in(user: User) -> Client:
+    client = Client()
+    client.force_login(user)
+    return client
+
+
+def queries_of(client: Client, url: str) -> int:
+    client.get(url)
+    with CaptureQueriesContext(connection) as queries:
+        assert client.get(url).status_code == 200
+    return len(queries)
+
+
+def errors_of(response: Any) -> dict[str, list[str]]:
+    """The errors that a form page shows, by field."""
+    return {field: list(map(str, errors)) for field, errors in response.context["form"].errors.items()}
+
+
+def problems_of(response: Any) -> list[str]:
+    """All errors that a row's page shows, its own and its inlines'."""
+    found = response.context["errors"]
+    return [str(text) for error in found for text in ([error] if isinstance(error, str) else error)]

@@ -1,0 +1,164 @@
+"""Bricks and prices in the panel."""
+
+from decimal import Decimal
+
+import pytest
+from django.urls import reverse
+
+from billing.models import Brick, Price
+from tests import factories as make
+from tests.billing.admin.staff import administrator, client_of, problems_of
+from tests.scenarios.closing import close
+
+pytestmark = pytest.mark.django_db
+
+BRICK_ID = "11111111-2222-4333-8444-555555555555"
+
+
+def tiers(*rows: tuple[str, str, str], existing: tuple[int, ...] = ()) -> dict[str, object]:
+    data: dict[str, object] = {"tiers-TOTAL_FORMS": len(rows), "tiers-INITIAL_FORMS": len(existing)}
+    for n, (up_to, unit_price, fee) in enumerate(rows):
+        data |= {f"tiers-{n}-up_to": up_to, f"tiers-{n}-unit_price": unit_price, f"tiers-{n}-fee": fee}
+        if n < len(existing):
+            data[f"tiers-{n}-id"] = existing[n]
+    return data
+
+
+def bounds(price: Price) -> list[tuple[str, str]]:
+    rows = price.terms().tiers
+    return [(str(tier.up_to and tier.up_to.normalize()), f"{tier.unit_price.normalize():f}") for tier in rows]
+
+
+def a_price(of: Brick, **fields: object) -> dict[str, object]:
+    return {
+        "name": "Standard",
+        "brick": of.pk,
+        "model": "graduated",
+        "currency": "USD",
+        "unit_price": "0",
+        **fields,
+    }
+
+
+def test_brick_is_added_with_an_id_that_its_url_shows():
+    owner, client = make.workspace(), administrator()
+
+    client.post(
+        reverse("admin:billing_brick_add"),
+        {
+            "name": "Calls",
+            "workspace": owner.pk,
+            "aggregation": "unit_days",
+            "unit_label": "calls",
+            "reference": "",
+            "id": BRICK_ID,
+        },
+    )
+
+    url = f"/admin/billing/brick/{BRICK_ID}/change/"
+    assert client.get(url).status_code == 200
+    assert f'data-copy="{BRICK_ID}"' in client.get(url).content.decode()
+    assert Brick.objects.get().aggregation == "unit_days"
+
+
+def test_aggregation_is_fixed_once_a_line_uses_the_brick():
+    line, client = make.line(), administrator()
+    url = reverse("admin:billing_brick_change", args=[line.brick_id])
+    free = make.brick(line.workspace, "Other")
+
+    change = {"name": "Renamed", "aggregation": "none", "unit_label": "units", "reference": ""}
+    client.post(url, change)
+    client.post(reverse("admin:billing_brick_change", args=[free.pk]), change)
+
+    rows = Brick.objects.order_by("created_at", "aggregation").values_list("name", "aggregation")
+    assert set(rows) == {("Renamed", "sum"), ("Renamed", "none")}
+
+
+def test_price_is_added_with_its_tiers_in_the_bricks_workspace():
+    brick = make.brick(make.workspace())
+
+    response = administrator().post(
+        reverse("admin:billing_price_add"), a_price(brick) | tiers(("", "1", "0"), ("10", "2.5", "0"))
+    )
+
+    price = Price.objects.get()
+    assert response.status_code == 302
+    assert (price.workspace, bounds(price)) == (brick.workspace, [("1E+1", "2.5"), ("None", "1")])
+    assert set(price.tiers.values_list("workspace", flat=True)) == {brick.workspace_id}
+
+
+@pytest.mark.parametrize(
+    ("fields", "rows", "problem"),
+    [
+        ({}, [], "Tiers: at least one tier is needed."),
+        ({}, [("10", "1", "0")], "The last tier must be open, without a bound."),
+        ({}, [("10", "2", "0"), ("10", "1", "0"), ("", "1", "0")], "Must be above 10."),
+        ({}, [("", "2", "0"), ("", "1", "0")], "Only the last tier is open."),
+        ({"model": "per_unit"}, [("", "2", "0")], "Tiers: a per_unit price has no tiers."),
+        ({"unit_price": "3"}, [("", "2", "0")], "A tiered price has its prices in its tiers: leave this at 0."),
+        ({"currency": "XXX"}, [("", "2", "0")], "“XXX” is no currency, such as USD."),
+        ({}, [("", "-1", "0")], "Ensure this value is greater than or equal to 0."),
+        ({}, [("", "0.1234567890123", "0")], "Ensure that there are no more than 12 decimal places."),
+    ],
+)
+def test_incomplete_price_is_refused_naming_what_is_wrong_and_nothing_is_saved(fields, rows, problem):
+    brick = make.brick(make.workspace())
+
+    response = administrator().post(reverse("admin:billing_price_add"), a_price(brick, **fields) | tiers(*rows))
+
+    assert response.status_code == 200
+    assert problem in problems_of(response)
+    assert not Price.objects.exists()
+
+
+def test_brick_that_is_not_metered_needs_a_flat_price():
+    brick = make.brick(make.workspace(), aggregation="none")
+    data = a_price(brick, model="per_unit", unit_price="2") | tiers()
+
+    response = administrator().post(reverse("admin:billing_price_add"), data)
+
+    assert problems_of(response) == ["“API calls” is not metered: it needs a flat price."]
+
+
+def test_two_tiers_change_their_bounds_at_once():
+    brick = make.brick(make.workspace())
+    price = make.price(brick, model="graduated", tiers=[("10", "3", "0"), ("20", "2", "0"), (None, "1", "0")])
+    ids = tuple(tier.pk for tier in sorted(price.tiers.all(), key=lambda tier: tier.up_to or 99))
+    rows = tiers(("20", "3", "0"), ("", "2", "0"), ("10", "1", "0"), existing=ids)
+
+    administrator().post(reverse("admin:billing_price_change", args=[price.pk]), a_price(brick) | rows)
+
+    assert bounds(Price.objects.get()) == [("1E+1", "1"), ("2E+1", "3"), ("None", "2")]
+
+
+def test_billed_price_is_fixed_with_its_tiers_and_its_copy_is_not():
+    line, client = make.line(model="graduated", tiers=[("10", "2", "0"), (None, "1", "0")]), administrator()
+    make.use(line, "3", "2026-01-05")
+    close(line.workspace, "2026-02-01")
+    url = reverse("admin:billing_price_change", args=[line.price_id])
+
+    assert client.post(url, a_price(line.brick) | tiers()).status_code == 403
+    assert 'name="name"' not in client.get(url).content.decode()
+    copied = client.post(reverse("admin:billing_price_copy", args=[line.price_id]), {"name": "New"})
+
+    copy = Price.objects.get(name="New")
+    assert copied.url == reverse("admin:billing_price_change", args=[copy.pk])
+    assert bounds(copy) == bounds(line.price) == [("1E+1", "2"), ("None", "1")]
+    assert client.post(copied.url, a_price(line.brick, name="Newer") | tiers(("", "5", "0"))).status_code == 302
+
+
+def test_viewer_of_prices_can_not_copy():
+    price = make.price(make.brick(make.workspace()))
+
+    response = client_of("billing.view_price").post(reverse("admin:billing_price_copy", args=[price.pk]), {"name": "x"})
+
+    assert response.status_code == 403
+    assert Price.objects.count() == 1
+
+
+def test_prices_of_long_decimals_show_as_they_are():
+    price = make.price(make.brick(make.workspace()), "0.000000000001")
+    page = administrator().get(reverse("admin:billing_price_change", args=[price.pk])).content.decode()
+
+    assert 'value="0.000000000001"' in page
+    assert Price.objects.get().unit_price == Decimal("0.000000000001")

@@ -1,0 +1,187 @@
+"""Workspaces, API keys and customers in the panel."""
+
+import re
+
+import pytest
+from django.urls import reverse
+
+from billing import keys
+from billing.models import ApiKey, Customer, CustomerAlias, NumberSeries, Workspace
+from tests import factories as make
+from tests.billing.admin.staff import administrator, client_of, errors_of, problems_of
+
+pytestmark = pytest.mark.django_db
+
+WORKSPACE = {
+    "name": "Acme",
+    "code": "acme",
+    "time_zone": "Europe/Berlin",
+    "currency": "EUR",
+    "closing": "manual",
+    "closing_delay_hours": "1",
+}
+
+
+def test_workspace_is_opened_with_its_twin_and_their_number_series():
+    response = administrator().post(reverse("admin:billing_workspace_add"), WORKSPACE)
+
+    live, test = Workspace.objects.order_by("pk")
+    assert response.url == reverse("admin:billing_workspace_change", args=[live.pk])
+    assert (live.mode, test.mode, test.live, test.code) == ("live", "test", live, "acme")
+    assert NumberSeries.objects.count() == 4
+
+
+@pytest.mark.parametrize(
+    ("change", "field"),
+    [({"time_zone": "Mars"}, "time_zone"), ({"currency": "XXX"}, "currency"), ({"code": "a b"}, "code")],
+)
+def test_workspace_with_a_bad_field_is_refused_on_that_field(change, field):
+    response = administrator().post(reverse("admin:billing_workspace_add"), WORKSPACE | change)
+
+    assert list(errors_of(response)) == [field]
+    assert not Workspace.objects.exists()
+
+
+def test_workspace_of_a_code_that_is_taken_is_refused():
+    make.workspace("acme")
+
+    response = administrator().post(reverse("admin:billing_workspace_add"), WORKSPACE)
+
+    assert list(errors_of(response)) == ["__all__"]
+    assert Workspace.objects.count() == 2
+
+
+def test_time_zone_is_fixed_once_there_are_subscriptions():
+    owner, client = make.workspace(), administrator()
+    url = reverse("admin:billing_workspace_change", args=[owner.pk])
+    client.post(url, WORKSPACE | {"time_zone": "Asia/Tokyo", "name": "First"})
+    make.subscription(make.customer(Workspace.objects.get(pk=owner.pk)))
+
+    client.post(url, WORKSPACE | {"time_zone": "Europe/Paris", "name": "Second", "code": "other"})
+
+    owner.refresh_from_db()
+    assert (owner.time_zone, owner.name, owner.code) == ("Asia/Tokyo", "Second", "acme")
+
+
+def test_key_is_shown_once_and_recognised():
+    owner, client = make.workspace(), administrator()
+
+    response = client.post(reverse("admin:billing_apikey_add"), {"workspace": owner.pk, "name": "meter", "text": ""})
+
+    text = re.search(r'data-copy="([^"]+)"', response.content.decode())[1]
+    key = keys.find_key(text=text, as_of=make.moment("2026-01-01"))
+    assert (key.workspace, key.name, key.created_by) == (owner, "meter", "Fiona Ledger")
+    assert "no-store" in response["Cache-Control"].split(", ")
+    assert text not in client.get(reverse("admin:billing_apikey_change", args=[key.pk])).content.decode()
+    assert text not in client.get(reverse("admin:billing_apikey_changelist")).content.decode()
+
+
+def test_existing_token_is_taken_over():
+    owner, token = make.workspace(), "0123456789abcdef-from-the-vendor"
+
+    administrator().post(reverse("admin:billing_apikey_add"), {"workspace": owner.pk, "name": "meter", "text": token})
+
+    assert keys.find_key(text=token, as_of=make.moment("2026-01-01")).name == "meter"
+
+
+def test_short_token_is_refused_on_its_field():
+    owner = make.workspace()
+
+    response = administrator().post(
+        reverse("admin:billing_apikey_add"), {"workspace": owner.pk, "name": "meter", "text": "short"}
+    )
+
+    assert list(errors_of(response)) == ["text"]
+    assert not ApiKey.objects.exists()
+
+
+def test_key_is_renamed_but_its_digest_and_workspace_stay():
+    owner, client = make.workspace(), administrator()
+    make.api_key(owner)
+    key = ApiKey.objects.get()
+
+    client.post(
+        reverse("admin:billing_apikey_change", args=[key.pk]),
+        {"name": "renamed", "digest": "0" * 64, "workspace": owner.twin.pk, "revoked_at_0": "2026-01-01"},
+    )
+
+    changed = ApiKey.objects.get()
+    assert (changed.name, changed.digest, changed.workspace, changed.revoked_at) == (
+        "renamed",
+        key.digest,
+        owner,
+        None,
+    )
+
+
+def test_key_is_revoked_by_a_post_and_only_once():
+    text = make.api_key(make.workspace())
+    key, client = ApiKey.objects.get(), administrator()
+    url = reverse("admin:billing_apikey_revoke", args=[key.pk])
+
+    assert client.get(url).status_code == 200
+    assert keys.find_key(text=text, as_of=make.moment("2026-01-01"))
+    assert client.post(url).status_code == 302
+    assert keys.find_key(text=text, as_of=make.moment("2026-01-01")) is None
+    assert client.post(url).status_code == 403
+
+
+def test_viewer_of_keys_can_neither_add_nor_revoke():
+    make.api_key(make.workspace())
+    viewer = client_of("billing.view_apikey")
+
+    assert viewer.post(reverse("admin:billing_apikey_revoke", args=[ApiKey.objects.get().pk])).status_code == 403
+    assert viewer.post(reverse("admin:billing_apikey_add"), {}).status_code == 403
+
+
+def aliases(*values: str) -> dict[str, object]:
+    rows = {f"aliases-{n}-value": value for n, value in enumerate(values)}
+    return {"aliases-TOTAL_FORMS": len(values), "aliases-INITIAL_FORMS": 0, **rows}
+
+
+def test_customer_is_added_with_its_aliases():
+    owner = make.workspace()
+    data = {
+        "name": "Globex",
+        "workspace": owner.pk,
+        "reference": "",
+        "email": "",
+        "address": "",
+        "id": "7f0c6a52-52a8-4f5a-8c7e-0a1f8d2f4f11",
+    }
+
+    response = administrator().post(reverse("admin:billing_customer_add"), data | aliases("gx", "globex-eu"))
+
+    customer = Customer.objects.get()
+    assert response.status_code == 302
+    assert (str(customer.pk), customer.reference) == (data["id"], None)
+    assert [(alias.workspace, alias.value) for alias in customer.aliases.order_by("id")] == [
+        (owner, "gx"),
+        (owner, "globex-eu"),
+    ]
+
+
+def test_reference_and_alias_that_are_taken_are_refused():
+    owner, client = make.workspace(), administrator()
+    other = make.customer(owner, "Initech", reference="C-1")
+    CustomerAlias.objects.create(workspace=owner, customer=other, value="taken")
+    customer = make.customer(owner)
+    url = reverse("admin:billing_customer_change", args=[customer.pk])
+
+    by_reference = client.post(url, {"name": "Globex", "reference": "C-1", **aliases()})
+    by_alias = client.post(url, {"name": "Globex", "reference": "", **aliases("taken")})
+
+    assert problems_of(by_reference) == ["Customer with this Workspace and Reference already exists."]
+    assert problems_of(by_alias) == ["Customer alias with this Workspace and Value already exists."]
+    assert CustomerAlias.objects.count() == 1
+
+
+def test_customers_are_found_by_the_beginning_of_their_name():
+    owner = make.workspace()
+    globex = make.customer(owner)
+    make.customer(owner, "Initech")
+
+    found = administrator().get(reverse("admin:billing_customer_pick"), {"term": "glo"}).json()
+
+    assert found == {"results": [{"id": str(globex.pk), "text": "Globex — Acme"}], "pagination": {"more": False}}
+    assert client_of().get(reverse("admin:billing_customer_pick")).status_code == 403

@@ -1,0 +1,163 @@
+from datetime import date
+
+import pytest
+from django.urls import reverse
+
+from billing import contracts
+from billing.models import Line, Subscription
+from tests import factories as make
+from tests.billing.admin.staff import administrator, client_of, errors_of
+from tests.scenarios.closing import close
+
+pytestmark = pytest.mark.django_db
+
+ADD = "admin:billing_subscription_add"
+SUBSCRIPTION_ID = "11111111-2222-4333-8444-555555555555"
+
+
+def agreed(**fields: object) -> dict[str, object]:
+    empty = {"ends_on": "", "anchor_on": "", "currency": "", "reference": "", "id": ""}
+    return empty | {"starts_on": "2026-01-15", "interval": "monthly"} | fields
+
+
+def page(of: Subscription, view: str = "change") -> str:
+    return reverse(f"admin:billing_subscription_{view}", args=[of.pk])
+
+
+def test_subscription_is_added_in_days_of_the_workspaces_time_zone():
+    customer = make.customer(make.workspace(time_zone="Europe/Berlin", currency="EUR"))
+    data = agreed(
+        customer=customer.pk, ends_on="2026-12-31", anchor_on="2026-01-01", reference="sub_1", id=SUBSCRIPTION_ID
+    )
+
+    response = administrator().post(reverse(ADD), data)
+
+    subscription = Subscription.objects.get()
+    assert response.url == page(subscription)
+    assert (str(subscription.pk), subscription.reference) == (SUBSCRIPTION_ID, "sub_1")
+    assert subscription.starts_at == make.moment("2026-01-15", tz="Europe/Berlin")
+    assert subscription.ends_at == make.moment("2027-01-01", tz="Europe/Berlin")
+    assert (subscription.anchor_on, subscription.currency) == (date(2026, 1, 1), "EUR")
+
+
+@pytest.mark.parametrize(
+    ("fields", "field"),
+    [
+        ({"reference": "taken"}, "__all__"),
+        ({"currency": "XXX"}, "currency"),
+        ({"ends_on": "2026-01-01"}, "ends_on"),
+        ({"starts_on": "never"}, "starts_on"),
+        ({"customer": "nobody"}, "customer"),
+        ({"id": SUBSCRIPTION_ID}, "id"),
+    ],
+)
+def test_subscription_that_can_not_be_agreed_is_refused_on_its_field(fields, field):
+    customer = make.customer(make.workspace())
+    make.subscription(customer, reference="taken", id=SUBSCRIPTION_ID)
+
+    response = administrator().post(reverse(ADD), agreed(customer=customer.pk) | fields)
+
+    assert list(errors_of(response)) == [field]
+    assert Subscription.objects.count() == 1
+
+
+def test_line_is_added_with_an_id_that_is_given():
+    subscription = make.subscription(make.customer(make.workspace(time_zone="America/New_York")))
+    price = make.price(make.brick(subscription.workspace))
+
+    administrator().post(
+        page(subscription, "add_line"),
+        {"price": price.pk, "starts_on": "2026-02-10", "ends_on": "2026-02-28", "reference": "", "id": "4711"},
+    )
+
+    line = Line.objects.get()
+    assert (line.pk, line.brick, line.price) == (4711, price.brick, price)
+    assert line.starts_at == make.moment("2026-02-10", tz="America/New_York")
+    assert line.ends_at == make.moment("2026-03-01", tz="America/New_York")
+
+
+def test_line_that_can_not_be_agreed_is_refused_on_its_field():
+    line = make.line()
+    elsewhere = make.price(make.brick(make.workspace("other")))
+    url, client = page(line.subscription, "add_line"), administrator()
+    data = {"price": line.price_id, "starts_on": "", "ends_on": "", "reference": "", "id": ""}
+
+    assert list(errors_of(client.post(url, data))) == ["price"]
+    assert list(errors_of(client.post(url, data | {"price": elsewhere.pk}))) == ["price"]
+    assert list(errors_of(client.post(url, data | {"starts_on": "2025-12-31"}))) == ["starts_on"]
+    assert list(errors_of(client.post(url, data | {"ends_on": "2025-12-31"}))) == ["ends_on"]
+    assert Line.objects.count() == 1
+
+
+def test_line_ends_after_its_last_day_but_not_before_its_usage():
+    line, client = make.line(), administrator()
+    url = reverse("admin:billing_line_end", args=[line.subscription_id, line.pk])
+    make.use(line, "1", "2026-01-20 12:00")
+
+    refused = client.post(url, {"ends_on": "2026-01-19"})
+    client.post(url, {"ends_on": "2026-01-20"})
+
+    line.refresh_from_db()
+    assert list(errors_of(refused)) == ["ends_on"]
+    assert line.ends_at == make.moment("2026-01-21")
+
+
+def test_subscription_ends_with_its_lines_but_not_in_a_closed_period():
+    line, client = make.line(), administrator()
+    close(line.workspace, "2026-02-01")
+    url = page(line.subscription, "end")
+
+    refused = client.post(url, {"ends_on": "2026-01-30"})
+    client.post(url, {"ends_on": "2026-02-14"})
+
+    line.refresh_from_db()
+    assert list(errors_of(refused)) == ["ends_on"]
+    assert line.ends_at == line.subscription.ends_at == make.moment("2026-02-15")
+
+
+def test_page_shows_the_ids_that_clients_hold_and_loads_the_upcoming_invoice():
+    line = make.line()
+
+    shown = administrator().get(page(line.subscription)).content.decode()
+
+    for copied in (line.subscription_id, line.pk, line.brick_id):
+        assert shown.count(f'data-copy="{copied}"') == 1
+    assert f'hx-get="{reverse("admin:usage_preview", args=[line.subscription_id])}"' in shown
+
+
+def test_subscription_is_edited_by_no_form():
+    line, client = make.line(), administrator()
+
+    assert client.post(page(line.subscription), {"currency": "EUR"}).status_code == 403
+
+
+def test_viewer_may_look_but_neither_add_nor_end():
+    line = make.line()
+    viewer = client_of("billing.view_subscription")
+
+    shown = viewer.get(page(line.subscription))
+
+    assert shown.status_code == 200
+    assert "usage/preview" not in shown.content.decode()
+    for url in (
+        page(line.subscription, "add_line"),
+        page(line.subscription, "end"),
+        reverse("admin:billing_line_end", args=[line.subscription_id, line.pk]),
+        reverse(ADD),
+    ):
+        assert viewer.post(url, {}).status_code == 403
+
+
+def test_ended_subscription_takes_no_line_any_more():
+    line = make.line()
+    contracts.end_subscription(subscription=line.subscription, ends_at=make.moment("2026-01-10"))
+    close(line.workspace, "2026-02-01")
+
+    assert administrator().get(page(line.subscription, "add_line")).status_code == 403
+
+
+@pytest.mark.parametrize("view", ["change", "add_line", "end"])
+def test_subscription_of_a_senseless_id_is_not_there(view):
+    response = administrator().get(f"/admin/billing/subscription/senseless/{view}/")
+
+    assert response.status_code in (403, 404)

@@ -1,0 +1,204 @@
+"""The panel as finance meets it, in a real browser."""
+
+import os
+import re
+from datetime import date
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import pytest
+from django.urls import reverse
+from playwright.sync_api import Page, expect
+
+from billing import contracts
+from billing.models import ApiKey, CloseRun, Invoice, InvoiceLine, Line, Workspace
+from tests import factories as make
+from tests.scenarios.closing import close, close_and_issue
+from usage.models import UsageRecord
+
+pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
+
+
+def keep(page: Page, name: str) -> None:
+    """Keep a picture of the page where SCREENSHOTS names a folder."""
+    if folder := os.environ.get("SCREENSHOTS"):
+        page.screenshot(path=Path(folder) / f"{name}.png", full_page=True)
+
+
+def go(page: Page, base: str, name: str, *args: object, query: str = "") -> None:
+    page.goto(f"{base}{reverse(f'admin:{name}', args=args)}{query}")
+    page.wait_for_load_state("networkidle")
+
+
+def a_customer_of_globex() -> Line:
+    """Globex at 10 units for $2 and the rest for $1, with a gauge and a fee beside."""
+    line = make.line(
+        make.workspace(time_zone="Europe/Berlin"),
+        model="graduated",
+        tiers=[("10", "2", "0"), (None, "1", "0")],
+        starts_on=date(2026, 1, 1),
+    )
+    for name, aggregation, model in (("Seats", "unit_days", "per_unit"), ("Platform fee", "none", "flat")):
+        brick = make.brick(line.workspace, name, aggregation=aggregation, unit_label=name.lower())
+        price = make.price(brick, "0.35" if model == "per_unit" else "49", model=model)
+        contracts.add_line(subscription=line.subscription, brick=brick, price=price)
+    return line
+
+
+def test_usage_is_added_closed_issued_and_traced_back_to_its_record(page, live_server, eager_tasks):
+    line = a_customer_of_globex()
+    url = live_server.url
+
+    go(page, url, "usage_usagerecord_add")
+    page.locator(".select2-selection").click()
+    page.locator(".select2-search__field").type("Glo")
+    page.get_by_role("option", name="Globex — Acme").click()
+    expect(page.get_by_role("heading", name="Add usage of Globex")).to_be_visible()
+    page.locator("[name=line]").select_option(str(line.pk))
+    page.locator("[name=occurred_at_0]").fill("2026-01-20")
+    page.locator("[name=occurred_at_1]").fill("23:30")
+    page.get_by_label("Quantity").fill("12")
+    keep(page, "browser-add-usage")
+    page.get_by_role("button", name="Add usage").click()
+    expect(page.get_by_text("The usage is recorded.")).to_be_visible()
+    record = UsageRecord.objects.get()
+    assert (record.occurred_at, record.recorded_by) == (
+        make.moment("2026-01-20 23:30", tz="Europe/Berlin"),
+        "Fiona Ledger",
+    )
+
+    go(page, url, "billing_closerun_add")
+    page.get_by_label("Workspace").select_option(label="Acme")
+    page.get_by_label("Last day").fill("2026-01-31")
+    page.get_by_role("button", name="Compute drafts").click()
+    expect(page.locator("#drafts")).to_contain_text("USD 71.00")
+    keep(page, "browser-run")
+    page.get_by_role("link", name="Issue all").click()
+    page.get_by_role("button", name="Issue all").click()
+    expect(page.locator("#progress")).to_contain_text("Issued")
+
+    page.get_by_role("link", name="INV-000001").click()
+    expect(page.locator("#invoice-lines")).to_contain_text("10 units (up to 10) x 2.00 = 20.00")
+    expect(page.locator("#invoice-lines")).to_contain_text("No value stood before: it opened with 0.")
+    keep(page, "browser-invoice")
+    page.get_by_role("link", name="1 record", exact=True).click()
+    expect(page.locator("#result_list tbody tr.data-row")).to_have_count(1)
+    page.locator("#result_list th a").click()
+    page.wait_for_url(f"**/{record.pk}/change/**")
+    assert CloseRun.objects.get().decided_by == "Fiona Ledger"
+
+
+def test_record_is_corrected_and_the_chain_shown(page, live_server):
+    line = a_customer_of_globex()
+    record = make.use(line, "12", "2026-01-20 10:00", tz="Europe/Berlin")
+
+    go(page, live_server.url, "usage_usagerecord_change", record.id)
+    page.get_by_role("link", name="Correct").click()
+    page.get_by_label("Quantity").fill("7")
+    page.get_by_label("Reason").fill("misread")
+    keep(page, "browser-correct")
+    page.get_by_role("button", name="Correct").click()
+
+    expect(page.locator("#chain tbody tr")).to_have_count(2)
+    expect(page.locator("#chain")).to_contain_text("misread")
+    assert UsageRecord.objects.latest("id").occurred_at == record.occurred_at
+
+
+def test_tiers_are_added_to_a_price_and_what_is_wrong_is_shown(page, live_server):
+    line = a_customer_of_globex()
+
+    go(page, live_server.url, "billing_price_add")
+    page.locator("[name=name]").fill("Gold")
+    page.locator(".select2-selection").click()
+    page.locator(".select2-search__field").type("API")
+    page.get_by_role("option", name="API calls — Acme").click()
+    page.locator("[name=model]").select_option("graduated")
+    page.locator("[name=currency]").fill("USD")
+    page.get_by_text("Add another Price tier").click()
+    page.locator("[name=tiers-0-up_to]").fill("10")
+    page.locator("[name=tiers-0-unit_price]").fill("2")
+    page.get_by_role("button", name="Save", exact=True).click()
+    expect(page.get_by_text("The last tier must be open, without a bound.")).to_be_visible()
+    keep(page, "browser-price-error")
+    page.locator("[name=tiers-0-up_to]").fill("")
+    page.get_by_role("button", name="Save", exact=True).click()
+
+    expect(page.get_by_text("was added successfully")).to_be_visible()
+    assert line.brick.prices.count() == 2
+
+
+def test_new_key_is_shown_once_and_copied(page, live_server):
+    owner = make.workspace()
+    page.context.grant_permissions(["clipboard-read", "clipboard-write"])
+
+    go(page, live_server.url, "billing_apikey_add")
+    page.get_by_label("Workspace").select_option(str(owner.pk))
+    page.get_by_label("Name").fill("meter")
+    page.get_by_role("button", name="Create key").click()
+    text = page.locator(".panel-secret code").inner_text()
+    page.locator(".panel-secret [data-copy]").click()
+    expect(page.locator(".panel-secret .copied")).to_be_visible()
+    keep(page, "browser-key")
+
+    assert page.evaluate("navigator.clipboard.readText()") == text
+    assert text.startswith(ApiKey.objects.get().prefix)
+
+
+def main_pages() -> list[tuple[str, tuple[object, ...], str]]:
+    line = Line.objects.earliest("id")
+    subscription, workspace = line.subscription, line.workspace
+    record, run, invoice = (model.objects.latest("id").pk for model in (UsageRecord, CloseRun, Invoice))
+    lists = ["customer", "subscription", "brick", "price", "closerun", "invoice", "apikey", "workspace"]
+    added = ["customer", "subscription", "brick", "price", "closerun", "apikey", "workspace"]
+    rows = {
+        "customer": subscription.customer_id,
+        "subscription": subscription.pk,
+        "brick": line.brick_id,
+        "price": line.price_id,
+        "closerun": run,
+        "invoice": invoice,
+        "apikey": ApiKey.objects.latest("id").pk,
+        "workspace": workspace.pk,
+    }
+    return [
+        ("index", (), ""),
+        *((f"billing_{name}_changelist", (), "") for name in lists),
+        *((f"billing_{name}_add", (), "") for name in added),
+        *((f"billing_{name}_change", (pk,), "") for name, pk in rows.items()),
+        *((f"billing_subscription_{action}", (subscription.pk,), "") for action in ("add_line", "end", "history")),
+        ("billing_line_end", (subscription.pk, line.pk), ""),
+        ("billing_closerun_issue_all", (run,), ""),
+        ("billing_closerun_discard", (run,), ""),
+        ("billing_price_copy", (line.price_id,), ""),
+        ("usage_usagerecord_changelist", (), ""),
+        ("usage_usagerecord_changelist", (), f"?invoice_line={InvoiceLine.objects.earliest('id').pk}"),
+        ("usage_usagerecord_add", (), ""),
+        ("usage_usagerecord_add", (), f"?customer={subscription.customer_id}"),
+        *((f"usage_usagerecord_{view}", (record,), "") for view in ("change", "correct", "retract")),
+        ("auth_user_changelist", (), ""),
+        ("auth_user_add", (), ""),
+        ("auth_group_add", (), ""),
+        ("app_list", ("billing",), ""),
+        ("password_change", (), ""),
+    ]
+
+
+def test_no_page_loads_anything_from_elsewhere_or_is_wider_than_the_window(page, live_server, visited):
+    line = a_customer_of_globex()
+    make.use(line, "12", "2026-01-20")
+    make.api_key(line.workspace)
+    close_and_issue(line.workspace, "2026-02-01", tz="Europe/Berlin")
+    close(line.workspace, "2026-03-01", tz="Europe/Berlin")
+    wide = []
+
+    for name, args, query in main_pages():
+        go(page, live_server.url, name, *args, query=query)
+        keep(page, re.sub(r"\W", "-", f"page-{name}{query[:9]}"))
+        if page.evaluate("document.documentElement.scrollWidth > window.innerWidth"):
+            wide.append(name)
+
+    assert {urlsplit(address).netloc for address in visited if not address.startswith("data:")} == {
+        urlsplit(live_server.url).netloc
+    }
+    assert wide == []
+    assert Workspace.objects.count() == 2

@@ -1,0 +1,206 @@
+from datetime import timedelta
+
+import pytest
+from django.urls import reverse
+from django.utils import timezone
+
+from billing import contracts, invoicing
+from billing.models import BillingPeriod, CloseItem, CloseRun, Invoice, Price, PriceTier, Workspace
+from tests import factories as make
+from tests.billing.admin.staff import administrator, client_of, errors_of, queries_of
+from tests.scenarios.closing import close, close_and_issue, totals
+from usage.admin.drafts import change_of, drafts_of
+
+pytestmark = pytest.mark.django_db
+
+ADD = "admin:billing_closerun_add"
+
+
+def page(of: CloseRun, view: str = "change") -> str:
+    return reverse(f"admin:billing_closerun_{view}", args=[of.pk])
+
+
+def more_lines(owner: Workspace, count: int) -> None:
+    """Customers of the first line's price."""
+    price = Price.objects.get(workspace=owner)
+    for number in range(count):
+        of = make.subscription(make.customer(owner, f"Customer {number}"))
+        contracts.add_line(subscription=of, brick=price.brick, price=price)
+
+
+def test_periods_up_to_a_day_are_closed_in_the_workspaces_time_zone(eager_tasks, django_capture_on_commit_callbacks):
+    owner = make.workspace(time_zone="Asia/Tokyo")
+    make.use(make.line(owner), "10", "2026-01-05")
+
+    with django_capture_on_commit_callbacks(execute=True):
+        response = administrator().post(reverse(ADD), {"workspace": owner.pk, "last_day": "2026-01-31"})
+
+    run = CloseRun.objects.get()
+    assert response.url == page(run)
+    assert run.until_at == make.moment("2026-02-01", tz="Asia/Tokyo")
+    assert (run.state, run.started_by) == ("review", "Fiona Ledger")
+    assert totals(owner) == ["20.00"]
+
+
+def test_nothing_to_close_is_said_on_the_day():
+    owner = make.line().workspace
+
+    response = administrator().post(reverse(ADD), {"workspace": owner.pk, "last_day": "2026-01-30"})
+
+    assert list(errors_of(response)) == ["last_day"]
+    assert not CloseRun.objects.exists()
+
+
+def test_all_drafts_are_issued_after_a_confirmation(eager_tasks, django_capture_on_commit_callbacks):
+    line, client = make.line(), administrator()
+    make.use(line, "10", "2026-01-05")
+    run = close(line.workspace, "2026-02-01")
+
+    asked = client.get(page(run, "issue_all"))
+    assert "Issue 1 invoice?" in asked.content.decode()
+    assert Invoice.objects.get().state == "draft"
+    with django_capture_on_commit_callbacks(execute=True):
+        client.post(page(run, "issue_all"))
+
+    run.refresh_from_db()
+    assert (run.state, run.decided_by) == ("issued", "Fiona Ledger")
+    assert Invoice.objects.get().number == "INV-000001"
+    assert client.post(page(run, "issue_all")).status_code == 403
+    assert client.post(page(run, "discard")).status_code == 403
+
+
+def test_later_drafts_are_not_issued_before_earlier_ones():
+    line, client = make.line(), administrator()
+    first = close(line.workspace, "2026-02-01")
+    later = close(line.workspace, "2026-03-01")
+
+    response = client.post(page(later, "issue_all"), follow=True)
+
+    later.refresh_from_db()
+    assert later.state == "review"
+    assert [str(message) for message in response.context["messages"]] == [
+        f"Earlier drafts of the same subscriptions come first: issue or discard {first}."
+    ]
+
+
+def test_run_is_discarded_after_a_confirmation():
+    line, client = make.line(), administrator()
+    run = close(line.workspace, "2026-02-01")
+
+    client.get(page(run, "discard"))
+    assert Invoice.objects.count() == 1
+    client.post(page(run, "discard"))
+
+    run.refresh_from_db()
+    assert (run.state, run.decided_by) == ("discarded", "Fiona Ledger")
+    assert not Invoice.objects.exists()
+    assert not BillingPeriod.objects.exists()
+
+
+def test_run_on_which_a_later_one_builds_is_not_discarded():
+    line, client = make.line(), administrator()
+    first = close(line.workspace, "2026-02-01")
+    close(line.workspace, "2026-03-01")
+
+    response = client.post(page(first, "discard"), follow=True)
+
+    first.refresh_from_db()
+    assert first.state == "review"
+    assert len(response.context["messages"]) == 1
+
+
+def test_parked_subscription_is_shown_with_its_reason():
+    line = make.line(model="graduated", tiers=[("10", "2", "0"), (None, "1", "0")])
+    PriceTier.objects.filter(up_to=None).delete()
+    run = close(line.workspace, "2026-02-01")
+
+    shown = administrator().get(page(run)).content.decode()
+
+    assert CloseItem.objects.get().reason in shown
+    assert "0 of 1 done, 1 parked" in shown
+
+
+def test_drafts_stand_beside_the_previous_invoice_and_large_changes_first():
+    # January 10 and 20 units at $2; February 11 (up $2) and 26 (up $12).
+    owner = make.workspace()
+    small, large = make.line(owner), make.line(owner)
+    for line, january, february in ((small, "10", "11"), (large, "20", "26")):
+        make.use(line, january, "2026-01-05")
+        make.use(line, february, "2026-02-05")
+    close_and_issue(owner, "2026-02-01")
+    run = close(owner, "2026-03-01")
+
+    found = [(draft.subscription_id, change_of(draft)) for draft in drafts_of(run)]
+
+    assert [(pk, change.amount, change.percent) for pk, change in found] == [
+        (large.subscription_id, 12, 30),
+        (small.subscription_id, 2, 10),
+    ]
+
+
+def test_surprises_come_before_large_changes():
+    owner = make.workspace()
+    calm, odd = make.line(owner), make.line(owner)
+    make.use(calm, "1000", "2026-01-05")
+    make.use(odd, "-1", "2026-01-05")
+    run = close(owner, "2026-02-01")
+
+    drafts = list(drafts_of(run))
+
+    assert [draft.subscription_id for draft in drafts] == [odd.subscription_id, calm.subscription_id]
+    assert [line.surprise for line in drafts[0].surprising_lines] == ["negative quantity rated as zero"]
+    assert change_of(drafts[0]) is None
+
+
+def test_page_takes_as_many_queries_for_three_drafts_as_for_one():
+    client, counts = administrator(), []
+    for code, more in (("one", 0), ("three", 2)):
+        owner = make.workspace(code)
+        make.line(owner)
+        more_lines(owner, more)
+        close_and_issue(owner, "2026-02-01")
+        counts.append(queries_of(client, page(close(owner, "2026-03-01"))))
+
+    assert counts[0] == counts[1]
+
+
+def test_progress_asks_again_while_at_work_and_reloads_the_page_after():
+    line, client = make.line(), administrator()
+    run = close(line.workspace, "2026-02-01")
+    done = client.get(page(run, "progress"))
+    CloseRun.objects.update(state=CloseRun.State.COMPUTING)
+    at_work = client.get(page(run, "progress"))
+
+    assert "hx-trigger" not in done.content.decode()
+    assert done["HX-Refresh"] == "true"
+    assert 'hx-trigger="every 2s"' in at_work.content.decode()
+    assert "HX-Refresh" not in at_work
+
+
+def test_progress_of_issuing_counts_invoices():
+    line, client = make.line(), administrator()
+    run = close(line.workspace, "2026-02-01")
+    invoicing.approve(run=run, by="finance", as_of=timezone.now())
+
+    assert "0 of 1 issued, 1 pending" in " ".join(client.get(page(run, "progress")).content.decode().split())
+
+
+def test_viewer_of_runs_can_neither_start_issue_nor_discard():
+    line = make.line()
+    run, viewer = close(line.workspace, "2026-02-01"), client_of("billing.view_closerun")
+
+    shown = viewer.get(page(run)).content.decode()
+
+    assert page(run, "issue_all") not in shown
+    assert page(run, "discard") not in shown
+    for url in (reverse(ADD), page(run, "issue_all"), page(run, "discard")):
+        assert viewer.post(url, {}).status_code == 403
+    assert client_of().get(page(run, "progress")).status_code == 403
+
+
+def test_form_suggests_the_last_day_of_the_last_month():
+    make.workspace(time_zone="UTC")
+
+    initial = administrator().get(reverse(ADD)).context["form"].initial
+
+    assert (initial["last_day"] + timedelta(days=1)).day == 1

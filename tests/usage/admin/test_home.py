@@ -1,0 +1,67 @@
+import pytest
+from django.urls import reverse
+
+from billing.models import PriceTier
+from tests import factories as make
+from tests.billing.admin.staff import administrator, client_of, queries_of
+from tests.scenarios.closing import close, close_and_issue
+from tests.usage.admin.test_closing import more_lines
+
+pytestmark = pytest.mark.django_db
+
+HOME = "admin:index"
+
+
+def test_home_shows_what_waits():
+    line = make.line()
+    close_and_issue(line.workspace, "2026-02-01")
+    run = close(line.workspace, "2026-03-01")
+
+    context = administrator().get(reverse(HOME)).context
+
+    assert [(row["name"], row["count"]) for row in context["due"]] == [("Acme", 1)]
+    assert list(context["runs"]) == [run]
+    assert [invoice.number for invoice in context["invoices"]] == ["INV-000001"]
+    assert list(context["parked"]) == []
+
+
+def test_parked_subscription_stays_on_the_home_page_until_it_is_closed():
+    line = make.line(model="graduated", tiers=[("10", "2", "0"), (None, "1", "0")])
+    last = PriceTier.objects.get(up_to=None)
+    last.delete()
+    close(line.workspace, "2026-02-01")
+    client = administrator()
+
+    parked = [item.subscription for item in client.get(reverse(HOME)).context["parked"]]
+    last.save(force_insert=True)
+    close(line.workspace, "2026-02-02")
+
+    assert parked == [line.subscription]
+    assert list(client.get(reverse(HOME)).context["parked"]) == []
+
+
+def test_home_takes_as_many_queries_for_three_workspaces_as_for_one():
+    client, counts = administrator(), []
+    for codes in (["one"], ["two", "three"]):
+        for code in codes:
+            owner = make.workspace(code)
+            make.line(owner)
+            more_lines(owner, 1)
+            close_and_issue(owner, "2026-02-01")
+            close(owner, "2026-03-01")
+        counts.append(queries_of(client, reverse(HOME)))
+
+    assert counts[0] == counts[1]
+
+
+def test_home_without_permissions_shows_nothing_of_others():
+    line = make.line()
+    close(line.workspace, "2026-02-01")
+
+    context = client_of().get(reverse(HOME)).context
+
+    assert [context[name] for name in ("due", "runs", "parked", "invoices")] == [None] * 4
+
+
+def test_anonymous_visitor_is_asked_to_log_in(client):
+    assert client.get(reverse(HOME)).url == f"{reverse('admin:login')}?next={reverse(HOME)}"

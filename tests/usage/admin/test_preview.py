@@ -1,0 +1,70 @@
+import pytest
+import time_machine
+from django.urls import reverse
+
+from billing.models import PriceTier
+from tests import factories as make
+from tests.billing.admin.staff import administrator, client_of, queries_of
+from tests.scenarios.closing import close_and_issue
+from usage.models import UsageRecord
+
+pytestmark = pytest.mark.django_db
+
+TIERS = [("10", "2", "0"), (None, "1", "0")]
+
+
+def page(line: object) -> str:
+    return reverse("admin:usage_preview", args=[line.subscription_id])  # type: ignore[attr-defined]
+
+
+@time_machine.travel("2026-02-15T12:00Z", tick=False)
+def test_preview_shows_usage_so_far_tier_by_tier_with_differences_of_closed_periods():
+    line = make.line(model="graduated", tiers=TIERS)
+    close_and_issue(line.workspace, "2026-02-01")
+    make.use(line, "12", "2026-02-05")
+    make.use(line, "7", "2026-02-20")
+    make.use(line, "1", "2026-01-05", recorded_at="2026-02-06")
+
+    shown = administrator().get(page(line)).content.decode()
+
+    for text in (
+        "10 units (up to 10) x 2.00 = 20.00",
+        "2 units (above 10) x 1.00 = 2.00",
+        "Difference of a closed period",
+        "1 Feb – 28 Feb 2026, measured until 15 Feb 2026, 12:00",
+        "USD 24.00",
+    ):
+        assert text in shown
+    assert UsageRecord.objects.count() == 3
+
+
+@time_machine.travel("2026-01-15T12:00Z", tick=False)
+def test_preview_of_an_incomplete_price_says_so():
+    line = make.line(model="graduated", tiers=TIERS)
+    PriceTier.objects.filter(up_to=None).delete()
+
+    assert "the last tier must be open" in administrator().get(page(line)).content.decode()
+
+
+@time_machine.travel("2025-12-15T12:00Z", tick=False)
+def test_preview_before_the_first_period_says_that_none_is_open():
+    assert "No period is open" in administrator().get(page(make.line())).content.decode()
+
+
+@time_machine.travel("2026-01-15T12:00Z", tick=False)
+def test_preview_takes_as_many_queries_for_many_records():
+    line, client = make.line(), administrator()
+    make.use(line, "1", "2026-01-02")
+    one = queries_of(client, page(line))
+    make.use(line, "1", "2026-01-03")
+    make.use(line, "1", "2026-01-04")
+
+    assert queries_of(client, page(line)) == one
+
+
+def test_preview_shows_to_those_who_may_see_both():
+    line = make.line()
+
+    assert client_of("billing.view_subscription").get(page(line)).status_code == 403
+    assert client_of("usage.view_usagerecord").get(page(line)).status_code == 403
+    assert client_of("billing.view_subscription", "usage.view_usagerecord").get(page(line)).status_code == 200

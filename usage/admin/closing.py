@@ -1,0 +1,214 @@
+from datetime import timedelta
+from typing import Any
+
+from django import forms
+from django.contrib import admin, messages
+from django.core.exceptions import ValidationError
+from django.core.paginator import Paginator
+from django.db.models import Count, Q, QuerySet
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import get_object_or_404, redirect, render
+from django.urls import URLPattern
+from django.utils import timezone
+from unfold.decorators import action
+from unfold.decorators import display as column
+from unfold.enums import ActionVariant
+from unfold.widgets import UnfoldAdminDateWidget, UnfoldAdminSelectWidget
+
+from billing import figures, invoicing
+from billing.admin.pages import ReadOnlyAdmin, by_workspace, name_of, posted
+from billing.calendar import midnight
+from billing.models import CloseItem, CloseRun, Invoice, Workspace
+from usage import closing, tasks
+from usage.admin.drafts import change_of, drafts_of
+
+DRAFTS_PER_PAGE = 50
+MOST_PARKED = 200
+
+
+class CloseForm(forms.Form):
+    workspace = forms.ModelChoiceField(Workspace.objects.order_by("name", "mode"), widget=UnfoldAdminSelectWidget)
+    last_day = forms.DateField(
+        label="Last day",
+        widget=UnfoldAdminDateWidget,
+        help_text="Every period whose last day is this one or earlier is closed. In the workspace's time zone.",
+    )
+
+
+@admin.register(CloseRun)
+class CloseRunAdmin(ReadOnlyAdmin):
+    list_display = ("__str__", "workspace", "last_day", "state_label", "size", "parked", "started", "started_by")
+    list_filter = (by_workspace, "workspace__mode", "state")
+    list_select_related = ("workspace",)
+    ordering = ("-id",)
+    change_form_template = "admin/billing/closerun/change_form.html"
+    show_add_link = False
+    actions_list = ("close_periods",)
+    actions_detail = ("issue_all", "discard")
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[CloseRun]:
+        parked = Count("items", filter=Q(items__state=CloseItem.State.PARKED))
+        runs = super().get_queryset(request).select_related("workspace")
+        return runs.annotate(item_count=Count("items"), parked_count=parked)
+
+    def get_fieldsets(self, request: HttpRequest, obj: CloseRun | None = None) -> tuple[()]:
+        return ()
+
+    def get_urls(self) -> list[URLPattern]:
+        progress = self.view_at("<int:run_id>/progress/", self.progress_view, "billing_closerun_progress")
+        return [progress, *super().get_urls()]
+
+    @column(description="Closes up to", ordering="until_at")
+    def last_day(self, run: CloseRun) -> str:
+        return figures.last_day(run.until_at, run.workspace.tz)
+
+    @column(
+        description="State",
+        ordering="state",
+        label={"computing": "info", "issuing": "info", "review": "warning", "issued": "success"},
+    )
+    def state_label(self, run: CloseRun) -> tuple[str, str]:
+        return run.state, run.get_state_display()
+
+    @column(description="Subscriptions")
+    def size(self, run: Any) -> int:
+        return run.item_count
+
+    @column(description="Parked")
+    def parked(self, run: Any) -> int | str:
+        return run.parked_count or figures.NOTHING
+
+    @column(description="Started", ordering="started_at")
+    def started(self, run: CloseRun) -> str:
+        return figures.moment(run.started_at, run.workspace.tz)
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        return self.may(request, "add")
+
+    def has_issue_permission(self, request: HttpRequest, object_id: str | None = None) -> bool:
+        return self.may(request, "change") and self._is_in(request, object_id, CloseRun.State.REVIEW)
+
+    def has_discard_permission(self, request: HttpRequest, object_id: str | None = None) -> bool:
+        states = (CloseRun.State.COMPUTING, CloseRun.State.REVIEW)
+        return self.may(request, "change") and self._is_in(request, object_id, *states)
+
+    def _is_in(self, request: HttpRequest, object_id: str | None, *states: str) -> bool:
+        run = self.get_object(request, object_id or "")
+        return run is not None and run.state in states
+
+    def changelist_view(self, request: HttpRequest, extra_context: Any = None) -> HttpResponse:
+        return super().changelist_view(request, {"title": "Closing", **(extra_context or {})})
+
+    def change_view(
+        self, request: HttpRequest, object_id: str, form_url: str = "", extra_context: Any = None
+    ) -> HttpResponse:
+        run = self.object_or_404(request, object_id)
+        page = Paginator(drafts_of(run), DRAFTS_PER_PAGE).get_page(request.GET.get("page"))
+        parked = run.items.filter(state=CloseItem.State.PARKED).select_related("subscription__customer").order_by("id")
+        rows = [{"draft": draft, "change": change_of(draft)} for draft in page]
+        context = {"drafts": page, "rows": rows, "parked": parked[:MOST_PARKED], **progress_of(run)}
+        return super().change_view(request, object_id, form_url, context | (extra_context or {}))
+
+    def progress_view(self, request: HttpRequest, run_id: int) -> HttpResponse:
+        self.require(self.has_view_permission(request))
+        run = get_object_or_404(CloseRun.objects.select_related("workspace"), pk=run_id)
+        response = render(request, "usage/progress.html", {"original": run, **progress_of(run)})
+        if run.state not in CloseRun.ACTIVE:
+            response["HX-Refresh"] = "true"
+        return response
+
+    def add_view(self, request: HttpRequest, form_url: str = "", extra_context: Any = None) -> HttpResponse:
+        self.require(self.has_add_permission(request))
+
+        def perform(data: dict[str, Any]) -> HttpResponse:
+            workspace = data["workspace"]
+            until_at = midnight(data["last_day"] + timedelta(days=1), tz=workspace.tz)
+            try:
+                run = closing.start(workspace=workspace, until_at=until_at, by=name_of(request), as_of=timezone.now())
+            except closing.NothingToClose as error:
+                nothing = f"Nothing to close: no open period of {workspace} that is over ends by this day."
+                raise ValidationError({"last_day": nothing}) from error
+            self.log_addition(request, run, f"Periods up to {data['last_day']}.")
+            tasks.enqueue(run)
+            return self.go_to(run)
+
+        return self.form_page(
+            request,
+            form=CloseForm(posted(request), initial=self._suggestion()),
+            title="Close periods",
+            intro="Drafts are computed for review. Nothing is issued yet.",
+            submit="Compute drafts",
+            perform=perform,
+        )
+
+    def _suggestion(self) -> dict[str, Any]:
+        workspace = Workspace.objects.filter(mode=Workspace.Mode.LIVE).order_by("name").first()
+        today = timezone.now().astimezone(workspace.tz).date() if workspace else timezone.now().date()
+        return {"workspace": workspace, "last_day": today.replace(day=1) - timedelta(days=1)}
+
+    @action(description="Close periods", icon="event_available", permissions=["add"], variant=ActionVariant.PRIMARY)
+    def close_periods(self, request: HttpRequest) -> HttpResponse:
+        return redirect(self.url_name("add"))
+
+    @action(description="Issue all", icon="send", permissions=["issue"], variant=ActionVariant.PRIMARY)
+    def issue_all(self, request: HttpRequest, object_id: str) -> HttpResponse:
+        run = self.object_or_404(request, object_id)
+
+        def perform(data: dict[str, Any]) -> HttpResponse:
+            try:
+                invoicing.approve(run=run, by=name_of(request), as_of=timezone.now())
+            except invoicing.UnableToIssue as error:
+                messages.error(request, str(error))
+                return self.go_to(run)
+            self.log_change(request, run, "Issued.")
+            tasks.enqueue(run)
+            messages.success(request, "The invoices are being issued.")
+            return self.go_to(run)
+
+        count = run.invoices.count()
+        return self.form_page(
+            request,
+            form=forms.Form(posted(request)),
+            obj=run,
+            title=f"Issue {count} invoice{'' if count == 1 else 's'}?",
+            intro="Each gets its number and becomes a document that is never edited again.",
+            submit="Issue all",
+            perform=perform,
+        )
+
+    @action(description="Discard", icon="delete", permissions=["discard"])
+    def discard(self, request: HttpRequest, object_id: str) -> HttpResponse:
+        run = self.object_or_404(request, object_id)
+
+        def perform(data: dict[str, Any]) -> HttpResponse:
+            try:
+                invoicing.discard(run=run, by=name_of(request), as_of=timezone.now())
+            except invoicing.UnableToDiscard as error:
+                messages.error(request, str(error))
+                return self.go_to(run)
+            self.log_change(request, run, "Discarded.")
+            messages.success(request, "The drafts are discarded: the periods are open again.")
+            return self.go_to(run)
+
+        return self.form_page(
+            request,
+            form=forms.Form(posted(request)),
+            obj=run,
+            title=f"Discard {run}?",
+            intro="Its drafts go and its periods are open again. The next close computes them anew.",
+            submit="Discard",
+            danger=True,
+            perform=perform,
+        )
+
+
+def progress_of(run: CloseRun) -> dict[str, Any]:
+    """Return how far a run is: with its subscriptions while it computes, with its invoices while it issues."""
+    parked = Count("pk", filter=Q(state=CloseItem.State.PARKED))
+    done = Count("pk", filter=Q(state=CloseItem.State.DONE))
+    counts: dict[str, Any] = run.items.aggregate(total=Count("pk"), done=done, parked=parked)
+    if run.state == CloseRun.State.ISSUING:
+        issued = Count("pk", filter=Q(state=Invoice.State.ISSUED))
+        counts |= run.invoices.aggregate(total=Count("pk"), done=issued)
+    counts["pending"] = counts["total"] - counts["done"] - counts["parked"]
+    return {"progress": counts, "is_active": run.state in CloseRun.ACTIVE, "tz": run.workspace.tz}

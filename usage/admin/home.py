@@ -1,0 +1,53 @@
+"""The panel's first page: what waits for finance, in a few queries."""
+
+from typing import Any
+
+from django.db.models import Count, F, Min, Q
+from django.http import HttpRequest
+from django.utils import timezone
+
+from billing.models import CloseItem, CloseRun, Invoice, Subscription
+
+MOST = 8
+
+
+def dashboard(request: HttpRequest, context: dict[str, Any]) -> dict[str, Any]:
+    may_close = request.user.has_perm("billing.view_closerun")
+    may_see_invoices = request.user.has_perm("billing.view_invoice")
+    return context | {
+        "title": "Home",
+        "due": _due() if may_close else None,
+        "runs": _runs() if may_close else None,
+        "parked": _parked() if may_close else None,
+        "invoices": _invoices() if may_see_invoices else None,
+        "may_add_usage": request.user.has_perm("usage.add_usagerecord"),
+        "may_start": request.user.has_perm("billing.add_closerun"),
+        "may_add_customer": request.user.has_perm("billing.add_customer"),
+        "may_add_subscription": request.user.has_perm("billing.add_subscription"),
+    }
+
+
+def _due() -> Any:
+    """Count the subscriptions whose period is over, per workspace."""
+    due = Subscription.objects.filter(next_close_at__lte=timezone.now())
+    counted = due.values("workspace", name=F("workspace__name"), mode=F("workspace__mode"))
+    return counted.annotate(count=Count("pk"), since=Min("next_close_at")).order_by("mode", "name")
+
+
+def _runs() -> Any:
+    waiting = CloseRun.objects.filter(state__in=[*CloseRun.ACTIVE, CloseRun.State.REVIEW])
+    parked = Count("items", filter=Q(items__state=CloseItem.State.PARKED))
+    return waiting.select_related("workspace").annotate(parked=parked).order_by("-pk")[:MOST]
+
+
+def _parked() -> Any:
+    """Return what was parked and is still open: a later close settles it."""
+    open_still = CloseItem.objects.filter(
+        state=CloseItem.State.PARKED, subscription__next_close_at__lte=F("run__until_at")
+    ).exclude(run__state=CloseRun.State.DISCARDED)
+    return open_still.select_related("subscription__customer", "run").order_by("-pk")[:MOST]
+
+
+def _invoices() -> Any:
+    issued = Invoice.objects.filter(state=Invoice.State.ISSUED).defer("document")
+    return issued.select_related("customer", "workspace").order_by("-pk")[:MOST]

@@ -1,0 +1,65 @@
+"""Fragments that billing's pages load by URL name, since billing does not know usage."""
+
+from typing import Any
+from uuid import UUID
+
+from django.core.exceptions import PermissionDenied
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import get_object_or_404, render
+from django.utils import timezone
+
+from billing.calendar import CalendarOutOfRange
+from billing.models import Brick, InvoiceLine, Line, Subscription
+from billing.rating import TermsError
+from usage import closing
+from usage.models import UsageRecord
+
+
+def upcoming_invoice(request: HttpRequest, subscription_id: UUID) -> HttpResponse:
+    if not request.user.has_perms(["billing.view_subscription", "usage.view_usagerecord"]):
+        raise PermissionDenied
+    subscription = get_object_or_404(Subscription.objects.select_related("workspace"), pk=subscription_id)
+    context: dict[str, Any] = {"subscription": subscription, "tz": subscription.workspace.tz}
+    try:
+        preview = closing.preview(subscription=subscription, as_of=timezone.now())
+    except (TermsError, CalendarOutOfRange) as error:
+        context["problem"] = str(error)
+    else:
+        if preview is not None:
+            context["preview"] = preview
+            context["lines"] = _lines(preview)
+    return render(request, "usage/preview.html", context)
+
+
+def _lines(preview: closing.Preview) -> list[dict[str, Any]]:
+    ids = {line.line_id for line in preview.invoice.lines}
+    lines = Line.objects.select_related("brick").in_bulk(ids)
+    return [
+        {
+            "draft": draft,
+            "brick": lines[draft.line_id].brick,
+            "is_gauge": lines[draft.line_id].brick.aggregation == Brick.Aggregation.UNIT_DAYS,
+            "is_true_up": draft.kind == InvoiceLine.Kind.TRUE_UP,
+            "is_prorated": draft.days != draft.of_days,
+        }
+        for draft in preview.invoice.lines
+    ]
+
+
+def opening_value(request: HttpRequest, invoice_line_id: int) -> HttpResponse:
+    if not request.user.has_perms(["billing.view_invoice", "usage.view_usagerecord"]):
+        raise PermissionDenied
+    line = get_object_or_404(InvoiceLine.objects.select_related("workspace"), pk=invoice_line_id)
+    return render(request, "usage/opening.html", {"opening": opening_of(line), "tz": line.workspace.tz})
+
+
+def opening_of(line: InvoiceLine) -> UsageRecord | None:
+    """Return the record whose value stood when an invoice line's window began, as of the line's cutoff."""
+    before = UsageRecord.objects.as_of(line.cutoff).filter(line_id=line.line_id, occurred_at__lt=line.starts_at)
+    return before.order_by("-occurred_at", "-id").first()
+
+
+def invoice_line_or_none(text: str) -> InvoiceLine | None:
+    if not (text.isascii() and text.isdigit() and len(text) < 19):
+        return None
+    return InvoiceLine.objects.select_related("invoice__customer", "workspace").filter(pk=text).first()

@@ -1,0 +1,101 @@
+"""Filters and search of the ledger's list: each is answered from an index, whatever the number of records."""
+
+import pkgutil
+from typing import Any
+
+from django.contrib.admin import SimpleListFilter
+from django.contrib.admin.options import ModelAdmin
+from django.db.models import Q, QuerySet
+from django.http import HttpRequest
+from unfold.contrib.filters.admin import DropdownFilter
+
+from billing.models import Line, Workspace
+from usage import dialects
+from usage.admin.preview import invoice_line_or_none
+from usage.models import UsageRecord
+
+DIALECTS = ("panel", "file", *(module.name for module in pkgutil.iter_modules(dialects.__path__) if module.ispkg))
+MOST_LINES = 500
+
+
+class CountedBy(SimpleListFilter):
+    """Exactly the records that an invoice line has counted; reached from its invoice, and left by a link."""
+
+    title = "invoice line"
+    parameter_name = "invoice_line"
+    template = "usage/no_filter.html"
+
+    def lookups(self, request: HttpRequest, model_admin: ModelAdmin) -> list[tuple[str, str]]:
+        chosen = request.GET.get(self.parameter_name)
+        return [(chosen, f"Invoice line {chosen}")] if chosen else []
+
+    def queryset(self, request: HttpRequest, queryset: Any) -> Any:
+        if self.value() is None:
+            return queryset
+        line = invoice_line_or_none(self.value() or "")
+        if line is None:
+            return queryset.none()
+        return queryset.counted_by(line)
+
+
+class SourceFilter(DropdownFilter):
+    title = "source"
+    parameter_name = "source"
+
+    def lookups(self, request: HttpRequest, model_admin: ModelAdmin) -> list[tuple[str, Any]]:
+        return list(UsageRecord.Source.choices)
+
+    def queryset(self, request: HttpRequest, queryset: Any) -> Any:
+        return queryset.filter(source=self.value()) if self.value() else queryset
+
+
+class DialectFilter(DropdownFilter):
+    title = "dialect"
+    parameter_name = "dialect"
+
+    def lookups(self, request: HttpRequest, model_admin: ModelAdmin) -> list[tuple[str, Any]]:
+        return [(name, name) for name in DIALECTS]
+
+    def queryset(self, request: HttpRequest, queryset: Any) -> Any:
+        return queryset.filter(dialect=self.value()) if self.value() else queryset
+
+
+class StateFilter(DropdownFilter):
+    title = "state"
+    parameter_name = "state"
+
+    def lookups(self, request: HttpRequest, model_admin: ModelAdmin) -> list[tuple[str, Any]]:
+        return [
+            ("counts", "Counts"),
+            ("late", "Late"),
+            ("superseded", "Superseded or retracted"),
+            ("retraction", "Retractions"),
+        ]
+
+    def queryset(self, request: HttpRequest, queryset: Any) -> Any:
+        match self.value():
+            case "counts":
+                return queryset.filter(superseded_by=None).exclude(kind=UsageRecord.Kind.RETRACTION)
+            case "late":
+                return queryset.filter(is_late=True)
+            case "superseded":
+                return queryset.filter(superseded_by__isnull=False)
+            case "retraction":
+                return queryset.filter(kind=UsageRecord.Kind.RETRACTION)
+        return queryset
+
+
+def search(records: QuerySet[UsageRecord], term: str) -> QuerySet[UsageRecord]:
+    """Find live records by their exact key, and records by their line's id or the beginning of a customer's name."""
+    if not term:
+        return records
+    # Keys are indexed behind workspace and dialect, so both are named.
+    workspaces = list(Workspace.objects.values_list("pk", flat=True))
+    by_key = UsageRecord.objects.filter(
+        workspace_id__in=workspaces, dialect__in=DIALECTS, key=term, superseded_by=None
+    ).values_list("pk", flat=True)
+    named = Line.objects.filter(subscription__customer__name__istartswith=term).order_by("-pk")
+    lines = list(named.values_list("pk", flat=True)[:MOST_LINES])
+    if term.isascii() and term.isdigit() and len(term) < 19:
+        lines.append(int(term))
+    return records.filter(Q(pk__in=list(by_key)) | Q(line_id__in=lines))

@@ -1,0 +1,241 @@
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from django import forms
+from django.contrib import admin, messages
+from django.core.exceptions import ValidationError
+from django.db.models import Q, QuerySet
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect
+from django.urls import URLPattern
+from django.utils import timezone
+from unfold.decorators import action
+from unfold.decorators import display as column
+from unfold.enums import ActionVariant
+from unfold.paginator import InfinitePaginator
+
+from billing import figures
+from billing.admin.pages import ReadOnlyAdmin, by_workspace, name_of, posted
+from billing.jsontext import encode
+from billing.models import Customer
+from usage import ledger
+from usage.admin import preview
+from usage.admin.record_filters import CountedBy, DialectFilter, SourceFilter, StateFilter, search
+from usage.admin.record_forms import CorrectionForm, CustomerForm, EntryForm, ReasonForm
+from usage.commands import KEEP, CorrectUsage, LineById, Origin, RecordById, RecordUsage, RetractUsage
+from usage.models import UsageRecord
+
+
+@contextmanager
+def refusals_on_fields() -> Iterator[None]:
+    try:
+        yield
+    except ledger.UnableToRecord as error:
+        raise ValidationError({error.field or "__all__": error.message}) from error
+
+
+@admin.register(UsageRecord)
+class UsageRecordAdmin(ReadOnlyAdmin):
+    list_display = ("occurred", "customer", "line_text", "workspace", "quantity_text", "state", "came_by", "shown_key")
+    list_filter = (CountedBy, by_workspace, SourceFilter, DialectFilter, StateFilter)
+    list_select_related = ("workspace", "line__brick", "line__subscription__customer", "superseded_by")
+    list_before_template = "usage/list_before.html"
+    # Counting the ledger would read all of it.
+    paginator = InfinitePaginator
+    show_full_result_count = False
+    show_facets = admin.ShowFacets.NEVER
+    search_fields = ("key",)
+    search_help_text = "Key, line id or customer's name"
+    ordering = ("-id",)
+    sortable_by = ()
+    change_form_template = "admin/usage/usagerecord/change_form.html"
+    show_add_link = False
+    actions_list = ("add_usage",)
+    actions_detail = ("correct", "retract")
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[UsageRecord]:
+        return super().get_queryset(request).select_related(*self.list_select_related).defer("properties")
+
+    def get_search_results(
+        self, request: HttpRequest, queryset: QuerySet[UsageRecord], search_term: str
+    ) -> tuple[QuerySet[UsageRecord], bool]:
+        return search(queryset, search_term.strip()), False
+
+    def get_fieldsets(self, request: HttpRequest, obj: UsageRecord | None = None) -> tuple[()]:
+        return ()
+
+    def get_urls(self) -> list[URLPattern]:
+        return [
+            self.view_at("preview/<uuid:subscription_id>/", preview.upcoming_invoice, "usage_preview"),
+            self.view_at("opening/<int:invoice_line_id>/", preview.opening_value, "usage_opening"),
+            *super().get_urls(),
+        ]
+
+    @column(description="Occurred")
+    def occurred(self, record: UsageRecord) -> str:
+        return figures.moment(record.occurred_at, record.workspace.tz)
+
+    @column(description="Customer")
+    def customer(self, record: UsageRecord) -> str:
+        return str(record.line.subscription.customer) if record.line else str(record.customer_alias)
+
+    @column(description="Line")
+    def line_text(self, record: UsageRecord) -> str:
+        return f"{record.line.brick} (line {record.line_id})" if record.line else str(record.event_type)
+
+    @column(description="Quantity")
+    def quantity_text(self, record: UsageRecord) -> str:
+        return figures.quantity(record.quantity)
+
+    @column(description="State", label={"counts": "success", "counts, late": "info", "retracted": "danger"})
+    def state(self, record: UsageRecord) -> str:
+        return state_of(record)
+
+    @column(description="Came by")
+    def came_by(self, record: UsageRecord) -> str:
+        if record.source == record.dialect:
+            return record.get_source_display()
+        return f"{record.get_source_display()}, {record.dialect}"
+
+    @column(description="Key")
+    def shown_key(self, record: UsageRecord) -> str:
+        # What the panel made up to be sent once says nothing to a reader.
+        return figures.NOTHING if record.dialect == "panel" else record.key or figures.NOTHING
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        return self.may(request, "add")
+
+    def has_correct_permission(self, request: HttpRequest, object_id: str | None = None) -> bool:
+        record = self.get_object(request, object_id or "")
+        return self.may(request, "change") and record is not None and record.line is not None and counts(record)
+
+    def changelist_view(self, request: HttpRequest, extra_context: Any = None) -> HttpResponse:
+        counted_by = request.GET.get("invoice_line", "")
+        context = {"invoice_line": preview.invoice_line_or_none(counted_by)} if counted_by else {}
+        return super().changelist_view(request, context | (extra_context or {}))
+
+    def change_view(
+        self, request: HttpRequest, object_id: str, form_url: str = "", extra_context: Any = None
+    ) -> HttpResponse:
+        record = self.object_or_404(request, object_id)
+        chain = UsageRecord.objects.filter(Q(pk=record.handle) | Q(origin_id=record.handle)).order_by("id")
+        context = {
+            "state": state_of(record),
+            "properties": None if record.properties is None else encode(record.properties).decode(),
+            "chain": [{"record": row, "state": state_of(row)} for row in chain.select_related("superseded_by")],
+            "tz": record.workspace.tz,
+        }
+        return super().change_view(request, object_id, form_url, context | (extra_context or {}))
+
+    def add_view(self, request: HttpRequest, form_url: str = "", extra_context: Any = None) -> HttpResponse:
+        self.require(self.has_add_permission(request))
+        picker = CustomerForm(request.GET or None)
+        if not picker.is_valid():
+            return self.page(request, "usage/pick_customer.html", {"title": "Add usage", "form": picker})
+        customer: Customer = picker.cleaned_data["customer"]
+        with timezone.override(customer.workspace.tz):
+            return self.form_page(
+                request,
+                form=EntryForm(posted(request), customer=customer),
+                title=f"Add usage of {customer}",
+                submit="Add usage",
+                template="usage/add_usage.html",
+                perform=self._recorder(request, customer),
+                customer=customer,
+            )
+
+    def _recorder(self, request: HttpRequest, customer: Customer) -> Callable[[dict[str, Any]], HttpResponse]:
+        def perform(data: dict[str, Any]) -> HttpResponse:
+            command = RecordUsage(
+                origin=panel_origin(request, customer.workspace_id),
+                address=LineById(data["line"].pk),
+                quantity=data["quantity"],
+                occurred_at=data["occurred_at"],
+                key=data["key"],
+                note=data["note"],
+            )
+            try:
+                with refusals_on_fields():
+                    recorded = ledger.record(command=command, recorded_at=timezone.now())
+            except ValidationError as error:
+                if isinstance(error.__cause__, ledger.DuplicateKey):
+                    messages.info(request, "This was recorded already: here it is.")
+                    return self.go_to(UsageRecord(pk=error.__cause__.record_id))
+                raise
+            late = " It is late: its period was closed, so the difference is billed with the next close."
+            messages.success(request, "The usage is recorded." + late * recorded.is_late)
+            return self.go_to(UsageRecord(pk=recorded.id))
+
+        return perform
+
+    @action(description="Add usage", icon="add", permissions=["add"], variant=ActionVariant.PRIMARY)
+    def add_usage(self, request: HttpRequest) -> HttpResponse:
+        return redirect(self.url_name("add"))
+
+    @action(description="Correct", icon="edit", permissions=["correct"], variant=ActionVariant.PRIMARY)
+    def correct(self, request: HttpRequest, object_id: str) -> HttpResponse:
+        record = self.object_or_404(request, object_id)
+
+        def perform(data: dict[str, Any]) -> HttpResponse:
+            command = CorrectUsage(
+                origin=panel_origin(request, record.workspace_id),
+                target=RecordById(record.pk),
+                quantity=data["quantity"] if "quantity" in form.changed_data else KEEP,
+                occurred_at=data["occurred_at"] if "occurred_at" in form.changed_data else KEEP,
+                note=data["note"],
+            )
+            with refusals_on_fields():
+                change = ledger.correct(command=command, recorded_at=timezone.now())
+            messages.success(request, "The correction is recorded. It counts from now on.")
+            return self.go_to(UsageRecord(pk=change.id))
+
+        with timezone.override(record.workspace.tz):
+            form = CorrectionForm(posted(request), record=record)
+            return self._change_page(request, record, form, "Correct", perform)
+
+    @action(description="Retract", icon="undo", permissions=["correct"])
+    def retract(self, request: HttpRequest, object_id: str) -> HttpResponse:
+        record = self.object_or_404(request, object_id)
+
+        def perform(data: dict[str, Any]) -> HttpResponse:
+            command = RetractUsage(
+                origin=panel_origin(request, record.workspace_id), target=RecordById(record.pk), note=data["note"]
+            )
+            with refusals_on_fields():
+                change = ledger.retract(command=command, recorded_at=timezone.now())
+            messages.success(request, "The usage is retracted. It counts no longer.")
+            return self.go_to(UsageRecord(pk=change.id))
+
+        return self._change_page(request, record, ReasonForm(posted(request)), "Retract", perform)
+
+    def _change_page(
+        self, request: HttpRequest, record: UsageRecord, form: forms.Form, verb: str, perform: Any
+    ) -> HttpResponse:
+        return self.form_page(
+            request,
+            form=form,
+            obj=record,
+            title=f"{verb} record {record.pk}",
+            submit=verb,
+            danger=verb == "Retract",
+            template="usage/change_usage.html",
+            perform=perform,
+            tz=record.workspace.tz,
+        )
+
+
+def panel_origin(request: HttpRequest, workspace_id: int) -> Origin:
+    return Origin(workspace_id=workspace_id, source="panel", dialect="panel", recorded_by=name_of(request))
+
+
+def counts(record: UsageRecord) -> bool:
+    return record.superseded_by_id is None and record.kind != UsageRecord.Kind.RETRACTION
+
+
+def state_of(record: UsageRecord) -> str:
+    if record.kind == UsageRecord.Kind.RETRACTION:
+        return "retraction"
+    if record.superseded_by is not None:
+        return "retracted" if record.superseded_by.kind == UsageRecord.Kind.RETRACTION else "superseded"
+    return "counts, late" if record.is_late else "counts"
