@@ -20,13 +20,14 @@ def insert(*, model: type[models.Model], rows: Iterable[dict[str, Any]]) -> list
     if connection.vendor != "postgresql":
         return [row.pk for row in model._default_manager.bulk_create(model(**row) for row in rows)]
     ids = _draw_ids(model, len(rows))
-    fields = [model._meta.pk, *(_by_attname(model, name) for name in rows[0])]
+    names = list(rows[0])
+    fields = [model._meta.pk, *(_by_attname(model, name) for name in names)]
     prepare = [_preparation(field) for field in fields]
     columns = ", ".join(connection.ops.quote_name(field.column) for field in fields)
     statement = f"COPY {model._meta.db_table} ({columns}) FROM STDIN"
     with connection.cursor() as cursor, connection.wrap_database_errors, cursor.copy(statement) as copy:
         for pk, row in zip(ids, rows, strict=True):
-            values = zip((pk, *row.values()), prepare, strict=True)
+            values = zip((pk, *(row[name] for name in names)), prepare, strict=True)
             copy.write_row([value if preparation is None else preparation(value) for value, preparation in values])
     return ids
 

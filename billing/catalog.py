@@ -3,10 +3,11 @@
 from collections.abc import Sequence
 from decimal import Decimal
 
+from django.core.exceptions import ValidationError
 from django.db import transaction
 
 from billing.models import Brick, Price, PriceTier
-from billing.rating import Tier
+from billing.rating import PricingModel, Terms, Tier
 
 
 @transaction.atomic
@@ -26,9 +27,15 @@ def create_price(
         unit_price=unit_price,
     )
     price.full_clean()
+    rows = _tier_rows(price, tiers)
+    for row in rows:
+        row.clean_fields(exclude=["price"])
+        if min(row.unit_price, row.fee) < 0:
+            raise ValidationError({"tiers": "A tier's price and fee can't be negative."})
+    ordered = sorted(tiers, key=lambda tier: (tier.up_to is None, tier.up_to or 0))
+    Terms(model=PricingModel(model), currency=currency, unit_price=unit_price, tiers=tuple(ordered))
     price.save()
-    _add_tiers(price, tiers)
-    price.terms()
+    PriceTier.objects.bulk_create(rows)
     return price
 
 
@@ -48,12 +55,12 @@ def copy_price(*, price: Price, name: str) -> Price:
         currency=price.currency,
         unit_price=price.unit_price,
     )
-    _add_tiers(copy, price.terms().tiers)
+    PriceTier.objects.bulk_create(_tier_rows(copy, price.terms().tiers))
     return copy
 
 
-def _add_tiers(price: Price, tiers: Sequence[Tier]) -> None:
-    PriceTier.objects.bulk_create(
+def _tier_rows(price: Price, tiers: Sequence[Tier]) -> list[PriceTier]:
+    return [
         PriceTier(
             workspace_id=price.workspace_id,
             price=price,
@@ -62,4 +69,4 @@ def _add_tiers(price: Price, tiers: Sequence[Tier]) -> None:
             fee=tier.fee,
         )
         for tier in tiers
-    )
+    ]

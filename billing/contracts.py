@@ -11,9 +11,12 @@ from datetime import date, datetime
 from django.core.exceptions import ValidationError
 from django.db import connection, transaction
 
-from billing.calendar import Interval, period_at
+from billing.calendar import CalendarOutOfRange, Interval, period_at
 from billing.models import Brick, Customer, Line, Price, Subscription
 from billing.rating import TermsError
+
+# Line ids that JavaScript clients can hold, and that leave the sequence room for those that are not given.
+GREATEST_LINE_ID = 2**53 - 1
 
 # Asked before a line ends earlier than it did; each returns why it may not, or None. The ledger adds the question
 # whether usage was recorded later: billing does not know the ledger.
@@ -68,8 +71,13 @@ def create_subscription(
         ends_at=ends_at,
         open_from_at=starts_at,
     )
+    if ends_at is not None and ends_at <= starts_at:
+        raise UnableToAgree({"ends_at": "It ends before it starts."})
     subscription.full_clean()
-    subscription.next_close_at = next_close_at(subscription=subscription)
+    try:
+        subscription.next_close_at = next_close_at(subscription=subscription)
+    except CalendarOutOfRange as error:
+        raise UnableToAgree({"starts_at": str(error)}) from error
     subscription.save(force_insert=True)
     return subscription
 
@@ -88,11 +96,11 @@ def add_line(
     """Add a brick at a price to a subscription, from its start or a later moment on; raise ``UnableToAgree``.
 
     A brick has one line at a time: to change its price, end the line and add the next. ``id`` takes over the integer
-    that clients of another system already hold.
+    that clients of another system already hold. A taken id or reference raises a plain ``ValidationError``.
     """
-    subscription = (
-        Subscription.objects.select_for_update(of=("self",)).select_related("workspace").get(pk=subscription.pk)
-    )
+    if id is not None and not 1 <= id <= GREATEST_LINE_ID:
+        raise UnableToAgree({"id": f"A line's id is a whole number from 1 to {GREATEST_LINE_ID}."})
+    subscription = _locked(subscription.pk)
     line = Line(
         id=id,
         workspace_id=subscription.workspace_id,
@@ -115,6 +123,10 @@ def add_line(
     if id is not None:
         _move_sequence_past_given_ids()
     return line
+
+
+def _locked(subscription_id: uuid.UUID) -> Subscription:
+    return Subscription.objects.select_for_update(of=("self",)).select_related("workspace").get(pk=subscription_id)
 
 
 def _check_parties(line: Line) -> None:
@@ -149,7 +161,10 @@ def _check_end(line: Line) -> None:
 @transaction.atomic
 def end_line(*, line: Line, ends_at: datetime) -> Line:
     """Let a line end at a moment; raise ``UnableToAgree`` where a closed period or recorded usage stands against it."""
+    # The subscription first, as closing and add_line do: lines of one brick are compared under its lock.
+    subscription = _locked(line.subscription_id)
     line = Line.objects.select_for_update().get(pk=line.pk)
+    line.subscription = subscription
     was_closed = line.open_from_at > line.starts_at
     if was_closed and min(ends_at, line.ends_at or ends_at) < line.open_from_at:
         raise UnableToAgree({"ends_at": f"Periods before {line.open_from_at.isoformat()} are closed."})
@@ -165,9 +180,7 @@ def end_line(*, line: Line, ends_at: datetime) -> Line:
 @transaction.atomic
 def end_subscription(*, subscription: Subscription, ends_at: datetime) -> Subscription:
     """End a subscription and its lines at a moment; its last period is then due. Raises ``UnableToAgree``."""
-    subscription = (
-        Subscription.objects.select_for_update(of=("self",)).select_related("workspace").get(pk=subscription.pk)
-    )
+    subscription = _locked(subscription.pk)
     if subscription.next_close_at is None:
         raise UnableToAgree({"ends_at": "The subscription has ended and its last period is closed."})
     if ends_at <= subscription.starts_at or ends_at < subscription.open_from_at:
@@ -184,9 +197,11 @@ def end_subscription(*, subscription: Subscription, ends_at: datetime) -> Subscr
 
 
 def _move_sequence_past_given_ids() -> None:
-    # SQLite keeps the highest id by itself; a PostgreSQL sequence does not see ids that were given.
+    # SQLite keeps the highest id by itself; a PostgreSQL sequence does not see ids that were given. One at a time
+    # until commit: of two that see only their own id, the later one would set the sequence back.
     if connection.vendor == "postgresql":
         with connection.cursor() as cursor:
+            cursor.execute("SELECT pg_advisory_xact_lock(%s::regclass::bigint)", [Line._meta.db_table])
             cursor.execute(
                 "SELECT setval(pg_get_serial_sequence(%s, 'id'), GREATEST(nextval(pg_get_serial_sequence(%s, 'id')),"
                 f" (SELECT max(id) FROM {Line._meta.db_table})))",

@@ -71,4 +71,5 @@ def line_document(line: InvoiceLine, invoice: Invoice) -> dict[str, Any]:
 
 
 def moment(value: datetime | None) -> str | None:
+    """Return a moment in UTC as ISO 8601 with a Z."""
     return None if value is None else value.isoformat().replace("+00:00", "Z")

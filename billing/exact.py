@@ -76,7 +76,8 @@ class ExactSum(models.Sum):
     """SUM without a float in between; the only sum allowed over an ``ExactDecimalField``."""
 
     def as_sqlite(self, compiler: Any, connection: BaseDatabaseWrapper, **extra: Any) -> Any:
-        return super().as_sql(compiler, connection, function="exact_sum", **extra)
+        sql, parameters = super().as_sql(compiler, connection, function="exact_sum", **extra)
+        return f"({sql} COLLATE {COLLATION})", parameters
 
 
 class _ExactSum:

@@ -1,12 +1,17 @@
 """JSON that keeps its numbers: every fraction is a ``Decimal``, in and out, never a float."""
 
 import json
-from decimal import Decimal
+from decimal import Decimal, InvalidOperation
 from typing import Any
 
 import msgspec
 from django.db import models
 from django.db.backends.base.base import BaseDatabaseWrapper
+
+# PostgreSQL keeps no number with more than 16,383 places, and Python reads no integer of more than 4,300 digits.
+MAX_DIGITS = 1000
+# Python reads JSON only as deep as its call stack goes, which differs from page to page.
+MAX_LEVELS = 50
 
 _encoder = msgspec.json.Encoder(decimal_format="number")
 _canonical_encoder = msgspec.json.Encoder(decimal_format="string", order="sorted")
@@ -26,21 +31,24 @@ def decode(text: str | bytes) -> Any:
     ``NaN`` and ``Infinity`` are refused, and so are NUL and lone surrogates in strings, which PostgreSQL can't store.
     """
     try:
-        if isinstance(text, bytes):
-            text = text.decode("utf-8")
+        # Half a surrogate pair may also stand in a text as it is: no UTF-8 can say it.
+        text = text.decode() if isinstance(text, bytes) else text.encode().decode()
         value = json.loads(text, parse_float=Decimal, parse_int=_parse_integer, parse_constant=_refuse_constant)
+        if "\\u" in text and not _is_storable(value):
+            raise MalformedJSON("Text holds a NUL or half a surrogate pair, which cannot be stored.")
     except MalformedJSON:
         raise
+    except InvalidOperation as error:
+        raise MalformedJSON("A number's exponent is out of range.") from error
     except (ValueError, RecursionError) as error:
         raise MalformedJSON(str(error)) from error
-    if "\\u" in text and not _is_storable(value):
-        raise MalformedJSON("Text holds a NUL or half a surrogate pair, which cannot be stored.")
     return value
 
 
 def _parse_integer(digits: str) -> int | Decimal:
     # Beyond 64 bits the encoder takes no int, and Python refuses to parse thousands of digits into one.
-    return int(digits) if len(digits) < 19 else Decimal(digits)
+    number = int(digits) if len(digits) <= 20 else Decimal(digits)
+    return number if -(2**63) <= number < 2**64 else Decimal(digits)
 
 
 def _is_storable(value: Any) -> bool:
@@ -49,6 +57,17 @@ def _is_storable(value: Any) -> bool:
     if isinstance(value, dict):
         return all(_is_storable(part) for item in value.items() for part in item)
     return not isinstance(value, list) or all(map(_is_storable, value))
+
+
+def can_be_kept(value: Any, levels: int = MAX_LEVELS) -> bool:
+    """Tell whether a JSON column of either database takes the value and gives it back."""
+    if isinstance(value, Decimal):
+        places = value.as_tuple().exponent
+        return isinstance(places, int) and places >= -MAX_DIGITS and value.adjusted() < MAX_DIGITS
+    if isinstance(value, dict | list):
+        parts = value.values() if isinstance(value, dict) else value
+        return levels > 0 and all(can_be_kept(part, levels - 1) for part in parts)
+    return True
 
 
 def encode(value: Any) -> bytes:
@@ -63,7 +82,7 @@ def encode_canonical(value: Any) -> str:
 
 class _Decoder(json.JSONDecoder):
     def __init__(self, **options: Any) -> None:
-        super().__init__(**options, parse_float=Decimal)
+        super().__init__(**options, parse_float=Decimal, parse_int=_parse_integer)
 
 
 class ExactJSONField(models.JSONField):

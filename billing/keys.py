@@ -24,12 +24,13 @@ def create_key(*, workspace: Workspace, name: str, created_by: str, text: str | 
     ``text`` takes over a token that clients already send to the vendor they were written for. Raises
     ``UnableToCreateKey`` where it is short or in use.
     """
-    if text is None:
-        text = f"ark_{workspace.mode}_{secrets.token_urlsafe(24)}"
-    elif len(text) < SHORTEST_GIVEN or text != text.strip() or not text.isascii() or not text.isprintable():
-        raise UnableToCreateKey({"text": f"A key has at least {SHORTEST_GIVEN} characters and no white space."})
     # Of a given token only a few characters are shown: more would be a good part of a short one.
-    prefix = text[:13] if text.startswith("ark_") else text[:4]
+    shown = 4
+    if text is None:
+        text, shown = f"ark_{workspace.mode}_{secrets.token_urlsafe(24)}", 13
+    elif len(text) < SHORTEST_GIVEN or " " in text or not text.isascii() or not text.isprintable():
+        raise UnableToCreateKey({"text": f"A key has at least {SHORTEST_GIVEN} characters and no white space."})
+    prefix = text[:shown]
     try:
         with transaction.atomic():
             key = ApiKey.objects.create(
@@ -77,5 +78,6 @@ def revoke_key(*, key: ApiKey, as_of: datetime) -> None:
 
 
 def digest(text: str) -> str:
+    """Return what the table keeps of a key's text."""
     # A key is 192 random bits: a slow, salted hash would only slow down each request.
     return hashlib.sha256(text.encode("utf-8", "surrogateescape")).hexdigest()

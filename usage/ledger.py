@@ -13,8 +13,9 @@ from typing import Any
 from django.db import connection, transaction
 from django.db.models import Max, Q
 
-from billing.jsontext import encode
+from billing.jsontext import can_be_kept, encode
 from billing.models import Brick, Line
+from billing.money import EXACT
 from usage.commands import (
     KEEP,
     CorrectUsage,
@@ -129,9 +130,10 @@ def exact_quantity(quantity: Decimal | None) -> Decimal:
         raise QuantityRefused(
             f"Ensure that there are no more than {DIGITS_BEFORE_POINT} digits before the decimal point."
         )
-    if quantity and quantity.normalize().as_tuple().exponent < -DIGITS_AFTER_POINT:  # type: ignore[operator]
+    exact = quantity.quantize(Decimal(1).scaleb(-DIGITS_AFTER_POINT), context=EXACT)
+    if exact != quantity:
         raise QuantityRefused(f"Ensure that there are no more than {DIGITS_AFTER_POINT} decimal places.")
-    return quantity
+    return exact
 
 
 # PostgreSQL puts the row lock below the projection that draws the id: first the lock, then the id. After waiting for a
@@ -155,6 +157,7 @@ RETURNING id, line_id, is_late
 def insert_entry(
     command: RecordUsage, quantity: Decimal, occurred_at: datetime, recorded_at: datetime
 ) -> tuple[str, list[Any]]:
+    """Return the one statement that locks the line, draws the id and inserts, with its parameters."""
     match command.address:
         case LineById(line_id):
             address, ids = "line.id = %s", [line_id]
@@ -189,6 +192,8 @@ def _adapt(field: str, value: Any, model: type = UsageRecord) -> Any:
 def _adapt_properties(properties: Any) -> Any:
     if properties is None:
         return None
+    if not can_be_kept(properties):
+        raise PropertiesRefused("These properties are nested too deeply, or hold a number with too many digits.")
     try:
         encode(properties)
     except (ValueError, TypeError, RecursionError) as error:

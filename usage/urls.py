@@ -1,5 +1,8 @@
 """One line a dialect."""
 
-from django.urls import URLPattern, URLResolver
+from django.urls import URLPattern, URLResolver, include, path
 
-urlpatterns: list[URLPattern | URLResolver] = []
+urlpatterns: list[URLPattern | URLResolver] = [
+    path("piriod/", include("usage.dialects.piriod.urls")),
+    path("salesbricks/api/v2/", include("usage.dialects.salesbricks_v2.urls")),
+]

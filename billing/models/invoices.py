@@ -25,7 +25,7 @@ class Invoice(models.Model):
     customer = models.ForeignKey(Customer, models.PROTECT, related_name="invoices")
     subscription = models.ForeignKey(Subscription, models.PROTECT, related_name="invoices")
     # Empty on an invoice of differences alone: an ended subscription has no due period left to carry them.
-    period = models.OneToOneField(BillingPeriod, models.PROTECT, null=True, blank=True, related_name="invoice")
+    period = models.ForeignKey(BillingPeriod, models.PROTECT, null=True, blank=True, related_name="invoices")
     run = models.ForeignKey(CloseRun, models.PROTECT, related_name="invoices", db_index=False)
     state = models.CharField(max_length=6, choices=State, default=State.DRAFT)
     kind = models.CharField(max_length=11, choices=Kind)
@@ -44,6 +44,7 @@ class Invoice(models.Model):
     class Meta:
         constraints = (
             models.UniqueConstraint(fields=["workspace", "number"], name="billing_invoice_number_is_unique"),
+            models.UniqueConstraint(fields=["workspace", "period"], name="billing_period_has_one_invoice"),
             models.UniqueConstraint(
                 fields=["workspace", "kind", "sequence"], name="billing_invoice_sequence_is_unique"
             ),

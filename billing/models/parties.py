@@ -36,7 +36,7 @@ class Workspace(models.Model):
 
     code = models.CharField(
         max_length=64,
-        validators=[RegexValidator(r"^[A-Za-z0-9][A-Za-z0-9_.-]*$", "Letters, digits, '_', '.' and '-' only.")],
+        validators=[RegexValidator(r"^[A-Za-z0-9][A-Za-z0-9_.-]*\Z", "Letters, digits, '_', '.' and '-' only.")],
         help_text="What clients send as the workspace or account, such as acc_01H8XYZ.",
     )
     mode = models.CharField(max_length=4, choices=Mode, default=Mode.LIVE, editable=False)

@@ -49,6 +49,7 @@ def units_step(
     lower: Decimal | None = None,
     upper: Decimal | None = None,
 ) -> Step:
+    """Return the step of some units at one price; ``where`` names their tier."""
     amount = EXACT.multiply(units, unit_price)
     noun = "unit" if units == _ONE else "units"
     price, total = format_price(unit_price, currency=currency), format_price(amount, currency=currency)

@@ -30,7 +30,7 @@ def busy_workspace(code: str) -> Workspace:
     return workspace
 
 
-def invoices(workspace: Workspace) -> list[tuple[str, str]]:
+def invoices(workspace: Workspace) -> list[tuple[str | None, str]]:
     rows = Invoice.objects.filter(workspace=workspace).order_by("subscription__reference")
     return [(row.subscription.reference, str(row.total)) for row in rows.select_related("subscription")]
 

@@ -1,0 +1,130 @@
+from decimal import Decimal
+
+import pytest
+from django.core.exceptions import ValidationError
+
+from billing import catalog
+from billing.models import Price, PriceTier
+from billing.rating import TermsError, Tier
+from tests import factories as make
+from tests.scenarios.closing import close
+
+pytestmark = pytest.mark.django_db
+
+GRADUATED = (("10", "2", "5"), ("100", "1.5", "0"), (None, "0.000000000001", "0"))
+
+
+def created(**changes):
+    brick = make.brick(make.workspace())
+    return catalog.create_price(
+        **{"brick": brick, "name": "List", "model": "per_unit", "currency": "USD", "unit_price": Decimal(2)} | changes
+    )
+
+
+def tier(up_to, unit_price="1", fee="0"):
+    return Tier(None if up_to is None else Decimal(up_to), Decimal(unit_price), Decimal(fee))
+
+
+@pytest.mark.parametrize("model", ["flat", "per_unit"])
+def test_price_reads_as_the_terms_it_was_made_from(model):
+    price = created(model=model, unit_price=Decimal("0.000000000001"))
+
+    assert price.workspace == price.brick.workspace
+    assert Price.objects.get().terms().as_dict() == {
+        "model": model,
+        "currency": "USD",
+        "unit_price": "0.000000000001",
+        "tiers": [],
+    }
+
+
+@pytest.mark.parametrize("model", ["graduated", "volume"])
+def test_tiers_are_read_in_order_whatever_the_order_they_were_given_in(model):
+    tiers = [tier(*row) for row in GRADUATED]
+
+    price = created(model=model, unit_price=Decimal(0), tiers=tiers[::-1])
+
+    assert list(Price.objects.get().terms().tiers) == tiers
+    assert [str(row) for row in price.tiers.order_by("id")] == ["the rest", "up to 100", "up to 10"]
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"name": ""},
+        {"model": "stairs"},
+        {"currency": "usd"},
+        {"currency": "XAU"},
+        {"unit_price": Decimal(-1)},
+        {"unit_price": Decimal("1E+15")},
+        {"unit_price": Decimal("1E-13")},
+        {"unit_price": Decimal("NaN")},
+        {"model": "graduated", "unit_price": Decimal(0)},
+        {"model": "graduated", "unit_price": Decimal(1), "tiers": [tier(None)]},
+        {"model": "graduated", "unit_price": Decimal(0), "tiers": [tier("10")]},
+        {"model": "graduated", "unit_price": Decimal(0), "tiers": [tier("0"), tier(None)]},
+        {"model": "graduated", "unit_price": Decimal(0), "tiers": [tier("-1"), tier(None)]},
+        {"model": "graduated", "unit_price": Decimal(0), "tiers": [tier("10"), tier("10"), tier(None)]},
+        {"model": "graduated", "unit_price": Decimal(0), "tiers": [tier(None), tier(None)]},
+        {"model": "graduated", "unit_price": Decimal(0), "tiers": [tier(None, "-1")]},
+        {"model": "graduated", "unit_price": Decimal(0), "tiers": [tier(None, "1", "-1")]},
+        {"model": "volume", "unit_price": Decimal(0), "tiers": [tier(None, "1E-13")]},
+        {"model": "volume", "unit_price": Decimal(0), "tiers": [tier(None, "1E+15")]},
+        {"model": "volume", "unit_price": Decimal(0), "tiers": [tier("1E-10"), tier(None)]},
+        {"model": "volume", "unit_price": Decimal(0), "tiers": [tier("NaN"), tier(None)]},
+        {"model": "per_unit", "tiers": [tier(None)]},
+        {"model": "flat", "tiers": [tier(None)]},
+    ],
+)
+def test_unsound_price_is_refused_and_none_is_made(changes):
+    with pytest.raises((ValidationError, TermsError)):
+        created(**changes)
+
+    assert not Price.objects.exists()
+    assert not PriceTier.objects.exists()
+
+
+def test_copy_has_the_same_terms_and_is_another_price():
+    price = make.price(make.brick(make.workspace()), model="graduated", tiers=GRADUATED)
+
+    copy = catalog.copy_price(price=price, name="List 2027")
+
+    assert copy.terms() == price.terms()
+    assert (copy.name, copy.brick, copy.workspace) == ("List 2027", price.brick, price.workspace)
+    assert set(copy.tiers.all()).isdisjoint(price.tiers.all())
+
+
+def test_changed_copy_leaves_the_price_as_it_was():
+    price = make.price(make.brick(make.workspace()), model="volume", tiers=GRADUATED)
+    before = price.terms()
+
+    copy = catalog.copy_price(price=price, name="List 2027")
+    copy.tiers.filter(up_to=10).update(unit_price=Decimal(3))
+
+    assert Price.objects.get(pk=price.pk).terms() == before
+    assert [row.unit_price for row in Price.objects.get(pk=copy.pk).terms().tiers] == [
+        Decimal(3),
+        Decimal("1.5"),
+        Decimal("0.000000000001"),
+    ]
+
+
+def test_incomplete_price_is_not_copied():
+    brick = make.brick(make.workspace())
+    price = Price.objects.create(workspace=brick.workspace, brick=brick, name="x", model="volume", currency="USD")
+
+    with pytest.raises(TermsError):
+        catalog.copy_price(price=price, name="copy")
+
+    assert Price.objects.get() == price
+
+
+def test_price_is_billed_from_its_first_draft_on():
+    line = make.line()
+    other = catalog.copy_price(price=line.price, name="copy")
+    make.use(line, "1", "2026-01-05")
+    assert not catalog.is_billed(line.price)
+
+    close(line.workspace, "2026-02-01")
+
+    assert [catalog.is_billed(price) for price in (line.price, other)] == [True, False]

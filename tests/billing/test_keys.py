@@ -1,0 +1,145 @@
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from billing.keys import LAST_USE_RESOLUTION, UnableToCreateKey, create_key, digest, find_key, revoke_key
+from billing.models import ApiKey
+from tests import factories as make
+
+pytestmark = pytest.mark.django_db
+
+NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
+
+
+def test_key_finds_its_workspace_and_the_twins_key_the_twin():
+    live = make.workspace()
+
+    found = [find_key(text=make.api_key(workspace), as_of=NOW) for workspace in (live, live.twin)]
+
+    assert [key.workspace for key in found] == [live, live.twin]
+    assert [(key.workspace.mode, key.workspace.live_id, key.workspace.tz.key) for key in found] == [
+        ("live", None, "UTC"),
+        ("test", live.pk, "UTC"),
+    ]
+    assert [str(key) for key in found] == [str(key) for key in ApiKey.objects.order_by("id")]
+
+
+def test_made_key_tells_its_mode_and_differs_from_any_other():
+    live = make.workspace()
+    texts = [make.api_key(live), make.api_key(live), make.api_key(live.twin)]
+
+    assert [text[:9] for text in texts] == ["ark_live_", "ark_live_", "ark_test_"]
+    assert [len(text) for text in set(texts)] == [41, 41, 41]
+
+
+@pytest.mark.parametrize("given", [None, "sk-0123456789-abcdefghij", "ark_live_0123456789012345678901234567"])
+def test_text_is_not_kept_only_its_digest_and_a_few_characters(given):
+    key, text = create_key(workspace=make.workspace(), name="importer", created_by="ada", text=given)
+
+    row = ApiKey.objects.values().get()
+    assert [name for name, value in row.items() if text in str(value)] == []
+    assert (row["digest"], row["name"], row["created_by"]) == (digest(text), "importer", "ada")
+    assert text.startswith(row["prefix"])
+    assert str(key) == f"importer ({row['prefix']}…)"
+
+
+@pytest.mark.parametrize("given", ["0123456789abcdef", "ark_456789abcdef", "ark_live_abcdefg"])
+def test_prefix_of_a_given_text_leaves_a_secret(given):
+    key, _ = create_key(workspace=make.workspace(), name="importer", created_by="ada", text=given)
+
+    assert key.prefix == given[:4]
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        "",
+        "0123456789abcde",
+        " 0123456789abcdef",
+        "0123456789abcdef\n",
+        "01234567 89abcdef",
+        "0123456789\tabcdef",
+        "0123456789abcdefä",
+        "0123456789\0abcdef",
+    ],
+)
+def test_given_text_that_is_short_or_no_token_is_refused(given):
+    with pytest.raises(UnableToCreateKey) as refusal:
+        create_key(workspace=make.workspace(), name="importer", created_by="ada", text=given)
+
+    assert refusal.value.message_dict == {"text": ["A key has at least 16 characters and no white space."]}
+    assert not ApiKey.objects.exists()
+
+
+def test_given_text_of_16_characters_is_taken():
+    assert make.api_key(make.workspace(), text="0123456789abcdef") == "0123456789abcdef"
+    assert find_key(text="0123456789abcdef", as_of=NOW) is not None
+
+
+def test_text_in_use_is_refused_even_elsewhere_and_after_it_was_revoked():
+    first, text = create_key(workspace=make.workspace(), name="old", created_by="ada")
+    revoke_key(key=first, as_of=NOW)
+
+    with pytest.raises(UnableToCreateKey) as refusal:
+        make.api_key(make.workspace("other"), text=text)
+
+    assert refusal.value.message_dict == {"text": ["This key is in use already."]}
+    assert ApiKey.objects.get() == first
+
+
+@pytest.mark.parametrize("change", [str.upper, lambda text: f"{text} ", lambda text: text[:-1], lambda text: ""])
+def test_other_text_finds_nothing(change):
+    text = make.api_key(make.workspace(), text="sk-0123456789-abcdef")
+
+    assert find_key(text=change(text), as_of=NOW) is None
+
+
+@pytest.mark.parametrize("text", ["ä", "\0", "\udcff", "x" * 100_000])
+def test_text_that_is_no_key_at_all_finds_nothing(text):
+    assert find_key(text=text, as_of=NOW) is None
+
+
+def test_revoked_key_finds_nothing_and_stays_listed():
+    key, text = create_key(workspace=make.workspace(), name="old", created_by="ada")
+
+    revoke_key(key=key, as_of=NOW)
+
+    assert find_key(text=text, as_of=NOW) is None
+    assert (key.revoked_at, ApiKey.objects.get().last_used_at) == (NOW, None)
+
+
+def test_revoking_again_keeps_the_first_moment():
+    key, _ = create_key(workspace=make.workspace(), name="old", created_by="ada")
+
+    revoke_key(key=key, as_of=NOW)
+    revoke_key(key=key, as_of=NOW + timedelta(days=1))
+
+    assert key.revoked_at == ApiKey.objects.get().revoked_at == NOW
+
+
+@pytest.mark.parametrize(
+    ("later", "noted"),
+    [
+        (timedelta(0), timedelta(0)),
+        (LAST_USE_RESOLUTION, timedelta(0)),
+        (LAST_USE_RESOLUTION + timedelta(microseconds=1), LAST_USE_RESOLUTION + timedelta(microseconds=1)),
+        (timedelta(days=30), timedelta(days=30)),
+        (-timedelta(hours=1), timedelta(0)),
+    ],
+)
+def test_last_use_is_noted_to_the_minute(later, noted):
+    text = make.api_key(make.workspace())
+    find_key(text=text, as_of=NOW)
+
+    find_key(text=text, as_of=NOW + later)
+
+    assert ApiKey.objects.get().last_used_at == NOW + noted
+
+
+def test_key_in_steady_use_costs_one_query(django_assert_num_queries):
+    text = make.api_key(make.workspace())
+    find_key(text=text, as_of=NOW)
+
+    with django_assert_num_queries(1):
+        found = find_key(text=text, as_of=NOW + timedelta(seconds=1))
+        assert found.workspace.code == "acme"

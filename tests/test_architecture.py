@@ -1,0 +1,188 @@
+"""The rules that hold all over the code: who may import whom, what every table has, what every function says."""
+
+import importlib
+import inspect
+import pkgutil
+import re
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from types import ModuleType
+
+import pytest
+from django.apps import apps
+from django.core.management import call_command
+from django.db import models
+
+import billing.rating
+import usage.metering
+from billing.exact import ExactDecimalField
+from billing.jsontext import ExactJSONField
+
+ROOT = Path(__file__).resolve().parent.parent
+PACKAGES = ("config", "billing", "usage")
+MODELS = [model for label in ("billing", "usage") for model in apps.get_app_config(label).get_models()]
+FIELDS = [field for model in MODELS for field in model._meta.concrete_fields]
+
+# Known to be unique beyond a workspace: a workspace itself, and the key that tells which one it is.
+NOT_OF_A_WORKSPACE = {
+    "billing_workspace_code_is_unique": ("code", "mode"),
+    "billing_api_key_digest_is_unique": ("digest",),
+}
+
+DOMAIN = [
+    "billing.bulk",
+    "billing.calendar",
+    "billing.catalog",
+    "billing.contracts",
+    "billing.documents",
+    "billing.invoicing",
+    "billing.keys",
+    "billing.money",
+    "billing.parties",
+    "usage.closing",
+    "usage.drafting",
+    "usage.ledger",
+    "usage.replay",
+    *(f"billing.rating.{module.name}" for module in pkgutil.iter_modules(billing.rating.__path__)),
+    *(f"usage.metering.{module.name}" for module in pkgutil.iter_modules(usage.metering.__path__)),
+]
+
+
+def broken_contracts(folder: Path) -> list[str]:
+    linter = Path(sys.executable).with_name("lint-imports")
+    run = subprocess.run([linter, "--no-cache"], cwd=folder, capture_output=True, text=True)
+    broken = sorted(re.findall(r"^(.+) BROKEN$", run.stdout, re.MULTILINE))
+    assert (run.returncode == 0) is (broken == []), run.stdout + run.stderr
+    assert " KEPT" in run.stdout, run.stdout + run.stderr
+    return broken
+
+
+def test_import_contracts_hold():
+    assert broken_contracts(ROOT) == []
+
+
+@pytest.mark.parametrize(
+    ("module", "violation", "contract"),
+    [
+        ("billing/catalog.py", "import usage.models", "usage is above billing"),
+        ("billing/money.py", "from django.conf import settings", "rating, calendar and money know no framework"),
+        ("usage/ledger.py", "import rest_framework", "ledger, metering and closing know no interface"),
+        (
+            "usage/dialects/piriod/__init__.py",
+            "import usage.dialects.salesbricks_v2",
+            "dialects do not know each other",
+        ),
+    ],
+)
+def test_planted_import_breaks_its_contract(tmp_path, module, violation, contract):
+    shutil.copy(ROOT / "pyproject.toml", tmp_path)
+    for package in PACKAGES:
+        shutil.copytree(ROOT / package, tmp_path / package, ignore=shutil.ignore_patterns("__pycache__", "static"))
+    with (tmp_path / module).open("a") as source:
+        source.write(f"\n{violation}\n")
+
+    assert broken_contracts(tmp_path) == [contract]
+
+
+@pytest.mark.django_db
+def test_no_migration_is_outstanding():
+    call_command("makemigrations", check=True, dry_run=True, verbosity=0)
+
+
+def test_every_table_of_a_tenant_carries_its_workspace():
+    without = [
+        model.__name__
+        for model in MODELS
+        if not any(field.name == "workspace" and not field.null for field in model._meta.concrete_fields)
+    ]
+
+    assert without == ["Workspace"]
+
+
+def test_every_unique_constraint_begins_with_the_workspace():
+    uniques = {
+        constraint.name: constraint.fields
+        for model in MODELS
+        for constraint in model._meta.constraints
+        if isinstance(constraint, models.UniqueConstraint)
+    }
+
+    assert {name: fields for name, fields in uniques.items() if fields[0] != "workspace"} == NOT_OF_A_WORKSPACE
+
+
+def test_no_column_is_unique_by_itself():
+    unique = [str(field) for field in FIELDS if field.unique and not field.primary_key]
+
+    # A workspace has one twin; the table of workspaces is not divided among them.
+    assert unique == ["billing.Workspace.live"]
+    assert [model.__name__ for model in MODELS if model._meta.unique_together] == []
+
+
+def test_no_column_is_a_float():
+    assert [str(field) for field in FIELDS if isinstance(field, models.FloatField)] == []
+    inexact = [
+        str(field)
+        for field in FIELDS
+        if (isinstance(field, models.DecimalField) and not isinstance(field, ExactDecimalField))
+        or (isinstance(field, models.JSONField) and not isinstance(field, ExactJSONField))
+    ]
+    assert inexact == []
+
+
+def test_moments_end_in_at_and_days_in_on():
+    moments = {str(field) for field in FIELDS if isinstance(field, models.DateTimeField)}
+    days = {str(field) for field in FIELDS if isinstance(field, models.DateField)} - moments
+
+    assert {name for name in moments if not name.endswith("_at")} == set()
+    assert {name for name in days if not name.endswith("_on")} == set()
+
+
+def test_no_model_sorts_by_itself():
+    assert [model.__name__ for model in MODELS if model._meta.ordering] == []
+
+
+def test_every_constraint_and_index_is_named_after_its_app():
+    named = [
+        (model._meta.app_label, thing.name)
+        for model in MODELS
+        for thing in (*model._meta.constraints, *model._meta.indexes)
+    ]
+
+    assert [name for label, name in named if not name.startswith(f"{label}_")] == []
+    assert len({name for _, name in named}) == len(named)
+
+
+def sources(*, but: tuple[str, ...] = ()) -> Iterator[tuple[str, str]]:
+    for package in ("billing", "usage"):
+        for path in sorted((ROOT / package).rglob("*.py")):
+            name = str(path.relative_to(ROOT))
+            if "migrations" not in path.parts and name not in but:
+                yield name, path.read_text()
+
+
+def test_decimals_are_added_by_the_exact_sum_only():
+    # Django's own would add floats on SQLite.
+    inexact = re.compile(r"\b(?:Sum|Avg|StdDev|Variance)\(")
+
+    assert [name for name, text in sources(but=("billing/exact.py",)) if inexact.search(text)] == []
+
+
+def test_domain_reads_no_clock():
+    clock = re.compile(r"\b(?:timezone|datetime|date|time)\.(?:now|utcnow|today|time|localdate)\(")
+
+    assert [module for module in DOMAIN if clock.search(inspect.getsource(importlib.import_module(module)))] == []
+
+
+def without_docstring(module: ModuleType) -> list[str]:
+    return [
+        f"{module.__name__}.{name}"
+        for name, function in inspect.getmembers(module, inspect.isfunction)
+        if function.__module__ == module.__name__ and not name.startswith("_") and not function.__doc__
+    ]
+
+
+def test_every_public_function_of_the_domain_says_what_it_promises():
+    assert [name for module in DOMAIN for name in without_docstring(importlib.import_module(module))] == []

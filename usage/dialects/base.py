@@ -1,0 +1,233 @@
+"""The one way in of every dialect: authenticate, parse, validate, one call of the ledger, render.
+
+What differs between vendors is data and small overrides: where the key stands (``KeyAuthentication``), which workspace
+a request means (``DialectView.chosen_workspace``) and how errors read (``ErrorStyle``).
+"""
+
+import functools
+import logging
+from abc import abstractmethod
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, tzinfo
+from typing import IO, Any, ClassVar, NoReturn, cast
+
+from django.db import InterfaceError, OperationalError
+from django.http import HttpRequest, UnreadablePostError
+from django.utils import timezone
+from rest_framework import exceptions, status
+from rest_framework.authentication import BaseAuthentication
+from rest_framework.negotiation import BaseContentNegotiation
+from rest_framework.parsers import BaseParser
+from rest_framework.renderers import BaseRenderer
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.serializers import Serializer
+from rest_framework.settings import api_settings
+from rest_framework.views import APIView
+
+from billing.jsontext import MalformedJSON, decode, encode
+from billing.keys import find_key
+from billing.models import ApiKey, Workspace
+from usage.commands import Origin
+from usage.ledger import UnableToRecord
+
+logger = logging.getLogger(__name__)
+
+MAX_BODY_BYTES = 1024 * 1024
+RETRY_AFTER_SECONDS = 5
+UNAVAILABLE = "The database is out of reach. Try again in a moment."
+
+
+class BodyTooLarge(exceptions.APIException):
+    status_code = status.HTTP_413_REQUEST_ENTITY_TOO_LARGE
+    default_detail = f"A request has at most {MAX_BODY_BYTES} bytes."
+
+
+class LengthRequired(exceptions.APIException):
+    status_code = status.HTTP_411_LENGTH_REQUIRED
+    default_detail = "A request with a body needs a Content-Length header."
+
+
+class KeyAuthentication(BaseAuthentication):
+    """Find the API key whose text the dialect reads from its own header. ``request.auth`` is the key."""
+
+    wrong_key = "Invalid API key."
+
+    @abstractmethod
+    def key_text(self, request: Request) -> str:
+        """Return the key's text as sent; raise ``NotAuthenticated`` where none was."""
+
+    @abstractmethod
+    def authenticate_header(self, request: Request) -> str: ...
+
+    def authenticate(self, request: Request) -> tuple[None, ApiKey]:
+        key = find_key(text=self.key_text(request), as_of=timezone.now())
+        if key is None:
+            raise exceptions.AuthenticationFailed(self.wrong_key)
+        return None, key
+
+
+class JSONOnly(BaseContentNegotiation):
+    """JSON in, unless another type is named, and JSON out: vendors' clients send any ``Accept``."""
+
+    def select_parser(self, request: Request, parsers: Iterable[BaseParser]) -> BaseParser | None:
+        media_type = request.content_type.partition(";")[0].strip().lower()
+        return next(iter(parsers)) if media_type in ("", "application/json") else None
+
+    def select_renderer(
+        self, request: Request, renderers: Iterable[BaseRenderer], format_suffix: str | None = None
+    ) -> tuple[BaseRenderer, str]:
+        renderer = next(iter(renderers))
+        return renderer, renderer.media_type
+
+
+class ExactJSONParser(BaseParser):
+    media_type = "application/json"
+
+    def parse(
+        self, stream: IO[Any], media_type: str | None = None, parser_context: Mapping[str, Any] | None = None
+    ) -> Any:
+        try:
+            body = stream.read(MAX_BODY_BYTES + 1)
+        except UnreadablePostError as error:
+            raise exceptions.ParseError("The request broke off.") from error
+        if len(body) > MAX_BODY_BYTES:
+            raise BodyTooLarge
+        try:
+            return decode(body)
+        except MalformedJSON as error:
+            raise exceptions.ParseError(f"JSON parse error - {error}") from error
+
+
+class ExactJSONRenderer(BaseRenderer):
+    media_type = "application/json"
+    charset = None
+
+    def render(
+        self, data: Any, accepted_media_type: str | None = None, renderer_context: Mapping[str, Any] | None = None
+    ) -> bytes:
+        return b"" if data is None else encode(data)
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """What went wrong; ``fields`` has the messages by the vendor's name of what was sent."""
+
+    status: int
+    message: str
+    fields: Mapping[str, list[str]] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class ErrorStyle:
+    """How a vendor words errors.
+
+    ``fields`` gives the vendor's name of the ledger's. A ledger error is a 400 with the ledger's message unless
+    ``statuses`` and ``messages`` say otherwise; a message may name what was sent, as in "no line {subscription_line}".
+    """
+
+    body: Callable[[Problem], Any]
+    fields: Mapping[str, str]
+    statuses: Mapping[type[UnableToRecord], int] = field(default_factory=dict)
+    messages: Mapping[type[UnableToRecord], str] = field(default_factory=dict)
+
+    def problem(self, error: UnableToRecord, *, sent: Any) -> Problem:
+        code = self.statuses.get(type(error), status.HTTP_400_BAD_REQUEST)
+        wording = self.messages.get(type(error))
+        message = error.message if wording is None else wording.format_map(sent)
+        named = self.fields.get(error.field or "") if code == status.HTTP_400_BAD_REQUEST else None
+        return Problem(code, message, {named: [message]} if named else {})
+
+
+class DialectView(APIView):
+    """A view of a dialect: translates, calls the ledger once, translates back. Errors are answered here."""
+
+    dialect: ClassVar[str]
+    error_style: ClassVar[ErrorStyle]
+    parser_classes = (ExactJSONParser,)
+    renderer_classes = (ExactJSONRenderer,)
+    content_negotiation_class = JSONOnly
+    http_method_names = ["get", "head", "post", "put", "patch", "delete"]
+
+    workspace: Workspace
+
+    def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
+        super().initial(request, *args, **kwargs)
+        # WSGI knows the end of a body by its length alone: without one it would be read as empty.
+        if "HTTP_TRANSFER_ENCODING" in request.META and not request.META.get("CONTENT_LENGTH"):
+            raise LengthRequired
+        self.workspace = self.chosen_workspace(self.key)
+
+    def chosen_workspace(self, key: ApiKey) -> Workspace:
+        return key.workspace
+
+    @property
+    def naive_zone(self) -> tzinfo:
+        """The zone of times that are sent without an offset."""
+        return UTC
+
+    @property
+    def key(self) -> ApiKey:
+        return cast(ApiKey, self.request.auth)
+
+    @property
+    def origin(self) -> Origin:
+        return Origin(
+            workspace_id=self.workspace.pk,
+            source="api",
+            dialect=self.dialect,
+            recorded_by=f"key {self.key.prefix}… ({self.key.name})",
+        )
+
+    def validated(self, serializer_class: type[Serializer], data: Any) -> dict[str, Any]:
+        return _serializer(serializer_class, self.naive_zone).run_validation(data)
+
+    def http_method_not_allowed(self, request: HttpRequest, *args: Any, **kwargs: Any) -> NoReturn:
+        # A view without any method stands behind the paths that its dialect does not serve.
+        if not self.allowed_methods:
+            raise exceptions.NotFound
+        raise exceptions.MethodNotAllowed(request.method or "")
+
+    def get_exception_handler(self) -> Callable[[Exception, dict[str, Any]], Response]:
+        return _answer
+
+    def problem(self, error: Exception) -> Problem:
+        match error:
+            case UnableToRecord():
+                return self.error_style.problem(error, sent=self.request.data)
+            case exceptions.ValidationError():
+                return _invalid(error)
+            case exceptions.APIException():
+                return Problem(error.status_code, str(error.detail))
+            case OperationalError() | InterfaceError():
+                logger.error("The database is out of reach", exc_info=error)
+                return Problem(status.HTTP_503_SERVICE_UNAVAILABLE, UNAVAILABLE)
+            case _:
+                logger.error("An API request failed", exc_info=error)
+                return Problem(status.HTTP_500_INTERNAL_SERVER_ERROR, "A server error occurred.")
+
+
+@functools.cache
+def _serializer(serializer_class: type[Serializer], zone: tzinfo) -> Serializer:
+    # Building one copies its fields, which takes longer than validating; `run_validation` keeps nothing in it.
+    return serializer_class(context={"zone": zone})
+
+
+def _answer(error: Exception, context: dict[str, Any]) -> Response:
+    view: DialectView = context["view"]
+    problem = view.problem(error)
+    headers = {}
+    if problem.status == status.HTTP_401_UNAUTHORIZED:
+        headers["WWW-Authenticate"] = view.get_authenticate_header(view.request)
+    if problem.status == status.HTTP_503_SERVICE_UNAVAILABLE:
+        headers["Retry-After"] = str(RETRY_AFTER_SECONDS)
+    return Response(view.error_style.body(problem), status=problem.status, headers=headers)
+
+
+def _invalid(error: exceptions.ValidationError) -> Problem:
+    general = api_settings.NON_FIELD_ERRORS_KEY
+    detail = error.detail if isinstance(error.detail, dict) else {general: error.detail}
+    fields = {str(name): [str(message) for message in messages] for name, messages in detail.items()}
+    message = " ".join(fields.pop(general, ["The input is invalid."]))
+    return Problem(error.status_code, message, fields)

@@ -1,0 +1,101 @@
+"""Serializer fields that dialects share: exact numbers, moments, free JSON; and how a quantity is written."""
+
+import re
+from datetime import UTC, datetime, tzinfo
+from decimal import Decimal
+from typing import Any
+
+import msgspec
+from rest_framework import serializers
+
+from usage.ledger import QuantityRefused, exact_quantity
+
+# Many languages write decimals as strings, to keep them exact.
+_NUMBER = re.compile(r"-?[0-9]{1,40}(\.[0-9]{1,40})?")
+_MOMENT = re.compile(r"[0-9W-]+[Tt ][0-9:.,]+([Zz]|[+-][0-9:]+)?")
+# Within these years a moment can be shown in any zone without leaving the calendar.
+_FIRST_YEAR, _LAST_YEAR = 2, 9998
+
+
+class QuantityField(serializers.Field):
+    """A JSON number, or a plain decimal in a string, that the ledger keeps digit for digit."""
+
+    default_error_messages = {"invalid": "A valid number is required."}
+
+    def to_internal_value(self, data: Any) -> Decimal:
+        if isinstance(data, str) and _NUMBER.fullmatch(data):
+            data = Decimal(data)
+        if isinstance(data, bool) or not isinstance(data, int | Decimal):
+            self.fail("invalid")
+        try:
+            return exact_quantity(Decimal(data))
+        except QuantityRefused as error:
+            raise serializers.ValidationError(error.message) from error
+
+
+class CountField(QuantityField):
+    """A whole number of zero or more; ``7.0`` is one."""
+
+    default_error_messages = {
+        "invalid": "A valid integer is required.",
+        "negative": "Ensure this value is greater than or equal to 0.",
+    }
+
+    def to_internal_value(self, data: Any) -> Decimal:
+        number = super().to_internal_value(data)
+        if number != number.to_integral_value():
+            self.fail("invalid")
+        if number < 0:
+            self.fail("negative")
+        return number
+
+
+class NotAMoment(ValueError):
+    """The text names no moment that could be kept."""
+
+
+def parse_moment(text: str, *, zone: tzinfo) -> datetime:
+    """Read an ISO 8601 date and time, ``T`` or a space between them, and return it in UTC; raise ``NotAMoment``.
+
+    Without an offset it is in ``zone``, and refused where the clock was put forward over it.
+    """
+    try:
+        if not _MOMENT.fullmatch(text):
+            raise ValueError
+        moment = datetime.fromisoformat(text.upper())
+    except ValueError:
+        raise NotAMoment(
+            "Datetime has wrong format. Use one of these formats instead: "
+            "YYYY-MM-DDThh:mm[:ss[.uuuuuu]][+HH:MM|-HH:MM|Z]."
+        ) from None
+    if not _FIRST_YEAR <= moment.year <= _LAST_YEAR:
+        raise NotAMoment("Datetime is out of range.")
+    if moment.tzinfo is not None:
+        return moment.astimezone(UTC)
+    in_utc = moment.replace(tzinfo=zone).astimezone(UTC)
+    if in_utc.astimezone(zone).replace(tzinfo=None) != moment:
+        raise NotAMoment(f"There is no such time in {zone}: the clock was put forward over it.")
+    return in_utc
+
+
+class MomentField(serializers.Field):
+    """A moment; without an offset it is in the zone that the serializer's context names."""
+
+    def to_internal_value(self, data: Any) -> datetime:
+        try:
+            return parse_moment(data if isinstance(data, str) else "", zone=self.context["zone"])
+        except NotAMoment as error:
+            raise serializers.ValidationError(str(error)) from error
+
+
+class AnyJSONField(serializers.Field):
+    """Whatever was sent; the ledger refuses what it can't keep."""
+
+    def to_internal_value(self, data: Any) -> Any:
+        return data
+
+
+def json_number(quantity: Decimal) -> msgspec.Raw:
+    """Return a quantity as JSON number, all its digits and no exponent, with one decimal at least: ``7.0``."""
+    whole, _, fraction = f"{quantity:f}".partition(".") if quantity else ("0", "", "")
+    return msgspec.Raw(f"{whole}.{fraction.rstrip('0') or '0'}".encode())

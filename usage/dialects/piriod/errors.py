@@ -1,0 +1,26 @@
+"""Errors as Piriod words them: a map of fields for bad input, ``detail`` for everything else."""
+
+from typing import Any
+
+from rest_framework import status
+
+from usage.dialects.base import ErrorStyle, Problem
+from usage.ledger import LineNotFound, LineNotMetered, RecordNotFound
+
+
+def body(problem: Problem) -> dict[str, Any]:
+    if problem.status != status.HTTP_400_BAD_REQUEST:
+        return {"detail": problem.message}
+    return dict(problem.fields) or {"non_field_errors": [problem.message]}
+
+
+STYLE = ErrorStyle(
+    body=body,
+    fields={"line": "subscription_line", "occurred_at": "date_time", "quantity": "quantity"},
+    statuses={RecordNotFound: status.HTTP_404_NOT_FOUND},
+    messages={
+        LineNotFound: 'Invalid pk "{subscription_line}" - object does not exist.',
+        LineNotMetered: "The plan of this subscription line must have usage_scheme=metered.",
+        RecordNotFound: "Not found.",
+    },
+)

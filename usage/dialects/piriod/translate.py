@@ -1,0 +1,40 @@
+"""Between Piriod's words and ours."""
+
+from datetime import datetime, tzinfo
+from typing import Any
+
+from usage.commands import LineById, Origin, RecordById, RecordUsage, RetractUsage
+from usage.dialects.fields import json_number
+from usage.ledger import Recorded
+from usage.models import UsageRecord
+
+TEST_MODE = {"": False, "false": False, "true": True}
+
+
+def record_usage(data: dict[str, Any], *, origin: Origin) -> RecordUsage:
+    return RecordUsage(
+        origin=origin,
+        address=LineById(data["subscription_line"]),
+        quantity=data["quantity"],
+        occurred_at=data["date_time"],
+    )
+
+
+def retract_usage(usage_id: int, *, origin: Origin) -> RetractUsage:
+    return RetractUsage(origin=origin, target=RecordById(usage_id))
+
+
+def usage(record: Recorded | UsageRecord, *, tz: tzinfo) -> dict[str, Any]:
+    """Return a record as Piriod shows it: the quantity a number with all its digits, times with the zone's offset."""
+    return {
+        "id": record.handle,
+        "subscription_line": record.line_id,
+        "date_time": _local(record.occurred_at, tz),
+        "quantity": json_number(record.quantity),  # type: ignore[arg-type]  # a line's record has one
+        "creation_scheme": record.source,
+        "created": _local(record.recorded_at, tz),
+    }
+
+
+def _local(moment: datetime, tz: tzinfo) -> str:
+    return moment.astimezone(tz).isoformat()

@@ -1,0 +1,99 @@
+from datetime import tzinfo
+
+from django.db.models import Q
+from django.utils import timezone
+from django_filters.utils import translate_validation
+from rest_framework import exceptions, status
+from rest_framework.pagination import PageNumberPagination
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from billing.models import ApiKey, Workspace
+from usage import ledger
+from usage.dialects.base import DialectView, KeyAuthentication
+from usage.dialects.piriod import translate
+from usage.dialects.piriod.errors import STYLE
+from usage.dialects.piriod.serializers import GREATEST_ID, UsageFilter, UsageSerializer
+from usage.models import UsageRecord, UsageRecordQuerySet
+
+
+class TokenAuthentication(KeyAuthentication):
+    wrong_key = "Invalid token."
+
+    def key_text(self, request: Request) -> str:
+        scheme, _, token = request.META.get("HTTP_AUTHORIZATION", "").strip().partition(" ")
+        if scheme.lower() != "token":
+            raise exceptions.NotAuthenticated
+        return token.strip()
+
+    def authenticate_header(self, request: Request) -> str:
+        return "Token"
+
+
+class PiriodView(DialectView):
+    dialect = "piriod"
+    error_style = STYLE
+    authentication_classes = (TokenAuthentication,)
+
+    def chosen_workspace(self, key: ApiKey) -> Workspace:
+        code = self.request.META.get("HTTP_X_SIMPLE_WORKSPACE", "").strip()
+        if not code:
+            raise exceptions.ValidationError("x-simple-workspace header is required.")
+        try:
+            in_test_mode = translate.TEST_MODE[self.request.META.get("HTTP_X_PIRIOD_TEST_MODE", "").strip().lower()]
+        except KeyError:
+            raise exceptions.ValidationError("x-piriod-test-mode header must be true or false.") from None
+        owner = key.workspace
+        is_twin = owner.mode == Workspace.Mode.TEST
+        if code != owner.code or (is_twin and not in_test_mode):
+            raise exceptions.PermissionDenied
+        return owner.twin if in_test_mode and not is_twin else owner
+
+    @property
+    def naive_zone(self) -> tzinfo:
+        return self.workspace.tz
+
+    def usages(self) -> UsageRecordQuerySet:
+        return UsageRecord.objects.live().filter(workspace=self.workspace, line__isnull=False)
+
+
+class UsagePagination(PageNumberPagination):
+    page_size = 20
+    page_size_query_param = "page_size"
+    max_page_size = 100
+
+
+class UsageListView(PiriodView):
+    def get(self, request: Request) -> Response:
+        with timezone.override(self.naive_zone):
+            found = UsageFilter(request.query_params, queryset=self.usages())
+            if not found.is_valid():
+                raise translate_validation(found.errors)
+        paginator = UsagePagination()
+        page: list[UsageRecord] = paginator.paginate_queryset(found.qs, request, view=self) or []
+        return paginator.get_paginated_response([translate.usage(record, tz=self.workspace.tz) for record in page])
+
+    def post(self, request: Request) -> Response:
+        data = self.validated(UsageSerializer, request.data)
+        recorded = ledger.record(command=translate.record_usage(data, origin=self.origin), recorded_at=timezone.now())
+        return Response(translate.usage(recorded, tz=self.workspace.tz), status=status.HTTP_201_CREATED)
+
+
+class UsageView(PiriodView):
+    def get(self, request: Request, usage_id: str) -> Response:
+        known_as = _id(usage_id)
+        record = self.usages().filter(Q(pk=known_as) | Q(origin_id=known_as)).first()
+        if record is None:
+            raise exceptions.NotFound
+        return Response(translate.usage(record, tz=self.workspace.tz))
+
+    def delete(self, request: Request, usage_id: str) -> Response:
+        ledger.retract(command=translate.retract_usage(_id(usage_id), origin=self.origin), recorded_at=timezone.now())
+        return Response(status=status.HTTP_204_NO_CONTENT)
+
+
+def _id(text: str) -> int:
+    """Return a path's id; anything that can't be one is as absent as an id that no usage has."""
+    if not (text.isascii() and text.isdigit() and len(text) < 20 and int(text) <= GREATEST_ID):
+        raise exceptions.NotFound
+    return int(text)

@@ -1,0 +1,46 @@
+"""Errors as Salesbricks words them: one envelope with a code."""
+
+from typing import Any
+
+from rest_framework import status
+
+from usage.dialects.base import ErrorStyle, Problem
+from usage.ledger import LineNotFound, RecordNotFound
+
+CODES = {
+    400: "ERR_BAD_REQUEST",
+    401: "ERR_UNAUTHORIZED",
+    403: "ERR_FORBIDDEN",
+    404: "ERR_NOT_FOUND",
+    405: "ERR_METHOD_NOT_ALLOWED",
+    409: "ERR_CONFLICT",
+    411: "ERR_LENGTH_REQUIRED",
+    413: "ERR_PAYLOAD_TOO_LARGE",
+    415: "ERR_UNSUPPORTED_MEDIA_TYPE",
+    500: "ERR_INTERNAL_SERVER_ERROR",
+    503: "ERR_SERVICE_UNAVAILABLE",
+}
+
+
+def body(problem: Problem) -> dict[str, Any]:
+    error: dict[str, Any] = {"code": CODES[problem.status], "message": problem.message}
+    if problem.fields:
+        error["details"] = problem.fields
+    return {"error": error}
+
+
+STYLE = ErrorStyle(
+    body=body,
+    fields={
+        "line": "brick_id",
+        "occurred_at": "time",
+        "quantity": "value",
+        "key": "transaction_id",
+        "properties": "properties",
+    },
+    statuses={LineNotFound: status.HTTP_404_NOT_FOUND, RecordNotFound: status.HTTP_404_NOT_FOUND},
+    messages={
+        LineNotFound: "There is no such brick in such a subscription.",
+        RecordNotFound: "Usage entry does not exist.",
+    },
+)
