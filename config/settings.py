@@ -94,6 +94,10 @@ def database(url: str) -> dict[str, Any]:
     else:
         parsed["CONN_HEALTH_CHECKS"] = True
         options.setdefault("connect_timeout", 5)
+        if envbool("PREPARED_STATEMENTS", default=True):
+            # What each usage request runs is planned once a connection, not once a request.
+            options["server_side_binding"] = True
+            options["prepare_threshold"] = 5
     return parsed
 
 
@@ -144,6 +148,11 @@ MIDDLEWARE = [
     "django.contrib.auth.middleware.AuthenticationMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
+]
+# What of it the APIs need; config/wsgi.py tells their paths from those of pages.
+API_MIDDLEWARE = [
+    "django.middleware.security.SecurityMiddleware",
+    "django.middleware.common.CommonMiddleware",
 ]
 
 ROOT_URLCONF = "config.urls"

@@ -8,6 +8,7 @@ from django.db import connection
 from hypothesis import settings as hypothesis_settings
 from playwright.sync_api import Browser, sync_playwright
 
+from billing import keys
 from config.celery import app
 from tests import services
 
@@ -34,6 +35,12 @@ def pytest_report_header() -> list[str]:
     return [f"database: {services.database_name()}"] + [
         f"left out: {service.name} ({service.missing})" for service in services.look() if service.missing
     ]
+
+
+@pytest.fixture(autouse=True)
+def _no_trusted_keys() -> None:
+    """Keys of a test that is over went away with its rows."""
+    keys.forget_trusted()
 
 
 @pytest.fixture

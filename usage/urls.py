@@ -6,3 +6,6 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("piriod/", include("usage.dialects.piriod.urls")),
     path("salesbricks/api/v2/", include("usage.dialects.salesbricks_v2.urls")),
 ]
+
+# Where the APIs are, as paths begin.
+MOUNTS = tuple(f"/{mount.pattern}" for mount in urlpatterns)

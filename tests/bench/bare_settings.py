@@ -3,4 +3,5 @@
 from config.settings import *  # noqa: F403
 
 MIDDLEWARE = []
+DATABASES["default"]["CONN_HEALTH_CHECKS"] = False  # noqa: F405
 ROOT_URLCONF = "tests.bench.bare"

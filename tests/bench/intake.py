@@ -10,13 +10,15 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from itertools import count
 
-from billing import keys, parties
+from billing import contracts, keys, parties
+from billing.models import Line
 from tests import factories as make
 from tests.bench.load import Target, requests_a_second
 from tests.bench.report import Row
 
 ROUNDS = 5
 SECONDS = 3.0
+LINES = 500
 PORTS = count(8951)
 
 
@@ -49,7 +51,15 @@ def _row(name: str, target: Target, ours: int, bare: Target, limit: int) -> Row:
 def _targets() -> tuple[dict[str, Target], Target]:
     workspace = parties.create_workspace(code="bench", name="Bench", time_zone="UTC", currency="USD")
     _, key = keys.create_key(workspace=workspace, name="bench", created_by="bench")
-    line = make.line(workspace)
+    brick = make.brick(workspace)
+    price, customer = make.price(brick), make.customer(workspace)
+    # Many customers' services report at the same time, not one.
+    lines = [
+        contracts.add_line(subscription=make.subscription(customer), brick=brick, price=price) for _ in range(LINES)
+    ]
+
+    def line(n: int) -> Line:
+        return lines[n % LINES]
 
     def at(n: int) -> str:
         return f"2026-01-{n % 28 + 1:02d}T{n % 24:02d}:{n % 60:02d}:00Z"
@@ -57,19 +67,21 @@ def _targets() -> tuple[dict[str, Target], Target]:
     piriod = Target(
         path="/piriod/usages/",
         headers={"Authorization": f"Token {key}", "x-simple-workspace": "bench"},
-        body=lambda n: f'{{"subscription_line": {line.pk}, "date_time": "{at(n)}", "quantity": {n % 100}.25}}',
+        body=lambda n: f'{{"subscription_line": {line(n).pk}, "date_time": "{at(n)}", "quantity": {n % 100}.25}}',
     )
-    ids = f'"subscription_id": "{line.subscription_id}", "brick_id": "{line.brick_id}"'
     salesbricks = Target(
         path="/salesbricks/api/v2/usage",
         headers={"X-SALESBRICKS-KEY": key},
-        body=lambda n: f'{{"transaction_id": "tx-{n}", {ids}, "value": {n % 100}, "time": "{at(n)}"}}',
+        body=lambda n: (
+            f'{{"transaction_id": "tx-{n}", "subscription_id": "{line(n).subscription_id}",'
+            f' "brick_id": "{brick.pk}", "value": {n % 100}, "time": "{at(n)}"}}'
+        ),
     )
     bare = Target(
         path="/bare/",
         headers={},
         body=lambda n: (
-            f'{{"workspace": {workspace.pk}, "line": {line.pk}, "quantity": {n % 100}.25, "date_time": "{at(n)}"}}'
+            f'{{"workspace": {workspace.pk}, "line": {line(n).pk}, "quantity": {n % 100}.25, "date_time": "{at(n)}"}}'
         ),
     )
     return {"Piriod": piriod, "Salesbricks v2": salesbricks}, bare

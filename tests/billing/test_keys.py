@@ -143,3 +143,22 @@ def test_key_in_steady_use_costs_one_query(django_assert_num_queries):
     with django_assert_num_queries(1):
         found = find_key(text=text, as_of=NOW + timedelta(seconds=1))
         assert found.workspace.code == "acme"
+
+
+def test_key_is_trusted_for_a_second_without_asking_again(django_assert_num_queries):
+    text = make.api_key(make.workspace())
+    first = find_key(text=text, as_of=NOW)
+
+    with django_assert_num_queries(0):
+        assert find_key(text=text, as_of=NOW + timedelta(milliseconds=999)) == first
+    with django_assert_num_queries(1):
+        assert find_key(text=text, as_of=NOW + timedelta(seconds=1)) == first
+
+
+def test_revoked_key_is_not_trusted_for_the_rest_of_its_second():
+    text = make.api_key(make.workspace())
+    key = find_key(text=text, as_of=NOW)
+
+    revoke_key(key=key, as_of=NOW)
+
+    assert find_key(text=text, as_of=NOW) is None

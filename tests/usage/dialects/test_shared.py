@@ -9,7 +9,7 @@ from django.db import InterfaceError, OperationalError, connection
 from django.test import Client
 
 from billing.jsontext import encode
-from billing.keys import revoke_key
+from billing.keys import forget_trusted, revoke_key
 from billing.models import ApiKey
 from tests import factories as make
 from usage.dialects.base import MAX_BODY_BYTES
@@ -375,9 +375,20 @@ def test_what_nobody_expected_is_logged_and_answered_in_the_vendors_shape(vendor
 @each_vendor
 def test_a_request_takes_one_query_for_the_key_and_one_insert(vendor, line, key, django_assert_num_queries):
     vendor.send(key, "{}")
+    forget_trusted()
 
     with django_assert_num_queries(2) as queries:
         response = vendor.send(key, encode(vendor.payload(line)))
 
     assert response.status_code == 201
     assert [query["sql"].split()[0] for query in queries] == ["SELECT", "INSERT"]
+
+
+@each_vendor
+def test_a_key_that_was_looked_up_this_second_is_not_asked_for_again(vendor, line, key, django_assert_num_queries):
+    vendor.send(key, "{}")
+
+    with django_assert_num_queries(1):
+        response = vendor.send(key, encode(vendor.payload(line)))
+
+    assert response.status_code == 201
