@@ -1,9 +1,10 @@
 """Many rows into a table at once: COPY on PostgreSQL, ``bulk_create`` elsewhere. Constraints hold all the same."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
+from uuid import UUID
 
-from django.db import connection, models
+from django.db import connection, connections, models
 
 from billing.exact import ExactDecimalField
 
@@ -32,6 +33,13 @@ def insert(*, model: type[models.Model], rows: Iterable[dict[str, Any]]) -> list
     return ids
 
 
+def among(ids: Sequence[UUID]) -> tuple[str, list[Any]]:
+    """Return the SQL condition that a UUID column is one of these, and its parameters: one array on PostgreSQL."""
+    if connection.vendor == "postgresql":
+        return "= ANY(%s)", [list(ids)]
+    return f"IN ({', '.join(['%s'] * len(ids))})", [pk.hex for pk in ids]
+
+
 def _draw_ids(model: type[models.Model], count: int) -> list[int]:
     with connection.cursor() as cursor:
         cursor.execute(
@@ -48,5 +56,6 @@ def _by_attname(model: type[models.Model], name: str) -> Any:
 def _preparation(field: Any) -> Callable[[Any], Any] | None:
     # The driver writes ints, texts, moments and UUIDs as they are; these two check and encode their values.
     if isinstance(field, (ExactDecimalField, models.JSONField)):
-        return lambda value: field.get_db_prep_save(value, connection)
+        target = connections[connection.alias]  # not the proxy, which finds its thread's connection at each touch
+        return lambda value: field.get_db_prep_save(value, target)
     return None

@@ -160,19 +160,17 @@ def _line_row(workspace_id: int, invoice_id: int, position: int, line: DraftLine
 
 def move_pointers(*, pointers: Sequence[tuple[UUID, datetime, datetime | None]], cutoff: int) -> None:
     """Note where closing stands: (subscription id, start and end of the first open period), and the lines' cutoff."""
+    among, ids = bulk.among([pk for pk, _, _ in pointers])
     with connection.cursor() as cursor:
         if connection.vendor == "postgresql":
-            ids, opens, closes = (list(column) for column in zip(*pointers, strict=True))
-            cursor.execute(_MOVE_ALL, [ids, opens, closes])
+            cursor.execute(_MOVE_ALL, [list(column) for column in zip(*pointers, strict=True)])
         else:
             adapt = connection.ops.adapt_datetimefield_value
-            ids = [pk.hex for pk, _, _ in pointers]
             cursor.executemany(
                 "UPDATE billing_subscription SET open_from_at = %s, next_close_at = %s WHERE id = %s",
                 [(adapt(opens), closes and adapt(closes), pk.hex) for pk, opens, closes in pointers],
             )
-        marks = ", ".join(["%s"] * len(ids))
-        cursor.execute(_MOVE_LINES.format(marks=marks), [cutoff, *ids])
+        cursor.execute(_MOVE_LINES.format(among=among), [cutoff, *ids])
 
 
 _MOVE_ALL = """
@@ -183,7 +181,7 @@ WHERE s.id = given.id
 _MOVE_LINES = """
 UPDATE billing_line SET cutoff = %s,
     open_from_at = (SELECT s.open_from_at FROM billing_subscription s WHERE s.id = subscription_id)
-WHERE subscription_id IN ({marks})
+WHERE subscription_id {among}
 """
 
 

@@ -12,8 +12,8 @@ from billing.models import ApiKey, Workspace
 # How stale `last_used_at` may be: an UPDATE per request would cost as much as the usage it reports.
 LAST_USE_RESOLUTION = timedelta(minutes=1)
 SHORTEST_GIVEN = 16
-# For how long a process takes a key for live without asking again. Revoking ends it at once in the process that does it,
-# and in the others within this time.
+# For how long a process takes a key for live without asking again. Revoking ends it at once in the process that does
+# it, and in the others within this time.
 TRUSTED_FOR = timedelta(seconds=1)
 _trusted: dict[str, tuple[datetime, ApiKey]] = {}
 

@@ -6,6 +6,7 @@ context, which rounds at 28 digits without a word.
 """
 
 from decimal import ROUND_05UP, ROUND_HALF_UP, Context, Decimal, DivisionByZero, InvalidOperation, Overflow
+from functools import lru_cache
 
 from iso4217 import Currency
 
@@ -60,6 +61,12 @@ def prorate(amount: Decimal, *, days: int, of_days: int) -> Decimal:
 def format_decimal(value: Decimal) -> str:
     """Write a number plainly: no exponent, no trailing zeros after the point, no -0."""
     _require_finite(value)
+    return _plain(value)
+
+
+# A close writes the same prices and bounds thousands of times. Equal decimals are written alike.
+@lru_cache(maxsize=4096)
+def _plain(value: Decimal) -> str:
     text = format(value, "f")
     if "." in text:
         text = text.rstrip("0").rstrip(".")

@@ -1,9 +1,19 @@
+import gc
 import os
+from typing import Any
 
 from celery import Celery
+from celery.signals import worker_init
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
 
 app = Celery("arrears")
 app.config_from_object("django.conf:settings", namespace="CELERY")
 app.autodiscover_tasks()
+
+
+@worker_init.connect
+def freeze_what_was_loaded(**_: Any) -> None:
+    """Let the garbage collector pass over the program itself: a close took a tenth longer with it."""
+    gc.collect()
+    gc.freeze()

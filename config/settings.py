@@ -305,4 +305,4 @@ CLOSE_HEARTBEAT_SECONDS = envint("CLOSE_HEARTBEAT_SECONDS", 60)
 # How many tasks a close run is spread over; each goes on until nothing is left to take.
 CLOSE_WORKERS = envint("CLOSE_WORKERS", 4)
 # How many subscriptions are closed in one transaction.
-CLOSE_BATCH = envint("CLOSE_BATCH", 500)
+CLOSE_BATCH = envint("CLOSE_BATCH", 1000)

@@ -1,5 +1,6 @@
 """Two ways in for one program: pages with sessions, CSRF and messages, and the APIs, which have no use for those."""
 
+import gc
 import os
 from collections.abc import Iterable
 from typing import Any
@@ -27,6 +28,10 @@ def _handler(middleware: list[str]) -> WSGIHandler:
 _pages = _handler(settings.MIDDLEWARE)
 # A quarter of a usage request's time went into middleware that looks for a session.
 _apis = _handler(settings.API_MIDDLEWARE)
+
+# All that is loaded stays: the garbage collector need not look at it again and again.
+gc.collect()
+gc.freeze()
 
 
 def application(environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:

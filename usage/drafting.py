@@ -15,6 +15,7 @@ from zoneinfo import ZoneInfo
 
 from django.db import connection
 
+from billing import bulk
 from billing.calendar import Coverage, Interval, Period, coverage, full_period_at
 from billing.invoicing import DraftInvoice, DraftLine, billed_amounts
 from billing.models import InvoiceLine, Line, Subscription
@@ -160,7 +161,7 @@ WITH late AS (
     SELECT l.id AS line_id, l.subscription_id, l.brick_id, r.id, r.occurred_at
     FROM billing_line l JOIN usage_usagerecord r
         ON r.workspace_id = l.workspace_id AND r.line_id = l.id AND r.is_late AND r.id > l.cutoff AND r.id <= %s
-    WHERE l.subscription_id IN ({marks})
+    WHERE l.subscription_id {among}
 ),
 moments AS (
     SELECT line_id, subscription_id, brick_id, occurred_at FROM late
@@ -180,10 +181,9 @@ def changed_periods(*, subscription_ids: Sequence[UUID], cutoff: int) -> dict[in
     """Return per line the closed periods whose records have changed since the line's last cutoff; one query."""
     found: dict[int, list[Period]] = defaultdict(list)
     if subscription_ids:
-        key = Subscription._meta.pk
-        ids = [key.get_db_prep_value(pk, connection) for pk in subscription_ids]
+        among, ids = bulk.among(subscription_ids)
         with connection.cursor() as cursor:
-            cursor.execute(_CHANGED_PERIODS.format(marks=", ".join(["%s"] * len(ids))), [cutoff, *ids])
+            cursor.execute(_CHANGED_PERIODS.format(among=among), [cutoff, *ids])
             for line_id, starts_at, ends_at in cursor.fetchall():
                 found[line_id].append(Period(_moment(starts_at), _moment(ends_at)))
     return found

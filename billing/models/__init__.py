@@ -1,4 +1,7 @@
-"""The tables of billing: parties, catalog, contracts, periods and invoices."""
+"""The tables of billing: parties, catalog, contracts, periods and invoices.
+
+Foreign keys to the workspace have no index of their own where another index or constraint of the table begins with it.
+"""
 
 from billing.models.catalog import Brick, Price, PriceTier
 from billing.models.contracts import Line, Subscription

@@ -18,7 +18,7 @@ class Brick(models.Model):
         NONE = "none", "Not metered"
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4)
-    workspace = models.ForeignKey(Workspace, models.PROTECT, related_name="bricks")
+    workspace = models.ForeignKey(Workspace, models.PROTECT, related_name="bricks", db_index=False)
     name = models.CharField(max_length=200)
     reference = models.CharField(max_length=100, null=True, blank=True, help_text="Its id in the system it came from.")
     aggregation = models.CharField(
@@ -54,7 +54,7 @@ class Price(models.Model):
         GRADUATED = PricingModel.GRADUATED.value, "Graduated: each tier's units at its price"
         VOLUME = PricingModel.VOLUME.value, "Volume: all units at the price of the tier reached"
 
-    workspace = models.ForeignKey(Workspace, models.PROTECT, related_name="prices")
+    workspace = models.ForeignKey(Workspace, models.PROTECT, related_name="prices", db_index=False)
     brick = models.ForeignKey(Brick, models.PROTECT, related_name="prices")
     name = models.CharField(max_length=200)
     model = models.CharField(max_length=16, choices=Model, default=Model.PER_UNIT)
@@ -98,7 +98,7 @@ class Price(models.Model):
 
 
 class PriceTier(models.Model):
-    workspace = models.ForeignKey(Workspace, models.PROTECT, related_name="+")
+    workspace = models.ForeignKey(Workspace, models.PROTECT, related_name="+", db_index=False)
     price = models.ForeignKey(Price, models.CASCADE, related_name="tiers")
     up_to = ExactDecimalField(
         max_digits=24,

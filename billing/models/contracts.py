@@ -18,7 +18,7 @@ class Subscription(models.Model):
         YEARLY = Interval.YEARLY.value, "Yearly"
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4)
-    workspace = models.ForeignKey(Workspace, models.PROTECT, related_name="subscriptions")
+    workspace = models.ForeignKey(Workspace, models.PROTECT, related_name="subscriptions", db_index=False)
     customer = models.ForeignKey(Customer, models.PROTECT, related_name="subscriptions")
     reference = models.CharField(max_length=100, null=True, blank=True, help_text="Its id in the system it came from.")
     currency = models.CharField(max_length=3, validators=[validate_currency])
@@ -60,7 +60,7 @@ class Subscription(models.Model):
 class Line(models.Model):
     """A brick in a subscription at a price, from ``starts_at`` until ``ends_at``."""
 
-    workspace = models.ForeignKey(Workspace, models.PROTECT, related_name="lines")
+    workspace = models.ForeignKey(Workspace, models.PROTECT, related_name="lines", db_index=False)
     subscription = models.ForeignKey(Subscription, models.PROTECT, related_name="lines")
     brick = models.ForeignKey(Brick, models.PROTECT, related_name="lines")
     price = models.ForeignKey(Price, models.PROTECT, related_name="lines")

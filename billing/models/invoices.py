@@ -21,7 +21,7 @@ class Invoice(models.Model):
         INVOICE = "invoice", "Invoice"
         CREDIT_NOTE = "credit_note", "Credit note"
 
-    workspace = models.ForeignKey(Workspace, models.PROTECT, related_name="invoices")
+    workspace = models.ForeignKey(Workspace, models.PROTECT, related_name="invoices", db_index=False)
     customer = models.ForeignKey(Customer, models.PROTECT, related_name="invoices")
     subscription = models.ForeignKey(Subscription, models.PROTECT, related_name="invoices")
     # Empty on an invoice of differences alone: an ended subscription has no due period left to carry them.
@@ -83,7 +83,7 @@ class InvoiceLine(models.Model):
         USAGE = "usage", "Usage"
         TRUE_UP = "true_up", "True-up"
 
-    workspace = models.ForeignKey(Workspace, models.PROTECT, related_name="+")
+    workspace = models.ForeignKey(Workspace, models.PROTECT, related_name="+", db_index=False)
     invoice = models.ForeignKey(Invoice, models.CASCADE, related_name="lines", db_index=False)
     position = models.PositiveIntegerField()
     line = models.ForeignKey(Line, models.PROTECT, related_name="invoice_lines", db_index=False)

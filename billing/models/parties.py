@@ -99,7 +99,7 @@ class ApiKey(models.Model):
 
 class Customer(models.Model):
     id = models.UUIDField(primary_key=True, default=uuid.uuid4)
-    workspace = models.ForeignKey(Workspace, models.PROTECT, related_name="customers")
+    workspace = models.ForeignKey(Workspace, models.PROTECT, related_name="customers", db_index=False)
     name = models.CharField(max_length=200)
     reference = models.CharField(max_length=100, null=True, blank=True, help_text="Its id in the system it came from.")
     email = models.EmailField(blank=True)
@@ -120,7 +120,7 @@ class Customer(models.Model):
 class CustomerAlias(models.Model):
     """Another name under which events may report a customer's usage."""
 
-    workspace = models.ForeignKey(Workspace, models.PROTECT, related_name="+")
+    workspace = models.ForeignKey(Workspace, models.PROTECT, related_name="+", db_index=False)
     customer = models.ForeignKey(Customer, models.CASCADE, related_name="aliases")
     value = models.CharField(max_length=255)
     created_at = models.DateTimeField(db_default=Now(), editable=False)

@@ -20,7 +20,7 @@ class CloseRun(models.Model):
 
     ACTIVE = (State.COMPUTING, State.ISSUING)
 
-    workspace = models.ForeignKey(Workspace, models.PROTECT, related_name="close_runs")
+    workspace = models.ForeignKey(Workspace, models.PROTECT, related_name="close_runs", db_index=False)
     state = models.CharField(max_length=9, choices=State, default=State.COMPUTING)
     until_at = models.DateTimeField(help_text="Periods that end by this moment are closed.")
     issues_itself = models.BooleanField(default=False, help_text="Goes on to issue its drafts without review.")
@@ -53,7 +53,7 @@ class CloseItem(models.Model):
         DONE = "done", "Done"
         PARKED = "parked", "Parked"
 
-    workspace = models.ForeignKey(Workspace, models.PROTECT, related_name="+")
+    workspace = models.ForeignKey(Workspace, models.PROTECT, related_name="+", db_index=False)
     run = models.ForeignKey(CloseRun, models.CASCADE, related_name="items", db_index=False)
     subscription = models.ForeignKey(Subscription, models.PROTECT, related_name="close_items")
     state = models.CharField(max_length=7, choices=State, default=State.PENDING)
@@ -76,7 +76,7 @@ class CloseItem(models.Model):
 class BillingPeriod(models.Model):
     """A closed period of a subscription. It exists once, whoever closes, and goes when its draft is discarded."""
 
-    workspace = models.ForeignKey(Workspace, models.PROTECT, related_name="+")
+    workspace = models.ForeignKey(Workspace, models.PROTECT, related_name="+", db_index=False)
     subscription = models.ForeignKey(Subscription, models.PROTECT, related_name="periods", db_index=False)
     run = models.ForeignKey(CloseRun, models.PROTECT, related_name="periods")
     starts_at = models.DateTimeField()

@@ -78,9 +78,9 @@ def _load(code: str, subscriptions: int, each: int) -> Workspace:
     with connection.cursor() as cursor:
         for statement in (_SUBSCRIPTIONS, _LINES, _RECORDS):
             cursor.execute(statement, parameters)
-        # As autovacuum leaves the tables some time before the month ends.
-        cursor.execute("VACUUM ANALYZE")
+        # As a month leaves them: written to disk, and vacuumed some time before it ends.
         cursor.execute("CHECKPOINT")
+        cursor.execute("VACUUM ANALYZE")
     return workspace
 
 
@@ -113,7 +113,9 @@ def _aggregate_and_copy(workspace: Workspace, copies: list[tuple[str, bytes]]) -
 _WORKER = """
 from django.db import connection
 from django.utils import timezone
+from config.celery import freeze_what_was_loaded
 from usage import closing
+freeze_what_was_loaded()
 connection.ensure_connection()
 print("ready", flush=True)
 closing.work(run_id=int(input()), clock=timezone.now)
