@@ -15,6 +15,8 @@ PRODUCTION = {
     "CELERY_BROKER_URL": "redis://queue.example/0",
     "HTTPS": "",
     "STATIC_COLLECTED": "",
+    # The browser tests of the same process may have set it.
+    "DJANGO_ALLOW_ASYNC_UNSAFE": "",
 }
 
 
