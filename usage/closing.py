@@ -57,7 +57,9 @@ def start(*, workspace: Workspace, until_at: datetime, by: str, as_of: datetime,
         heartbeat_at=as_of,
     )
     if not _add_items(run, due):
-        raise NothingToClose(f"No period of {workspace} ends by {until_at.isoformat()}.")
+        raise NothingToClose(
+            f"No period of {workspace} has ended by {until_at.astimezone(workspace.tz):%Y-%m-%d %H:%M}."
+        )
     return run
 
 

@@ -55,7 +55,7 @@ STORAGE = Product(
     Price.Model.VOLUME,
     tiers=(("100", "0.12", "5"), ("1000", "0.09", "5"), (None, "0.07", "0")),
 )
-SEATS = Product("Seats", Brick.Aggregation.UNIT_DAYS, "seat-days", Price.Model.PER_UNIT, "2")
+SEATS = Product("Seats", Brick.Aggregation.UNIT_DAYS, "seats", Price.Model.PER_UNIT, "2")
 SUPPORT = Product("Support plan", Brick.Aggregation.NONE, "period", Price.Model.FLAT, "149")
 PRODUCTS = (CALLS, MESSAGES, STORAGE, SEATS, SUPPORT)
 
@@ -261,7 +261,7 @@ def _change_the_past(lines: list[Line], closed_at: datetime, as_of: datetime) ->
             command=CorrectUsage(
                 origin=by_hand,
                 target=RecordById(wrong.pk),
-                quantity=wrong.quantity / 2,
+                quantity=wrong.quantity // 2,
                 note="The export counted twice",
             ),
             recorded_at=min(as_of, closed_at + timedelta(hours=33)),
