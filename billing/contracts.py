@@ -114,11 +114,8 @@ def add_line(
     )
     _check_parties(line)
     if line.starts_at < subscription.open_from_at:
-        raise UnableToAgree(
-            {
-                "starts_at": f"Periods before {_local(subscription.open_from_at, subscription)} are closed or not covered."
-            }
-        )
+        since = _local(subscription.open_from_at, subscription)
+        raise UnableToAgree({"starts_at": f"Periods before {since} are closed or not covered."})
     _check_end(line)
     line.full_clean()
     line.save(force_insert=True)
