@@ -11,7 +11,7 @@ from datetime import date, datetime
 from django.core.exceptions import ValidationError
 from django.db import connection, transaction
 
-from billing.calendar import CalendarOutOfRange, Interval, period_at
+from billing.calendar import CalendarOutOfRange, Interval, Period, period_at
 from billing.models import Brick, Customer, Line, Price, Subscription
 from billing.rating import TermsError
 
@@ -27,11 +27,9 @@ class UnableToAgree(ValidationError):
     """The subscription or line can't be as asked; the message names the field."""
 
 
-def next_close_at(*, subscription: Subscription) -> datetime | None:
-    """Return the end of the subscription's first period that is not closed, or None where none is left."""
-    if subscription.ends_at is not None and subscription.open_from_at >= subscription.ends_at:
-        return None
-    period = period_at(
+def open_period(subscription: Subscription) -> Period | None:
+    """Return the subscription's first period that is not closed, or None where none is left."""
+    return period_at(
         subscription.open_from_at,
         anchor_on=subscription.anchor_on,
         interval=Interval(subscription.interval),
@@ -39,6 +37,11 @@ def next_close_at(*, subscription: Subscription) -> datetime | None:
         starts_at=subscription.starts_at,
         ends_at=subscription.ends_at,
     )
+
+
+def next_close_at(subscription: Subscription) -> datetime | None:
+    """Return the moment at which the subscription's first open period ends, or None where none is left."""
+    period = open_period(subscription)
     return None if period is None else period.ends_at
 
 
@@ -75,7 +78,7 @@ def create_subscription(
         raise UnableToAgree({"ends_at": "It ends before it starts."})
     subscription.full_clean()
     try:
-        subscription.next_close_at = next_close_at(subscription=subscription)
+        subscription.next_close_at = next_close_at(subscription)
     except CalendarOutOfRange as error:
         raise UnableToAgree({"starts_at": str(error)}) from error
     subscription.save(force_insert=True)
@@ -191,7 +194,7 @@ def end_subscription(*, subscription: Subscription, ends_at: datetime) -> Subscr
             {"ends_at": f"Periods before {_local(subscription.open_from_at, subscription)} are closed."}
         )
     subscription.ends_at = ends_at
-    subscription.next_close_at = next_close_at(subscription=subscription)
+    subscription.next_close_at = next_close_at(subscription)
     subscription.save(update_fields=["ends_at", "next_close_at"])
     for line in subscription.lines.order_by("id"):
         if line.starts_at >= ends_at:

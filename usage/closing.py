@@ -17,7 +17,7 @@ from django.db import InterfaceError, OperationalError, connection, transaction
 from django.db.models import Exists, F, OuterRef, Q, QuerySet
 
 from billing import contracts, invoicing
-from billing.calendar import Interval, Period, period_at, periods_due
+from billing.calendar import Interval, Period, periods_due
 from billing.invoicing import DraftInvoice
 from billing.models import CloseItem, CloseRun, Line, Subscription, Workspace
 from usage import ledger
@@ -224,7 +224,7 @@ def _pointers_after(due: Due) -> tuple[Any, datetime, datetime | None]:
     subscription = due.subscription
     if due.periods:
         subscription.open_from_at = due.periods[-1].ends_at
-        subscription.next_close_at = contracts.next_close_at(subscription=subscription)
+        subscription.next_close_at = contracts.next_close_at(subscription)
     return subscription.pk, subscription.open_from_at, subscription.next_close_at
 
 
@@ -265,16 +265,9 @@ def preview(*, subscription: Subscription, as_of: datetime) -> Preview | None:
     None where the subscription has no open period at that time (not begun, or ended and closed).
     """
     subscription = Subscription.objects.select_related("workspace").get(pk=subscription.pk)
-    if subscription.next_close_at is None or as_of < subscription.starts_at:
+    if as_of < subscription.starts_at:
         return None
-    period = period_at(
-        subscription.open_from_at,
-        anchor_on=subscription.anchor_on,
-        interval=Interval(subscription.interval),
-        tz=subscription.workspace.tz,
-        starts_at=subscription.starts_at,
-        ends_at=subscription.ends_at,
-    )
+    period = contracts.open_period(subscription)
     if period is None:
         return None
     due = replace(_dues([subscription], _lines([subscription]), as_of)[0], periods=(period,))
