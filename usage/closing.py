@@ -161,6 +161,8 @@ def _close_batch(run: CloseRun, items: QuerySet[CloseItem], taken: list[int]) ->
     subscription_ids = dict(locked)
     taken.extend(subscription_ids)
     dues = _lock_dues(run, list(subscription_ids.values()))
+    # What another run has closed meanwhile is left alone: a cutoff may only pass records whose differences were billed.
+    dues = [due for due in dues if due.bills_differences]
     cutoff = ledger.last_id()
     invoicing.write_drafts(run=run, drafts=draft(dues=dues, cutoff=cutoff))
     if dues:

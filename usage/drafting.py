@@ -31,6 +31,11 @@ class Due:
     lines: tuple[Line, ...]
     periods: tuple[Period, ...]
 
+    @property
+    def bills_differences(self) -> bool:
+        """Differences wait for the next due period; an ended subscription has none, and bills them at any time."""
+        return bool(self.periods) or self.subscription.next_close_at is None
+
 
 @dataclass(frozen=True, slots=True)
 class _Task:
@@ -75,8 +80,7 @@ def _tasks(due: Due, changed: dict[int, list[Period]]) -> Iterable[_Task]:
         for line in due.lines:
             if covered := period.intersect(line.starts_at, line.ends_at):
                 yield _task(due, invoice, line, InvoiceLine.Kind.USAGE, covered, tz)
-    has_ended = subscription.next_close_at is None
-    if due.periods or has_ended:
+    if due.bills_differences:
         for line in due.lines:
             for period in changed.get(line.pk, ()):
                 if covered := period.intersect(line.starts_at, line.ends_at):

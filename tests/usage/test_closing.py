@@ -69,6 +69,23 @@ def test_an_amount_that_no_column_holds_is_parked():
     assert Invoice.objects.count() == BillingPeriod.objects.count() == 0
 
 
+def test_a_run_that_comes_second_does_not_pass_over_late_usage():
+    line = make.line()
+    make.use(line, "10", "2026-01-05")
+    february = make.moment("2026-02-01")
+    first, second = (
+        closing.start(workspace=line.workspace, until_at=february, by="finance", as_of=february) for _ in range(2)
+    )
+    closing.work(run_id=first.pk, clock=lambda: february)
+    make.use(line, "1", "2026-01-06")
+
+    closing.work(run_id=second.pk, clock=lambda: february)
+    issue(first)
+    close_and_issue(line.workspace, "2026-03-01")
+
+    assert totals(line.workspace) == ["20.00", "2.00"]
+
+
 def test_discarded_drafts_are_computed_anew():
     line = make.line()
     make.use(line, "10", "2026-01-05")
