@@ -103,6 +103,50 @@ def test_what_eight_intakes_send_during_a_close_is_billed_exactly_once(aggregati
     assert all_replay_identically(workspace)
 
 
+def test_closing_discarding_and_issuing_beside_intakes_loses_and_doubles_nothing():
+    workspace = make.workspace()
+    lines = lines_of(workspace, 10)
+    for line in lines:
+        make.use(line, "1", "2026-01-01")
+
+    def intake(seed: int) -> None:
+        rng = random.Random(seed)
+        for _ in range(50):
+            record = make.use(rng.choice(lines), str(rng.randint(1, 9)), f"2026-01-{rng.randint(1, 31):02d}")
+            if rng.random() < 0.3:
+                make.fix(record, str(rng.randint(0, 9)))
+
+    def manager(seed: int) -> None:
+        rng = random.Random(seed)
+        for _ in range(6):
+            try:
+                run = start(workspace)
+                closing.work(run_id=run.pk, clock=lambda: FEBRUARY, batch=3)
+                if rng.random() < 0.7:
+                    invoicing.discard(run=run, by="finance", as_of=FEBRUARY)
+                else:
+                    issue(run)
+            except (closing.NothingToClose, invoicing.UnableToDiscard, invoicing.UnableToIssue):
+                continue
+
+    at_once([*(lambda seed=seed: intake(seed) for seed in range(5)), lambda: manager(1), lambda: manager(2)])
+    close_and_issue_whatever_is_open(workspace)
+
+    for line in lines:
+        billed = sum((row.amount for row in line.invoice_lines.filter(starts_at__lt=FEBRUARY)), Decimal(0))
+        live = UsageRecord.objects.live().filter(line=line)
+        assert billed == 2 * sum((record.quantity for record in live), Decimal(0))
+    assert all_replay_identically(workspace)
+    numbers = [invoice.sequence for invoice in workspace.invoices.filter(kind="invoice").order_by("sequence")]
+    assert numbers == list(range(1, len(numbers) + 1))
+
+
+def close_and_issue_whatever_is_open(workspace: Workspace) -> None:
+    for run in CloseRun.objects.filter(state=CloseRun.State.REVIEW).order_by("pk"):
+        issue(run)
+    close_and_issue(workspace, "2026-03-01")
+
+
 def test_two_issuers_neither_repeat_nor_skip_a_number():
     workspace = make.workspace()
     lines = lines_of(workspace, 30)
