@@ -86,6 +86,11 @@ def midnight(day: date, *, tz: ZoneInfo) -> datetime:
         raise CalendarOutOfRange(f"{day} in {tz} lies outside the years 1 to 9999.") from None
 
 
+def end_of(day: date, *, tz: ZoneInfo) -> datetime:
+    """Return the first moment after the local day, in UTC: the end of what covers it whole."""
+    return midnight(day + _DAY, tz=tz)
+
+
 def billing_period(*, index: int, anchor_on: date, interval: Interval, tz: ZoneInfo) -> Period:
     """Return the index-th full window from the anchor's (0); negative ones lie before it.
 

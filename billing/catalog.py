@@ -7,7 +7,7 @@ from django.core.exceptions import ValidationError
 from django.db import transaction
 
 from billing.models import Brick, Price, PriceTier
-from billing.rating import PricingModel, Terms, Tier
+from billing.rating import PricingModel, Terms, Tier, bound_order
 
 
 @transaction.atomic
@@ -32,7 +32,7 @@ def create_price(
         row.clean_fields(exclude=["price"])
         if min(row.unit_price, row.fee) < 0:
             raise ValidationError({"tiers": "A tier's price and fee can't be negative."})
-    ordered = sorted(tiers, key=lambda tier: (tier.up_to is None, tier.up_to or 0))
+    ordered = sorted(tiers, key=lambda tier: bound_order(tier.up_to))
     Terms(model=PricingModel(model), currency=currency, unit_price=unit_price, tiers=tuple(ordered))
     price.save()
     PriceTier.objects.bulk_create(rows)

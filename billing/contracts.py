@@ -117,7 +117,7 @@ def add_line(
     )
     _check_parties(line)
     if line.starts_at < subscription.open_from_at:
-        since = _local(subscription.open_from_at, subscription)
+        since = subscription.workspace.local(subscription.open_from_at)
         raise UnableToAgree({"starts_at": f"Periods before {since} are closed or not covered."})
     _check_end(line)
     line.full_clean()
@@ -129,10 +129,6 @@ def add_line(
 
 def _locked(subscription_id: uuid.UUID) -> Subscription:
     return Subscription.objects.select_for_update(of=("self",)).select_related("workspace").get(pk=subscription_id)
-
-
-def _local(moment: datetime, subscription: Subscription) -> str:
-    return moment.astimezone(subscription.workspace.tz).isoformat()
 
 
 def _check_parties(line: Line) -> None:
@@ -154,7 +150,9 @@ def _check_parties(line: Line) -> None:
 def _check_end(line: Line) -> None:
     subscription = line.subscription
     if subscription.ends_at and (line.ends_at is None or line.ends_at > subscription.ends_at):
-        raise UnableToAgree({"ends_at": f"The subscription ends at {_local(subscription.ends_at, subscription)}."})
+        raise UnableToAgree(
+            {"ends_at": f"The subscription ends at {subscription.workspace.local(subscription.ends_at)}."}
+        )
     if line.ends_at and line.ends_at <= line.starts_at:
         raise UnableToAgree({"ends_at": "It ends before it starts."})
     others = Line.objects.filter(subscription=subscription, brick_id=line.brick_id).exclude(pk=line.pk)
@@ -173,7 +171,9 @@ def end_line(*, line: Line, ends_at: datetime) -> Line:
     line.subscription = subscription
     was_closed = line.open_from_at > line.starts_at
     if was_closed and min(ends_at, line.ends_at or ends_at) < line.open_from_at:
-        raise UnableToAgree({"ends_at": f"Periods before {_local(line.open_from_at, subscription)} are closed."})
+        raise UnableToAgree(
+            {"ends_at": f"Periods before {subscription.workspace.local(line.open_from_at)} are closed."}
+        )
     line.ends_at = ends_at
     _check_end(line)
     for objection in objections_to_ending:
@@ -191,7 +191,7 @@ def end_subscription(*, subscription: Subscription, ends_at: datetime) -> Subscr
         raise UnableToAgree({"ends_at": "The subscription has ended and its last period is closed."})
     if ends_at <= subscription.starts_at or ends_at < subscription.open_from_at:
         raise UnableToAgree(
-            {"ends_at": f"Periods before {_local(subscription.open_from_at, subscription)} are closed."}
+            {"ends_at": f"Periods before {subscription.workspace.local(subscription.open_from_at)} are closed."}
         )
     subscription.ends_at = ends_at
     subscription.next_close_at = next_close_at(subscription)

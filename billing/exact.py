@@ -80,28 +80,27 @@ class ExactSum(models.Sum):
         return f"({sql} COLLATE {COLLATION})", parameters
 
 
-class _ExactSum:
+class _ExactTotal:
     def __init__(self) -> None:
         self.total: Decimal | None = None
 
-    def step(self, value: str | int | None) -> None:
-        if value is not None:
-            self.total = EXACT.add(self.total or Decimal(0), Decimal(value))
+    def add(self, value: Decimal) -> None:
+        self.total = EXACT.add(self.total or Decimal(0), value)
 
     def finalize(self) -> str | None:
         return None if self.total is None else format(self.total, "f")
 
 
-class _ExactSumProduct:
-    def __init__(self) -> None:
-        self.sum = _ExactSum()
+class _ExactSum(_ExactTotal):
+    def step(self, value: str | int | None) -> None:
+        if value is not None:
+            self.add(Decimal(value))
 
+
+class _ExactSumProduct(_ExactTotal):
     def step(self, value: str | None, factor: int | None) -> None:
         if value is not None and factor is not None:
-            self.sum.step(format(EXACT.multiply(Decimal(value), Decimal(factor)), "f"))
-
-    def finalize(self) -> str | None:
-        return self.sum.finalize()
+            self.add(EXACT.multiply(Decimal(value), Decimal(factor)))
 
 
 def _compare(left: str, right: str) -> int:

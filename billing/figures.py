@@ -6,7 +6,7 @@ from zoneinfo import ZoneInfo
 
 from django.utils import dateformat
 
-from billing.calendar import midnight
+from billing import calendar
 from billing.money import format_decimal, format_money
 
 NOTHING = "–"
@@ -46,5 +46,5 @@ def moment(at: datetime | None, tz: ZoneInfo) -> str:
 
 
 def end_of(last: date | None, tz: ZoneInfo) -> datetime | None:
-    """Return the first moment after a last day, which people name inclusively."""
-    return None if last is None else midnight(last + timedelta(days=1), tz=tz)
+    """Return the first moment after a last day, which people name inclusively and may leave open."""
+    return None if last is None else calendar.end_of(last, tz=tz)

@@ -14,6 +14,6 @@ app.autodiscover_tasks()
 
 @worker_init.connect
 def freeze_what_was_loaded(**_: Any) -> None:
-    """Let the garbage collector pass over the program itself: a close took a tenth longer with it."""
+    """Let the garbage collector of a worker or web server pass over the program: a close took a tenth longer."""
     gc.collect()
     gc.freeze()

@@ -1,6 +1,5 @@
 """Two ways in for one program: pages with sessions, CSRF and messages, and the APIs, which have no use for those."""
 
-import gc
 import os
 from collections.abc import Iterable
 from typing import Any
@@ -13,6 +12,7 @@ django.setup(set_prefix=False)
 
 from django.conf import settings  # noqa: E402  (only now are they there)
 
+from config.celery import freeze_what_was_loaded  # noqa: E402
 from usage.urls import MOUNTS  # noqa: E402
 
 
@@ -29,9 +29,7 @@ _pages = _handler(settings.MIDDLEWARE)
 # A quarter of a usage request's time went into middleware that looks for a session.
 _apis = _handler(settings.API_MIDDLEWARE)
 
-# All that is loaded stays: the garbage collector need not look at it again and again.
-gc.collect()
-gc.freeze()
+freeze_what_was_loaded()
 
 
 def application(environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:

@@ -90,7 +90,7 @@ def work(*, run_id: int, clock: Callable[[], datetime], batch: int | None = None
     reason, and the others go on.
     """
     run = CloseRun.objects.select_related("workspace").get(pk=run_id)
-    while run.state == CloseRun.State.COMPUTING and _close_next(run, batch or settings.CLOSE_BATCH):
+    while run.state == CloseRun.State.COMPUTING and _settle(run, _pending(run)[: batch or settings.CLOSE_BATCH]):
         _beat(run, clock())
     if run.state == CloseRun.State.COMPUTING:
         _finish_computing(run, clock())
@@ -119,11 +119,15 @@ def _finish_computing(run: CloseRun, now: datetime) -> None:
             logger.warning("%s is left to a person: %s", run, obstacle)
 
 
-def _close_next(run: CloseRun, batch: int) -> int:
-    """Close the next items that no other worker holds; return how many were settled, closed or parked."""
+def _pending(run: CloseRun) -> QuerySet[CloseItem]:
+    return run.items.filter(state=CloseItem.State.PENDING).order_by("id")
+
+
+def _settle(run: CloseRun, items: QuerySet[CloseItem]) -> int:
+    """Close those items that no other worker holds; return how many were settled, closed or parked."""
     taken: list[int] = []
     try:
-        return _close_batch(run, run.items.filter(state=CloseItem.State.PENDING).order_by("id")[:batch], taken)
+        return _close_batch(run, items, taken)
     except (OperationalError, InterfaceError):
         raise
     except Exception as error:  # noqa: BLE001  (whatever it is, it must not stop the others)
@@ -136,21 +140,13 @@ def _isolate(run: CloseRun, item_ids: Sequence[int], error: Exception) -> int:
         raise error
     if len(item_ids) == 1:
         logger.error("A subscription of %s is parked", run, exc_info=error)
-        return CloseItem.objects.filter(pk=item_ids[0], state=CloseItem.State.PENDING).update(
-            state=CloseItem.State.PARKED, reason=f"{type(error).__name__}: {error}"
+        return (
+            _pending(run)
+            .filter(pk=item_ids[0])
+            .update(state=CloseItem.State.PARKED, reason=f"{type(error).__name__}: {error}")
         )
-    settled = 0
     middle = len(item_ids) // 2
-    for half in (item_ids[:middle], item_ids[middle:]):
-        try:
-            settled += _close_batch(
-                run, run.items.filter(state=CloseItem.State.PENDING, pk__in=half).order_by("id"), []
-            )
-        except (OperationalError, InterfaceError):
-            raise
-        except Exception as cause:  # noqa: BLE001
-            settled += _isolate(run, half, cause)
-    return settled
+    return sum(_settle(run, _pending(run).filter(pk__in=half)) for half in (item_ids[:middle], item_ids[middle:]))
 
 
 @transaction.atomic

@@ -232,8 +232,8 @@ def _why_not(command: RecordUsage, quantity: Decimal, occurred_at: datetime) -> 
 
 
 def _life(line: Line) -> str:
-    until = f" until {_local(line.ends_at, line)}" if line.ends_at else ""
-    return f"from {_local(line.starts_at, line)}{until}"
+    until = f" until {line.workspace.local(line.ends_at)}" if line.ends_at else ""
+    return f"from {line.workspace.local(line.starts_at)}{until}"
 
 
 @transaction.atomic
@@ -349,12 +349,8 @@ def last_id() -> int:
     return UsageRecord.objects.aggregate(last=Max("id"))["last"] or 0
 
 
-def _local(moment: datetime, line: Line) -> str:
-    return moment.astimezone(line.workspace.tz).isoformat()
-
-
 def objection_to_ending(line: Line, ends_at: datetime) -> str | None:
     """Say why a line may not end at a moment: usage was recorded after it, which would count no longer."""
     later = UsageRecord.objects.live().filter(line=line, occurred_at__gte=ends_at)
     last = later.order_by("-occurred_at").values_list("occurred_at", flat=True).first()
-    return None if last is None else f"Usage was recorded up to {_local(last, line)}: retract it first."
+    return None if last is None else f"Usage was recorded up to {line.workspace.local(last)}: retract it first."

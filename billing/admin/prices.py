@@ -18,7 +18,7 @@ from billing.admin.pages import PanelAdmin, PickField, WholeModelForm, by_worksp
 from billing.exact import ExactDecimalField
 from billing.models import Brick, Price, PriceTier
 from billing.money import format_decimal, format_price
-from billing.rating import PricingModel, Terms, TermsError, Tier
+from billing.rating import PricingModel, Terms, TermsError, Tier, bound_order
 
 
 class PlainDecimalField(forms.DecimalField):
@@ -67,7 +67,7 @@ class TierFormSet(PaginationInlineFormSet):
             return
         rows = sorted(
             (form for form in self.kept() if form.cleaned_data),
-            key=lambda form: (form.cleaned_data["up_to"] is None, form.cleaned_data["up_to"] or 0),
+            key=lambda form: bound_order(form.cleaned_data["up_to"]),
         )
         tiers = tuple(
             Tier(**{name: form.cleaned_data[name] for name in ("up_to", "unit_price", "fee")}) for form in rows

@@ -8,7 +8,7 @@ from django.db.models.functions import Now
 
 from billing.exact import ExactDecimalField
 from billing.models.parties import Workspace, validate_currency
-from billing.rating import PricingModel, Terms, Tier
+from billing.rating import PricingModel, Terms, Tier, bound_order
 
 
 class Brick(models.Model):
@@ -86,9 +86,7 @@ class Price(models.Model):
 
     def terms(self) -> Terms:
         """Return the price as rating reads it; raise ``TermsError`` where its tiers are incomplete."""
-        tiers = (
-            sorted(self.tiers.all(), key=lambda tier: (tier.up_to is None, tier.up_to or 0)) if self.is_tiered else ()
-        )
+        tiers = sorted(self.tiers.all(), key=lambda tier: bound_order(tier.up_to)) if self.is_tiered else ()
         return Terms(
             model=PricingModel(self.model),
             currency=self.currency,

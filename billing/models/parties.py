@@ -2,6 +2,7 @@
 
 import uuid
 import zoneinfo
+from datetime import datetime
 
 from django.core.exceptions import ValidationError
 from django.core.validators import RegexValidator
@@ -73,6 +74,10 @@ class Workspace(models.Model):
     @property
     def tz(self) -> zoneinfo.ZoneInfo:
         return zoneinfo.ZoneInfo(self.time_zone)
+
+    def local(self, moment: datetime) -> str:
+        """Return a moment as ISO 8601 with this zone's offset: how messages tell it."""
+        return moment.astimezone(self.tz).isoformat()
 
 
 class ApiKey(models.Model):

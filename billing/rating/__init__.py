@@ -7,6 +7,6 @@ A further pricing model is a member of ``PricingModel``, a file of its own here,
 from billing.calendar import Coverage
 from billing.rating.calculation import rate
 from billing.rating.charge import Charge, Step
-from billing.rating.terms import PricingModel, Terms, TermsError, Tier
+from billing.rating.terms import PricingModel, Terms, TermsError, Tier, bound_order
 
-__all__ = ["Charge", "Coverage", "PricingModel", "Step", "Terms", "TermsError", "Tier", "rate"]
+__all__ = ["Charge", "Coverage", "PricingModel", "Step", "Terms", "TermsError", "Tier", "bound_order", "rate"]

@@ -98,6 +98,11 @@ class Terms:
         )
 
 
+def bound_order(up_to: Decimal | None) -> tuple[bool, Decimal]:
+    """Return what tiers are sorted by, given their upper bound: ascending, the open one last."""
+    return up_to is None, up_to or Decimal(0)
+
+
 def _check_model(model: PricingModel) -> None:
     if not isinstance(model, PricingModel):
         raise TermsError("model", f"{model!r} is no pricing model.")

@@ -1,6 +1,5 @@
 """One view that parses JSON and makes one durable INSERT into the ledger's table, without a check of anything."""
 
-import gc
 import json
 import os
 from decimal import Decimal
@@ -9,6 +8,8 @@ from django.core.wsgi import get_wsgi_application
 from django.db import connection
 from django.http import HttpRequest, JsonResponse
 from django.urls import path
+
+from config.celery import freeze_what_was_loaded
 
 _INSERT = """
 INSERT INTO usage_usagerecord
@@ -31,5 +32,4 @@ urlpatterns = [path("bare/", insert)]
 
 if os.environ.get("DJANGO_SETTINGS_MODULE") == "tests.bench.bare_settings":
     application = get_wsgi_application()
-    gc.collect()
-    gc.freeze()
+    freeze_what_was_loaded()

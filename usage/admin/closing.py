@@ -17,7 +17,7 @@ from unfold.widgets import UnfoldAdminDateWidget, UnfoldAdminSelectWidget
 
 from billing import figures, invoicing
 from billing.admin.pages import ReadOnlyAdmin, by_workspace, name_of, posted
-from billing.calendar import midnight
+from billing.calendar import end_of
 from billing.models import CloseItem, CloseRun, Invoice, Workspace
 from usage import closing, tasks
 from usage.admin.drafts import change_of, drafts_of
@@ -122,7 +122,7 @@ class CloseRunAdmin(ReadOnlyAdmin):
 
         def perform(data: dict[str, Any]) -> HttpResponse:
             workspace = data["workspace"]
-            until_at = midnight(data["last_day"] + timedelta(days=1), tz=workspace.tz)
+            until_at = end_of(data["last_day"], tz=workspace.tz)
             try:
                 run = closing.start(workspace=workspace, until_at=until_at, by=name_of(request), as_of=timezone.now())
             except closing.NothingToClose as error:

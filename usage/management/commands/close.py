@@ -1,12 +1,12 @@
 import argparse
-from datetime import date, timedelta
+from datetime import date
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
 from django.utils import timezone
 
 from billing import invoicing
-from billing.calendar import midnight
+from billing.calendar import end_of
 from billing.models import CloseItem, CloseRun, Invoice, Workspace
 from usage import closing
 from usage.tasks import enqueue
@@ -29,7 +29,7 @@ class Command(BaseCommand):
         owner = Workspace.objects.filter(code=workspace, mode=mode).first()
         if owner is None:
             raise CommandError(f"There is no workspace {workspace!r} in {mode} mode.")
-        until_at = midnight(until + timedelta(days=1), tz=owner.tz)
+        until_at = end_of(until, tz=owner.tz)
         try:
             run = closing.start(workspace=owner, until_at=until_at, by="command line", as_of=timezone.now())
         except closing.NothingToClose as nothing:
