@@ -87,7 +87,12 @@ def midnight(day: date, *, tz: ZoneInfo) -> datetime:
 
 
 def end_of(day: date, *, tz: ZoneInfo) -> datetime:
-    """Return the first moment after the local day, in UTC: the end of what covers it whole."""
+    """Return the first moment after the local day, in UTC: the end of what covers it whole.
+
+    Raises ``CalendarOutOfRange``.
+    """
+    if day == date.max:
+        raise CalendarOutOfRange(f"The day after {day} lies outside the years 1 to 9999.")
     return midnight(day + _DAY, tz=tz)
 
 

@@ -16,6 +16,8 @@ from unfold.admin import ModelAdmin
 from unfold.contrib.filters.admin import RelatedDropdownFilter
 from unfold.widgets import UnfoldAdminAutocompleteModelChoiceFieldWidget
 
+from billing.calendar import CalendarOutOfRange
+
 PICK_PAGE = 20
 
 by_workspace = ("workspace", RelatedDropdownFilter)
@@ -149,6 +151,8 @@ class PanelAdmin(ModelAdmin):
                 return perform(form.cleaned_data)
             except ValidationError as error:
                 add_errors(form, error, names or {})
+            except CalendarOutOfRange as error:
+                form.add_error(None, str(error))
         cancel = self.url_of(obj) if obj else reverse(self.url_name("changelist"))
         page = {"form": form, "title": title, "submit_text": submit, "cancel_url": cancel, "original": obj, **context}
         return self.page(request, template, page)

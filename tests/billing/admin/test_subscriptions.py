@@ -89,6 +89,17 @@ def test_line_that_can_not_be_agreed_is_refused_on_its_field():
     assert Line.objects.count() == 1
 
 
+@pytest.mark.parametrize("days", [{"ends_on": "9999-12-31"}, {"starts_on": "0001-01-01"}])
+def test_day_that_no_calendar_has_is_refused_on_the_form(days):
+    customer = make.customer(make.workspace(time_zone="Asia/Tokyo"))
+
+    refused = administrator().post(reverse(ADD), agreed(customer=customer.pk, **days))
+
+    (message,) = errors_of(refused)["__all__"]
+    assert message.endswith("lies outside the years 1 to 9999.")
+    assert not Subscription.objects.exists()
+
+
 def test_line_ends_after_its_last_day_but_not_before_its_usage():
     line, client = make.line(), administrator()
     url = reverse("admin:billing_line_end", args=[line.subscription_id, line.pk])

@@ -51,6 +51,15 @@ def test_nothing_to_close_is_said_on_the_day():
     assert not CloseRun.objects.exists()
 
 
+def test_last_day_of_all_is_refused_on_the_form():
+    owner = make.line().workspace
+
+    response = administrator().post(reverse(ADD), {"workspace": owner.pk, "last_day": "9999-12-31"})
+
+    assert list(errors_of(response)) == ["__all__"]
+    assert not CloseRun.objects.exists()
+
+
 def test_all_drafts_are_issued_after_a_confirmation(eager_tasks, django_capture_on_commit_callbacks):
     line, client = make.line(), administrator()
     make.use(line, "10", "2026-01-05")

@@ -6,7 +6,7 @@ from django.core.management.base import BaseCommand, CommandError
 from django.utils import timezone
 
 from billing import invoicing
-from billing.calendar import end_of
+from billing.calendar import CalendarOutOfRange, end_of
 from billing.models import CloseItem, CloseRun, Invoice, Workspace
 from usage import closing
 from usage.tasks import enqueue
@@ -29,9 +29,11 @@ class Command(BaseCommand):
         owner = Workspace.objects.filter(code=workspace, mode=mode).first()
         if owner is None:
             raise CommandError(f"There is no workspace {workspace!r} in {mode} mode.")
-        until_at = end_of(until, tz=owner.tz)
         try:
+            until_at = end_of(until, tz=owner.tz)
             run = closing.start(workspace=owner, until_at=until_at, by="command line", as_of=timezone.now())
+        except CalendarOutOfRange as error:
+            raise CommandError(str(error)) from error
         except closing.NothingToClose as nothing:
             self.stdout.write(str(nothing))
             return
