@@ -17,6 +17,7 @@ from django.core.management import call_command
 from django.db import models
 
 import billing.rating
+import usage.ledger
 import usage.metering
 from billing.exact import ExactDecimalField
 from billing.jsontext import ExactJSONField
@@ -44,9 +45,9 @@ DOMAIN = [
     "billing.parties",
     "usage.closing",
     "usage.drafting",
-    "usage.ledger",
     "usage.replay",
     *(f"billing.rating.{module.name}" for module in pkgutil.iter_modules(billing.rating.__path__)),
+    *(f"usage.ledger.{module.name}" for module in pkgutil.iter_modules(usage.ledger.__path__)),
     *(f"usage.metering.{module.name}" for module in pkgutil.iter_modules(usage.metering.__path__)),
 ]
 
@@ -69,7 +70,7 @@ def test_import_contracts_hold():
     [
         ("billing/catalog.py", "import usage.models", "usage is above billing"),
         ("billing/money.py", "from django.conf import settings", "rating, calendar and money know no framework"),
-        ("usage/ledger.py", "import rest_framework", "ledger, metering and closing know no interface"),
+        ("usage/ledger/entries.py", "import rest_framework", "ledger, metering and closing know no interface"),
         (
             "usage/dialects/piriod/__init__.py",
             "import usage.dialects.salesbricks_v2",

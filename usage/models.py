@@ -1,4 +1,4 @@
-"""The ledger's one table. Rows are written by ``usage.ledger`` alone and never edited or deleted."""
+"""The ledger's one table, whose rows ``usage.ledger`` alone writes and nobody edits or deletes; and stored replies."""
 
 from typing import Self
 
@@ -7,7 +7,7 @@ from django.db.models import F, Q
 
 from billing.exact import ExactDecimalField
 from billing.jsontext import ExactJSONField
-from billing.models import InvoiceLine, Line, Workspace
+from billing.models import ApiKey, Customer, InvoiceLine, Line, Workspace
 
 
 class UsageRecordQuerySet(models.QuerySet["UsageRecord"]):
@@ -34,6 +34,7 @@ class UsageRecord(models.Model):
         ENTRY = "entry", "Entry"
         CORRECTION = "correction", "Correction"
         RETRACTION = "retraction", "Retraction"
+        MATCH = "match", "Match"
 
     class Source(models.TextChoices):
         API = "api", "API"
@@ -44,6 +45,10 @@ class UsageRecord(models.Model):
     # Addressed to a line, or to a customer's alias and an event type (then the line stays empty).
     line = models.ForeignKey(Line, models.PROTECT, null=True, blank=True, related_name="usage_records", db_index=False)
     customer_alias = models.CharField(max_length=255, null=True, blank=True)
+    # Whom the alias named when the record was written: empty on an unmatched event.
+    customer = models.ForeignKey(
+        Customer, models.PROTECT, null=True, blank=True, related_name="usage_records", db_index=False
+    )
     event_type = models.CharField(max_length=255, null=True, blank=True)
     quantity = ExactDecimalField(max_digits=24, decimal_places=9, null=True, blank=True)
     occurred_at = models.DateTimeField(help_text="When it was used: decides the period.")
@@ -75,7 +80,9 @@ class UsageRecord(models.Model):
                 name="usage_record_key_is_unique_while_live",
             ),
             models.CheckConstraint(
-                condition=Q(line__isnull=False, quantity__isnull=False, customer_alias=None, event_type=None)
+                condition=Q(
+                    line__isnull=False, quantity__isnull=False, customer_alias=None, event_type=None, customer=None
+                )
                 | Q(line=None, customer_alias__isnull=False, event_type__isnull=False),
                 name="usage_record_has_one_address",
             ),
@@ -84,7 +91,8 @@ class UsageRecord(models.Model):
                 name="usage_record_is_superseded_by_a_later_one",
             ),
             models.CheckConstraint(
-                condition=Q(kind="entry", origin=None) | Q(kind__in=["correction", "retraction"], origin__isnull=False),
+                condition=Q(kind="entry", origin=None)
+                | Q(kind__in=["correction", "retraction", "match"], origin__isnull=False),
                 name="usage_record_origin_is_known_of_a_change",
             ),
             models.CheckConstraint(condition=~Q(key=""), name="usage_record_key_is_not_empty"),
@@ -105,9 +113,19 @@ class UsageRecord(models.Model):
             models.Index(fields=["workspace", "line", "id"], condition=Q(is_late=True), name="usage_record_late"),
             models.Index(fields=["origin"], condition=Q(origin__isnull=False), name="usage_record_by_origin"),
             models.Index(
-                fields=["workspace", "customer_alias", "event_type", "occurred_at"],
-                condition=Q(line=None),
+                fields=["customer", "event_type", "occurred_at", "id"],
+                condition=Q(customer__isnull=False),
+                name="usage_record_by_customer",
+            ),
+            models.Index(
+                fields=["workspace", "customer_alias", "id"],
+                condition=Q(customer_alias__isnull=False),
                 name="usage_record_by_alias",
+            ),
+            models.Index(
+                fields=["workspace", "customer_alias", "id"],
+                condition=Q(customer=None, customer_alias__isnull=False, superseded_by=None),
+                name="usage_record_unmatched",
             ),
         )
 
@@ -118,3 +136,25 @@ class UsageRecord(models.Model):
     def handle(self) -> int:
         """The id that senders know: of the first record, whatever has superseded it since."""
         return self.origin_id or self.pk
+
+
+class StoredReply(models.Model):
+    """What was answered to a request that carried an idempotency key: a repeat gets it again. Written with it."""
+
+    workspace = models.ForeignKey(Workspace, models.PROTECT, related_name="+", db_index=False)
+    api_key = models.ForeignKey(ApiKey, models.PROTECT, related_name="+", db_index=False)
+    key = models.CharField(max_length=255)
+    fingerprint = models.CharField(max_length=64, help_text="Of the method, the path and the body.")
+    status = models.PositiveSmallIntegerField()
+    headers = ExactJSONField(default=dict)
+    body = models.TextField(blank=True)
+    created_at = models.DateTimeField()
+
+    class Meta:
+        verbose_name_plural = "stored replies"
+        constraints = (
+            models.UniqueConstraint(fields=["workspace", "api_key", "key"], name="usage_stored_reply_key_is_unique"),
+        )
+
+    def __str__(self) -> str:
+        return self.key

@@ -3,13 +3,14 @@
 Foreign keys to the workspace have no index of their own where another index or constraint of the table begins with it.
 """
 
-from billing.models.catalog import Brick, Price, PriceTier
+from billing.models.catalog import Brick, EventRule, Price, PriceTier
 from billing.models.contracts import Line, Subscription
 from billing.models.invoices import Invoice, InvoiceLine, NumberSeries
-from billing.models.parties import ApiKey, Customer, CustomerAlias, Workspace
+from billing.models.parties import AllowedOrigin, ApiKey, Customer, CustomerAlias, Workspace
 from billing.models.periods import BillingPeriod, CloseItem, CloseRun
 
 __all__ = [
+    "AllowedOrigin",
     "ApiKey",
     "BillingPeriod",
     "Brick",
@@ -17,6 +18,7 @@ __all__ = [
     "CloseRun",
     "Customer",
     "CustomerAlias",
+    "EventRule",
     "Invoice",
     "InvoiceLine",
     "Line",

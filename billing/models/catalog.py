@@ -7,6 +7,7 @@ from django.db.models import Q
 from django.db.models.functions import Now
 
 from billing.exact import ExactDecimalField
+from billing.jsontext import ExactJSONField
 from billing.models.parties import Workspace, validate_currency
 from billing.rating import PricingModel, Terms, Tier, bound_order
 
@@ -15,6 +16,7 @@ class Brick(models.Model):
     class Aggregation(models.TextChoices):
         SUM = "sum", "Counter: total of the period"
         UNIT_DAYS = "unit_days", "Gauge: value x days it stood"
+        EVENTS = "events", "Events: counted as the brick's rule says"
         NONE = "none", "Not metered"
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4)
@@ -28,7 +30,9 @@ class Brick(models.Model):
         help_text="How a period's records become one quantity. Fixed once the brick is in a subscription.",
     )
     unit_label = models.CharField(max_length=40, default="units", help_text="On invoices: “30 units”.")
+    description = models.TextField(blank=True, max_length=1000)
     created_at = models.DateTimeField(db_default=Now(), editable=False)
+    archived_at = models.DateTimeField(null=True, blank=True, editable=False, help_text="Since when it is not sold.")
 
     class Meta:
         constraints = (
@@ -43,6 +47,46 @@ class Brick(models.Model):
     @property
     def is_metered(self) -> bool:
         return self.aggregation != self.Aggregation.NONE
+
+
+class EventRule(models.Model):
+    """How events become a brick's quantity. Never edited: a change adds the next one, from which periods go on.
+
+    An invoice line keeps the rule that it was measured by, so that what was billed can be computed again.
+    """
+
+    class Aggregation(models.TextChoices):
+        COUNT = "count", "Number of events"
+        SUM = "sum", "Total of a property"
+        UNIQUE = "unique", "Number of distinct values of a property"
+
+    workspace = models.ForeignKey(Workspace, models.PROTECT, related_name="+", db_index=False)
+    brick = models.ForeignKey(Brick, models.PROTECT, related_name="event_rules")
+    event_type = models.CharField(max_length=255)
+    aggregation = models.CharField(max_length=6, choices=Aggregation)
+    property = models.CharField(max_length=255, blank=True, help_text="What is added, or told apart.")
+    filters = ExactJSONField(default=dict, blank=True, help_text="Property -> the values that count; all must match.")
+    negated = ExactJSONField(default=list, blank=True, help_text="Those properties whose values do not count.")
+    is_case_sensitive = models.BooleanField(default=True, help_text="Whether filters tell A from a.")
+    created_at = models.DateTimeField(db_default=Now(), editable=False)
+    replaced_at = models.DateTimeField(null=True, blank=True, editable=False)
+
+    class Meta:
+        constraints = (
+            models.UniqueConstraint(
+                fields=["workspace", "brick"],
+                condition=Q(replaced_at=None),
+                name="billing_brick_has_one_event_rule",
+            ),
+            models.CheckConstraint(
+                condition=Q(aggregation="count") | ~Q(property=""), name="billing_event_rule_names_what_it_adds"
+            ),
+            models.CheckConstraint(condition=~Q(event_type=""), name="billing_event_rule_names_its_event"),
+        )
+        indexes = (models.Index(fields=["workspace", "event_type"], name="billing_event_rule_by_type"),)
+
+    def __str__(self) -> str:
+        return f"{self.get_aggregation_display()} of {self.event_type}"
 
 
 class Price(models.Model):

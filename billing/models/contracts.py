@@ -7,6 +7,7 @@ from django.db.models import F, Q
 from django.db.models.functions import Now
 
 from billing.calendar import Interval
+from billing.exact import ExactDecimalField
 from billing.models.catalog import Brick, Price
 from billing.models.parties import Customer, Workspace, validate_currency
 
@@ -71,6 +72,11 @@ class Line(models.Model):
     open_from_at = models.DateTimeField(editable=False)
     # The highest ledger id that the last close of the line has counted.
     cutoff = models.BigIntegerField(default=0, db_default=0, editable=False)
+    # Of a period's usage: at the soft limit somebody is told, beyond the hard one nothing is taken.
+    soft_limit_quantity = ExactDecimalField(max_digits=24, decimal_places=9, null=True, blank=True)
+    soft_limit_amount = ExactDecimalField(max_digits=24, decimal_places=4, null=True, blank=True)
+    hard_limit_quantity = ExactDecimalField(max_digits=24, decimal_places=9, null=True, blank=True)
+    hard_limit_amount = ExactDecimalField(max_digits=24, decimal_places=4, null=True, blank=True)
     created_at = models.DateTimeField(db_default=Now(), editable=False)
 
     class Meta:
@@ -91,6 +97,19 @@ class Line(models.Model):
                 name="billing_line_ends_after_its_start",
             ),
             models.CheckConstraint(condition=Q(cutoff__gte=0), name="billing_line_cutoff_is_not_negative"),
+            *(
+                models.CheckConstraint(
+                    condition=Q(**{f"{limit}_limit_quantity": None}) | Q(**{f"{limit}_limit_amount": None}),
+                    name=f"billing_line_{limit}_limit_is_a_quantity_or_an_amount",
+                )
+                for limit in ("soft", "hard")
+            ),
+            *(
+                models.CheckConstraint(
+                    condition=Q(**{name: None}) | Q(**{f"{name}__gt": 0}), name=f"billing_line_{name}_is_positive"
+                )
+                for name in ("soft_limit_quantity", "soft_limit_amount", "hard_limit_quantity", "hard_limit_amount")
+            ),
         )
 
     def __str__(self) -> str:

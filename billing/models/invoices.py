@@ -6,7 +6,7 @@ from django.db.models.functions import Now
 
 from billing.exact import ExactDecimalField
 from billing.jsontext import ExactJSONField
-from billing.models.catalog import Price
+from billing.models.catalog import EventRule, Price
 from billing.models.contracts import Line, Subscription
 from billing.models.parties import Customer, Workspace
 from billing.models.periods import BillingPeriod, CloseRun
@@ -88,6 +88,8 @@ class InvoiceLine(models.Model):
     position = models.PositiveIntegerField()
     line = models.ForeignKey(Line, models.PROTECT, related_name="invoice_lines", db_index=False)
     price = models.ForeignKey(Price, models.PROTECT, related_name="invoice_lines")
+    # Of a brick that counts events: the rule that they were counted by.
+    rule = models.ForeignKey(EventRule, models.PROTECT, null=True, blank=True, related_name="invoice_lines")
     kind = models.CharField(max_length=7, choices=Kind)
     description = models.CharField(max_length=300)
     # The part of the billed period in which the line was active: what was measured.

@@ -91,15 +91,45 @@ class ApiKey(models.Model):
     created_at = models.DateTimeField(db_default=Now(), editable=False)
     created_by = models.CharField(max_length=150, blank=True, editable=False)
     last_used_at = models.DateTimeField(null=True, blank=True, editable=False)
+    requests_per_minute = models.PositiveIntegerField(
+        null=True, blank=True, help_text="More are refused with 429. Empty: no limit."
+    )
     revoked_at = models.DateTimeField(null=True, blank=True, editable=False)
 
     class Meta:
         verbose_name = "API key"
         verbose_name_plural = "API keys"
-        constraints = (models.UniqueConstraint(fields=["digest"], name="billing_api_key_digest_is_unique"),)
+        constraints = (
+            models.UniqueConstraint(fields=["digest"], name="billing_api_key_digest_is_unique"),
+            models.CheckConstraint(
+                condition=Q(requests_per_minute=None) | Q(requests_per_minute__gt=0),
+                name="billing_api_key_rate_is_positive",
+            ),
+        )
 
     def __str__(self) -> str:
         return f"{self.name} ({self.prefix}…)"
+
+
+class AllowedOrigin(models.Model):
+    """A web site whose pages may call the APIs from the browser with this workspace's keys."""
+
+    workspace = models.ForeignKey(Workspace, models.CASCADE, related_name="allowed_origins", db_index=False)
+    origin = models.CharField(
+        max_length=255,
+        validators=[
+            RegexValidator(r"^https?://[a-z0-9.-]+(:[0-9]{1,5})?\Z", "Such as https://app.example.com, and no path.")
+        ],
+    )
+
+    class Meta:
+        constraints = (
+            models.UniqueConstraint(fields=["workspace", "origin"], name="billing_allowed_origin_is_unique"),
+        )
+        indexes = (models.Index(fields=["origin"], name="billing_allowed_origin_by_name"),)
+
+    def __str__(self) -> str:
+        return self.origin
 
 
 class Customer(models.Model):
@@ -109,6 +139,9 @@ class Customer(models.Model):
     reference = models.CharField(max_length=100, null=True, blank=True, help_text="Its id in the system it came from.")
     email = models.EmailField(blank=True)
     address = models.TextField(blank=True, max_length=1000)
+    # Events dated before it fall in a closed period of a line that counts events: the ledger marks them late under
+    # the customer's lock.
+    events_open_from_at = models.DateTimeField(null=True, editable=False)
     created_at = models.DateTimeField(db_default=Now(), editable=False)
 
     class Meta:
@@ -128,6 +161,7 @@ class CustomerAlias(models.Model):
     workspace = models.ForeignKey(Workspace, models.PROTECT, related_name="+", db_index=False)
     customer = models.ForeignKey(Customer, models.CASCADE, related_name="aliases")
     value = models.CharField(max_length=255)
+    label = models.CharField(max_length=255, blank=True)
     created_at = models.DateTimeField(db_default=Now(), editable=False)
 
     class Meta:

@@ -14,16 +14,18 @@ from django.db.models import F
 from billing import contracts
 from billing.keys import create_key
 from billing.models import (
+    AllowedOrigin,
     BillingPeriod,
     CloseItem,
     CloseRun,
     CustomerAlias,
+    EventRule,
     Invoice,
     InvoiceLine,
     NumberSeries,
 )
 from tests import factories as make
-from usage.models import UsageRecord
+from usage.models import StoredReply, UsageRecord
 
 pytestmark = pytest.mark.django_db
 
@@ -77,9 +79,13 @@ def add_contract(world: SimpleNamespace) -> None:
     world.live = make.workspace()
     world.twin = world.live.twin
     world.key, _ = create_key(workspace=world.live, name="a service", created_by="tests")
+    world.allowed = AllowedOrigin.objects.create(workspace=world.live, origin="https://app.example.com")
     world.customer = make.customer(world.live, reference="c-1")
     world.alias = CustomerAlias.objects.create(workspace=world.live, customer=world.customer, value="globex-eu")
     world.brick = make.brick(world.live, reference="b-1")
+    world.rule = EventRule.objects.create(
+        workspace=world.live, brick=world.brick, event_type="call", aggregation="count", replaced_at=None
+    )
     world.price = make.price(world.brick)
     world.tiered = make.price(world.brick, model="graduated", tiers=[("10", "2", "0"), (None, "1", "0")])
     world.tier, world.open_tier = world.tiered.tiers.order_by("id")
@@ -129,6 +135,9 @@ def add_invoices(world: SimpleNamespace) -> None:
 
 
 def add_records(world: SimpleNamespace) -> None:
+    world.reply = StoredReply.objects.create(
+        workspace=world.live, api_key=world.key, key="r-1", fingerprint="f", status=201, created_at=START
+    )
     world.entry = UsageRecord.objects.get(pk=make.use(world.line, "1", "2026-01-05", key="k-1").id)
     second = make.use(world.line, "2", "2026-01-06", key="k-2")
     world.correction = UsageRecord.objects.get(pk=make.fix(second, "3").id)
@@ -149,12 +158,17 @@ BREAKS: list[tuple[str, Break]] = [
     ("billing_workspace_is_live_or_a_twin", lambda w: spoil(w.live, live=w.twin)),
     ("billing_workspace_is_live_or_a_twin", lambda w: spoil(w.twin, live=None)),
     ("billing_api_key_digest_is_unique", lambda w: duplicate(w.key, workspace=w.twin)),
+    ("billing_api_key_rate_is_positive", lambda w: spoil(w.key, requests_per_minute=0)),
+    ("billing_allowed_origin_is_unique", lambda w: duplicate(w.allowed)),
     ("billing_customer_reference_is_unique", lambda w: duplicate(w.customer)),
     ("billing_customer_reference_is_not_empty", lambda w: spoil(w.customer, reference="")),
     ("billing_customer_alias_is_unique", lambda w: duplicate(w.alias)),
     ("billing_customer_alias_is_not_empty", lambda w: spoil(w.alias, value="")),
     ("billing_brick_reference_is_unique", lambda w: duplicate(w.brick)),
     ("billing_brick_reference_is_not_empty", lambda w: spoil(w.brick, reference="")),
+    ("billing_brick_has_one_event_rule", lambda w: duplicate(w.rule)),
+    ("billing_event_rule_names_what_it_adds", lambda w: spoil(w.rule, aggregation="sum")),
+    ("billing_event_rule_names_its_event", lambda w: spoil(w.rule, event_type="")),
     ("billing_price_is_not_negative", lambda w: spoil(w.price, unit_price=Decimal("-1E-12"))),
     ("billing_tiered_price_has_no_unit_price", lambda w: spoil(w.tiered, unit_price=Decimal("1E-12"))),
     ("billing_tiered_price_has_no_unit_price", lambda w: spoil(w.price, model="volume")),
@@ -176,6 +190,19 @@ BREAKS: list[tuple[str, Break]] = [
     ("billing_brick_has_one_open_line", lambda w: duplicate(w.line, reference=None, starts_at=END)),
     ("billing_line_ends_after_its_start", lambda w: spoil(w.line, ends_at=START)),
     ("billing_line_cutoff_is_not_negative", lambda w: spoil(w.line, cutoff=-1)),
+    *(
+        (
+            f"billing_line_{limit}_limit_is_a_quantity_or_an_amount",
+            lambda w, limit=limit: spoil(
+                w.line, **{f"{limit}_limit_quantity": Decimal(1), f"{limit}_limit_amount": Decimal(1)}
+            ),
+        )
+        for limit in ("soft", "hard")
+    ),
+    *(
+        (f"billing_line_{limit}_is_positive", lambda w, limit=limit: spoil(w.line, **{limit: Decimal(0)}))
+        for limit in ("soft_limit_quantity", "soft_limit_amount", "hard_limit_quantity", "hard_limit_amount")
+    ),
     ("billing_close_item_is_unique", lambda w: duplicate(w.item)),
     ("billing_close_item_is_parked_with_a_reason", lambda w: spoil(w.item, state="parked")),
     ("billing_close_item_is_parked_with_a_reason", lambda w: spoil(w.item, reason="no price")),
@@ -217,7 +244,9 @@ BREAKS: list[tuple[str, Break]] = [
     ("usage_record_origin_is_known_of_a_change", lambda w: spoil(w.correction, origin=None)),
     ("usage_record_origin_is_known_of_a_change", lambda w: spoil(w.entry, kind="deletion")),
     ("usage_record_key_is_not_empty", lambda w: spoil(w.entry, key="")),
+    ("usage_record_has_one_address", lambda w: spoil(w.entry, customer=w.customer)),
     ("usage_record_supersedes_one", lambda w: spoil(w.entry, superseded_by=w.correction)),
+    ("usage_stored_reply_key_is_unique", lambda w: duplicate(w.reply)),
 ]
 
 

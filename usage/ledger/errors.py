@@ -1,0 +1,51 @@
+"""Why the ledger does not take usage: each refusal names the field in the ledger's own words."""
+
+
+class UnableToRecord(Exception):
+    """Usage that the ledger does not take. ``field`` is the canonical name of what is wrong."""
+
+    field: str | None = None
+
+    def __init__(self, message: str) -> None:
+        super().__init__(message)
+        self.message = message
+
+
+class QuantityRefused(UnableToRecord):
+    field = "quantity"
+
+
+class LineNotFound(UnableToRecord):
+    """The workspace has no such line, or no such brick in such a subscription."""
+
+    field = "line"
+
+
+class LineNotMetered(UnableToRecord):
+    field = "line"
+
+
+class OutsideLine(UnableToRecord):
+    """The line was not active when the usage occurred."""
+
+    field = "occurred_at"
+
+
+class DuplicateKey(UnableToRecord):
+    """A live record of the same workspace and dialect has this key."""
+
+    field = "key"
+
+    def __init__(self, message: str, *, record_id: int) -> None:
+        super().__init__(message)
+        self.record_id = record_id
+
+
+class PropertiesRefused(UnableToRecord):
+    field = "properties"
+
+
+class RecordNotFound(UnableToRecord):
+    """The workspace has no such record, or it was retracted."""
+
+    field = "record"

@@ -1,0 +1,20 @@
+"""What closing and contracts ask of the ledger."""
+
+from datetime import datetime
+
+from django.db.models import Max
+
+from billing.models import Line
+from usage.models import UsageRecord
+
+
+def last_id() -> int:
+    """Return the ledger's highest id: the cutoff of every line on which the caller holds closing's lock."""
+    return UsageRecord.objects.aggregate(last=Max("id"))["last"] or 0
+
+
+def objection_to_ending(line: Line, ends_at: datetime) -> str | None:
+    """Say why a line may not end at a moment: usage was recorded after it, which would count no longer."""
+    later = UsageRecord.objects.live().filter(line=line, occurred_at__gte=ends_at)
+    last = later.order_by("-occurred_at").values_list("occurred_at", flat=True).first()
+    return None if last is None else f"Usage was recorded up to {line.workspace.local(last)}: retract it first."

@@ -1,0 +1,69 @@
+"""What goes into the ledger and what comes back: exact quantities, properties that can be kept, what was recorded."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal
+from typing import Any
+
+from django.db import connection
+
+from billing.jsontext import can_be_kept, encode
+from billing.models import Line
+from billing.money import EXACT
+from usage.ledger.errors import PropertiesRefused, QuantityRefused
+from usage.models import UsageRecord
+
+DIGITS_BEFORE_POINT = 15
+DIGITS_AFTER_POINT = 9
+
+
+@dataclass(frozen=True, slots=True)
+class Recorded:
+    """What the ledger took. ``handle`` is the id to tell the sender; times are UTC."""
+
+    id: int
+    handle: int
+    line_id: int
+    quantity: Decimal
+    occurred_at: datetime
+    recorded_at: datetime
+    source: str
+    is_late: bool
+
+
+def exact_quantity(quantity: Decimal | None) -> Decimal:
+    """Return the quantity as the ledger keeps it; raise ``QuantityRefused`` where it would not be kept exactly."""
+    if not isinstance(quantity, Decimal) or not quantity.is_finite():
+        raise QuantityRefused("A valid number is required.")
+    if quantity and quantity.adjusted() >= DIGITS_BEFORE_POINT:
+        raise QuantityRefused(
+            f"Ensure that there are no more than {DIGITS_BEFORE_POINT} digits before the decimal point."
+        )
+    exact = quantity.quantize(Decimal(1).scaleb(-DIGITS_AFTER_POINT), context=EXACT)
+    if exact != quantity:
+        raise QuantityRefused(f"Ensure that there are no more than {DIGITS_AFTER_POINT} decimal places.")
+    return exact
+
+
+def adapt(field: str, value: Any, model: type = UsageRecord) -> Any:
+    """Return a value as the connection's driver takes it for a model's field."""
+    return model._meta.get_field(field).get_db_prep_value(value, connection)  # type: ignore[attr-defined]
+
+
+def adapt_properties(properties: Any) -> Any:
+    """Return properties as the driver takes them; raise ``PropertiesRefused`` where they would not be kept."""
+    if properties is None:
+        return None
+    if not can_be_kept(properties):
+        raise PropertiesRefused("These properties are nested too deeply, or hold a number with too many digits.")
+    try:
+        encode(properties)
+    except (ValueError, TypeError, RecursionError) as error:
+        raise PropertiesRefused("These properties can't be stored.") from error
+    return adapt("properties", properties)
+
+
+def life(line: Line) -> str:
+    """Say from when until when a line is active, in its workspace's time."""
+    until = f" until {line.workspace.local(line.ends_at)}" if line.ends_at else ""
+    return f"from {line.workspace.local(line.starts_at)}{until}"
