@@ -45,7 +45,7 @@ def create_key(*, workspace: Workspace, name: str, created_by: str, text: str | 
     return key, text
 
 
-_KEY = ["id", "workspace_id", "name", "prefix"]
+_KEY = ["id", "workspace_id", "name", "prefix", "requests_per_minute"]
 _WORKSPACE = ["id", "code", "mode", "live_id", "name", "time_zone", "currency"]
 # Every API request begins with this look-up; building it anew each time would cost more than running it.
 _FIND = f"""

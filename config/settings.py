@@ -55,6 +55,14 @@ def envlist(name: str, default: list[str] | None = None) -> list[str]:
     return values or default or []
 
 
+def envmap(name: str) -> dict[str, str]:
+    """Read comma-separated pairs such as ``a=1,b=2``; none by default."""
+    pairs = [entry.partition("=") for entry in envlist(name, default=[])]
+    if any(not (key.strip() and value.strip()) for key, _, value in pairs):
+        raise ImproperlyConfigured(f"{name} is a list of pairs, such as a=1,b=2.")
+    return {key.strip().lower(): value.strip() for key, _, value in pairs}
+
+
 def stored_secret(path: Path) -> str:
     """Return the secret kept at `path`, making it first where there is none.
 
@@ -117,6 +125,10 @@ else:
     SECRET_KEY = envstr("SECRET_KEY")
     ALLOWED_HOSTS = envlist("ALLOWED_HOSTS")
 
+# Host name -> vendor: below its own host a vendor's paths stand at the root, as its clients were written for.
+DIALECT_HOSTS = envmap("DIALECT_HOSTS")
+ALLOWED_HOSTS += list(DIALECT_HOSTS)
+
 DATABASES = {"default": database(envstr("DATABASE_URL", f"sqlite:///{VAR / 'arrears.sqlite3'}"))}
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
@@ -134,6 +146,8 @@ INSTALLED_APPS = [
     "django.contrib.staticfiles",
     "django.contrib.humanize",
     "rest_framework",
+    "drf_spectacular",
+    "drf_spectacular_sidecar",
     "django_filters",
     "billing",
     "usage",
@@ -148,10 +162,12 @@ MIDDLEWARE = [
     "django.contrib.auth.middleware.AuthenticationMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
+    "usage.hosts.dialect_hosts",
 ]
 # What of it the APIs need; config/wsgi.py tells their paths from those of pages.
 API_MIDDLEWARE = [
     "django.middleware.security.SecurityMiddleware",
+    "usage.hosts.dialect_hosts",
     "django.middleware.common.CommonMiddleware",
 ]
 
@@ -218,6 +234,23 @@ CSRF_TRUSTED_ORIGINS = envlist("CSRF_TRUSTED_ORIGINS", default=[])
 if envbool("TRUST_PROXY_HEADER", default=False):
     SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
 
+
+def caches(url: str) -> dict[str, Any]:
+    """Return Django's settings for a cache URL; empty keeps the cache in each process."""
+    scheme = urlsplit(url).scheme
+    if scheme in ("redis", "rediss"):
+        timeouts = {"socket_connect_timeout": 0.2, "socket_timeout": 0.2}
+        return {"BACKEND": "django.core.cache.backends.redis.RedisCache", "LOCATION": url, "OPTIONS": timeouts}
+    if url:
+        raise ImproperlyConfigured(f"CACHE_URL begins with {scheme!r}: use redis:// or rediss://.")
+    return {"BACKEND": "django.core.cache.backends.locmem.LocMemCache"}
+
+
+# It counts requests for the rate limits, and nothing that may not be lost.
+CACHES = {"default": caches(envstr("CACHE_URL", ""))}
+# For keys without a limit of their own; 0: none.
+REQUESTS_PER_MINUTE = envint("REQUESTS_PER_MINUTE", 0)
+
 # A dialect answers as its vendor does, so each brings its own authentication, errors and paging.
 REST_FRAMEWORK = {
     "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
@@ -229,6 +262,9 @@ REST_FRAMEWORK = {
     "URL_FORMAT_OVERRIDE": None,
     "TEST_REQUEST_DEFAULT_FORMAT": "json",
 }
+
+# Each dialect has a document of its own; the check would look for one of all.
+SPECTACULAR_SETTINGS = {"ENABLE_DJANGO_DEPLOY_CHECK": False}
 
 LOG_LEVEL = envstr("LOG_LEVEL", "INFO").upper()
 if LOG_LEVEL not in ("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL"):

@@ -13,6 +13,7 @@ django.setup(set_prefix=False)
 from django.conf import settings  # noqa: E402  (only now are they there)
 
 from config.celery import freeze_what_was_loaded  # noqa: E402
+from usage.hosts import vendor_of  # noqa: E402
 from usage.urls import MOUNTS  # noqa: E402
 
 
@@ -33,5 +34,5 @@ freeze_what_was_loaded()
 
 
 def application(environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
-    handler = _apis if environ.get("PATH_INFO", "").startswith(MOUNTS) else _pages
-    return handler(environ, start_response)
+    is_api = environ.get("PATH_INFO", "").startswith(MOUNTS) or vendor_of(environ.get("HTTP_HOST", "")) is not None
+    return (_apis if is_api else _pages)(environ, start_response)

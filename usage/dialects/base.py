@@ -12,8 +12,9 @@ from dataclasses import dataclass, field
 from datetime import UTC, tzinfo
 from typing import IO, Any, ClassVar, NoReturn, cast
 
-from django.db import InterfaceError, OperationalError, connection
+from django.db import InterfaceError, OperationalError, connection, transaction
 from django.http import HttpRequest, UnreadablePostError
+from django.http.response import HttpResponseBase
 from django.utils import timezone
 from rest_framework import exceptions, status
 from rest_framework.authentication import BaseAuthentication
@@ -30,6 +31,8 @@ from billing.jsontext import MalformedJSON, decode, encode
 from billing.keys import find_key
 from billing.models import ApiKey, Workspace
 from usage.commands import Origin
+from usage.dialects import cors, idempotency, rates
+from usage.dialects.rates import Rate
 from usage.ledger import UnableToRecord
 
 logger = logging.getLogger(__name__)
@@ -159,11 +162,40 @@ class DialectView(APIView):
     renderer_classes = (ExactJSONRenderer,)
     content_negotiation_class = JSONOnly
     http_method_names = ["get", "head", "post", "put", "patch", "delete"]
+    # The vendor's header that makes a repeated request safe, and what the same key with another request is answered.
+    idempotency_header: ClassVar[str | None] = None
+    idempotency_reuse_status: ClassVar[int] = status.HTTP_400_BAD_REQUEST
+    # What browsers may send, and read of a reply, where the workspace allows their page at all.
+    cors_headers: ClassVar[tuple[str, ...]] = ("Authorization", "Content-Type")
+    cors_exposed: ClassVar[tuple[str, ...]] = ()
 
     workspace: Workspace
+    rate: Rate | None = None
+
+    def dispatch(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
+        """Run the one path of every request: DRF's own, but for preflights and idempotency keys."""
+        if request.method == "OPTIONS" and "HTTP_ACCESS_CONTROL_REQUEST_METHOD" in request.META:
+            return self._preflight(request)
+        self.args, self.kwargs = args, kwargs
+        self.request = asked = self.initialize_request(request, *args, **kwargs)
+        self.headers = self.default_response_headers
+        try:
+            self.initial(asked, *args, **kwargs)
+            method = (asked.method or "").lower()
+            handler = getattr(self, method, None) if method in self.http_method_names else None
+            handler = handler or self.http_method_not_allowed
+            key = self._idempotency_key(method)
+            response = handler(asked, *args, **kwargs) if key is None else self._answer_once(key, handler)
+        except Exception as error:  # noqa: BLE001  (what it was, is answered in the vendor's shape)
+            response = self.handle_exception(error)
+        self.response = self.finalize_response(asked, response, *args, **kwargs)
+        return self.response
 
     def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
         super().initial(request, *args, **kwargs)
+        self.rate, goes_on = rates.count(key=self.key, as_of=timezone.now())
+        if not goes_on:
+            raise rates.TooManyRequests
         # WSGI knows the end of a body by its length alone: without one it would be read as empty.
         if "HTTP_TRANSFER_ENCODING" in request.META and not request.META.get("CONTENT_LENGTH"):
             raise LengthRequired
@@ -171,6 +203,66 @@ class DialectView(APIView):
 
     def chosen_workspace(self, key: ApiKey) -> Workspace:
         return key.workspace
+
+    def rate_headers(self, rate: Rate) -> dict[str, str]:
+        """Return the vendor's headers that tell a client of its limit."""
+        return {}
+
+    def finalize_response(self, request: Request, response: Any, *args: Any, **kwargs: Any) -> Any:
+        response = super().finalize_response(request, response, *args, **kwargs)
+        if self.rate is not None:
+            for name, value in self.rate_headers(self.rate).items():
+                response[name] = value
+        origin = request.META.get("HTTP_ORIGIN")
+        if origin is not None:
+            workspace = getattr(self, "workspace", None)
+            cors.let_read(response, origin=origin, workspace=workspace, exposed=self.cors_exposed)
+        return response
+
+    def _preflight(self, request: HttpRequest) -> HttpResponseBase:
+        own = (self.idempotency_header,) if self.idempotency_header else ()
+        return cors.preflight(
+            origin=request.META.get("HTTP_ORIGIN", ""),
+            methods=[method for method in self.allowed_methods if method != "OPTIONS"],
+            headers=(*self.cors_headers, *own),
+        )
+
+    def _idempotency_key(self, method: str) -> str | None:
+        if self.idempotency_header is None or method in ("get", "head"):
+            return None
+        key = self.request.META.get(f"HTTP_{self.idempotency_header.upper().replace('-', '_')}", "").strip()
+        if len(key) > idempotency.LONGEST_KEY or not key.isprintable() or not key.isascii():
+            raise exceptions.ValidationError(
+                f"{self.idempotency_header} has at most {idempotency.LONGEST_KEY} characters, all of them plain ASCII."
+            )
+        return key or None
+
+    def _answer_once(self, key: str, handler: Callable[..., Any]) -> Any:
+        request = self.request
+        if int(request.META.get("CONTENT_LENGTH") or 0) > MAX_BODY_BYTES:
+            raise BodyTooLarge
+        try:
+            body = request._request.body
+        except UnreadablePostError as error:
+            raise exceptions.ParseError("The request broke off.") from error
+
+        def handle() -> Any:
+            try:
+                with transaction.atomic():
+                    return handler(request, *self.args, **self.kwargs)
+            except (OperationalError, InterfaceError):
+                raise
+            except Exception as error:  # noqa: BLE001  (a failure is a reply too, and kept)
+                return self.handle_exception(error)
+
+        return idempotency.answer_once(
+            api_key=self.key,
+            workspace_id=self.workspace.pk,
+            key=key,
+            sent=idempotency.fingerprint(request, body),
+            reuse_status=self.idempotency_reuse_status,
+            handle=handle,
+        )
 
     @property
     def naive_zone(self) -> tzinfo:
@@ -232,6 +324,8 @@ def _answer(error: Exception, context: dict[str, Any]) -> Response:
         headers["WWW-Authenticate"] = view.get_authenticate_header(view.request)
     if problem.status == status.HTTP_503_SERVICE_UNAVAILABLE:
         headers["Retry-After"] = str(RETRY_AFTER_SECONDS)
+    if problem.status == status.HTTP_429_TOO_MANY_REQUESTS and view.rate is not None:
+        headers["Retry-After"] = str(view.rate.retry_after)
     return Response(view.error_style.body(problem), status=problem.status, headers=headers)
 
 

@@ -31,6 +31,7 @@ class SalesbricksView(DialectView):
     dialect = "salesbricks_v2"
     error_style = STYLE
     authentication_classes = (HeaderAuthentication,)
+    idempotency_header = "X-SALESBRICKS-IDEMPOTENT-OPERATION-KEY"
 
 
 class UsageView(SalesbricksView):

@@ -1,0 +1,42 @@
+"""Which web sites may call the APIs from a browser: those that the key's workspace names, and none by default."""
+
+from django.db import DatabaseError
+from django.http import HttpResponse
+from django.http.response import HttpResponseBase
+from django.utils.cache import patch_vary_headers
+
+from billing.models import AllowedOrigin, Workspace
+
+MAX_AGE_SECONDS = 600
+
+
+def preflight(*, origin: str, methods: list[str], headers: tuple[str, ...]) -> HttpResponse:
+    """Answer a browser's question whether a page may call. It bears no key: any workspace's site will do here."""
+    response = HttpResponse(status=204)
+    patch_vary_headers(response, ("Origin",))
+    if _allows(origin, None):
+        response["Access-Control-Allow-Origin"] = origin
+        response["Access-Control-Allow-Methods"] = ", ".join(methods)
+        response["Access-Control-Allow-Headers"] = ", ".join(headers)
+        response["Access-Control-Max-Age"] = str(MAX_AGE_SECONDS)
+    return response
+
+
+def let_read(response: HttpResponseBase, *, origin: str, workspace: Workspace | None, exposed: tuple[str, ...]) -> None:
+    """Let a page of an allowed site read the reply. Before the workspace is known, any workspace's site may."""
+    patch_vary_headers(response, ("Origin",))
+    if _allows(origin, workspace):
+        response["Access-Control-Allow-Origin"] = origin
+        if exposed:
+            response["Access-Control-Expose-Headers"] = ", ".join(exposed)
+
+
+def _allows(origin: str, workspace: Workspace | None) -> bool:
+    allowed = AllowedOrigin.objects.filter(origin=origin)
+    if workspace is not None:
+        # The twin's sites are the live workspace's.
+        allowed = allowed.filter(workspace_id=workspace.live_id or workspace.pk)
+    try:
+        return "\0" not in origin and allowed.exists()
+    except DatabaseError:
+        return False
