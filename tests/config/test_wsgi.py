@@ -8,7 +8,7 @@ from config.wsgi import application
 pytestmark = pytest.mark.django_db
 
 
-def ask(path: str) -> tuple[str, dict[str, str]]:
+def ask(path: str, host: str = "localhost") -> tuple[str, dict[str, str]]:
     answer: dict[str, Any] = {}
 
     def start_response(status: str, headers: list[tuple[str, str]]) -> None:
@@ -20,7 +20,7 @@ def ask(path: str) -> tuple[str, dict[str, str]]:
         "QUERY_STRING": "",
         "SERVER_NAME": "127.0.0.1",
         "SERVER_PORT": "80",
-        "HTTP_HOST": "localhost",
+        "HTTP_HOST": host,
         "wsgi.url_scheme": "https",
         "wsgi.input": io.BytesIO(),
     }

@@ -34,6 +34,7 @@ class PiriodView(DialectView):
     dialect = "piriod"
     error_style = STYLE
     authentication_classes = (TokenAuthentication,)
+    cors_headers = ("Authorization", "Content-Type", "X-Simple-Workspace", "X-Piriod-Test-Mode")
 
     def chosen_workspace(self, key: ApiKey) -> Workspace:
         code = self.request.META.get("HTTP_X_SIMPLE_WORKSPACE", "").strip()

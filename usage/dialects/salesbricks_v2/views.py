@@ -32,6 +32,7 @@ class SalesbricksView(DialectView):
     error_style = STYLE
     authentication_classes = (HeaderAuthentication,)
     idempotency_header = "X-SALESBRICKS-IDEMPOTENT-OPERATION-KEY"
+    cors_headers = ("X-SALESBRICKS-KEY", "Content-Type")
 
 
 class UsageView(SalesbricksView):
