@@ -32,13 +32,32 @@ class NewKeyForm(forms.Form):
 
 @admin.register(ApiKey)
 class ApiKeyAdmin(PanelAdmin):
-    list_display = ("name", "workspace", "shown_prefix", "state", "last_use", "created_by", "created")
+    list_display = (
+        "name",
+        "workspace",
+        "shown_prefix",
+        "state",
+        "last_use",
+        "requests_per_minute",
+        "created_by",
+        "created",
+    )
     list_filter = (by_workspace,)
     list_select_related = ("workspace",)
     search_fields = ("^name", "^prefix")
     ordering = ("-id",)
-    fields = ("name", "workspace", "shown_prefix", "state", "last_use", "created_by", "created", "revoked")
-    readonly_fields = fields[1:]
+    fields = (
+        "name",
+        "requests_per_minute",
+        "workspace",
+        "shown_prefix",
+        "state",
+        "last_use",
+        "created_by",
+        "created",
+        "revoked",
+    )
+    readonly_fields = fields[2:]
     actions_detail = ("revoke",)
 
     @column(description="Begins with")

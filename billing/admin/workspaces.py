@@ -1,19 +1,28 @@
 import zoneinfo
+from collections.abc import Sequence
 from typing import Any
 
 from django import forms
 from django.contrib import admin, messages
 from django.db.models import Field, QuerySet
 from django.http import HttpRequest, HttpResponse
+from unfold.admin import TabularInline
 from unfold.decorators import display as column
 from unfold.widgets import UnfoldAdminSelect2Widget
 
 from billing import parties
 from billing.admin.pages import PanelAdmin, posted
-from billing.models import Workspace
+from billing.models import AllowedOrigin, Workspace
 
 FIXED = ("code", "mode", "live")
 FIXED_ONCE_SUBSCRIBED = ("time_zone",)
+
+
+class AllowedOriginInline(TabularInline):
+    model = AllowedOrigin
+    verbose_name = "allowed origin"
+    verbose_name_plural = "web sites whose pages may call the APIs with this workspace's keys"
+    extra = 0
 
 
 @admin.register(Workspace)
@@ -24,6 +33,11 @@ class WorkspaceAdmin(PanelAdmin):
     search_fields = ("^code", "^name")
     ordering = ("name", "mode")
     fields = ("name", "code", "mode", "time_zone", "currency", "closing", "closing_delay_hours")
+    inlines = (AllowedOriginInline,)
+
+    def get_inlines(self, request: HttpRequest, obj: Workspace | None = None) -> Sequence[Any]:
+        # The twin's sites are the live workspace's.
+        return self.inlines if obj is not None and obj.mode == Workspace.Mode.LIVE else ()
 
     @column(description="Mode", label={"live": "success", "test": "warning"}, ordering="mode")
     def mode_label(self, workspace: Workspace) -> tuple[str, str]:
