@@ -25,8 +25,8 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     items[:] = [item for item in items if item not in left_out]
     config.hook.pytest_deselected(items=left_out)
     for item in items:
-        # One Redis database and one screen: tests that use them take turns.
-        for mark in ("redis", "browser"):
+        # One Redis database, one screen, one folder of packages: tests that use them take turns.
+        for mark in ("redis", "browser", "node"):
             if item.get_closest_marker(mark):
                 item.add_marker(pytest.mark.xdist_group(mark))
 

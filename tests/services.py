@@ -67,6 +67,12 @@ def look() -> list[Service]:
             missing=unwanted or ("" if CHROMIUM else "no chromium on the PATH"),
             hint="apt install chromium, or set TEST_CHROMIUM to the executable",
         ),
+        Service(
+            mark="node",
+            name="Node.js",
+            missing=unwanted or ("" if shutil.which("node") and shutil.which("npm") else "no node and npm on the PATH"),
+            hint="apt install nodejs npm",
+        ),
     ]
 
 

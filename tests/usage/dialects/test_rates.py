@@ -9,7 +9,6 @@ from redis.exceptions import ConnectionError as RedisDown
 
 from billing.models import ApiKey
 from tests import factories as make
-from tests.services import REDIS_URL
 from tests.usage.dialects.clients import ServiceClient
 
 pytestmark = pytest.mark.django_db
@@ -94,9 +93,8 @@ def test_without_its_cache_usage_is_still_taken(report, monkeypatch, caplog):
 
 
 @pytest.mark.redis
-def test_in_redis_all_processes_share_the_count(report, settings):
-    settings.CACHES = {"default": {"BACKEND": "django.core.cache.backends.redis.RedisCache", "LOCATION": REDIS_URL}}
-    cache.clear()
+def test_in_redis_all_processes_share_the_count(report, settings, redis_url):
+    settings.CACHES = {"default": {"BACKEND": "django.core.cache.backends.redis.RedisCache", "LOCATION": redis_url}}
     limit(1)
 
     assert [report().status_code for _ in range(2)] == [201, 429]
