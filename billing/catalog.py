@@ -1,13 +1,208 @@
-"""Prices: complete when used, fixed once billed, copied to be changed."""
+"""What is sold: bricks with the rules of those that count events, and prices.
 
-from collections.abc import Sequence
+A rule is followed by the next, never edited; a price is complete when used, fixed once billed, copied to be changed.
+"""
+
+import uuid
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass, field, replace
+from datetime import datetime
 from decimal import Decimal
+from typing import Any
 
 from django.core.exceptions import ValidationError
-from django.db import transaction
+from django.db import IntegrityError, transaction
 
-from billing.models import Brick, Price, PriceTier
+from billing.models import Brick, EventRule, Price, PriceTier, Workspace
 from billing.rating import PricingModel, Terms, Tier, bound_order
+
+MAX_NAME = 255
+NO_RULE = {"event_type": "A brick that counts events needs a rule that says which."}
+
+
+@dataclass(frozen=True)
+class EventTerms:
+    """How events become a quantity: what is counted or added, of the events that match every filter.
+
+    ``filters``: property -> the values that count; of a property in ``negated``, the values that do not.
+    """
+
+    event_type: str
+    aggregation: str
+    property: str = ""
+    filters: Mapping[str, Sequence[str]] = field(default_factory=dict)
+    negated: Sequence[str] = ()
+    is_case_sensitive: bool = True
+
+
+@transaction.atomic
+def create_brick(
+    *,
+    workspace: Workspace,
+    name: str,
+    aggregation: str,
+    unit_label: str = "units",
+    description: str = "",
+    reference: str | None = None,
+    id: uuid.UUID | None = None,  # noqa: A002  (the field's own name)
+    rule: EventTerms | None = None,
+    as_of: datetime,
+) -> Brick:
+    """Add a thing to sell, with its rule where it counts events; raise ``ValidationError`` naming the field.
+
+    ``id`` and ``reference`` take over what clients of another system already hold.
+    """
+    brick = Brick(
+        id=id or uuid.uuid4(),
+        workspace=workspace,
+        name=name,
+        aggregation=aggregation,
+        unit_label=unit_label,
+        description=description,
+        reference=reference or None,
+    )
+    brick.full_clean(validate_constraints=False)
+    if brick.reference and Brick.objects.filter(workspace=workspace, reference=brick.reference).exists():
+        raise ValidationError({"reference": ValidationError("A brick has this reference already.", code="unique")})
+    if aggregation == Brick.Aggregation.EVENTS and rule is None:
+        raise ValidationError(NO_RULE)
+    brick.save(force_insert=True)
+    if rule is not None:
+        set_event_rule(brick=brick, rule=rule, as_of=as_of)
+    return brick
+
+
+@transaction.atomic
+def set_event_rule(*, brick: Brick, rule: EventTerms, as_of: datetime) -> EventRule:
+    """Let a brick count events by a rule from now on; return it, or the current one where nothing changes.
+
+    Periods that are closed stay as they were counted. Raises ``ValidationError`` naming the field.
+    """
+    check_rule(rule)
+    brick = Brick.objects.select_for_update(no_key=True).get(pk=brick.pk)
+    if brick.aggregation != Brick.Aggregation.EVENTS:
+        raise ValidationError({"aggregation": "This brick does not count events."})
+    current = brick.event_rules.filter(replaced_at=None).first()
+    if current is not None and terms_of(current) == _as_kept(rule):
+        return current
+    brick.event_rules.filter(replaced_at=None).update(replaced_at=as_of)
+    return EventRule.objects.create(workspace_id=brick.workspace_id, brick=brick, **asdict(_as_kept(rule)))
+
+
+def terms_of(rule: EventRule) -> EventTerms:
+    """Return a rule as it was asked for."""
+    return EventTerms(
+        event_type=rule.event_type,
+        aggregation=rule.aggregation,
+        property=rule.property,
+        filters=rule.filters,
+        negated=rule.negated,
+        is_case_sensitive=rule.is_case_sensitive,
+    )
+
+
+def current_rules(*, brick_ids: Iterable[uuid.UUID]) -> dict[uuid.UUID, EventRule]:
+    """Return the rule that each brick counts events by now; one query."""
+    rules = EventRule.objects.filter(brick__in=set(brick_ids), replaced_at=None)
+    return {rule.brick_id: rule for rule in rules}
+
+
+def _as_kept(rule: EventTerms) -> EventTerms:
+    filters = {name: list(values) for name, values in rule.filters.items()}
+    return replace(rule, aggregation=str(rule.aggregation), filters=filters, negated=sorted(set(rule.negated)))
+
+
+def check_rule(rule: EventTerms) -> None:
+    """Raise ``ValidationError`` naming each field by which events could not be counted."""
+    problems: dict[str, str] = {}
+    if not 0 < len(rule.event_type) <= MAX_NAME:
+        problems["event_type"] = f"An event type has 1 to {MAX_NAME} characters."
+    if rule.aggregation not in EventRule.Aggregation.values:
+        problems["aggregation"] = f"“{rule.aggregation}” is no way to count events."
+    elif rule.aggregation != EventRule.Aggregation.COUNT and not rule.property:
+        problems["property"] = "What is added or told apart must be named."
+    if len(rule.property) > MAX_NAME:
+        problems["property"] = f"A property's name has at most {MAX_NAME} characters."
+    if not all(_is_filter(name, values) for name, values in rule.filters.items()):
+        problems["filters"] = "Each filter is the name of a property and a list of at least one text."
+    if not set(rule.negated) <= rule.filters.keys():
+        problems["negated"] = "Only a property that is filtered by can be negated."
+    if problems:
+        raise ValidationError(problems)
+
+
+def _is_filter(name: str, values: Sequence[str]) -> bool:
+    is_list = bool(values) and not isinstance(values, str)
+    return 0 < len(name) <= MAX_NAME and is_list and all(isinstance(value, str) for value in values)
+
+
+@transaction.atomic
+def update_brick(
+    *,
+    brick: Brick,
+    name: str | None = None,
+    unit_label: str | None = None,
+    description: str | None = None,
+    reference: str | None = None,
+    aggregation: str | None = None,
+    rule: EventTerms | None = None,
+    as_of: datetime,
+) -> Brick:
+    """Change what is given, where an empty reference is none; raise ``ValidationError`` naming the field.
+
+    Documents that were issued keep the former name. A rule is followed by the next, as ``set_event_rule`` says. The
+    aggregation is fixed once a subscription has a line of the brick.
+    """
+    brick = Brick.objects.select_for_update(no_key=True).get(pk=brick.pk)
+    if aggregation is not None and aggregation != brick.aggregation:
+        _change_aggregation(brick, aggregation, has_rule=rule is not None, as_of=as_of)
+    changes = {"name": name, "unit_label": unit_label, "description": description, "reference": reference}
+    for field_name, value in changes.items():
+        if value is not None:
+            setattr(brick, field_name, value)
+    brick.reference = brick.reference or None
+    _save_brick(brick, update_fields=[*changes, "aggregation"])
+    if rule is not None:
+        set_event_rule(brick=brick, rule=rule, as_of=as_of)
+    return brick
+
+
+def _change_aggregation(brick: Brick, aggregation: str, *, has_rule: bool, as_of: datetime) -> None:
+    if brick.lines.exists():
+        raise ValidationError({"aggregation": "Subscriptions have lines of this brick: its aggregation is fixed."})
+    if aggregation == Brick.Aggregation.EVENTS and not has_rule:
+        raise ValidationError(NO_RULE)
+    brick.event_rules.filter(replaced_at=None).update(replaced_at=as_of)
+    brick.aggregation = aggregation
+
+
+def _save_brick(brick: Brick, **options: Any) -> None:
+    brick.full_clean(validate_constraints=False)
+    try:
+        with transaction.atomic():
+            brick.save(**options)
+    except IntegrityError as error:
+        taken = "id" if brick.reference is None else "reference"
+        told = ValidationError(f"A brick has this {taken} already.", code="unique")
+        raise ValidationError({taken: told}) from error
+
+
+def archive_brick(*, brick: Brick, as_of: datetime) -> Brick:
+    """Sell a brick no longer: no further line of it can be added, and those that there are go on."""
+    Brick.objects.filter(pk=brick.pk, archived_at=None).update(archived_at=as_of)
+    brick.refresh_from_db(fields=["archived_at"])
+    return brick
+
+
+@dataclass(frozen=True)
+class PriceTerms:
+    """A price to be made of a brick."""
+
+    name: str
+    model: str
+    currency: str
+    unit_price: Decimal = Decimal(0)
+    tiers: Sequence[Tier] = ()
 
 
 @transaction.atomic

@@ -5,13 +5,18 @@ zone and ends at the first moment that it no longer covers.
 """
 
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, fields
 from datetime import date, datetime
 
-from django.core.exceptions import ValidationError
+from django.core.exceptions import NON_FIELD_ERRORS, ValidationError
 from django.db import connection, transaction
 
+from billing import catalog
 from billing.calendar import CalendarOutOfRange, Interval, Period, period_at
+from billing.catalog import PriceTerms
+from billing.limits import NO_LIMITS, Limits
 from billing.models import Brick, Customer, Line, Price, Subscription
 from billing.rating import TermsError
 
@@ -25,6 +30,19 @@ objections_to_ending: list[Callable[[Line, datetime], str | None]] = []
 
 class UnableToAgree(ValidationError):
     """The subscription or line can't be as asked; the message names the field."""
+
+
+@dataclass(frozen=True)
+class LineTerms:
+    """A line to be added; ``price`` is one that there is, or terms of which one is made."""
+
+    brick: Brick
+    price: Price | PriceTerms
+    starts_at: datetime | None = None
+    ends_at: datetime | None = None
+    reference: str | None = None
+    limits: Limits = NO_LIMITS
+    id: int | None = None
 
 
 def open_period(subscription: Subscription) -> Period | None:
@@ -56,11 +74,12 @@ def create_subscription(
     currency: str | None = None,
     reference: str | None = None,
     id: uuid.UUID | None = None,  # noqa: A002  (the field's own name)
+    lines: Sequence[LineTerms] = (),
 ) -> Subscription:
-    """Begin a subscription of a customer, without lines; raise ``ValidationError`` naming the field.
+    """Begin a subscription of a customer with its lines; raise ``ValidationError`` naming the field.
 
     ``id`` and ``reference`` take over what clients of another system already hold. ``currency`` is the workspace's
-    where none is given; all its lines are priced in it.
+    where none is given; all its lines are priced in it. A line's field is named as ``lines.0.price``.
     """
     subscription = Subscription(
         id=id or uuid.uuid4(),
@@ -82,6 +101,9 @@ def create_subscription(
     except CalendarOutOfRange as error:
         raise UnableToAgree({"starts_at": str(error)}) from error
     subscription.save(force_insert=True)
+    for place, terms in enumerate(lines):
+        with _within(f"lines.{place}"):
+            add_line(subscription=subscription, **vars(terms))
     return subscription
 
 
@@ -90,20 +112,27 @@ def add_line(
     *,
     subscription: Subscription,
     brick: Brick,
-    price: Price,
+    price: Price | PriceTerms,
     starts_at: datetime | None = None,
     ends_at: datetime | None = None,
     reference: str | None = None,
+    limits: Limits = NO_LIMITS,
     id: int | None = None,  # noqa: A002  (the field's own name)
 ) -> Line:
     """Add a brick at a price to a subscription, from its start or a later moment on; raise ``UnableToAgree``.
 
+    Of terms a price is made first.
+
     A brick has one line at a time: to change its price, end the line and add the next. ``id`` takes over the integer
-    that clients of another system already hold. A taken id or reference raises a plain ``ValidationError``.
+    that clients of another system already hold. A taken id or reference raises a plain ``ValidationError``, limits that
+    the line can't have ``LimitsRefused``.
     """
     if id is not None and not 1 <= id <= GREATEST_LINE_ID:
         raise UnableToAgree({"id": f"A line's id is a whole number from 1 to {GREATEST_LINE_ID}."})
     subscription = _locked(subscription.pk)
+    if isinstance(price, PriceTerms):
+        with _within("price"):
+            price = catalog.create_price(brick=brick, **vars(price))
     line = Line(
         id=id,
         workspace_id=subscription.workspace_id,
@@ -120,11 +149,24 @@ def add_line(
         since = subscription.workspace.local(subscription.open_from_at)
         raise UnableToAgree({"starts_at": f"Periods before {since} are closed or not covered."})
     _check_end(line)
+    limits.put_on(line)
     line.full_clean()
     line.save(force_insert=True)
     if id is not None:
         _move_sequence_past_given_ids()
     return line
+
+
+@contextmanager
+def _within(path: str) -> Iterator[None]:
+    """Name the fields of what is raised by their path."""
+    try:
+        yield
+    except TermsError as error:
+        raise UnableToAgree({f"{path}.{error.field}": error.problem}) from error
+    except ValidationError as error:
+        fields_of = getattr(error, "error_dict", {NON_FIELD_ERRORS: error})
+        raise ValidationError({f"{path}.{name}": errors for name, errors in fields_of.items()}) from error
 
 
 def _locked(subscription_id: uuid.UUID) -> Subscription:
@@ -135,10 +177,14 @@ def _check_parties(line: Line) -> None:
     subscription, brick, price = line.subscription, line.brick, line.price
     if brick.workspace_id != subscription.workspace_id:
         raise UnableToAgree({"brick": "This brick is of another workspace."})
+    if brick.archived_at is not None:
+        raise UnableToAgree({"brick": "This brick is archived: it is not sold any more."})
     if price.brick_id != brick.pk:
         raise UnableToAgree({"price": "This price is of another brick."})
     if price.currency != subscription.currency:
         raise UnableToAgree({"price": f"The subscription is in {subscription.currency}, the price is not."})
+    if brick.aggregation == Brick.Aggregation.EVENTS and not catalog.current_rules(brick_ids=[brick.pk]):
+        raise UnableToAgree({"brick": "This brick has no rule yet that says which events it counts."})
     if not brick.is_metered and price.model != Price.Model.FLAT:
         raise UnableToAgree({"price": "A brick that is not metered needs a flat price."})
     try:
@@ -160,6 +206,20 @@ def _check_end(line: Line) -> None:
         others = others.filter(starts_at__lt=line.ends_at)
     if others.exclude(ends_at__lte=line.starts_at).exists():
         raise UnableToAgree({"brick": "The subscription has a line of this brick at that time."})
+
+
+@transaction.atomic
+def set_limits(*, line: Line, limits: Limits) -> Line:
+    """Give a line these usage limits and no others, for all usage from now on; raise ``LimitsRefused``.
+
+    What was recorded stays, whatever it adds up to.
+    """
+    # FOR UPDATE, which usage that is being recorded without a limit excludes: the next to measure a period sees it.
+    line = Line.objects.select_for_update(of=("self",)).select_related("brick").get(pk=line.pk)
+    limits.put_on(line)
+    line.full_clean()
+    line.save(update_fields=[field.name for field in fields(limits)])
+    return line
 
 
 @transaction.atomic

@@ -7,6 +7,7 @@ from zoneinfo import ZoneInfo
 from django.utils import dateformat
 
 from billing import calendar
+from billing.models import EventRule
 from billing.money import format_decimal, format_money
 
 NOTHING = "–"
@@ -43,6 +44,21 @@ def days(starts_at: datetime, ends_at: datetime | None, tz: ZoneInfo) -> str:
 
 def moment(at: datetime | None, tz: ZoneInfo) -> str:
     return NOTHING if at is None else dateformat.format(at.astimezone(tz), "j M Y, H:i")
+
+
+def event_rule(rule: EventRule) -> str:
+    """Write by what events are counted: "message-sent: total of length where type is text or fax"."""
+    what = {
+        EventRule.Aggregation.COUNT: "number of events",
+        EventRule.Aggregation.SUM: f"total of {rule.property}",
+        EventRule.Aggregation.UNIQUE: f"distinct {rule.property}",
+    }[EventRule.Aggregation(rule.aggregation)]
+    conditions = [
+        f"{name} is {'not ' if name in rule.negated else ''}{' or '.join(values)}"
+        for name, values in sorted(rule.filters.items())
+    ]
+    where = f" where {' and '.join(conditions)}" if conditions else ""
+    return f"{rule.event_type}: {what}{where}{'' if rule.is_case_sensitive else ', in upper or lower case'}"
 
 
 def end_of(last: date | None, tz: ZoneInfo) -> datetime | None:

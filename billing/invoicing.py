@@ -5,7 +5,7 @@ was, which no later edit touches.
 """
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
@@ -23,6 +23,7 @@ from billing.models import (
     BillingPeriod,
     CloseItem,
     CloseRun,
+    EventRule,
     Invoice,
     InvoiceLine,
     Line,
@@ -41,6 +42,7 @@ class DraftLine:
 
     line_id: int
     price_id: int
+    rule_id: int | None
     kind: str
     description: str
     period: Period
@@ -141,6 +143,7 @@ def _line_row(workspace_id: int, invoice_id: int, position: int, line: DraftLine
         "position": position,
         "line_id": line.line_id,
         "price_id": line.price_id,
+        "rule_id": line.rule_id,
         "kind": line.kind,
         "description": line.description,
         "starts_at": line.period.starts_at,
@@ -182,6 +185,30 @@ _MOVE_LINES = """
 UPDATE billing_line SET cutoff = %s,
     open_from_at = (SELECT s.open_from_at FROM billing_subscription s WHERE s.id = subscription_id)
 WHERE subscription_id {among}
+"""
+
+
+def move_event_pointers(*, customer_ids: Collection[UUID]) -> None:
+    """Note from when on the customers' events are open in all of their lines; the caller holds the customers' locks.
+
+    It never goes back: an event that is called late without need is looked at twice, and changes nothing.
+    """
+    among, ids = bulk.among(list(customer_ids))
+    with connection.cursor() as cursor:
+        cursor.execute(_MOVE_CUSTOMERS.format(among=among), ids)
+
+
+_MOVE_CUSTOMERS = """
+UPDATE billing_customer SET events_open_from_at = opened.moment
+FROM (
+    SELECT s.customer_id, MAX(l.open_from_at) AS moment
+    FROM billing_subscription s JOIN billing_line l ON l.subscription_id = s.id
+        JOIN billing_brick b ON b.id = l.brick_id AND b.aggregation = 'events'
+    WHERE s.customer_id {among} AND l.open_from_at > l.starts_at
+    GROUP BY s.customer_id
+) AS opened
+WHERE billing_customer.id = opened.customer_id
+    AND (billing_customer.events_open_from_at IS NULL OR billing_customer.events_open_from_at < opened.moment)
 """
 
 
@@ -331,3 +358,13 @@ def billed_amounts(*, subscription_ids: Sequence[UUID]) -> dict[tuple[int, datet
         .values_list("line_id", "starts_at", "billed")
     )
     return {(line_id, starts_at): billed for line_id, starts_at, billed in rows}
+
+
+def billed_rules(*, line_ids: Sequence[int]) -> dict[tuple[int, datetime], EventRule]:
+    """Return the rule by which events were counted, per line and start of the measured window; one query."""
+    rows = InvoiceLine.objects.filter(line__in=line_ids, kind=InvoiceLine.Kind.USAGE, rule__isnull=False)
+    return {
+        (row.line_id, row.starts_at): row.rule
+        for row in rows.select_related("rule").only("line_id", "starts_at", "rule")
+        if row.rule
+    }

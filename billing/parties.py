@@ -1,9 +1,21 @@
-"""Opening a workspace."""
+"""Opening a workspace, and its customers with the names under which usage is reported of them."""
 
-from django.db import transaction
+import uuid
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any
 
-from billing.models import NumberSeries, Workspace
+from django.core.exceptions import ValidationError
+from django.db import IntegrityError, transaction
+
+from billing.models import Customer, CustomerAlias, NumberSeries, Workspace
 from billing.models.invoices import Invoice
+
+# The name of nobody: senders take an event back by reporting it again under this one.
+NOBODY = "VOID"
+
+# Told of every further name of a customer (its id, its reference or an alias) in the transaction that gives it. The
+# ledger adds what matches the events that came under that name before: billing does not know the ledger.
+on_new_name: list[Callable[[Customer, str], None]] = []
 
 
 @transaction.atomic
@@ -45,3 +57,129 @@ def create_workspace(
         NumberSeries(workspace=workspace, kind=kind) for workspace in (live, twin) for kind in Invoice.Kind
     )
     return live
+
+
+@transaction.atomic
+def create_customer(
+    *,
+    workspace: Workspace,
+    name: str,
+    reference: str | None = None,
+    email: str = "",
+    address: str = "",
+    id: uuid.UUID | None = None,  # noqa: A002  (the field's own name)
+    aliases: Sequence[str] = (),
+) -> Customer:
+    """Add a customer with its aliases; raise ``ValidationError`` naming the field, also of an id or name that is taken.
+
+    ``id`` and ``reference`` take over what clients of another system already hold.
+    """
+    customer = Customer(
+        id=id or uuid.uuid4(), workspace=workspace, name=name, reference=reference or None, email=email, address=address
+    )
+    _save(customer, taken=_what_is_taken, force_insert=True)
+    try:
+        for value in aliases:
+            _save_alias(CustomerAlias(workspace=workspace, customer=customer, value=value))
+    except ValidationError as error:
+        raise ValidationError({"aliases": [one for told in error.error_dict.values() for one in told]}) from error
+    _tell(customer, [str(customer.pk), *filter(None, [customer.reference]), *aliases])
+    return customer
+
+
+def _what_is_taken(customer: Customer) -> dict[str, str]:
+    if Customer.objects.filter(pk=customer.pk).exists():
+        return {"id": "A customer has this id already."}
+    return {"reference": "A customer has this reference already."}
+
+
+@transaction.atomic
+def update_customer(
+    *,
+    customer: Customer,
+    name: str | None = None,
+    reference: str | None = None,
+    email: str | None = None,
+    address: str | None = None,
+) -> Customer:
+    """Change what is given, where an empty text empties; raise ``ValidationError`` naming the field.
+
+    Usage that was reported under a former reference stays the customer's.
+    """
+    customer = (
+        Customer.objects.select_for_update(of=("self",), no_key=True).select_related("workspace").get(pk=customer.pk)
+    )
+    former = customer.reference
+    changes = {"name": name, "reference": reference, "email": email, "address": address}
+    for field, value in changes.items():
+        if value is not None:
+            setattr(customer, field, value)
+    customer.reference = customer.reference or None
+    _save(customer, taken=lambda _: {"reference": "A customer has this reference already."}, update_fields=changes)
+    if customer.reference and customer.reference != former:
+        _tell(customer, [customer.reference])
+    return customer
+
+
+@transaction.atomic
+def add_alias(*, customer: Customer, value: str, label: str = "") -> CustomerAlias:
+    """Give a customer a further name; events that waited under it are the customer's from now on.
+
+    Raises ``ValidationError`` naming the field: an alias names one customer of a workspace, and ``VOID`` nobody.
+    """
+    alias = CustomerAlias(workspace_id=customer.workspace_id, customer=customer, value=value, label=label)
+    _save_alias(alias)
+    _tell(customer, [value])
+    return alias
+
+
+@transaction.atomic
+def update_alias(
+    *, alias: CustomerAlias, value: str | None = None, label: str | None = None, customer: Customer | None = None
+) -> CustomerAlias:
+    """Change what is given; raise ``ValidationError`` naming the field. What was reported before stays as it is."""
+    alias = CustomerAlias.objects.select_for_update(of=("self",)).select_related("customer").get(pk=alias.pk)
+    former = alias.value
+    if customer is not None and customer.workspace_id != alias.workspace_id:
+        raise ValidationError({"customer": "This customer is of another workspace."})
+    alias.customer = customer or alias.customer
+    alias.value = alias.value if value is None else value
+    alias.label = alias.label if label is None else label
+    _save_alias(alias)
+    if alias.value != former:
+        _tell(alias.customer, [alias.value])
+    return alias
+
+
+def remove_alias(*, alias: CustomerAlias) -> None:
+    """Take a name away from a customer; what was reported under it stays the customer's."""
+    CustomerAlias.objects.filter(pk=alias.pk).delete()
+
+
+def refuse_nobody(value: str) -> None:
+    """Raise ``ValidationError`` for the alias that names nobody."""
+    if value == NOBODY:
+        raise ValidationError({"value": f"“{NOBODY}” is how senders take an event back: it names nobody."})
+
+
+def _save_alias(alias: CustomerAlias) -> None:
+    refuse_nobody(alias.value)
+    _save(alias, taken=lambda _: {"value": "A customer has this alias already."})
+
+
+def _save(row: Customer | CustomerAlias, *, taken: Callable[[Any], dict[str, str]], **options: Any) -> None:
+    """Check a row's fields and save it; ``taken`` says which of them a unique constraint has refused."""
+    row.full_clean(validate_unique=False, validate_constraints=False)
+    try:
+        with transaction.atomic():
+            row.save(**options)
+    except IntegrityError as error:
+        told = {name: ValidationError(message, code="unique") for name, message in taken(row).items()}
+        raise ValidationError(told) from error
+
+
+def _tell(customer: Customer, names: Iterable[str]) -> None:
+    # In one order, whoever gives them: each name is locked until commit.
+    for name in sorted(set(names)):
+        for tell in on_new_name:
+            tell(customer, name)

@@ -12,7 +12,8 @@ from billing.keys import create_key
 from billing.models import Brick, Customer, Line, Price, Subscription, Workspace
 from billing.rating import Tier
 from usage import ledger
-from usage.commands import KEEP, CorrectUsage, LineById, Origin, RecordById, RecordUsage, RetractUsage
+from usage.commands import KEEP, CorrectUsage, LineById, Origin, RecordById, RecordUsage, ReportEvent, RetractUsage
+from usage.models import UsageRecord
 
 
 def workspace(code: str = "acme", *, time_zone: str = "UTC", currency: str = "USD", **fields: Any) -> Workspace:
@@ -24,11 +25,27 @@ def api_key(owner: Workspace, *, text: str | None = None) -> str:
 
 
 def customer(owner: Workspace, name: str = "Globex", **fields: Any) -> Customer:
-    return Customer.objects.create(workspace=owner, name=name, **fields)
+    return parties.create_customer(workspace=owner, name=name, **fields)
 
 
 def brick(owner: Workspace, name: str = "API calls", aggregation: str = "sum", **fields: Any) -> Brick:
     return Brick.objects.create(workspace=owner, name=name, aggregation=aggregation, **fields)
+
+
+def event_brick(
+    owner: Workspace,
+    name: str = "Messages",
+    *,
+    event_type: str = "message-sent",
+    aggregation: str = "count",
+    as_of: str = "2026-01-01",
+    **terms: Any,
+) -> Brick:
+    """A brick that counts events: all messages, unless the rule's ``terms`` say otherwise."""
+    rule = catalog.EventTerms(event_type=event_type, aggregation=aggregation, **terms)
+    return catalog.create_brick(
+        workspace=owner, name=name, aggregation=Brick.Aggregation.EVENTS, rule=rule, as_of=moment(as_of)
+    )
 
 
 def price(
@@ -87,6 +104,11 @@ def line(
     return contracts.add_line(subscription=agreed, brick=what, price=price(what, unit_price, model=model, tiers=tiers))
 
 
+def counting_line(of: Customer, what: Brick, unit_price: str = "2", **fields: Any) -> Line:
+    """A line of a brick that counts events, at $2 an event, in a monthly subscription of its own."""
+    return contracts.add_line(subscription=subscription(of, **fields), brick=what, price=price(what, unit_price))
+
+
 def moment(text: str, *, tz: str = "UTC") -> datetime:
     """A moment written as local time: '2026-01-31 12:00'."""
     return datetime.fromisoformat(text).replace(tzinfo=ZoneInfo(tz)).astimezone(UTC)
@@ -110,6 +132,33 @@ def use(
             quantity=Decimal(quantity),
             occurred_at=moment(at, tz=tz),
             key=key,
+        ),
+        recorded_at=moment(recorded_at or at, tz=tz),
+    )
+
+
+def event(
+    owner: Workspace,
+    alias: str,
+    at: str,
+    *,
+    event_type: str = "message-sent",
+    key: str | None = None,
+    supersedes: bool = True,
+    dialect: str = "sequence",
+    recorded_at: str | None = None,
+    tz: str = "UTC",
+    **properties: Any,
+) -> ledger.RecordedEvent:
+    return ledger.report_event(
+        command=ReportEvent(
+            origin=Origin(workspace_id=owner.pk, source="api", dialect=dialect, recorded_by="tests"),
+            customer_alias=alias,
+            event_type=event_type,
+            occurred_at=moment(at, tz=tz),
+            key=key,
+            properties=properties,
+            supersedes=supersedes,
         ),
         recorded_at=moment(recorded_at or at, tz=tz),
     )
@@ -145,4 +194,23 @@ def take_back(record: ledger.Recorded, *, recorded_at: str = "2026-06-01") -> le
 
 def _panel(record: ledger.Recorded) -> Origin:
     workspace_id = Line.objects.values_list("workspace_id", flat=True).get(pk=record.line_id)
+    return Origin(workspace_id=workspace_id, source="panel", dialect="panel", recorded_by="finance")
+
+
+def fix_event(event: ledger.RecordedEvent, *, recorded_at: str = "2026-06-01", **changes: Any) -> ledger.RecordedEvent:
+    """Correct an event in the panel."""
+    command = CorrectUsage(
+        origin=_panel_of_event(event), target=RecordById(event.handle), note="typing error", **changes
+    )
+    return ledger.correct_event(command=command, recorded_at=moment(recorded_at))
+
+
+def take_event_back(event: ledger.RecordedEvent, *, recorded_at: str = "2026-06-01") -> ledger.RecordedEvent:
+    """Retract an event in the panel."""
+    command = RetractUsage(origin=_panel_of_event(event), target=RecordById(event.handle), note="sent in error")
+    return ledger.retract_event(command=command, recorded_at=moment(recorded_at))
+
+
+def _panel_of_event(event: ledger.RecordedEvent) -> Origin:
+    workspace_id = UsageRecord.objects.values_list("workspace_id", flat=True).get(pk=event.id)
     return Origin(workspace_id=workspace_id, source="panel", dialect="panel", recorded_by="finance")

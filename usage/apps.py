@@ -1,5 +1,6 @@
 from django.apps import AppConfig
 from django.core import checks
+from django.db.backends.signals import connection_created
 
 
 class UsageConfig(AppConfig):
@@ -7,8 +8,11 @@ class UsageConfig(AppConfig):
     verbose_name = "Usage"
 
     def ready(self) -> None:
-        from billing import contracts  # noqa: PLC0415  (models are loaded only now)
+        from billing import contracts, parties  # noqa: PLC0415  (models are loaded only now)
         from usage import hosts, ledger  # noqa: PLC0415
+        from usage.metering import properties  # noqa: PLC0415
 
         checks.register(hosts.check_dialect_hosts)
         contracts.objections_to_ending.append(ledger.objection_to_ending)
+        parties.on_new_name.append(ledger.match_waiting)
+        connection_created.connect(properties.register_on_sqlite, dispatch_uid="usage.metering")

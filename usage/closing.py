@@ -11,6 +11,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
+from uuid import UUID
 
 from django.conf import settings
 from django.db import InterfaceError, OperationalError, connection, transaction
@@ -19,8 +20,9 @@ from django.db.models import Exists, F, OuterRef, Q, QuerySet
 from billing import contracts, invoicing
 from billing.calendar import Interval, Period, periods_due
 from billing.invoicing import DraftInvoice
-from billing.models import CloseItem, CloseRun, Line, Subscription, Workspace
+from billing.models import CloseItem, CloseRun, Customer, Line, Subscription, Workspace
 from usage import ledger
+from usage.changed import has_changed_events
 from usage.drafting import Due, draft
 from usage.models import UsageRecord
 
@@ -79,7 +81,8 @@ def _due(workspace: Workspace, until_at: datetime) -> QuerySet[Subscription]:
     late = UsageRecord.objects.filter(
         workspace=workspace, line__subscription=OuterRef("pk"), is_late=True, pk__gt=F("line__cutoff")
     )
-    ended_with_changes = Q(next_close_at=None) & Exists(late)
+    changed = Exists(late) | has_changed_events(workspace)
+    ended_with_changes = Q(next_close_at=None) & changed
     return Subscription.objects.filter(Q(next_close_at__lte=until_at) | ended_with_changes, workspace=workspace)
 
 
@@ -159,10 +162,13 @@ def _close_batch(run: CloseRun, items: QuerySet[CloseItem], taken: list[int]) ->
     dues = _lock_dues(run, list(subscription_ids.values()))
     # What another run has closed meanwhile is left alone: a cutoff may only pass records whose differences were billed.
     dues = [due for due in dues if due.bills_differences]
+    customer_ids = _lock_customers(dues)
     cutoff = ledger.last_id()
     invoicing.write_drafts(run=run, drafts=draft(dues=dues, cutoff=cutoff))
     if dues:
         invoicing.move_pointers(pointers=[_pointers_after(due) for due in dues], cutoff=cutoff)
+    if customer_ids:
+        invoicing.move_event_pointers(customer_ids=customer_ids)
     return CloseItem.objects.filter(pk__in=taken).update(state=CloseItem.State.DONE)
 
 
@@ -182,6 +188,15 @@ def _lock_dues(run: CloseRun, subscription_ids: Sequence[Any]) -> list[Due]:
         subscription.workspace = run.workspace
     lines = _lines(subscriptions).select_for_update()
     return _dues(subscriptions, lines, run.until_at)
+
+
+def _lock_customers(dues: Sequence[Due]) -> set[UUID]:
+    """Lock the customers whose events are counted, in id order, against intakes but not against references to them."""
+    counted = {due.subscription.customer_id for due in dues if due.counting_lines}
+    if counted:
+        customers = Customer.objects.filter(pk__in=counted).select_for_update(no_key=True)
+        list(customers.order_by("pk").values("pk"))
+    return counted
 
 
 def _lines(subscriptions: Sequence[Subscription]) -> QuerySet[Line]:

@@ -31,16 +31,43 @@ class LineByBrick:
 
 
 @dataclass(frozen=True, slots=True)
+class LineByName:
+    """A line by its reference, else by its id; else the one line that takes usage then of a subscription so named."""
+
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
 class RecordUsage:
-    """Report a quantity at a moment. ``key`` is the sender's own id of the record: the same key makes one record."""
+    """Report a quantity at a moment. ``key`` is the sender's own id of the record: the same key makes one record.
+
+    ``accepts_part``: where the line's limit leaves less than the quantity, what it leaves is recorded.
+    """
 
     origin: Origin
-    address: LineById | LineByBrick
+    address: LineById | LineByBrick | LineByName
     quantity: Decimal
     occurred_at: datetime
     key: str | None = None
     note: str = ""
     properties: Any = None
+    accepts_part: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class ReportEvent:
+    """Report that something happened at a customer's, who is named by an alias; bricks say what of it counts.
+
+    ``supersedes``: of several events with one key the last received counts, where otherwise a further one is refused.
+    """
+
+    origin: Origin
+    customer_alias: str
+    event_type: str
+    occurred_at: datetime
+    key: str | None
+    properties: dict[str, Any]
+    supersedes: bool
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,20 +6,18 @@ period that is its whole price; for an earlier period whose records changed, the
 
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
-from datetime import UTC, datetime
+from dataclasses import dataclass, field
+from datetime import datetime
 from decimal import Decimal
 from typing import Any
 from uuid import UUID
-from zoneinfo import ZoneInfo
 
-from django.db import connection
-
-from billing import bulk
+from billing import catalog
 from billing.calendar import Coverage, Interval, Period, coverage, full_period_at
-from billing.invoicing import DraftInvoice, DraftLine, billed_amounts
-from billing.models import InvoiceLine, Line, Subscription
+from billing.invoicing import DraftInvoice, DraftLine, billed_amounts, billed_rules
+from billing.models import Brick, EventRule, InvoiceLine, Line, Subscription
 from billing.rating import Terms, rate
+from usage.changed import changed_periods
 from usage.metering import Measurement, Window, measure
 
 
@@ -30,6 +28,11 @@ class Due:
     subscription: Subscription
     lines: tuple[Line, ...]
     periods: tuple[Period, ...]
+
+    @property
+    def counting_lines(self) -> list[Line]:
+        """The lines that count events of the customer, where others count records of their own."""
+        return [line for line in self.lines if line.brick.aggregation == Brick.Aggregation.EVENTS]
 
     @property
     def bills_differences(self) -> bool:
@@ -47,6 +50,20 @@ class _Task:
     kind: str
     covered: Period
     coverage: Coverage
+    rule: EventRule | None
+
+
+@dataclass(frozen=True, slots=True)
+class _Rules:
+    """By what events are counted: a brick's current rule, and what was billed by the rule that it was billed by."""
+
+    current: dict[UUID, EventRule] = field(default_factory=dict)
+    billed: dict[tuple[int, datetime], EventRule] = field(default_factory=dict)
+
+    def of(self, line: Line, kind: str, starts_at: datetime) -> EventRule | None:
+        if kind == InvoiceLine.Kind.TRUE_UP and (rule := self.billed.get((line.pk, starts_at))):
+            return rule
+        return self.current.get(line.brick_id)
 
 
 def draft(*, dues: Sequence[Due], cutoff: int, measured_until: datetime | None = None) -> list[DraftInvoice]:
@@ -58,7 +75,8 @@ def draft(*, dues: Sequence[Due], cutoff: int, measured_until: datetime | None =
     """
     subscription_ids = [due.subscription.pk for due in dues]
     changed = changed_periods(subscription_ids=subscription_ids, cutoff=cutoff)
-    tasks = [task for due in dues for task in _tasks(due, changed)]
+    rules = _rules(dues, changed)
+    tasks = [task for due in dues for task in _tasks(due, changed, rules)]
     measurements = measure([_window(task, cutoff, measured_until) for task in tasks])
     billed = billed_amounts(subscription_ids=subscription_ids) if changed else {}
     terms: dict[int, Terms] = {}
@@ -73,26 +91,37 @@ def draft(*, dues: Sequence[Due], cutoff: int, measured_until: datetime | None =
     return [invoice for due in dues for invoice in _invoices(due, lines, cutoff)]
 
 
-def _tasks(due: Due, changed: dict[int, list[Period]]) -> Iterable[_Task]:
-    subscription = due.subscription
-    tz = subscription.workspace.tz
+def _rules(dues: Sequence[Due], changed: dict[int, list[Period]]) -> _Rules:
+    counting = [line for due in dues for line in due.counting_lines]
+    if not counting:
+        return _Rules()
+    changed_lines = [line.pk for line in counting if line.pk in changed]
+    return _Rules(
+        current=catalog.current_rules(brick_ids=[line.brick_id for line in counting]),
+        billed=billed_rules(line_ids=changed_lines) if changed_lines else {},
+    )
+
+
+def _tasks(due: Due, changed: dict[int, list[Period]], rules: _Rules) -> Iterable[_Task]:
     for invoice, period in enumerate(due.periods):
         for line in due.lines:
             if covered := period.intersect(line.starts_at, line.ends_at):
-                yield _task(due, invoice, line, InvoiceLine.Kind.USAGE, covered, tz)
+                yield _task(due, invoice, line, InvoiceLine.Kind.USAGE, covered, rules)
     if due.bills_differences:
         for line in due.lines:
             for period in changed.get(line.pk, ()):
                 if covered := period.intersect(line.starts_at, line.ends_at):
-                    yield _task(due, 0, line, InvoiceLine.Kind.TRUE_UP, covered, tz)
+                    yield _task(due, 0, line, InvoiceLine.Kind.TRUE_UP, covered, rules)
 
 
-def _task(due: Due, invoice: int, line: Line, kind: str, covered: Period, tz: ZoneInfo) -> _Task:
+def _task(due: Due, invoice: int, line: Line, kind: str, covered: Period, rules: _Rules) -> _Task:
     subscription = due.subscription
+    tz = subscription.workspace.tz
     full = full_period_at(
         covered.starts_at, anchor_on=subscription.anchor_on, interval=Interval(subscription.interval), tz=tz
     )
-    return _Task(due, invoice, line, kind, covered, coverage(covered=covered, full=full, tz=tz))
+    rule = rules.of(line, kind, covered.starts_at)
+    return _Task(due, invoice, line, kind, covered, coverage(covered=covered, full=full, tz=tz), rule)
 
 
 def _window(task: _Task, cutoff: int, measured_until: datetime | None) -> Window:
@@ -105,6 +134,8 @@ def _window(task: _Task, cutoff: int, measured_until: datetime | None) -> Window
         starts_at=task.covered.starts_at,
         ends_at=ends_at,
         cutoff=cutoff,
+        customer_id=task.due.subscription.customer_id,
+        rule=task.rule,
     )
 
 
@@ -117,6 +148,7 @@ def _draft_line(
     return DraftLine(
         line_id=line.pk,
         price_id=line.price_id,
+        rule_id=None if task.rule is None else task.rule.pk,
         kind=task.kind,
         description=line.brick.name,
         period=task.covered,
@@ -156,43 +188,3 @@ def _invoice(due: Due, period: Period, lines: list[DraftLine], cutoff: int, *, c
         cutoff=cutoff,
         lines=tuple(lines),
     )
-
-
-# A change falls in the period of the record that came late and in that of the record it superseded; under a gauge it
-# also reaches into every later period. All those are measured anew: where nothing came of it, the difference is zero.
-_CHANGED_PERIODS = """
-WITH late AS (
-    SELECT l.id AS line_id, l.subscription_id, l.brick_id, r.id, r.occurred_at
-    FROM billing_line l JOIN usage_usagerecord r
-        ON r.workspace_id = l.workspace_id AND r.line_id = l.id AND r.is_late AND r.id > l.cutoff AND r.id <= %s
-    WHERE l.subscription_id {among}
-),
-moments AS (
-    SELECT line_id, subscription_id, brick_id, occurred_at FROM late
-    UNION
-    SELECT late.line_id, late.subscription_id, late.brick_id, former.occurred_at
-    FROM late JOIN usage_usagerecord former ON former.superseded_by_id = late.id
-)
-SELECT DISTINCT m.line_id, p.starts_at, p.ends_at
-FROM moments m JOIN billing_brick b ON b.id = m.brick_id
-    JOIN billing_billingperiod p ON p.subscription_id = m.subscription_id AND p.ends_at > m.occurred_at
-        AND (p.starts_at <= m.occurred_at OR b.aggregation = 'unit_days')
-ORDER BY m.line_id, p.starts_at
-"""
-
-
-def changed_periods(*, subscription_ids: Sequence[UUID], cutoff: int) -> dict[int, list[Period]]:
-    """Return per line the closed periods whose records have changed since the line's last cutoff; one query."""
-    found: dict[int, list[Period]] = defaultdict(list)
-    if subscription_ids:
-        among, ids = bulk.among(subscription_ids)
-        with connection.cursor() as cursor:
-            cursor.execute(_CHANGED_PERIODS.format(among=among), [cutoff, *ids])
-            for line_id, starts_at, ends_at in cursor.fetchall():
-                found[line_id].append(Period(_moment(starts_at), _moment(ends_at)))
-    return found
-
-
-def _moment(value: datetime) -> datetime:
-    # Without a model field around, SQLite's moments come without their time zone.
-    return value if value.tzinfo else value.replace(tzinfo=UTC)

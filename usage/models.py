@@ -4,10 +4,13 @@ from typing import Self
 
 from django.db import models
 from django.db.models import F, Q
+from django.db.models.expressions import RawSQL
 
 from billing.exact import ExactDecimalField
 from billing.jsontext import ExactJSONField
 from billing.models import ApiKey, Customer, InvoiceLine, Line, Workspace
+from billing.parties import NOBODY
+from usage.metering.events import matches
 
 
 class UsageRecordQuerySet(models.QuerySet["UsageRecord"]):
@@ -21,12 +24,19 @@ class UsageRecordQuerySet(models.QuerySet["UsageRecord"]):
         return known.filter(Q(superseded_by=None) | Q(superseded_by__gt=cutoff))
 
     def counted_by(self, invoice_line: InvoiceLine) -> Self:
-        """Return exactly the records whose quantities make up an invoice line's."""
-        return self.as_of(invoice_line.cutoff).filter(
-            line_id=invoice_line.line_id,
-            occurred_at__gte=invoice_line.starts_at,
-            occurred_at__lt=invoice_line.ends_at,
+        """Return exactly the records whose quantities make up an invoice line's, or the events that its rule counts."""
+        window = self.as_of(invoice_line.cutoff).filter(
+            occurred_at__gte=invoice_line.starts_at, occurred_at__lt=invoice_line.ends_at
         )
+        if invoice_line.rule is None:
+            return window.filter(line_id=invoice_line.line_id)
+        condition, parameters = matches(invoice_line.rule, self.model._meta.db_table)
+        counts = RawSQL(condition, parameters, output_field=models.BooleanField())
+        return window.filter(counts, customer_id=invoice_line.invoice.customer_id)
+
+    def unmatched(self) -> Self:
+        """Return the live events that wait for a customer of their alias's name."""
+        return self.live().filter(customer=None, customer_alias__isnull=False).exclude(customer_alias=NOBODY)
 
 
 class UsageRecord(models.Model):

@@ -55,9 +55,11 @@ def replay(*, invoice: Invoice) -> Replay:
         raise UnableToReplay(f"{invoice} was not issued.")
     issued = decode(invoice.document)
     lines = list(
-        invoice.lines.select_related("line__brick", "price").prefetch_related("price__tiers").order_by("position")
+        invoice.lines.select_related("line__brick", "price", "rule")
+        .prefetch_related("price__tiers")
+        .order_by("position")
     )
-    measurements = measure([_window(line) for line in lines])
+    measurements = measure([_window(line, invoice) for line in lines])
     computed_lines = [
         _computed(line, measurement, invoice) for line, measurement in zip(lines, measurements, strict=True)
     ]
@@ -81,13 +83,15 @@ def replay(*, invoice: Invoice) -> Replay:
     )
 
 
-def _window(line: InvoiceLine) -> Window:
+def _window(line: InvoiceLine, invoice: Invoice) -> Window:
     return Window(
         aggregation=line.line.brick.aggregation,
         line_id=line.line_id,
         starts_at=line.starts_at,
         ends_at=line.ends_at,
         cutoff=line.cutoff,
+        customer_id=invoice.customer_id,
+        rule=line.rule,
     )
 
 

@@ -1,25 +1,44 @@
-from django.contrib import admin
-from django.db.models import QuerySet
-from django.http import HttpRequest
-from unfold.decorators import display as column
+from typing import Any
 
-from billing.admin.pages import PickableAdmin, WholeModelForm, by_workspace, copyable
+from django.contrib import admin
+from django.db.models import QuerySet, TextField
+from django.http import HttpRequest
+from django.utils import timezone
+from unfold.decorators import display as column
+from unfold.widgets import UnfoldAdminExpandableTextareaWidget
+
+from billing import catalog, figures
+from billing.admin.brick_forms import RULE_FIELDS, BrickForm
+from billing.admin.pages import PickableAdmin, by_workspace, copyable
 from billing.models import Brick
 
-SHORT = {Brick.Aggregation.SUM: "counter", Brick.Aggregation.UNIT_DAYS: "gauge", Brick.Aggregation.NONE: "not metered"}
+SHORT = {
+    Brick.Aggregation.SUM: "counter",
+    Brick.Aggregation.UNIT_DAYS: "gauge",
+    Brick.Aggregation.EVENTS: "events",
+    Brick.Aggregation.NONE: "not metered",
+}
+RULE_NOTE = (
+    "Only for a brick that counts events. A change counts for periods that are not closed; others stay as they were."
+)
 
 
 @admin.register(Brick)
 class BrickAdmin(PickableAdmin):
-    form = WholeModelForm
+    form = BrickForm
     list_display = ("name", "workspace", "metering", "unit_label", "reference", "copyable_id")
     list_filter = (by_workspace, "workspace__mode", "aggregation")
     list_select_related = ("workspace",)
     search_fields = ("^name", "=reference", "=id")
     ordering = ("name", "pk")
-    fields = ("name", "workspace", "aggregation", "unit_label", "reference", "id")
+    fields = ("name", "workspace", "aggregation", "unit_label", "description", "reference", "id")
+    formfield_overrides = {TextField: {"widget": UnfoldAdminExpandableTextareaWidget}}
 
-    @column(description="Metering", label={"counter": "info", "gauge": "success"}, ordering="aggregation")
+    @column(
+        description="Metering",
+        label={"counter": "info", "gauge": "success", "events": "warning"},
+        ordering="aggregation",
+    )
     def metering(self, brick: Brick) -> str:
         return SHORT[Brick.Aggregation(brick.aggregation)]
 
@@ -27,17 +46,37 @@ class BrickAdmin(PickableAdmin):
     def copyable_id(self, brick: Brick) -> str:
         return copyable(brick.pk)
 
+    @column(description="Rule")
+    def current_rule(self, brick: Brick) -> str:
+        rule = catalog.current_rules(brick_ids=[brick.pk]).get(brick.pk)
+        return figures.event_rule(rule) if rule else figures.NOTHING
+
     def get_queryset(self, request: HttpRequest) -> QuerySet[Brick]:
         return super().get_queryset(request).select_related("workspace")
 
-    def get_fields(self, request: HttpRequest, obj: Brick | None = None) -> tuple[str, ...]:
-        return self.fields if obj is None else (*self.fields[:-1], "copyable_id")
+    def get_fieldsets(self, request: HttpRequest, obj: Brick | None = None) -> Any:
+        fields = self.fields if obj is None else (*self.fields[:-1], "copyable_id")
+        counts_events = obj is None or obj.aggregation == Brick.Aggregation.EVENTS
+        if not counts_events and "aggregation" in self.get_readonly_fields(request, obj):
+            return ((None, {"fields": fields}),)
+        rule = RULE_FIELDS if obj is None or self.has_change_permission(request, obj) else ("current_rule",)
+        return (None, {"fields": fields}), ("Which events it counts", {"fields": rule, "description": RULE_NOTE})
 
     def get_readonly_fields(self, request: HttpRequest, obj: Brick | None = None) -> tuple[str, ...]:
         if obj is None:
             return ()
         fixed = ("aggregation",) if obj.lines.exists() else ()
-        return ("workspace", *fixed, "copyable_id")
+        return ("workspace", *fixed, "copyable_id", "current_rule")
 
     def has_delete_permission(self, request: HttpRequest, obj: Brick | None = None) -> bool:
         return False
+
+    def save_model(self, request: HttpRequest, obj: Brick, form: BrickForm, change: bool) -> None:
+        given = {name: getattr(obj, name) for name in ("name", "aggregation", "unit_label", "description")}
+        reference, now = obj.reference or "", timezone.now()
+        if change:
+            catalog.update_brick(brick=obj, reference=reference, rule=form.rule, as_of=now, **given)
+        else:
+            catalog.create_brick(
+                workspace=obj.workspace, id=obj.pk, reference=reference, rule=form.rule, as_of=now, **given
+            )

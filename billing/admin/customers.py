@@ -7,6 +7,7 @@ from unfold.admin import TabularInline
 from unfold.decorators import display as column
 from unfold.widgets import UnfoldAdminExpandableTextareaWidget
 
+from billing import parties
 from billing.admin.pages import PickableAdmin, WholeModelForm, by_workspace, copyable
 from billing.models import Customer, CustomerAlias
 
@@ -15,13 +16,14 @@ class AliasForm(WholeModelForm):
     def clean(self) -> dict[str, Any] | None:
         # Of a customer that is just being added, too.
         self.instance.workspace_id = self.cleaned_data["customer"].workspace_id
+        parties.refuse_nobody(self.cleaned_data.get("value", ""))
         return super().clean()
 
 
 class AliasInline(TabularInline):
     model = CustomerAlias
     form = AliasForm
-    fields = ("value",)
+    fields = ("value", "label")
     verbose_name_plural = "aliases: other names under which usage may be reported"
     extra = 0
 
@@ -59,6 +61,25 @@ class CustomerAdmin(PickableAdmin):
 
     def has_delete_permission(self, request: HttpRequest, obj: Customer | None = None) -> bool:
         return False
+
+    def save_model(self, request: HttpRequest, obj: Customer, form: WholeModelForm, change: bool) -> None:
+        given = {name: getattr(obj, name) for name in ("name", "email", "address")}
+        if change:
+            parties.update_customer(customer=obj, reference=obj.reference or "", **given)
+        else:
+            parties.create_customer(workspace=obj.workspace, reference=obj.reference, id=obj.pk, **given)
+            # The aliases that are added with it refer to it as to a saved row.
+            obj.refresh_from_db()
+
+    def save_formset(self, request: HttpRequest, form: Any, formset: Any, change: bool) -> None:
+        aliases = formset.save(commit=False)
+        for alias in formset.deleted_objects:
+            parties.remove_alias(alias=alias)
+        for alias in aliases:
+            if alias.pk is None:
+                parties.add_alias(customer=alias.customer, value=alias.value, label=alias.label)
+            else:
+                parties.update_alias(alias=alias, value=alias.value, label=alias.label)
 
     def change_view(
         self, request: HttpRequest, object_id: str, form_url: str = "", extra_context: Any = None

@@ -81,7 +81,7 @@ class InvoiceAdmin(ReadOnlyAdmin):
 
 
 def lines_of(invoice: Invoice) -> list[dict[str, Any]]:
-    rows = invoice.lines.select_related("price", "line__brick").order_by("position")
+    rows = invoice.lines.select_related("price", "line__brick", "rule").order_by("position")
     return [
         {
             "row": row,

@@ -1,3 +1,4 @@
+from decimal import Decimal
 from typing import Any
 
 from django import forms
@@ -5,6 +6,7 @@ from django.core.validators import MinValueValidator
 from django.forms.models import ModelChoiceIterator
 from unfold.widgets import (
     UnfoldAdminDateWidget,
+    UnfoldAdminDecimalFieldWidget,
     UnfoldAdminIntegerFieldWidget,
     UnfoldAdminSelect2Widget,
     UnfoldAdminSelectWidget,
@@ -12,10 +14,13 @@ from unfold.widgets import (
 )
 
 from billing.admin.pages import PickField
-from billing.models import Customer, Price, Subscription
+from billing.limits import Limits
+from billing.models import Customer, Line, Price, Subscription
 from billing.models.parties import validate_currency
+from billing.money import format_decimal
 
 REFERENCE_HELP = "Its id in the system it came from, if that has one."
+AMOUNT_HELP = "In the subscription's currency, in place of a quantity."
 
 
 class DayField(forms.DateField):
@@ -26,6 +31,15 @@ class DayField(forms.DateField):
 class TextField(forms.CharField):
     def __init__(self, **options: Any) -> None:
         super().__init__(widget=UnfoldAdminTextInputWidget, **options)
+
+
+class LimitField(forms.DecimalField):
+    def __init__(self, **options: Any) -> None:
+        widget = UnfoldAdminDecimalFieldWidget({"step": "any"})
+        super().__init__(required=False, max_digits=24, widget=widget, **options)
+
+    def prepare_value(self, value: Any) -> Any:
+        return format_decimal(value) if isinstance(value, Decimal) else value
 
 
 class NewSubscriptionForm(forms.Form):
@@ -87,7 +101,41 @@ class PriceField(forms.ModelChoiceField):
         return f"{price.brick} — {price}"
 
 
-class NewLineForm(forms.Form):
+class LimitsForm(forms.Form):
+    hard_limit_quantity = LimitField(
+        label="Hard limit: quantity", decimal_places=9, help_text="Of a period. Beyond it, usage is refused."
+    )
+    hard_limit_amount = LimitField(
+        label="Hard limit: amount",
+        decimal_places=4,
+        help_text=AMOUNT_HELP,
+    )
+    soft_limit_quantity = LimitField(
+        label="Soft limit: quantity", decimal_places=9, help_text="Of a period. It is shown when it is reached."
+    )
+    soft_limit_amount = LimitField(
+        label="Soft limit: amount",
+        decimal_places=4,
+        help_text=AMOUNT_HELP,
+    )
+
+
+LIMITS = tuple(LimitsForm.base_fields)
+
+
+def limits_in(data: dict[str, Any]) -> Limits:
+    """Return the limits among a form's data."""
+    return Limits(**{name: data[name] for name in LIMITS})
+
+
+def limits_of(line: Line) -> dict[str, Decimal | None]:
+    """Return a line's limits as a form shows them."""
+    return {name: getattr(line, name) for name in LIMITS}
+
+
+class NewLineForm(LimitsForm):
+    field_order = ("price", "starts_on", "ends_on", "reference", "id", *LIMITS)
+
     price = PriceField(
         Price.objects.none(),
         label="Brick and price",

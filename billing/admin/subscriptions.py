@@ -12,9 +12,16 @@ from unfold.enums import ActionVariant
 
 from billing import contracts, figures
 from billing.admin.pages import ReadOnlyAdmin, by_workspace, posted
-from billing.admin.subscription_forms import EndForm, NewLineForm, NewSubscriptionForm
+from billing.admin.subscription_forms import (
+    EndForm,
+    LimitsForm,
+    NewLineForm,
+    NewSubscriptionForm,
+    limits_in,
+    limits_of,
+)
 from billing.calendar import midnight
-from billing.models import Subscription
+from billing.models import Line, Subscription
 
 # What the domain calls a moment is a day on the forms.
 DAYS = {"starts_at": "starts_on", "ends_at": "ends_on", "brick": "price"}
@@ -45,10 +52,12 @@ class SubscriptionAdmin(ReadOnlyAdmin):
         return subscription is not None and subscription.next_close_at is not None
 
     def get_urls(self) -> list[URLPattern]:
-        end_line = self.view_at(
-            "<uuid:subscription_id>/lines/<int:line_id>/end/", self.end_line_view, "billing_line_end"
-        )
-        return [end_line, *super().get_urls()]
+        line = "<uuid:subscription_id>/lines/<int:line_id>"
+        return [
+            self.view_at(f"{line}/end/", self.end_line_view, "billing_line_end"),
+            self.view_at(f"{line}/limits/", self.limits_view, "billing_line_limits"),
+            *super().get_urls(),
+        ]
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Subscription]:
         return super().get_queryset(request).select_related("customer", "workspace")
@@ -82,7 +91,7 @@ class SubscriptionAdmin(ReadOnlyAdmin):
             "state": self.state(subscription),
             "lines": subscription.lines.select_related("brick", "price").order_by("id"),
             "invoices": subscription.invoices.defer("document").order_by("-id")[:RECENT_INVOICES],
-            "may_end_line": request.user.has_perm("billing.change_line"),
+            "may_change_line": request.user.has_perm("billing.change_line"),
             "may_see_usage": request.user.has_perm("usage.view_usagerecord"),
             "title": subscription.customer.name,
         }
@@ -125,6 +134,7 @@ class SubscriptionAdmin(ReadOnlyAdmin):
                 starts_at=data["starts_on"] and midnight(data["starts_on"], tz=tz),
                 ends_at=figures.end_of(data["ends_on"], tz),
                 reference=data["reference"] or None,
+                limits=limits_in(data),
                 id=data["id"],
             )
             self.log_change(request, subscription, f"Added line {line.pk}: {line.brick} at {line.price}.")
@@ -157,11 +167,8 @@ class SubscriptionAdmin(ReadOnlyAdmin):
         return self._end_page(request, subscription, f"End the subscription of {subscription.customer}", perform)
 
     def end_line_view(self, request: HttpRequest, subscription_id: Any, line_id: int) -> HttpResponse:
-        self.require(request.user.has_perm("billing.change_line"))
-        subscription = self.object_or_404(request, str(subscription_id))
-        line = subscription.lines.select_related("brick").filter(pk=line_id).first()
-        self.require(line is not None)
-        tz = subscription.workspace.tz
+        line = self._line_to_change(request, subscription_id, line_id)
+        subscription, tz = line.subscription, line.subscription.workspace.tz
 
         def perform(data: dict[str, Any]) -> HttpResponse:
             ended = contracts.end_line(line=line, ends_at=_end(data, tz))
@@ -170,6 +177,35 @@ class SubscriptionAdmin(ReadOnlyAdmin):
             return self.go_to(subscription)
 
         return self._end_page(request, subscription, f"End {line.brick}", perform)
+
+    def limits_view(self, request: HttpRequest, subscription_id: Any, line_id: int) -> HttpResponse:
+        line = self._line_to_change(request, subscription_id, line_id)
+
+        def perform(data: dict[str, Any]) -> HttpResponse:
+            contracts.set_limits(line=line, limits=limits_in(data))
+            changed = ", ".join(f"{name} {data[name] or 'none'}" for name in form.changed_data)
+            self.log_change(request, line.subscription, f"Line {line_id}: {changed}.")
+            messages.success(request, f"{line.brick} has these limits for all usage from now on.")
+            return self.go_to(line.subscription)
+
+        form = LimitsForm(posted(request), initial=limits_of(line))
+        return self.form_page(
+            request,
+            form=form,
+            obj=line.subscription,
+            title=f"Limits of {line.brick}",
+            intro="Each billing period begins anew. What was recorded stays and is billed, whatever the limit.",
+            submit="Save limits",
+            perform=perform,
+        )
+
+    def _line_to_change(self, request: HttpRequest, subscription_id: Any, line_id: int) -> Line:
+        self.require(request.user.has_perm("billing.change_line"))
+        subscription = self.object_or_404(request, str(subscription_id))
+        line = subscription.lines.select_related("brick").filter(pk=line_id).first()
+        self.require(line is not None)
+        line.subscription = subscription
+        return line
 
     def _end_page(self, request: HttpRequest, subscription: Subscription, title: str, perform: Any) -> HttpResponse:
         tz = subscription.workspace.tz

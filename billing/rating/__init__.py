@@ -5,8 +5,21 @@ A further pricing model is a member of ``PricingModel``, a file of its own here,
 """
 
 from billing.calendar import Coverage
+from billing.rating.affordable import affordable, round_down
 from billing.rating.calculation import rate
 from billing.rating.charge import Charge, Step
 from billing.rating.terms import PricingModel, Terms, TermsError, Tier, bound_order
 
-__all__ = ["Charge", "Coverage", "PricingModel", "Step", "Terms", "TermsError", "Tier", "bound_order", "rate"]
+__all__ = [
+    "Charge",
+    "Coverage",
+    "PricingModel",
+    "Step",
+    "Terms",
+    "TermsError",
+    "Tier",
+    "affordable",
+    "bound_order",
+    "rate",
+    "round_down",
+]

@@ -7,6 +7,7 @@ from zoneinfo import ZoneInfo
 from django import template
 
 from billing import figures
+from billing.models import EventRule
 from billing.money import format_money
 
 register = template.Library()
@@ -20,6 +21,11 @@ def money(amount: Decimal | None, currency: str) -> str:
 @register.filter
 def quantity(value: Decimal | None) -> str:
     return figures.quantity(value)
+
+
+@register.filter
+def event_rule(rule: EventRule) -> str:
+    return figures.event_rule(rule)
 
 
 @register.filter

@@ -15,7 +15,7 @@ AWKWARD = ["\t", "\\N", "\\.", "\\", "a\nb\r\nc", "'", '"', "ä€😀", "NULL",
 
 
 def alias_row(customer, value):
-    return {"workspace_id": customer.workspace_id, "customer_id": customer.pk, "value": value}
+    return {"workspace_id": customer.workspace_id, "customer_id": customer.pk, "value": value, "label": ""}
 
 
 def record_row(line, **changes):

@@ -2,13 +2,15 @@ import threading
 import uuid
 from concurrent.futures import ThreadPoolExecutor
 from datetime import date
+from decimal import Decimal
 
 import pytest
 from django.core.exceptions import ValidationError
 from django.db import connection, transaction
 
-from billing import contracts
-from billing.contracts import UnableToAgree
+from billing import catalog, contracts
+from billing.catalog import PriceTerms
+from billing.contracts import LineTerms, UnableToAgree
 from billing.models import Brick, Line, Price, Subscription
 from tests import factories as make
 from tests.scenarios.closing import close, close_and_issue
@@ -504,3 +506,62 @@ def test_subscription_end_is_moved_while_its_period_is_open(subscription):
     ended = contracts.end_subscription(subscription=subscription, ends_at=at("2026-01-10"))
 
     assert (ended.next_close_at, Line.objects.get(pk=line.pk).ends_at) == (at("2026-01-10"), at("2026-01-10"))
+
+
+def test_subscription_begins_with_its_lines_at_prices_that_there_are_or_are_made():
+    workspace = make.workspace()
+    calls, seats = make.brick(workspace), make.brick(workspace, "Seats", "unit_days")
+    known = make.price(calls)
+    terms = PriceTerms(name="Seats", model="per_unit", currency="USD", unit_price=Decimal("0.5"))
+
+    made = make.subscription(
+        make.customer(workspace),
+        lines=[
+            LineTerms(brick=calls, price=known, id=4711, reference="li_1"),
+            LineTerms(brick=seats, price=terms, starts_at=at("2026-02-01"), ends_at=at("2026-03-01")),
+        ],
+    )
+
+    first, second = made.lines.order_by("id")
+    assert (first.pk, first.reference, first.price, first.starts_at) == (4711, "li_1", known, made.starts_at)
+    assert (second.starts_at, second.ends_at) == (at("2026-02-01"), at("2026-03-01"))
+    assert (second.price.brick, second.price.name, second.price.unit_price) == (seats, "Seats", Decimal("0.5"))
+
+
+@pytest.mark.parametrize(
+    ("fields", "named"),
+    [
+        ({"id": 0}, "lines.1.id"),
+        ({"reference": "x" * 101}, "lines.1.reference"),
+        ({"starts_at": at("2025-12-31")}, "lines.1.starts_at"),
+        ({"price": PriceTerms(name="", model="flat", currency="USD")}, "lines.1.price.name"),
+        ({"price": PriceTerms(name="x", model="flat", currency="EUR")}, "lines.1.price"),
+        ({"price": PriceTerms(name="x", model="volume", currency="USD")}, "lines.1.price.tiers"),
+    ],
+)
+def test_one_line_that_cannot_be_is_named_by_its_place_and_nothing_is_made(fields, named):
+    workspace = make.workspace()
+    calls, seats = make.brick(workspace), make.brick(workspace, "Seats")
+    lines = [
+        LineTerms(brick=calls, price=make.price(calls)),
+        LineTerms(**{"brick": seats, "price": PriceTerms(name="x", model="flat", currency="USD"), **fields}),
+    ]
+
+    with pytest.raises(ValidationError) as refusal:
+        make.subscription(make.customer(workspace), lines=lines)
+
+    assert fields_of(refusal) == [named]
+    assert (Subscription.objects.count(), Line.objects.count(), Price.objects.count()) == (0, 0, 1)
+
+
+def test_archived_brick_gets_no_further_line_and_its_lines_go_on(subscription):
+    line = line_of(subscription)
+    catalog.archive_brick(brick=line.brick, as_of=at("2026-01-10"))
+    contracts.end_line(line=line, ends_at=at("2026-02-01"))
+    line.brick.refresh_from_db()
+
+    with pytest.raises(UnableToAgree) as refusal:
+        next_line_of(line, starts_at=at("2026-02-01"))
+
+    assert fields_of(refusal) == ["brick"]
+    assert subscription.lines.count() == 1

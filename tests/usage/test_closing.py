@@ -255,6 +255,27 @@ def test_the_number_of_queries_does_not_grow_with_the_batch():
     assert counts[0] == counts[1]
 
 
+def test_the_number_of_queries_does_not_grow_with_the_customers_whose_events_count():
+    counts = []
+    for code, size in (("one", 1), ("many", 30)):
+        owner = make.workspace(code)
+        brick = make.event_brick(owner, aggregation="sum", property="length")
+        price = make.price(brick)
+        for n in range(size):
+            subscription = make.subscription(make.customer(owner, reference=f"C-{n}"))
+            contracts.add_line(subscription=subscription, brick=brick, price=price)
+            make.event(owner, f"C-{n}", "2026-01-10", length=5)
+        close(owner, "2026-02-01")
+        for n in range(size):
+            make.event(owner, f"C-{n}", "2026-01-11", length=5)
+        with CaptureQueriesContext(connection) as queries:
+            close(owner, "2026-03-01")
+        counts.append(len({query["sql"][:60] for query in queries}))
+        assert InvoiceLine.objects.filter(workspace=owner, kind="true_up", amount=10).count() == size
+
+    assert counts[0] == counts[1]
+
+
 def test_preview_shows_the_invoice_as_it_would_be_and_writes_nothing():
     line = make.line()
     make.use(line, "10", "2026-01-05")

@@ -8,6 +8,7 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, render
 from django.utils import timezone
 
+from billing import limits
 from billing.calendar import CalendarOutOfRange
 from billing.models import Brick, InvoiceLine, Line, Subscription
 from billing.rating import TermsError
@@ -41,6 +42,9 @@ def _lines(preview: closing.Preview) -> list[dict[str, Any]]:
             "is_gauge": lines[draft.line_id].brick.aggregation == Brick.Aggregation.UNIT_DAYS,
             "is_true_up": draft.kind == InvoiceLine.Kind.TRUE_UP,
             "is_prorated": draft.days != draft.of_days,
+            "limit_reached": ""
+            if draft.kind == InvoiceLine.Kind.TRUE_UP
+            else limits.reached(line=lines[draft.line_id], quantity=draft.quantity, amount=draft.charge.amount),
         }
         for draft in preview.invoice.lines
     ]
@@ -62,4 +66,4 @@ def opening_of(line: InvoiceLine) -> UsageRecord | None:
 def invoice_line_or_none(text: str) -> InvoiceLine | None:
     if not (text.isascii() and text.isdigit() and len(text) < 19):
         return None
-    return InvoiceLine.objects.select_related("invoice__customer", "workspace").filter(pk=text).first()
+    return InvoiceLine.objects.select_related("invoice__customer", "workspace", "rule").filter(pk=text).first()

@@ -9,13 +9,13 @@ from django.db.models import Q, QuerySet
 from django.http import HttpRequest
 from unfold.contrib.filters.admin import DropdownFilter
 
-from billing.models import Line, Workspace
+from billing.models import Customer, Line, Workspace
 from usage import dialects
 from usage.admin.preview import invoice_line_or_none
 from usage.models import UsageRecord
 
 DIALECTS = ("panel", "file", *(module.name for module in pkgutil.iter_modules(dialects.__path__) if module.ispkg))
-MOST_LINES = 500
+MOST_LINES = MOST_CUSTOMERS = 500
 
 
 class CountedBy(SimpleListFilter):
@@ -67,6 +67,7 @@ class StateFilter(DropdownFilter):
     def lookups(self, request: HttpRequest, model_admin: ModelAdmin) -> list[tuple[str, Any]]:
         return [
             ("counts", "Counts"),
+            ("unmatched", "Unmatched: nobody has its alias"),
             ("late", "Late"),
             ("superseded", "Superseded or retracted"),
             ("retraction", "Retractions"),
@@ -75,7 +76,9 @@ class StateFilter(DropdownFilter):
     def queryset(self, request: HttpRequest, queryset: Any) -> Any:
         match self.value():
             case "counts":
-                return queryset.filter(superseded_by=None).exclude(kind=UsageRecord.Kind.RETRACTION)
+                return queryset.live().filter(Q(line__isnull=False) | Q(customer__isnull=False))
+            case "unmatched":
+                return queryset.unmatched()
             case "late":
                 return queryset.filter(is_late=True)
             case "superseded":
@@ -86,16 +89,25 @@ class StateFilter(DropdownFilter):
 
 
 def search(records: QuerySet[UsageRecord], term: str) -> QuerySet[UsageRecord]:
-    """Find live records by their exact key, and records by their line's id or the beginning of a customer's name."""
+    """Find live records by their exact key, and records by their line's id, their exact alias or a customer's name.
+
+    A name is found by its beginning.
+    """
     if not term:
         return records
-    # Keys are indexed behind workspace and dialect, so both are named.
+    # Keys and aliases are indexed behind the workspace, keys behind the dialect too, so these are named.
     workspaces = list(Workspace.objects.values_list("pk", flat=True))
     by_key = UsageRecord.objects.filter(
         workspace_id__in=workspaces, dialect__in=DIALECTS, key=term, superseded_by=None
     ).values_list("pk", flat=True)
-    named = Line.objects.filter(subscription__customer__name__istartswith=term).order_by("-pk")
+    customers = list(Customer.objects.filter(name__istartswith=term).values_list("pk", flat=True)[:MOST_CUSTOMERS])
+    named = Line.objects.filter(subscription__customer__in=customers).order_by("-pk")
     lines = list(named.values_list("pk", flat=True)[:MOST_LINES])
     if term.isascii() and term.isdigit() and len(term) < 19:
         lines.append(int(term))
-    return records.filter(Q(pk__in=list(by_key)) | Q(line_id__in=lines))
+    return records.filter(
+        Q(pk__in=list(by_key))
+        | Q(line_id__in=lines)
+        | Q(customer_id__in=customers)
+        | Q(workspace_id__in=workspaces, customer_alias=term)
+    )

@@ -5,6 +5,7 @@ from uuid import uuid4
 from django import forms
 from unfold.widgets import (
     UnfoldAdminDecimalFieldWidget,
+    UnfoldAdminExpandableTextareaWidget,
     UnfoldAdminSelectWidget,
     UnfoldAdminSplitDateTimeWidget,
     UnfoldAdminTextInputWidget,
@@ -12,9 +13,10 @@ from unfold.widgets import (
 
 from billing import figures
 from billing.admin.pages import PickField
+from billing.jsontext import MalformedJSON, decode, encode
 from billing.models import Brick, Customer, Line
 from billing.money import format_decimal
-from usage.ledger import DIGITS_AFTER_POINT, DIGITS_BEFORE_POINT
+from usage.ledger import DIGITS_AFTER_POINT, DIGITS_BEFORE_POINT, TAKES_USAGE
 from usage.models import UsageRecord
 
 NOTE_LENGTH = 500
@@ -78,7 +80,7 @@ class EntryForm(forms.Form):
 
 
 def metered_lines(customer: Customer) -> Any:
-    lines = Line.objects.filter(subscription__customer=customer).exclude(brick__aggregation=Brick.Aggregation.NONE)
+    lines = Line.objects.filter(subscription__customer=customer, brick__aggregation__in=TAKES_USAGE)
     return lines.select_related("brick", "subscription", "workspace").order_by("brick__name", "-starts_at", "id")
 
 
@@ -97,11 +99,48 @@ class CorrectionForm(ReasonForm):
     field_order = ("quantity", "occurred_at", "note")
 
     def __init__(self, data: Any, *, record: UsageRecord) -> None:
-        initial = {"quantity": record.quantity, "occurred_at": record.occurred_at.replace(microsecond=0)}
+        initial = {
+            "quantity": record.quantity,
+            "properties": record.properties or {},
+            "occurred_at": record.occurred_at.replace(microsecond=0),
+        }
         super().__init__(data, initial=initial)
         self.fields["occurred_at"].help_text = f"Date and time in {record.workspace.time_zone}."
 
     def clean(self) -> dict[str, Any] | None:
-        if not self.errors and not {"quantity", "occurred_at"} & set(self.changed_data):
+        if not self.errors and not set(self.changed_data) - {"note"}:
             raise forms.ValidationError("Nothing was changed.")
         return super().clean()
+
+
+class PropertiesField(forms.CharField):
+    """A JSON object, written as text and read without a float in between."""
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(widget=UnfoldAdminExpandableTextareaWidget, strip=False, **options)
+
+    def prepare_value(self, value: Any) -> Any:
+        return value if isinstance(value, str) else encode(value).decode()
+
+    def to_python(self, value: Any) -> Any:
+        try:
+            properties = value if isinstance(value, dict) else decode(value or "{}")
+        except MalformedJSON as error:
+            raise forms.ValidationError(str(error)) from error
+        if not isinstance(properties, dict):
+            raise forms.ValidationError('Properties are names and values, such as {"length": 500}.')
+        return properties
+
+    def has_changed(self, initial: Any, data: Any) -> bool:
+        try:
+            return encode(self.to_python(data)) != encode(self.to_python(initial))
+        except forms.ValidationError:
+            return True
+
+
+class EventCorrectionForm(CorrectionForm):
+    """An event has no quantity: bricks make theirs of its properties."""
+
+    quantity = None  # type: ignore[assignment]
+    properties = PropertiesField(required=False, help_text="As JSON. Bricks add or compare them.")
+    field_order = ("properties", "occurred_at", "note")

@@ -1,5 +1,6 @@
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from datetime import datetime
 from typing import Any
 
 from django import forms
@@ -19,12 +20,15 @@ from billing import figures
 from billing.admin.pages import ReadOnlyAdmin, by_workspace, name_of, posted
 from billing.jsontext import encode
 from billing.models import Customer
+from billing.parties import NOBODY
 from usage import ledger
 from usage.admin import preview
 from usage.admin.record_filters import CountedBy, DialectFilter, SourceFilter, StateFilter, search
-from usage.admin.record_forms import CorrectionForm, CustomerForm, EntryForm, ReasonForm
-from usage.commands import KEEP, CorrectUsage, LineById, Origin, RecordById, RecordUsage, RetractUsage
+from usage.admin.record_forms import CorrectionForm, CustomerForm, EntryForm, EventCorrectionForm, ReasonForm
+from usage.commands import CorrectUsage, LineById, Origin, RecordById, RecordUsage, RetractUsage
 from usage.models import UsageRecord
+
+STATES = {"counts": "success", "counts, late": "info", "unmatched": "warning", "retracted": "danger"}
 
 
 @contextmanager
@@ -37,16 +41,16 @@ def refusals_on_fields() -> Iterator[None]:
 
 @admin.register(UsageRecord)
 class UsageRecordAdmin(ReadOnlyAdmin):
-    list_display = ("occurred", "customer", "line_text", "workspace", "quantity_text", "state", "came_by", "shown_key")
+    list_display = ("occurred", "whose", "line_text", "workspace", "quantity_text", "state", "came_by", "shown_key")
     list_filter = (CountedBy, by_workspace, SourceFilter, DialectFilter, StateFilter)
-    list_select_related = ("workspace", "line__brick", "line__subscription__customer", "superseded_by")
+    list_select_related = ("workspace", "line__brick", "line__subscription__customer", "customer", "superseded_by")
     list_before_template = "usage/list_before.html"
     # Counting the ledger would read all of it.
     paginator = InfinitePaginator
     show_full_result_count = False
     show_facets = admin.ShowFacets.NEVER
     search_fields = ("key",)
-    search_help_text = "Key, line id or customer's name"
+    search_help_text = "Key, alias, line id or customer's name"
     ordering = ("-id",)
     sortable_by = ()
     change_form_template = "admin/usage/usagerecord/change_form.html"
@@ -77,10 +81,12 @@ class UsageRecordAdmin(ReadOnlyAdmin):
         return figures.moment(record.occurred_at, record.workspace.tz)
 
     @column(description="Customer")
-    def customer(self, record: UsageRecord) -> str:
-        return str(record.line.subscription.customer) if record.line else str(record.customer_alias)
+    def whose(self, record: UsageRecord) -> str:
+        if record.line:
+            return str(record.line.subscription.customer)
+        return f"{record.customer or figures.NOTHING} (as {record.customer_alias})"
 
-    @column(description="Line")
+    @column(description="Line or event")
     def line_text(self, record: UsageRecord) -> str:
         return f"{record.line.brick} (line {record.line_id})" if record.line else str(record.event_type)
 
@@ -88,7 +94,7 @@ class UsageRecordAdmin(ReadOnlyAdmin):
     def quantity_text(self, record: UsageRecord) -> str:
         return figures.quantity(record.quantity)
 
-    @column(description="State", label={"counts": "success", "counts, late": "info", "retracted": "danger"})
+    @column(description="State", label=STATES)
     def state(self, record: UsageRecord) -> str:
         return state_of(record)
 
@@ -108,7 +114,7 @@ class UsageRecordAdmin(ReadOnlyAdmin):
 
     def has_correct_permission(self, request: HttpRequest, object_id: str | None = None) -> bool:
         record = self.get_object(request, object_id or "")
-        return self.may(request, "change") and record is not None and record.line is not None and counts(record)
+        return self.may(request, "change") and record is not None and is_live(record)
 
     def changelist_view(self, request: HttpRequest, extra_context: Any = None) -> HttpResponse:
         counted_by = request.GET.get("invoice_line", "")
@@ -178,20 +184,21 @@ class UsageRecordAdmin(ReadOnlyAdmin):
         record = self.object_or_404(request, object_id)
 
         def perform(data: dict[str, Any]) -> HttpResponse:
+            changed = {name: data[name] for name in form.changed_data if name != "note"}
             command = CorrectUsage(
                 origin=panel_origin(request, record.workspace_id),
                 target=RecordById(record.pk),
-                quantity=data["quantity"] if "quantity" in form.changed_data else KEEP,
-                occurred_at=data["occurred_at"] if "occurred_at" in form.changed_data else KEEP,
                 note=data["note"],
+                **changed,
             )
             with refusals_on_fields():
-                change = ledger.correct(command=command, recorded_at=timezone.now())
+                change = correct(command=command, recorded_at=timezone.now())
             messages.success(request, "The correction is recorded. It counts from now on.")
             return self.go_to(UsageRecord(pk=change.id))
 
+        correct = ledger.correct if record.line_id else ledger.correct_event
         with timezone.override(record.workspace.tz):
-            form = CorrectionForm(posted(request), record=record)
+            form = (CorrectionForm if record.line_id else EventCorrectionForm)(posted(request), record=record)
             return self._change_page(request, record, form, "Correct", perform)
 
     @action(description="Retract", icon="undo", permissions=["correct"])
@@ -203,10 +210,11 @@ class UsageRecordAdmin(ReadOnlyAdmin):
                 origin=panel_origin(request, record.workspace_id), target=RecordById(record.pk), note=data["note"]
             )
             with refusals_on_fields():
-                change = ledger.retract(command=command, recorded_at=timezone.now())
+                change = retract(command=command, recorded_at=timezone.now())
             messages.success(request, "The usage is retracted. It counts no longer.")
             return self.go_to(UsageRecord(pk=change.id))
 
+        retract = ledger.retract if record.line_id else ledger.retract_event
         return self._change_page(request, record, ReasonForm(posted(request)), "Retract", perform)
 
     def _change_page(
@@ -222,6 +230,7 @@ class UsageRecordAdmin(ReadOnlyAdmin):
             template="usage/change_usage.html",
             perform=perform,
             tz=record.workspace.tz,
+            is_closed=record.is_late or record.occurred_at < open_from(record),
         )
 
 
@@ -229,8 +238,16 @@ def panel_origin(request: HttpRequest, workspace_id: int) -> Origin:
     return Origin(workspace_id=workspace_id, source="panel", dialect="panel", recorded_by=name_of(request))
 
 
-def counts(record: UsageRecord) -> bool:
+def is_live(record: UsageRecord) -> bool:
     return record.superseded_by_id is None and record.kind != UsageRecord.Kind.RETRACTION
+
+
+def open_from(record: UsageRecord) -> datetime:
+    """Return from when on a change of the record falls in no closed period."""
+    if record.line:
+        return record.line.open_from_at
+    opened = record.customer and record.customer.events_open_from_at
+    return opened or record.occurred_at
 
 
 def state_of(record: UsageRecord) -> str:
@@ -238,4 +255,6 @@ def state_of(record: UsageRecord) -> str:
         return "retraction"
     if record.superseded_by is not None:
         return "retracted" if record.superseded_by.kind == UsageRecord.Kind.RETRACTION else "superseded"
+    if record.line_id is None and record.customer_id is None:
+        return "void" if record.customer_alias == NOBODY else "unmatched"
     return "counts, late" if record.is_late else "counts"

@@ -1,29 +1,38 @@
-"""The only writer of ``UsageRecord``: record, correct, retract.
+"""The only writer of ``UsageRecord``: record, correct, retract; for events: report, correct, retract, match.
 
-A record draws its ledger id while it holds a lock on its line that closing's lock excludes. Whoever holds closing's
-lock on a line therefore knows that every record of the line with an id up to the ledger's last one is committed and
-visible, and that every later one will have a greater id: that number is the line's cutoff.
+A record draws its ledger id while it holds a lock on its line, an event on its customer, that closing's lock excludes.
+Whoever holds closing's lock on a line (and on the customer, where it counts events) therefore knows that every record
+of the line with an id up to the ledger's last one is committed and visible, and that every later one will have a
+greater id: that number is the line's cutoff.
 """
 
+from usage.ledger.addresses import TAKES_USAGE
+from usage.ledger.batch import record_many
 from usage.ledger.changes import correct, retract
 from usage.ledger.entries import insert_entry, record
 from usage.ledger.errors import (
     DuplicateKey,
+    LimitReached,
     LineNotFound,
     LineNotMetered,
     OutsideLine,
     PropertiesRefused,
     QuantityRefused,
     RecordNotFound,
+    TextRefused,
     UnableToRecord,
 )
+from usage.ledger.event_changes import correct_event, retract_event
+from usage.ledger.events import insert_event, report_event
+from usage.ledger.matching import match_waiting
 from usage.ledger.reading import last_id, objection_to_ending
-from usage.ledger.values import DIGITS_AFTER_POINT, DIGITS_BEFORE_POINT, Recorded, exact_quantity
+from usage.ledger.values import DIGITS_AFTER_POINT, DIGITS_BEFORE_POINT, Recorded, RecordedEvent, exact_quantity
 
 __all__ = [
     "DIGITS_AFTER_POINT",
     "DIGITS_BEFORE_POINT",
     "DuplicateKey",
+    "LimitReached",
     "LineNotFound",
     "LineNotMetered",
     "OutsideLine",
@@ -31,12 +40,21 @@ __all__ = [
     "QuantityRefused",
     "RecordNotFound",
     "Recorded",
+    "RecordedEvent",
+    "TAKES_USAGE",
+    "TextRefused",
     "UnableToRecord",
     "correct",
+    "correct_event",
     "exact_quantity",
     "insert_entry",
+    "insert_event",
     "last_id",
+    "match_waiting",
     "objection_to_ending",
     "record",
+    "record_many",
+    "report_event",
     "retract",
+    "retract_event",
 ]

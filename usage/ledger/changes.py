@@ -1,14 +1,16 @@
-"""Correcting and retracting: a further record that supersedes the former one."""
+"""Correcting and retracting a line's record: a further record that supersedes the former one."""
 
 from datetime import UTC, datetime
 from typing import Any
 
-from django.db import connection, transaction
-from django.db.models import Q
+from django.db import transaction
+from django.db.models import Q, QuerySet
 
 from billing.models import Brick, Line
 from usage.commands import KEEP, CorrectUsage, RecordById, RecordByKey, RetractUsage
+from usage.ledger import limits
 from usage.ledger.errors import OutsideLine, QuantityRefused, RecordNotFound
+from usage.ledger.locks import next_id
 from usage.ledger.values import Recorded, adapt_properties, exact_quantity, life
 from usage.models import UsageRecord
 
@@ -26,6 +28,7 @@ def correct(*, command: CorrectUsage, recorded_at: datetime) -> Recorded:
         raise OutsideLine(f"The line was not active then, only {life(line)}.")
     if quantity < 0 and line.brick.aggregation == Brick.Aggregation.UNIT_DAYS:
         raise QuantityRefused("A gauge can't be negative.")
+    limits.check_change(line=line, former=former, quantity=quantity, occurred_at=occurred_at)
     properties = former.properties if command.properties is KEEP else command.properties
     adapt_properties(properties)
     return _supersede(
@@ -36,7 +39,7 @@ def correct(*, command: CorrectUsage, recorded_at: datetime) -> Recorded:
             quantity=quantity,
             occurred_at=occurred_at,
             properties=properties,
-            **_change(former, command, recorded_at),
+            **what_stays(former, command, recorded_at),
         ),
     )
 
@@ -56,15 +59,19 @@ def retract(*, command: RetractUsage, recorded_at: datetime) -> Recorded:
             quantity=former.quantity,
             occurred_at=former.occurred_at,
             properties=former.properties,
-            **_change(former, command, recorded_at),
+            **what_stays(former, command, recorded_at),
         ),
     )
 
 
-def _change(former: UsageRecord, command: CorrectUsage | RetractUsage, recorded_at: datetime) -> dict[str, Any]:
+def what_stays(former: UsageRecord, command: CorrectUsage | RetractUsage, recorded_at: datetime) -> dict[str, Any]:
+    """Return the fields of a change that are the former record's, and those that say who made it."""
     return {
         "workspace_id": former.workspace_id,
         "line_id": former.line_id,
+        "customer_id": former.customer_id,
+        "customer_alias": former.customer_alias,
+        "event_type": former.event_type,
         "recorded_at": recorded_at,
         "source": command.origin.source,
         "dialect": former.dialect,
@@ -75,14 +82,19 @@ def _change(former: UsageRecord, command: CorrectUsage | RetractUsage, recorded_
     }
 
 
-def _lock(workspace_id: int, target: RecordById | RecordByKey) -> tuple[UsageRecord, Line]:
-    """Return the live record and its line, locked against closing and other changes, but not against new records."""
+def live_records(workspace_id: int, target: RecordById | RecordByKey) -> QuerySet[UsageRecord]:
+    """Return the record that a target names and that counts now, or none."""
     match target:
         case RecordById(record_id):
             wanted = Q(pk=record_id) | Q(origin_id=record_id)
         case RecordByKey(dialect, key):
             wanted = Q(dialect=dialect, key=key)
-    records = UsageRecord.objects.live().filter(wanted, workspace_id=workspace_id, line__isnull=False)
+    return UsageRecord.objects.live().filter(wanted, workspace_id=workspace_id)
+
+
+def _lock(workspace_id: int, target: RecordById | RecordByKey) -> tuple[UsageRecord, Line]:
+    """Return the live record and its line, locked against closing and other changes, but not against new records."""
+    records = live_records(workspace_id, target).filter(line__isnull=False)
     line_id = records.values_list("line_id", flat=True).first()
     if line_id is None:
         raise RecordNotFound("There is no such usage.")
@@ -103,20 +115,10 @@ def _supersede(former: UsageRecord, line: Line, change: UsageRecord) -> Recorded
         id=change.pk,
         handle=change.handle,
         line_id=line.pk,
+        line_reference=line.reference,
         quantity=exact_quantity(change.quantity),
         occurred_at=change.occurred_at,
         recorded_at=change.recorded_at,
         source=change.source,
         is_late=change.is_late,
     )
-
-
-def next_id() -> int:
-    """Draw the next ledger id; the caller holds a lock that closing's excludes."""
-    table = UsageRecord._meta.db_table
-    with connection.cursor() as cursor:
-        if connection.vendor == "postgresql":
-            cursor.execute("SELECT nextval(pg_get_serial_sequence(%s, 'id'))", [table])
-        else:
-            cursor.execute("SELECT seq + 1 FROM sqlite_sequence WHERE name = %s", [table])
-        return int(cursor.fetchone()[0])

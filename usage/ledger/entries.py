@@ -1,36 +1,59 @@
-"""Recording usage of a line: one statement."""
+"""Recording usage of a line: one statement, or a short transaction where a limit bounds the line."""
 
 from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any
 
-from django.db import connection
+from django.db import connection, transaction
 
 from billing.models import Brick, Line
-from usage.commands import LineByBrick, LineById, RecordUsage
-from usage.ledger.errors import DuplicateKey, LineNotFound, LineNotMetered, OutsideLine, QuantityRefused, UnableToRecord
+from usage.commands import LineById, RecordUsage
+from usage.ledger import limits
+from usage.ledger.addresses import TAKES_USAGE, condition, lines_at
+from usage.ledger.errors import DuplicateKey, LineNotFound, LineNotMetered, OutsideLine, QuantityRefused
 from usage.ledger.values import Recorded, adapt, adapt_properties, exact_quantity, life
 from usage.models import UsageRecord
 
 
 def record(*, command: RecordUsage, recorded_at: datetime) -> Recorded:
-    """Append one record in one statement and return it.
+    """Append one record and return it: in one statement, unless the line has a hard limit.
 
     Raises ``UnableToRecord``: a quantity that does not fit 15 digits before and 9 after the point or is negative on a
-    gauge, an unknown or unmetered line, a moment outside its life, a key that a live record has.
+    gauge, an unknown or unmetered line, a moment outside its life, a key that a live record has, a quantity that the
+    line's limit does not leave. Where the command accepts a part, the quantity returned may be less than it was.
     """
     quantity = exact_quantity(command.quantity)
     occurred_at = command.occurred_at.astimezone(UTC)
+    recorded = _insert(command, quantity, occurred_at, recorded_at)
+    if recorded is None:
+        line = _line_for(command, quantity, occurred_at)
+        recorded = _insert_within_limit(command, line, quantity, occurred_at, recorded_at)
+    if recorded is None:
+        # Something has changed since the line was looked at.
+        _line_for(command, quantity, occurred_at)
+        raise RuntimeError("The ledger refused a record without a reason that it can name.")
+    return recorded
+
+
+def _insert(
+    command: RecordUsage,
+    quantity: Decimal,
+    occurred_at: datetime,
+    recorded_at: datetime,
+    *,
+    line_id: int | None = None,
+) -> Recorded | None:
     with connection.cursor() as cursor:
-        cursor.execute(*insert_entry(command, quantity, occurred_at, recorded_at))
+        cursor.execute(*insert_entry(command, quantity, occurred_at, recorded_at, bounded_line_id=line_id))
         row = cursor.fetchone()
     if row is None:
-        raise _why_not(command, quantity, occurred_at)
-    record_id, line_id, is_late = row
+        return None
+    record_id, line_id, is_late, line_reference = row
     return Recorded(
         id=record_id,
         handle=record_id,
         line_id=line_id,
+        line_reference=line_reference,
         quantity=quantity,
         occurred_at=occurred_at,
         recorded_at=recorded_at,
@@ -39,37 +62,53 @@ def record(*, command: RecordUsage, recorded_at: datetime) -> Recorded:
     )
 
 
+@transaction.atomic
+def _insert_within_limit(
+    command: RecordUsage, line: Line, quantity: Decimal, occurred_at: datetime, recorded_at: datetime
+) -> Recorded | None:
+    permitted = limits.permitted(
+        line_id=line.pk, quantity=quantity, occurred_at=occurred_at, accepts_part=command.accepts_part
+    )
+    return _insert(command, permitted, occurred_at, recorded_at, line_id=line.pk)
+
+
 # PostgreSQL puts the row lock below the projection that draws the id: first the lock, then the id. After waiting for a
 # close, the row is read again, so that the life and the lateness are those after the close.
-_INSERT = """
+_INSERT = f"""
 INSERT INTO usage_usagerecord
     (workspace_id, line_id, quantity, occurred_at, recorded_at, is_late,
      kind, source, dialect, key, recorded_by, note, properties)
 SELECT line.workspace_id, line.id, %s, %s, %s, line.open_from_at > %s,
     'entry', %s, %s, %s, %s, %s, %s
 FROM billing_line line JOIN billing_brick brick ON brick.id = line.brick_id
-WHERE line.workspace_id = %s AND {address}
+WHERE line.workspace_id = %s AND {{address}}
     AND line.starts_at <= %s AND (line.ends_at IS NULL OR line.ends_at > %s)
-    AND brick.aggregation <> 'none' AND (brick.aggregation <> 'unit_days' OR NOT %s)
-{lock}
+    AND brick.aggregation IN {TAKES_USAGE!r} AND (brick.aggregation <> 'unit_days' OR NOT %s)
+    AND (%s OR (line.hard_limit_quantity IS NULL AND line.hard_limit_amount IS NULL))
+{{lock}}
 ON CONFLICT (workspace_id, dialect, key) WHERE superseded_by_id IS NULL DO NOTHING
-RETURNING id, line_id, is_late
+RETURNING id, line_id, is_late, (SELECT l.reference FROM billing_line l WHERE l.id = line_id)
 """
 
 
 def insert_entry(
-    command: RecordUsage, quantity: Decimal, occurred_at: datetime, recorded_at: datetime
+    command: RecordUsage,
+    quantity: Decimal,
+    occurred_at: datetime,
+    recorded_at: datetime,
+    *,
+    bounded_line_id: int | None = None,
 ) -> tuple[str, list[Any]]:
-    """Return the one statement that locks the line, draws the id and inserts, with its parameters."""
-    match command.address:
-        case LineById(line_id):
-            address, ids = "line.id = %s", [line_id]
-        case LineByBrick(subscription_id, brick_id):
-            address = "line.subscription_id = %s AND line.brick_id = %s"
-            ids = [adapt("subscription_id", subscription_id, Line), adapt("brick_id", brick_id, Line)]
+    """Return the one statement that locks the line, draws the id and inserts, with its parameters.
+
+    It leaves lines with a hard limit alone where the quantity adds to their total, but for the ``bounded_line_id``,
+    whose limit the caller has seen to.
+    """
+    address = command.address if bounded_line_id is None else LineById(bounded_line_id)
+    where, names = condition(address, workspace_id=command.origin.workspace_id, occurred_at=occurred_at)
     moment = adapt("occurred_at", occurred_at)
     origin = command.origin
-    return _INSERT.format(address=address, lock="FOR KEY SHARE OF line" if connection.vendor == "postgresql" else ""), [
+    return _INSERT.format(address=where, lock="FOR KEY SHARE OF line" if connection.vendor == "postgresql" else ""), [
         adapt("quantity", quantity),
         moment,
         adapt("recorded_at", recorded_at),
@@ -81,38 +120,44 @@ def insert_entry(
         command.note,
         adapt_properties(command.properties),
         origin.workspace_id,
-        *ids,
+        *names,
         moment,
         moment,
         quantity < 0,
+        bounded_line_id is not None or quantity <= 0,
     ]
 
 
-def _why_not(command: RecordUsage, quantity: Decimal, occurred_at: datetime) -> UnableToRecord:
-    lines = Line.objects.filter(workspace_id=command.origin.workspace_id)
-    match command.address:
-        case LineById(line_id):
-            lines = lines.filter(pk=line_id)
-        case LineByBrick(subscription_id, brick_id):
-            lines = lines.filter(subscription_id=subscription_id, brick_id=brick_id)
-    found = list(lines.select_related("brick", "workspace").order_by("starts_at"))
+def _line_for(command: RecordUsage, quantity: Decimal, occurred_at: datetime) -> Line:
+    """Return the line that a record goes to, limits aside, or raise why none takes it."""
+    found = lines_at(command.address, workspace_id=command.origin.workspace_id)
     if not found:
-        return LineNotFound("There is no such line.")
+        raise LineNotFound("There is no such line.")
+    if found[0].brick.aggregation == Brick.Aggregation.EVENTS:
+        raise LineNotMetered("This line counts events: it takes no usage of its own.")
     if not found[0].brick.is_metered:
-        return LineNotMetered("This line is not metered: it takes no usage.")
+        raise LineNotMetered("This line is not metered: it takes no usage.")
     active = [
         line for line in found if line.starts_at <= occurred_at and not (line.ends_at and line.ends_at <= occurred_at)
     ]
     if not active:
-        return OutsideLine(f"The line was not active then, only {' and '.join(map(life, found))}.")
-    if quantity < 0 and found[0].brick.aggregation == Brick.Aggregation.UNIT_DAYS:
-        return QuantityRefused("A gauge can't be negative.")
+        raise OutsideLine(f"The line was not active then, only {' and '.join(map(life, found))}.")
+    if len(active) > 1:
+        raise LineNotFound("This subscription has several lines that take usage: name one of them.")
+    if quantity < 0 and active[0].brick.aggregation == Brick.Aggregation.UNIT_DAYS:
+        raise QuantityRefused("A gauge can't be negative.")
+    _refuse_duplicate(command)
+    return active[0]
+
+
+def _refuse_duplicate(command: RecordUsage) -> None:
+    if command.key is None:
+        return
     same = UsageRecord.objects.filter(
         workspace_id=command.origin.workspace_id,
         dialect=command.origin.dialect,
         key=command.key,
         superseded_by=None,
     ).first()
-    if command.key is not None and same is not None:
-        return DuplicateKey("Usage with this id was recorded already.", record_id=same.handle)
-    raise RuntimeError("The ledger refused a record without a reason that it can name.")
+    if same is not None:
+        raise DuplicateKey("Usage with this id was recorded already.", record_id=same.handle)

@@ -1,5 +1,7 @@
 """Why the ledger does not take usage: each refusal names the field in the ledger's own words."""
 
+from decimal import Decimal
+
 
 class UnableToRecord(Exception):
     """Usage that the ledger does not take. ``field`` is the canonical name of what is wrong."""
@@ -15,8 +17,18 @@ class QuantityRefused(UnableToRecord):
     field = "quantity"
 
 
+class LimitReached(UnableToRecord):
+    """The line's hard limit leaves less than the quantity in the period; ``left`` is how much."""
+
+    field = "quantity"
+
+    def __init__(self, message: str, *, left: Decimal) -> None:
+        super().__init__(message)
+        self.left = left
+
+
 class LineNotFound(UnableToRecord):
-    """The workspace has no such line, or no such brick in such a subscription."""
+    """The workspace has no such line, or no such brick in such a subscription; or several lines have that name."""
 
     field = "line"
 
@@ -43,6 +55,14 @@ class DuplicateKey(UnableToRecord):
 
 class PropertiesRefused(UnableToRecord):
     field = "properties"
+
+
+class TextRefused(UnableToRecord):
+    """An event's alias, type or key is empty or too long; ``field`` says which."""
+
+    def __init__(self, message: str, *, field: str) -> None:
+        super().__init__(message)
+        self.field = field
 
 
 class RecordNotFound(UnableToRecord):

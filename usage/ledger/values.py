@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 from typing import Any
+from uuid import UUID
 
 from django.db import connection
 
@@ -19,7 +20,10 @@ DIGITS_AFTER_POINT = 9
 
 @dataclass(frozen=True, slots=True)
 class Recorded:
-    """What the ledger took. ``handle`` is the id to tell the sender; times are UTC."""
+    """What the ledger took. ``handle`` is the id to tell the sender; times are UTC.
+
+    ``line_reference`` is told of what ``record`` took, where the line has one.
+    """
 
     id: int
     handle: int
@@ -28,6 +32,23 @@ class Recorded:
     occurred_at: datetime
     recorded_at: datetime
     source: str
+    is_late: bool
+    line_reference: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class RecordedEvent:
+    """The event that the ledger took. ``customer_id``: whom its alias named, None while it names nobody."""
+
+    id: int
+    handle: int
+    key: str | None
+    customer_id: UUID | None
+    customer_alias: str
+    event_type: str
+    occurred_at: datetime
+    recorded_at: datetime
+    properties: dict[str, Any]
     is_late: bool
 
 

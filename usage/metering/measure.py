@@ -1,23 +1,31 @@
-"""``measure``: one set-based query per aggregation, whatever the number of lines."""
+"""``measure``: one set-based query per aggregation or rule, whatever the number of lines."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
+from uuid import UUID
 
+from billing.models import EventRule
+from usage.metering.events import measure_events
 from usage.metering.sum import measure_sum
 from usage.metering.unit_days import measure_unit_days
 
 
 @dataclass(frozen=True, slots=True)
 class Window:
-    """What to measure: a line's records that occurred in ``[starts_at, ends_at)``, as of a cutoff."""
+    """What to measure: a line's records that occurred in ``[starts_at, ends_at)``, as of a cutoff.
+
+    Or, where a brick counts events, what a rule makes of a customer's.
+    """
 
     aggregation: str
-    line_id: int
+    line_id: int | None
     starts_at: datetime
     ends_at: datetime
     cutoff: int
+    customer_id: UUID | None = None
+    rule: EventRule | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,11 +42,13 @@ NOTHING = Measurement(quantity=Decimal(0), record_count=0)
 AGGREGATIONS: dict[str, Callable[[Sequence[Window]], dict[int, tuple[Decimal, int]]]] = {
     "sum": measure_sum,
     "unit_days": measure_unit_days,
+    "events": measure_events,
 }
 
 
 def measure(windows: Sequence[Window]) -> list[Measurement]:
-    """Return the measurement of each window, in their order, with one query per aggregation among them.
+    """Return the measurement of each window, in their order, with one query per aggregation, and per rule of events,
+    among them.
 
     A window without records has the quantity 0; a brick that is not metered has the quantity 1, the thing itself.
     """

@@ -1,0 +1,128 @@
+"""The form of a brick, with the rule of one that counts events."""
+
+import csv
+import io
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+from django import forms
+from django.core.exceptions import ValidationError
+from unfold.widgets import (
+    UnfoldAdminExpandableTextareaWidget,
+    UnfoldAdminSelectWidget,
+    UnfoldAdminTextInputWidget,
+    UnfoldBooleanSwitchWidget,
+)
+
+from billing import catalog
+from billing.admin.pages import WholeModelForm, add_errors
+from billing.catalog import EventTerms
+from billing.models import Brick, EventRule
+
+# The form's name of what the catalog calls otherwise, beside the brick's own fields.
+NAMES = {
+    "aggregation": "event_aggregation",
+    "property": "event_property",
+    "filters": "event_filters",
+    "negated": "event_filters",
+}
+RULE_FIELDS = ("event_type", "event_aggregation", "event_property", "event_filters", "is_case_sensitive")
+
+_FILTER = re.compile(r"\s*(?P<name>.+?)\s*(?P<negation>!?)=(?P<values>.*)")
+
+
+def filters_as_text(filters: Mapping[str, Sequence[str]], negated: Iterable[str]) -> str:
+    """Write filters as people type them: a line each, “type = text, fax” or “type != fax”."""
+    lines = []
+    for name, values in sorted(filters.items()):
+        written = io.StringIO()
+        csv.writer(written, lineterminator="").writerow(values)
+        lines.append(f"{name} {'!=' if name in negated else '='} {written.getvalue()}")
+    return "\n".join(lines)
+
+
+def filters_from_text(text: str) -> tuple[dict[str, list[str]], list[str]]:
+    """Read filters and which of them are negated; raise ``ValidationError`` on a line that is none."""
+    filters: dict[str, list[str]] = {}
+    negated = []
+    for line in filter(str.strip, text.splitlines()):
+        found = _FILTER.fullmatch(line)
+        values = next(csv.reader([found["values"]], skipinitialspace=True), []) if found else []
+        if found is None or not values:
+            raise ValidationError({"filters": f"“{line}” is no filter such as: type = text, fax"})
+        if found["name"] in filters:
+            raise ValidationError({"filters": f"Name “{found['name']}” once, with all of its values."})
+        filters[found["name"]] = [value.rstrip() for value in values]
+        if found["negation"]:
+            negated.append(found["name"])
+    return filters, negated
+
+
+class BrickForm(WholeModelForm):
+    event_type = forms.CharField(
+        required=False,
+        max_length=catalog.MAX_NAME,
+        widget=UnfoldAdminTextInputWidget,
+        help_text="As services report it, such as message-sent. Upper and lower case are told apart.",
+    )
+    event_aggregation = forms.ChoiceField(
+        label="Quantity",
+        required=False,
+        choices=EventRule.Aggregation,
+        widget=UnfoldAdminSelectWidget,
+        help_text="What of a period's events is billed.",
+    )
+    event_property = forms.CharField(
+        label="Property",
+        required=False,
+        max_length=catalog.MAX_NAME,
+        widget=UnfoldAdminTextInputWidget,
+        help_text="What is added, or told apart. A value that is no number adds nothing.",
+    )
+    event_filters = forms.CharField(
+        label="Filters",
+        required=False,
+        widget=UnfoldAdminExpandableTextareaWidget,
+        help_text="One a line; events count that match all: type = text, fax for one of these, type != fax for none.",
+    )
+    is_case_sensitive = forms.BooleanField(
+        label="Filters tell A from a", required=False, initial=True, widget=UnfoldBooleanSwitchWidget
+    )
+    rule: EventTerms | None = None
+
+    def __init__(self, *args: Any, instance: Brick | None = None, **options: Any) -> None:
+        rule = instance and instance.event_rules.filter(replaced_at=None).first()
+        if rule:
+            options["initial"] = (options.get("initial") or {}) | {
+                "event_type": rule.event_type,
+                "event_aggregation": rule.aggregation,
+                "event_property": rule.property,
+                "event_filters": filters_as_text(rule.filters, rule.negated),
+                "is_case_sensitive": rule.is_case_sensitive,
+            }
+        self.has_rule = bool(rule)
+        super().__init__(*args, instance=instance, **options)
+
+    def clean(self) -> dict[str, Any]:
+        data = super().clean() or {}
+        counts_events = data.get("aggregation", self.instance.aggregation) == Brick.Aggregation.EVENTS
+        if counts_events and (not self.has_rule or set(RULE_FIELDS) & set(self.changed_data)):
+            try:
+                self.rule = self._terms(data)
+            except ValidationError as error:
+                add_errors(self, error, NAMES)
+        return data
+
+    def _terms(self, data: Mapping[str, Any]) -> EventTerms:
+        filters, negated = filters_from_text(data.get("event_filters", ""))
+        terms = EventTerms(
+            event_type=data.get("event_type", ""),
+            aggregation=data.get("event_aggregation", ""),
+            property=data.get("event_property", ""),
+            filters=filters,
+            negated=negated,
+            is_case_sensitive=data.get("is_case_sensitive", True),
+        )
+        catalog.check_rule(terms)
+        return terms

@@ -1,0 +1,78 @@
+"""Usage limits of a line: bounds of a billing period's usage, each a quantity or an amount of money."""
+
+from dataclasses import dataclass, fields
+from decimal import Decimal
+
+from django.core.exceptions import ValidationError
+
+from billing.models import Brick, Line
+from billing.money import EXACT
+from billing.rating import Coverage, affordable, round_down
+
+
+class LimitsRefused(ValidationError):
+    """The line can't have such limits; the message names the field."""
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """What bounds a period's total: the soft limit is shown once it is reached, beyond the hard one nothing is taken.
+
+    Amounts are in the subscription's currency. Limits never change what is billed.
+    """
+
+    soft_limit_quantity: Decimal | None = None
+    soft_limit_amount: Decimal | None = None
+    hard_limit_quantity: Decimal | None = None
+    hard_limit_amount: Decimal | None = None
+
+    def put_on(self, line: Line) -> None:
+        """Give a line these limits and no others, without saving it; raise ``LimitsRefused``.
+
+        Only a counter has limits: what a gauge's value adds to its period depends on the values that follow.
+        """
+        given = {field.name: getattr(self, field.name) for field in fields(self)}
+        wrong = {name: "Must be above zero." for name, value in given.items() if value is not None and value <= 0}
+        for limit in ("soft", "hard"):
+            if given[f"{limit}_limit_quantity"] is not None and given[f"{limit}_limit_amount"] is not None:
+                wrong[f"{limit}_limit_amount"] = "A limit is a quantity or an amount, not both."
+        if any(value is not None for value in given.values()) and line.brick.aggregation != Brick.Aggregation.SUM:
+            wrong = {name: "Only a counter has limits." for name, value in given.items() if value is not None}
+        if wrong:
+            raise LimitsRefused(wrong)
+        for name, value in given.items():
+            setattr(line, name, value)
+
+
+NO_LIMITS = Limits()
+
+
+def has_hard_limit(line: Line) -> bool:
+    """Tell whether anything bounds what the line takes."""
+    return line.hard_limit_quantity is not None or line.hard_limit_amount is not None
+
+
+def room(*, line: Line, used: Decimal, wanted: Decimal, coverage: Coverage) -> Decimal:
+    """Return how much the line's hard limit lets be used beyond ``used``: ``wanted``, or less.
+
+    What is less is a multiple of 0.001, or 0. ``coverage`` is that of the period. Raises ``TermsError`` where the price
+    is incomplete.
+    """
+    if line.hard_limit_quantity is not None:
+        left = EXACT.subtract(line.hard_limit_quantity, used)
+        return wanted if wanted <= left else max(round_down(left), Decimal(0))
+    if line.hard_limit_amount is not None:
+        return affordable(
+            terms=line.price.terms(), used=used, wanted=wanted, amount=line.hard_limit_amount, coverage=coverage
+        )
+    return wanted
+
+
+def reached(*, line: Line, quantity: Decimal, amount: Decimal) -> str:
+    """Return which of the line's limits a period's quantity at its price has reached: "hard", "soft" or nothing."""
+    for limit in ("hard", "soft"):
+        of_quantity = getattr(line, f"{limit}_limit_quantity")
+        of_amount = getattr(line, f"{limit}_limit_amount")
+        if (of_quantity is not None and quantity >= of_quantity) or (of_amount is not None and amount >= of_amount):
+            return limit
+    return ""

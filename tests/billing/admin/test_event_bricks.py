@@ -1,0 +1,181 @@
+"""Bricks that count events, and customers' aliases, in the panel."""
+
+import pytest
+from django.core.exceptions import ValidationError
+from django.urls import reverse
+
+from billing.admin.brick_forms import filters_as_text, filters_from_text
+from billing.models import Brick, CustomerAlias
+from tests import factories as make
+from tests.billing.admin.staff import administrator, client_of, problems_of
+from usage.models import UsageRecord
+
+pytestmark = pytest.mark.django_db
+
+ADD = reverse("admin:billing_brick_add")
+BRICK_ID = "0a6f5d5e-2f4e-4d6b-9a51-0c3c1c0a1b2c"
+RULE = {
+    "event_type": "message-sent",
+    "event_aggregation": "sum",
+    "event_property": "length",
+    "event_filters": 'type = text, "fax, old"\nsize != 1.5',
+    "is_case_sensitive": "on",
+}
+
+
+def page(of: Brick) -> str:
+    return reverse("admin:billing_brick_change", args=[of.pk])
+
+
+def a_brick(workspace_id: int, **changes: object) -> dict[str, object]:
+    brick = {"name": "Characters", "workspace": workspace_id, "aggregation": "events", "unit_label": "characters"}
+    return brick | {"description": "", "reference": "", "id": BRICK_ID} | RULE | changes
+
+
+def test_brick_that_counts_events_is_added_with_its_rule():
+    owner = make.workspace()
+
+    response = administrator().post(ADD, a_brick(owner.pk))
+
+    brick = Brick.objects.get()
+    rule = brick.event_rules.get()
+    assert response.status_code == 302
+    assert (str(brick.pk), brick.workspace, brick.aggregation) == (BRICK_ID, owner, "events")
+    assert (rule.event_type, rule.aggregation, rule.property) == ("message-sent", "sum", "length")
+    assert (rule.filters, rule.negated) == ({"type": ["text", "fax, old"], "size": ["1.5"]}, ["size"])
+    assert rule.is_case_sensitive
+
+
+def test_other_bricks_have_no_rule_whatever_the_form_says():
+    owner = make.workspace()
+
+    administrator().post(ADD, a_brick(owner.pk, aggregation="sum"))
+
+    assert not Brick.objects.get().event_rules.exists()
+
+
+@pytest.mark.parametrize(
+    ("change", "field"),
+    [
+        ({"event_type": ""}, "event_type"),
+        ({"event_property": ""}, "event_property"),
+        ({"event_aggregation": "average"}, "event_aggregation"),
+        ({"event_filters": "type"}, "event_filters"),
+        ({"event_filters": "type ="}, "event_filters"),
+        ({"event_filters": "= text"}, "event_filters"),
+        ({"event_filters": "type = a\ntype = b"}, "event_filters"),
+    ],
+)
+def test_rule_is_refused_on_its_field(change, field):
+    response = administrator().post(ADD, a_brick(make.workspace().pk, **change))
+
+    assert field in response.context["adminform"].form.errors
+    assert not Brick.objects.exists()
+
+
+def test_rule_is_shown_and_followed_by_the_next_only_where_it_changes():
+    owner, client = make.workspace(), administrator()
+    client.post(ADD, a_brick(owner.pk))
+    brick = Brick.objects.get()
+    make.counting_line(make.customer(owner), brick)
+    shown = client.get(page(brick)).context["adminform"].form
+    same = {name: shown[name].value() for name in RULE}
+
+    client.post(page(brick), a_brick(owner.pk, name="Renamed", **same))
+    assert (Brick.objects.get().name, brick.event_rules.count()) == ("Renamed", 1)
+    client.post(page(brick), a_brick(owner.pk, **same | {"event_filters": "", "is_case_sensitive": ""}))
+
+    former, current = brick.event_rules.order_by("id")
+    assert (former.replaced_at is None, current.replaced_at) == (False, None)
+    assert (current.filters, current.is_case_sensitive, current.property) == ({}, False, "length")
+
+
+def test_aggregation_of_a_free_brick_changes_with_its_rule():
+    owner, client = make.workspace(), administrator()
+    brick = make.brick(owner)
+
+    client.post(page(brick), a_brick(owner.pk, event_type=""))
+    assert Brick.objects.get().aggregation == "sum"
+    client.post(page(brick), a_brick(owner.pk))
+    assert (Brick.objects.get().aggregation, brick.event_rules.filter(replaced_at=None).count()) == ("events", 1)
+    client.post(page(brick), a_brick(owner.pk, aggregation="sum"))
+    assert (Brick.objects.get().aggregation, brick.event_rules.filter(replaced_at=None).count()) == ("sum", 0)
+
+
+def test_viewer_reads_the_rule():
+    brick = make.event_brick(
+        make.workspace(), aggregation="unique", property="user", filters={"type": ["a", "b"]}, is_case_sensitive=False
+    )
+
+    viewer = client_of("billing.view_brick")
+    shown = viewer.get(page(brick)).content.decode()
+
+    assert "message-sent: distinct user where type is a or b, in upper or lower case" in shown
+    assert viewer.get(reverse("admin:billing_brick_changelist")).status_code == 200
+
+
+@pytest.mark.parametrize(
+    ("filters", "negated"),
+    [
+        ({}, []),
+        ({"type": ["text"]}, []),
+        ({"a b": ['say "hi"', "x, y", "", "="], "c": ["!=", "1"]}, ["c"]),
+    ],
+)
+def test_filters_are_read_as_they_are_written(filters, negated):
+    assert filters_from_text(filters_as_text(filters, negated)) == (filters, negated)
+
+
+def test_filters_may_be_typed_with_or_without_spaces():
+    assert filters_from_text("\r\n type=text,fax \r\nsize !=  1 , 2\n\n") == (
+        {"type": ["text", "fax"], "size": ["1", "2"]},
+        ["size"],
+    )
+    with pytest.raises(ValidationError):
+        filters_from_text("type: text")
+
+
+def inline(*aliases: CustomerAlias, **changes: object) -> dict[str, object]:
+    rows: dict[str, object] = {"aliases-TOTAL_FORMS": len(aliases), "aliases-INITIAL_FORMS": len(aliases)}
+    for n, alias in enumerate(aliases):
+        given = {"id": alias.pk, "customer": alias.customer_id, "value": alias.value, "label": alias.label}
+        rows |= {f"aliases-{n}-{name}": value for name, value in given.items()}
+    return {"name": "Globex", "reference": "", "email": "", "address": ""} | rows | changes
+
+
+def test_names_that_are_given_in_the_panel_match_what_waits():
+    owner, client = make.workspace(), administrator()
+    globex = make.customer(owner, aliases=["old", "gone"])
+    old, gone = globex.aliases.order_by("id")
+    for name in ("new", "added", "C-9"):
+        make.event(owner, name, "2026-01-05")
+    added = {"aliases-2-value": "added", "aliases-2-label": "Europe", "aliases-2-customer": globex.pk}
+    changes = {"aliases-0-value": "new", "aliases-1-DELETE": "on", "aliases-TOTAL_FORMS": 3, "reference": "C-9"}
+
+    response = client.post(
+        reverse("admin:billing_customer_change", args=[globex.pk]), inline(old, gone, **added, **changes)
+    )
+
+    assert response.status_code == 302
+    assert list(globex.aliases.order_by("value").values_list("value", "label")) == [("added", "Europe"), ("new", "")]
+    assert set(UsageRecord.objects.live().values_list("customer", flat=True)) == {globex.pk}
+
+
+def test_customer_who_is_added_gets_what_waits():
+    owner = make.workspace()
+    make.event(owner, "gx", "2026-01-05")
+    data = inline(**{"aliases-TOTAL_FORMS": 1, "aliases-0-value": "gx", "aliases-0-label": ""})
+
+    administrator().post(reverse("admin:billing_customer_add"), data | {"workspace": owner.pk, "id": BRICK_ID})
+
+    assert str(UsageRecord.objects.live().get().customer_id) == BRICK_ID
+
+
+def test_alias_that_names_nobody_is_refused():
+    globex = make.customer(make.workspace())
+    data = inline(**{"aliases-TOTAL_FORMS": 1, "aliases-0-value": "VOID", "aliases-0-label": ""})
+
+    response = administrator().post(reverse("admin:billing_customer_change", args=[globex.pk]), data)
+
+    assert problems_of(response) == ["“VOID” is how senders take an event back: it names nobody."]
+    assert not CustomerAlias.objects.exists()

@@ -1,0 +1,55 @@
+"""Things that are made by several requests at once, under one id or one reference: one is made, the others are told."""
+
+import pytest
+
+from billing.models import Customer, Line, Subscription
+from tests import factories as make
+from tests.concurrency.threads import at_once
+from tests.usage.dialects.native.client import Native
+
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.postgres]
+
+GIVEN = "7d4c8a1c-5d0a-4d55-8ad4-0a3a5f7b9e21"
+
+
+@pytest.fixture
+def workspace():
+    return make.workspace()
+
+
+def statuses(workspace, path, body):
+    """Return the statuses, sorted, of six clients that send the same at once."""
+    clients = [Native(workspace) for _ in range(6)]
+    return sorted(at_once([lambda api=api: api.post(path, **body).status_code for api in clients]))
+
+
+@pytest.mark.parametrize("named", [{"id": GIVEN}, {"reference": "cus_1"}, {"aliases": ["globex"]}])
+def test_one_of_six_customers_is_made(workspace, named):
+    assert statuses(workspace, "customers/", {"name": "Globex", **named}) == [201] + [409] * 5
+    assert Customer.objects.count() == 1
+
+
+@pytest.mark.parametrize("named", [{"id": GIVEN}, {"reference": "br_1"}])
+def test_one_of_six_bricks_is_made(workspace, named):
+    assert statuses(workspace, "bricks/", {"name": "Calls", "aggregation": "sum", **named}) == [201] + [409] * 5
+
+
+@pytest.mark.parametrize("named", [{"id": GIVEN}, {"reference": "sub_1"}])
+def test_one_of_six_subscriptions_is_made_and_it_has_its_line(workspace, named):
+    brick = make.brick(workspace, reference="br_1")
+    make.customer(workspace, reference="cus_1")
+    line = {"brick": "br_1", "price": make.price(brick).pk}
+    body = {"customer": "cus_1", "starts_on": "2026-07-01", "lines": [line], **named}
+
+    assert statuses(workspace, "subscriptions/", body) == [201] + [409] * 5
+    assert (Subscription.objects.count(), Line.objects.count()) == (1, 1)
+
+
+def test_one_of_six_subscriptions_gets_the_line_whose_id_all_give(workspace):
+    brick = make.brick(workspace, reference="br_1")
+    make.customer(workspace, reference="cus_1")
+    line = {"id": 4711, "brick": "br_1", "price": make.price(brick).pk}
+    body = {"customer": "cus_1", "starts_on": "2026-07-01", "lines": [line]}
+
+    assert statuses(workspace, "subscriptions/", body) == [201] + [409] * 5
+    assert Line.objects.get().subscription == Subscription.objects.get()

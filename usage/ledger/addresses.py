@@ -1,0 +1,74 @@
+"""Which lines an address means: as an SQL condition, and as rows."""
+
+import uuid
+from datetime import datetime
+from typing import Any
+
+from django.db.models import BigIntegerField, Q
+
+from billing.models import Brick, Line
+from usage.commands import LineByBrick, LineById, LineByName
+from usage.ledger.values import adapt
+
+# Bricks that count records of their lines; others are not metered, or count events.
+TAKES_USAGE = (Brick.Aggregation.SUM.value, Brick.Aggregation.UNIT_DAYS.value)
+
+Address = LineById | LineByBrick | LineByName
+
+_BY_NAME = f"""line.id = COALESCE(
+    (SELECT l.id FROM billing_line l WHERE l.workspace_id = %s AND l.reference = %s),
+    (SELECT l.id FROM billing_line l WHERE l.workspace_id = %s AND l.id = %s),
+    (SELECT CASE WHEN COUNT(*) = 1 THEN MIN(l.id) END
+        FROM billing_subscription s JOIN billing_line l ON l.subscription_id = s.id
+            JOIN billing_brick b ON b.id = l.brick_id
+        WHERE s.workspace_id = %s AND (s.reference = %s OR s.id = %s) AND b.aggregation IN {TAKES_USAGE!r}
+            AND l.starts_at <= %s AND (l.ends_at IS NULL OR l.ends_at > %s))
+)"""
+
+
+def condition(address: Address, *, workspace_id: int, occurred_at: datetime) -> tuple[str, list[Any]]:
+    """Return the condition on ``line`` under which it takes usage of that moment, and its parameters."""
+    match address:
+        case LineById(line_id):
+            return "line.id = %s", [line_id]
+        case LineByBrick(subscription_id, brick_id):
+            return "line.subscription_id = %s AND line.brick_id = %s", [
+                adapt("subscription_id", subscription_id, Line),
+                adapt("brick_id", brick_id, Line),
+            ]
+        case LineByName(name):
+            moment = adapt("occurred_at", occurred_at)
+            subscription_id = adapt("subscription_id", as_uuid(name), Line)
+            of_subscription = [workspace_id, name, subscription_id, moment, moment]
+            return _BY_NAME, [workspace_id, name, workspace_id, as_line_id(name), *of_subscription]
+
+
+def lines_at(address: Address, *, workspace_id: int) -> list[Line]:
+    """Return the lines at an address, whenever they are active: those that take usage, if there are any."""
+    lines = Line.objects.filter(workspace_id=workspace_id).select_related("brick", "workspace").order_by("starts_at")
+    match address:
+        case LineById(line_id):
+            return list(lines.filter(pk=line_id))
+        case LineByBrick(subscription_id, brick_id):
+            return list(lines.filter(subscription_id=subscription_id, brick_id=brick_id))
+        case LineByName(name):
+            if found := list(lines.filter(reference=name)) or list(lines.filter(pk=as_line_id(name) or 0)):
+                return found
+            named = Q(subscription__reference=name) | Q(subscription_id=as_uuid(name))
+            found = list(lines.filter(named))
+            return [line for line in found if line.brick.aggregation in TAKES_USAGE] or found
+
+
+def as_line_id(name: str) -> int | None:
+    """Return the id that a name is, None where it is none."""
+    is_number = name.isascii() and name.isdigit() and len(name) < 20 and name[0] != "0"
+    return int(name) if is_number and int(name) <= BigIntegerField.MAX_BIGINT else None
+
+
+def as_uuid(name: str) -> uuid.UUID | None:
+    """Return the UUID that a name is, written the usual way; None where it is none."""
+    try:
+        found = uuid.UUID(name)
+    except ValueError:
+        return None
+    return found if str(found) == name.lower() else None

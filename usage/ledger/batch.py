@@ -1,0 +1,165 @@
+"""Recording many at once: one statement locks their lines, one draws the ids, one inserts."""
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from datetime import datetime
+
+from django.db import connection
+
+from billing.models import Line
+from usage.commands import RecordUsage, ReportEvent
+from usage.ledger.batched import EventToBe, UsageToBe, event_to_be, usage_to_be
+from usage.ledger.entries import record
+from usage.ledger.errors import DuplicateKey, UnableToRecord
+from usage.ledger.events import report_event
+from usage.ledger.given import given, rows
+from usage.ledger.locked import LockedLines
+from usage.ledger.locks import next_ids, settled
+from usage.ledger.named import LockedCustomers
+from usage.ledger.values import Recorded, RecordedEvent
+
+Entry = UsageToBe | EventToBe
+Outcome = Recorded | RecordedEvent | UnableToRecord
+
+
+@settled
+def record_many(*, commands: Sequence[RecordUsage | ReportEvent], recorded_at: datetime) -> list[Outcome]:
+    """Append many records of one workspace at once; return, in order, what each became or why it was not taken.
+
+    What is wrong with one keeps no other out: outcomes and ledger are those of recording one after the other. The
+    number of statements is fixed, but for lines with a hard limit, whose records are measured one by one, and for
+    events that supersede.
+    """
+    if not commands:
+        return []
+    (workspace_id,) = {command.origin.workspace_id for command in commands}
+    outcomes: dict[int, Outcome] = {}
+    entries: list[Entry] = []
+    for position, entry in enumerate(_entries(workspace_id, commands, recorded_at)):
+        if isinstance(entry, UnableToRecord):
+            outcomes[position] = entry
+        else:
+            entries.append(entry)
+    at_once, one_by_one = _apart(entries)
+    outcomes.update(_record_at_once(workspace_id, at_once, recorded_at))
+    outcomes.update(_record_each(one_by_one, recorded_at))
+    return [outcomes[position] for position in range(len(commands))]
+
+
+def _entries(
+    workspace_id: int, commands: Sequence[RecordUsage | ReportEvent], recorded_at: datetime
+) -> Iterator[Entry | UnableToRecord]:
+    usage = [command for command in commands if isinstance(command, RecordUsage)]
+    events = [command for command in commands if isinstance(command, ReportEvent)]
+    lines = LockedLines(workspace_id, (command.address for command in usage))
+    customers = LockedCustomers(workspace_id, (command.customer_alias for command in events))
+    for position, command in enumerate(commands):
+        try:
+            if isinstance(command, RecordUsage):
+                yield usage_to_be(position, command, lines)
+            else:
+                yield event_to_be(position, command, customers, recorded_at)
+        except UnableToRecord as refusal:
+            yield refusal
+
+
+def _apart(entries: Sequence[Entry]) -> tuple[list[Entry], list[Entry]]:
+    """Return what can be recorded at once, and what depends on what came before it and so is recorded one by one."""
+    parts: tuple[list[Entry], list[Entry]] = ([], [])
+    for entry in entries:
+        parts[entry.goes_alone].append(entry)
+    free, alone = parts
+    if not alone:
+        return parts
+    bounded = {entry.line.id for entry in alone if isinstance(entry, UsageToBe)}
+    # All before the first key is taken, and in the order of their ids, or two writers could wait for each other.
+    list(Line.objects.filter(pk__in=bounded).select_for_update(no_key=True).order_by("id").values_list("id"))
+    # Who is the first with a key depends on what becomes of the others with it.
+    shared = {entry.key for entry in free} & {entry.key for entry in alone} - {None}
+    return ([], list(entries)) if shared else parts
+
+
+def _record_each(entries: Iterable[Entry], recorded_at: datetime) -> Iterator[tuple[int, Outcome]]:
+    for entry in entries:
+        try:
+            if isinstance(entry, UsageToBe):
+                yield entry.position, record(command=entry.command, recorded_at=recorded_at)
+            else:
+                yield entry.position, report_event(command=entry.command, recorded_at=recorded_at)
+        except UnableToRecord as refusal:
+            yield entry.position, refusal
+
+
+def _record_at_once(
+    workspace_id: int, entries: Sequence[Entry], recorded_at: datetime
+) -> Iterator[tuple[int, Outcome]]:
+    """Insert those whose key no live record has, the first of each key."""
+    if not entries:
+        return
+    # Drawn now that all lines and customers are locked: the cutoffs of closing depend on it.
+    by_id = dict(zip(next_ids(len(entries)), entries, strict=True))
+    taken = _insert(workspace_id, by_id, recorded_at)
+    duplicates = _duplicates(workspace_id, {pk: entry for pk, entry in by_id.items() if pk not in taken})
+    for record_id, entry in by_id.items():
+        yield entry.position, duplicates.get(record_id) or entry.recorded(record_id, recorded_at)
+
+
+_COLUMNS = {
+    "id": "bigint",
+    "line_id": "bigint",
+    "quantity": "numeric",
+    "customer_id": "uuid",
+    "customer_alias": "text",
+    "event_type": "text",
+    "occurred_at": "timestamptz",
+    "is_late": "boolean",
+    "source": "text",
+    "dialect": "text",
+    "key": "text",
+    "recorded_by": "text",
+    "note": "text",
+    "properties": "text",
+}
+_INSERT = f"""
+INSERT INTO usage_usagerecord (workspace_id, recorded_at, kind, {", ".join(_COLUMNS)})
+SELECT %s, %s, 'entry', {", ".join(_COLUMNS).replace("properties", "{properties}")}
+FROM {{given}}
+WHERE true
+ON CONFLICT (workspace_id, dialect, key) WHERE superseded_by_id IS NULL DO NOTHING
+RETURNING id
+"""
+
+
+def _insert(workspace_id: int, entries: Mapping[int, Entry], recorded_at: datetime) -> set[int]:
+    moment = connection.ops.adapt_datetimefield_value
+    # In the order of their keys, or two batches with the same ones could wait for each other.
+    in_order = sorted(entries.items(), key=lambda one: (one[1].command.origin.dialect, one[1].key or ""))
+    wanted = rows({"id": pk, "occurred_at": moment(entry.occurred_at), **entry.row()} for pk, entry in in_order)
+    properties = "properties::jsonb" if connection.vendor == "postgresql" else "properties"
+    with connection.cursor() as cursor:
+        cursor.execute(
+            _INSERT.format(properties=properties, given=given(_COLUMNS)), [workspace_id, moment(recorded_at), wanted]
+        )
+        return {record_id for (record_id,) in cursor.fetchall()}
+
+
+_SAME = """
+SELECT given.id, (
+    SELECT coalesce(origin_id, r.id) FROM usage_usagerecord r
+    WHERE r.workspace_id = %s AND r.dialect = given.dialect AND r.key = given.key AND r.superseded_by_id IS NULL
+)
+FROM {given}
+"""
+
+
+def _duplicates(workspace_id: int, entries: Mapping[int, Entry]) -> dict[int, DuplicateKey]:
+    """Return, by the id that each would have had, which record has its key."""
+    if not entries:
+        return {}
+    columns = {name: _COLUMNS[name] for name in ("id", "dialect", "key")}
+    wanted = ({"id": pk, "dialect": entry.command.origin.dialect, "key": entry.key} for pk, entry in entries.items())
+    with connection.cursor() as cursor:
+        cursor.execute(_SAME.format(given=given(columns)), [workspace_id, rows(wanted)])
+        return {
+            pk: DuplicateKey("Usage with this id was recorded already.", record_id=record_id)
+            for pk, record_id in cursor.fetchall()
+        }
