@@ -1,0 +1,240 @@
+"""What was used so far, for whoever shows it: by billing period, or by hour, day, week or month.
+
+Quantities are what closing would bill if it came now: metered as the brick says, up to the moment of asking. Nothing is
+written, and whatever the number of lines, periods and buckets, the ledger is asked once an aggregation, or a rule of
+events.
+"""
+
+import uuid
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+from decimal import Decimal
+from enum import StrEnum
+from functools import reduce
+from itertools import pairwise
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from django.db.models import BigIntegerField
+
+from billing import catalog
+from billing.calendar import Interval, Period, midnight, period_at, periods_due
+from billing.models import Brick, EventRule, Line, Subscription, Workspace
+from billing.money import EXACT
+from usage.ledger import LineNotFound, LineNotMetered
+from usage.metering import Measurement, Window, measure
+
+MAX_BUCKETS = 1000
+# No record has a greater id: as of now.
+_NOW = BigIntegerField.MAX_BIGINT
+_MICROSECOND = timedelta(microseconds=1)
+_HOUR = timedelta(hours=1)
+
+
+class BucketSize(StrEnum):
+    HOUR = "hour"
+    DAY = "day"
+    WEEK = "week"
+    MONTH = "month"
+
+
+class SpanRefused(ValueError):
+    """Nothing lies in the span, or more than ``MAX_BUCKETS`` buckets. ``field`` is the argument at fault."""
+
+    def __init__(self, field: str, message: str) -> None:
+        super().__init__(message)
+        self.field = field
+
+
+@dataclass(frozen=True, slots=True)
+class PeriodUsage:
+    """What a brick's lines used in a period, and the last of them that was active in it."""
+
+    period: Period
+    line: Line
+    quantity: Decimal
+
+
+@dataclass(frozen=True, slots=True)
+class Bucket:
+    """A whole hour, day, week or month of the workspace's calendar, and what was used in the part asked for."""
+
+    period: Period
+    quantity: Decimal
+
+
+def lines_of_brick(*, workspace: Workspace, subscription_id: uuid.UUID, brick_id: uuid.UUID) -> list[Line]:
+    """Return a metered brick's lines in a subscription, the earliest first; raise ``LineNotFound``, ``LineNotMetered``.
+
+    There are several where its price was changed.
+    """
+    lines = list(
+        Line.objects.filter(workspace=workspace, subscription_id=subscription_id, brick_id=brick_id)
+        .select_related("subscription__workspace", "brick", "price")
+        .order_by("starts_at")
+    )
+    if not lines:
+        raise LineNotFound("There is no such brick in such a subscription.")
+    if not lines[0].brick.is_metered:
+        raise LineNotMetered("This line is not metered: it takes no usage.")
+    return lines
+
+
+def current_period(*, subscription: Subscription, as_of: datetime) -> Period | None:
+    """Return the subscription's period that runs at a moment; None before its start and after its end."""
+    return period_at(as_of, **_rhythm(subscription))
+
+
+def used(*, spans: Sequence[tuple[Line, Period]], as_of: datetime) -> list[Measurement]:
+    """Return what each line used in its span, in their order; what occurred from ``as_of`` on is left out.
+
+    A brick that counts events counts them by its current rule. The lines' bricks and subscriptions are loaded.
+    """
+    counting = {line.brick_id for line, _ in spans if line.brick.aggregation == Brick.Aggregation.EVENTS}
+    rules = catalog.current_rules(brick_ids=counting) if counting else {}
+    windows = [_window(line, span, as_of, rules.get(line.brick_id)) for line, span in spans]
+    measured = iter(measure([window for window in windows if window is not None]))
+    nothing = Measurement(quantity=Decimal(0), record_count=0)
+    return [nothing if window is None else next(measured) for window in windows]
+
+
+def used_by_period(
+    *,
+    lines: Sequence[Line],
+    as_of: datetime,
+    starts_from: datetime | None = None,
+    ends_by: datetime | None = None,
+) -> list[PeriodUsage]:
+    """Return what a brick's lines used in each of their subscription's periods that have begun, in order.
+
+    ``starts_from`` and ``ends_by`` leave out periods that start earlier or end later.
+    """
+    periods = [
+        period
+        for period in _periods_begun(lines[0].subscription, as_of)
+        if (starts_from is None or starts_from <= period.starts_at) and (ends_by is None or period.ends_at <= ends_by)
+    ]
+    return _used_in(periods, lines, as_of)
+
+
+def used_in_current_period(*, lines: Sequence[Line], as_of: datetime) -> PeriodUsage | None:
+    """Return what a brick's lines used in the running period; None where no period runs or no line is active in it."""
+    period = current_period(subscription=lines[0].subscription, as_of=as_of)
+    found = _used_in([period] if period else [], lines, as_of)
+    return found[0] if found else None
+
+
+def used_by_bucket(
+    *,
+    lines: Sequence[Line],
+    size: BucketSize,
+    as_of: datetime,
+    starts_at: datetime | None = None,
+    ends_at: datetime | None = None,
+) -> list[Bucket]:
+    """Return what a brick's lines used in ``[starts_at, ends_at)`` by bucket, in order and without a gap.
+
+    Left open, it is from the start of the running period until now; of a subscription that has ended, its last period.
+    Buckets are whole ones of the workspace's calendar; the first and the last count only what lies in the span.
+    Raises ``SpanRefused``.
+    """
+    subscription = lines[0].subscription
+    begins_at, stops_at = _latest(subscription, as_of)
+    begins_at, stops_at = starts_at or begins_at, ends_at or stops_at
+    if begins_at >= stops_at:
+        if starts_at is None and ends_at is None:
+            return []
+        raise SpanRefused("ends_at" if ends_at else "starts_at", "The end must be after the start.")
+    asked = Period(begins_at, stops_at)
+    periods = _buckets(asked, size, subscription.workspace.tz)
+    parts = [part for period in periods if (part := period.intersect(asked.starts_at, asked.ends_at))]
+    return [Bucket(*one) for one in zip(periods, _totals(parts, lines, as_of), strict=True)]
+
+
+def _latest(subscription: Subscription, as_of: datetime) -> tuple[datetime, datetime]:
+    """Return the start of the period that runs, or ran last, and the end of what can have been used in it."""
+    until, moment = as_of, as_of
+    if subscription.ends_at is not None and subscription.ends_at <= as_of:
+        until, moment = subscription.ends_at, subscription.ends_at - _MICROSECOND
+    period = current_period(subscription=subscription, as_of=moment)
+    return (period.starts_at if period else subscription.starts_at), until
+
+
+def _used_in(periods: Sequence[Period], lines: Sequence[Line], as_of: datetime) -> list[PeriodUsage]:
+    totals = _totals(periods, lines, as_of)
+    return [
+        PeriodUsage(period=period, line=active[-1], quantity=quantity)
+        for period, quantity in zip(periods, totals, strict=True)
+        if (active := [line for line in lines if period.intersect(line.starts_at, line.ends_at)])
+    ]
+
+
+def _totals(spans: Sequence[Period], lines: Sequence[Line], as_of: datetime) -> list[Decimal]:
+    measured = iter(used(spans=[(line, span) for span in spans for line in lines], as_of=as_of))
+    return [reduce(EXACT.add, (next(measured).quantity for _ in lines)) for _ in spans]
+
+
+def _window(line: Line, span: Period, as_of: datetime, rule: EventRule | None) -> Window | None:
+    covered = span.intersect(line.starts_at, as_of if line.ends_at is None else min(as_of, line.ends_at))
+    if covered is None:
+        return None
+    return Window(
+        aggregation=line.brick.aggregation,
+        line_id=line.pk,
+        starts_at=covered.starts_at,
+        ends_at=covered.ends_at,
+        cutoff=_NOW,
+        customer_id=line.subscription.customer_id,
+        rule=rule,
+    )
+
+
+def _periods_begun(subscription: Subscription, as_of: datetime) -> list[Period]:
+    over = periods_due(open_from_at=subscription.starts_at, until=as_of, **_rhythm(subscription))
+    running = current_period(subscription=subscription, as_of=as_of)
+    return [*over, running] if running else [*over]
+
+
+def _rhythm(subscription: Subscription) -> dict[str, Any]:
+    return {
+        "anchor_on": subscription.anchor_on,
+        "interval": Interval(subscription.interval),
+        "tz": subscription.workspace.tz,
+        "starts_at": subscription.starts_at,
+        "ends_at": subscription.ends_at,
+    }
+
+
+def _buckets(asked: Period, size: BucketSize, tz: ZoneInfo) -> list[Period]:
+    """Return the buckets that the span touches; raise ``SpanRefused``."""
+    found: list[Period] = []
+    for starts_at, ends_at in pairwise(_boundaries(asked.starts_at.astimezone(tz).date(), size, tz)):
+        if starts_at >= asked.ends_at:
+            break
+        # A day that a zone left out, to cross the date line, begins when the next one does.
+        if asked.starts_at < ends_at and starts_at < ends_at:
+            found.append(Period(starts_at, ends_at))
+        if len(found) > MAX_BUCKETS:
+            raise SpanRefused("size", f"At most {MAX_BUCKETS} buckets: ask for longer ones, or for a shorter time.")
+    return found
+
+
+def _boundaries(day: date, size: BucketSize, tz: ZoneInfo) -> Iterator[datetime]:
+    """Yield where buckets begin, the one with the day first. Weeks begin on Mondays, hours count from midnight."""
+    if size == BucketSize.WEEK:
+        day -= timedelta(days=day.weekday())
+    elif size == BucketSize.MONTH:
+        day = day.replace(day=1)
+    while True:
+        moment, day = midnight(day, tz=tz), _next_day(day, size)
+        yield moment
+        if size == BucketSize.HOUR:
+            while (moment := moment + _HOUR) < midnight(day, tz=tz):
+                yield moment
+
+
+def _next_day(day: date, size: BucketSize) -> date:
+    if size == BucketSize.MONTH:
+        return (day.replace(day=28) + timedelta(days=4)).replace(day=1)
+    return day + timedelta(days=7 if size == BucketSize.WEEK else 1)
