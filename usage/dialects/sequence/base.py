@@ -1,0 +1,81 @@
+"""What every view of Sequence's API has: its key, its version, its problems."""
+
+from base64 import b64decode
+from typing import Any
+from uuid import UUID
+
+from django.core.exceptions import NON_FIELD_ERRORS, ValidationError
+from django.db import IntegrityError
+from drf_spectacular.utils import OpenApiParameter
+from rest_framework import exceptions, status
+from rest_framework.request import Request
+
+from usage.dialects.base import DialectView, KeyAuthentication, Problem
+from usage.dialects.sequence.errors import STYLE
+from usage.dialects.sequence.translate import FIELDS
+
+VERSIONS = ("2024-07-30", "latest")
+
+
+class BasicAuthentication(KeyAuthentication):
+    """A client's secret is the key, whatever its id is; where the secret is left empty, the id is the key."""
+
+    wrong_key = "Unauthorized"
+    security = {"Basic": {"type": "http", "scheme": "basic", "description": "The key is the password."}}
+
+    def key_text(self, request: Request) -> str:
+        scheme, _, credentials = request.META.get("HTTP_AUTHORIZATION", "").strip().partition(" ")
+        if scheme.lower() != "basic":
+            raise exceptions.NotAuthenticated
+        try:
+            client_id, _, secret = b64decode(credentials.strip(), validate=True).decode().partition(":")
+        except ValueError as error:
+            raise exceptions.AuthenticationFailed(self.wrong_key) from error
+        return secret or client_id
+
+    def authenticate_header(self, request: Request) -> str:
+        return "Basic"
+
+
+class SequenceView(DialectView):
+    dialect = "sequence"
+    title = "Sequence"
+    header_parameters = (OpenApiParameter("Sequence-Version", str, OpenApiParameter.HEADER, enum=VERSIONS),)
+    error_style = STYLE
+    authentication_classes = (BasicAuthentication,)
+    cors_headers = ("Authorization", "Content-Type", "Sequence-Version")
+
+    def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
+        super().initial(request, *args, **kwargs)
+        version = request.META.get("HTTP_SEQUENCE_VERSION", "").strip()
+        if version and version not in VERSIONS:
+            message = f"There is no version “{version}” here. Use {' or '.join(VERSIONS)}."
+            raise exceptions.ValidationError({"Sequence-Version": [message]})
+
+    def problem(self, error: Exception) -> Problem:
+        if not isinstance(error, ValidationError):
+            return super().problem(error)
+        # What a unique constraint refused is told so by the domain.
+        if isinstance(error.__cause__, IntegrityError):
+            return Problem(status.HTTP_409_CONFLICT, " ".join(error.messages))
+        fields = {FIELDS.get(name, name): messages for name, messages in _by_field(error).items()}
+        return Problem(status.HTTP_400_BAD_REQUEST, " ".join(fields.pop(NON_FIELD_ERRORS, error.messages)), fields)
+
+
+def _by_field(error: ValidationError) -> dict[str, list[str]]:
+    return error.message_dict if hasattr(error, "error_dict") else {NON_FIELD_ERRORS: error.messages}
+
+
+def uuid_in_path(text: str) -> UUID:
+    """Return a path's id; anything that can't be one is as absent as an id that nothing has."""
+    try:
+        return UUID(text)
+    except ValueError:
+        raise exceptions.NotFound from None
+
+
+def text_in_path(text: str) -> str:
+    """Return a path's name; NUL, which no database keeps in a text, is in none."""
+    if "\0" in text:
+        raise exceptions.NotFound
+    return text

@@ -1,0 +1,64 @@
+"""What a metric comes to for some customers and a span of time."""
+
+import uuid
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal
+from functools import reduce
+
+from django.db.models import BigIntegerField, BooleanField, Case, F, Max, Min, OuterRef, QuerySet, Subquery, When
+from django.db.models.expressions import RawSQL
+
+from billing.models import Brick, EventRule
+from billing.money import EXACT
+from usage.metering import Window, measure
+from usage.metering.events import matches
+from usage.models import UsageRecord
+
+# No record has a greater id: as of now.
+_NOW = BigIntegerField.MAX_BIGINT
+
+
+@dataclass(frozen=True, slots=True)
+class Calculation:
+    """The exact value, how many events it counts, and the first and the last of those that were received."""
+
+    value: Decimal
+    event_count: int
+    first: UsageRecord | None
+    last: UsageRecord | None
+
+
+def calculate(
+    *, rule: EventRule, customer_ids: Sequence[uuid.UUID], starts_at: datetime, ends_at: datetime
+) -> Calculation:
+    """Return what the customers' events in ``[starts_at, ends_at)`` come to, each customer's measured as it is billed.
+
+    So the distinct values of two customers are counted for each of the two.
+    """
+    windows = [Window(Brick.Aggregation.EVENTS, None, starts_at, ends_at, _NOW, whose, rule) for whose in customer_ids]
+    measured = measure(windows)
+    counted = _counted(rule, customer_ids).filter(occurred_at__gte=starts_at, occurred_at__lt=ends_at)
+    first, last = _edges(counted, rule.workspace_id)
+    return Calculation(
+        value=reduce(EXACT.add, (each.quantity for each in measured), Decimal(0)),
+        event_count=sum(each.record_count for each in measured),
+        first=first,
+        last=last,
+    )
+
+
+def _counted(rule: EventRule, customer_ids: Sequence[uuid.UUID]) -> QuerySet[UsageRecord]:
+    condition, parameters = matches(rule, UsageRecord._meta.db_table)
+    is_counted = RawSQL(condition, parameters, output_field=BooleanField())
+    return UsageRecord.objects.live().filter(is_counted, customer__in=customer_ids)
+
+
+def _edges(counted: QuerySet[UsageRecord], workspace_id: int) -> tuple[UsageRecord | None, UsageRecord | None]:
+    # An event that was matched later counts by a further record, which its sender does not know.
+    waited = UsageRecord.objects.filter(workspace=workspace_id, superseded_by=OuterRef("pk"))
+    received = Case(When(kind=UsageRecord.Kind.MATCH, then=Subquery(waited.values("pk")[:1])), default=F("pk"))
+    edges = counted.aggregate(first=Min(received), last=Max(received))
+    found = UsageRecord.objects.only("id", "recorded_at").in_bulk(set(edges.values()) - {None})
+    return found.get(edges["first"]), found.get(edges["last"])

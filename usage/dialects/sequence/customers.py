@@ -1,0 +1,79 @@
+"""Customers, and the aliases under which their events are reported."""
+
+from functools import partial
+
+from django.utils import timezone
+from drf_spectacular.utils import extend_schema
+from rest_framework import exceptions, status
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from billing import parties
+from billing.models import Customer, CustomerAlias
+from usage.dialects.sequence import queries, translate
+from usage.dialects.sequence.base import SequenceView, text_in_path, uuid_in_path
+from usage.dialects.sequence.pages import page
+from usage.dialects.sequence.replies import AliasesReply, AliasPageReply, AliasReply, CustomerReply
+from usage.dialects.sequence.serializers import AliasChangeSerializer, AliasQuerySerializer, AliasSerializer
+
+
+class AliasesView(SequenceView):
+    idempotency_header = "Idempotency-Key"
+
+    @extend_schema(operation_id="listCustomerAliases", parameters=[AliasQuerySerializer], responses=AliasPageReply)
+    def get(self, request: Request) -> Response:
+        asked = self.validated(AliasQuerySerializer, request.query_params)
+        found = queries.aliases(self.workspace)
+        if "value" in asked:
+            found = found.filter(value=asked["value"])
+        return Response(page(found, asked, show=partial(translate.alias, workspace=self.workspace)))
+
+    @extend_schema(operation_id="createCustomerAlias", request=AliasSerializer, responses={201: AliasReply})
+    def post(self, request: Request) -> Response:
+        data = self.validated(AliasSerializer, request.data)
+        customer = queries.customer(self.workspace, data["customerId"])
+        if customer is None:
+            raise exceptions.ValidationError({"customerId": ["There is no such customer."]})
+        added = parties.add_alias(customer=customer, value=data["value"], label=data["label"] or "")
+        return Response(translate.alias(added, workspace=self.workspace), status=status.HTTP_201_CREATED)
+
+
+class AliasView(SequenceView):
+    @extend_schema(operation_id="updateCustomerAlias", request=AliasChangeSerializer, responses=AliasReply)
+    def put(self, request: Request, alias_id: str) -> Response:
+        alias = self._alias(alias_id)
+        data = self.validated(AliasChangeSerializer, request.data)
+        changed = parties.update_alias(alias=alias, label=data["label"] or "") if "label" in data else alias
+        return Response(translate.alias(changed, workspace=self.workspace))
+
+    @extend_schema(operation_id="deleteCustomerAlias", responses={200: AliasReply})
+    def delete(self, request: Request, alias_id: str) -> Response:
+        alias = self._alias(alias_id)
+        parties.remove_alias(alias=alias)
+        shown = translate.alias(alias, workspace=self.workspace)
+        return Response(shown | {"deletedAt": translate.moment(timezone.now())})
+
+    def _alias(self, told: str) -> CustomerAlias:
+        alias = queries.alias_with_id(self.workspace, uuid_in_path(told))
+        if alias is None:
+            raise exceptions.NotFound
+        return alias
+
+
+class CustomerAliasesView(SequenceView):
+    @extend_schema(operation_id="listAliasesOfCustomer", responses=AliasesReply)
+    def get(self, request: Request, customer_id: str) -> Response:
+        customer = queries.customer(self.workspace, text_in_path(customer_id))
+        if customer is None:
+            raise exceptions.NotFound
+        found = queries.aliases(self.workspace).filter(customer=customer).order_by("id")
+        return Response({"items": [translate.alias(row, workspace=self.workspace) for row in found]})
+
+
+class CustomerByAliasView(SequenceView):
+    @extend_schema(operation_id="retrieveCustomerByAlias", responses=CustomerReply)
+    def get(self, request: Request, alias: str) -> Response:
+        customer_id = queries.customers_named(self.workspace, [text_in_path(alias)]).get(alias)
+        if customer_id is None:
+            raise exceptions.NotFound
+        return Response(translate.customer(Customer.objects.get(pk=customer_id)))

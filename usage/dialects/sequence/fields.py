@@ -1,0 +1,151 @@
+"""Serializer fields of Sequence's own: free properties, lists in a query, filters, days or moments."""
+
+import re
+from collections.abc import Mapping
+from datetime import date, datetime, timedelta
+from decimal import Decimal
+from typing import Any
+from urllib.parse import unquote
+
+from drf_spectacular.utils import extend_schema_field
+from rest_framework import serializers
+from rest_framework.fields import empty
+
+from billing.calendar import CalendarOutOfRange, end_of, midnight
+from billing.jsontext import can_be_kept
+from usage.dialects.fields import MomentField
+
+MAX_NAME = 255
+MAX_LISTED = 100
+_DAY = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
+_LAST_MOMENT_INCLUDED = timedelta(microseconds=1)
+
+
+class NameField(serializers.CharField):
+    """A text that is compared letter by letter, and so kept with its spaces."""
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(max_length=MAX_NAME, trim_whitespace=False, **options)
+
+
+@extend_schema_field({"type": "object"})
+class ObjectField(serializers.Field):
+    """A JSON object, whatever its members are."""
+
+    default_error_messages = {"invalid": "Expected an object."}
+
+    def to_internal_value(self, data: Any) -> dict[str, Any]:
+        if not isinstance(data, dict):
+            self.fail("invalid")
+        return data
+
+
+@extend_schema_field(
+    {
+        "type": "object",
+        "additionalProperties": {
+            "type": "array",
+            "minItems": 1,
+            "items": {"type": ["string", "number", "boolean"]},
+        },
+    }
+)
+class FiltersField(ObjectField):
+    """Property -> the values that count, as texts: a number as its plain digits, a truth value as true or false."""
+
+    default_error_messages = {"values": "Each property needs a list of texts, numbers or truth values."}
+
+    def to_internal_value(self, data: Any) -> dict[str, list[str]]:
+        return {name: self._texts(values) for name, values in super().to_internal_value(data).items()}
+
+    def _texts(self, values: Any) -> list[str]:
+        if not isinstance(values, list) or not all(map(_is_plain, values)):
+            self.fail("values")
+        return [_text(value) for value in values]
+
+
+def _is_plain(value: Any) -> bool:
+    return isinstance(value, str | bool | int | Decimal) and can_be_kept(value)
+
+
+def _text(value: str | bool | int | Decimal) -> str:
+    if isinstance(value, str):
+        return value
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    digits = f"{Decimal(value):f}" if value else "0"
+    return digits.rstrip("0").rstrip(".") if "." in digits else digits
+
+
+@extend_schema_field({"type": "array", "items": {"type": "string"}})
+class NamesField(serializers.Field):
+    """A JSON list of texts."""
+
+    default_error_messages = {"invalid": "Expected a list of texts."}
+
+    def to_internal_value(self, data: Any) -> list[str]:
+        if not isinstance(data, list) or not all(isinstance(name, str) for name in data):
+            self.fail("invalid")
+        return data
+
+
+class _QueriedField(serializers.Field):
+    default_error_messages = {"invalid": f"Give at most {MAX_LISTED} texts of at most {MAX_NAME} characters."}
+
+    def texts(self, sent: list[str]) -> list[str]:
+        return sent
+
+    def get_value(self, dictionary: Mapping[Any, Any]) -> Any:
+        sent = dictionary.getlist(self.field_name)  # type: ignore[attr-defined]  # a query's
+        return [text for text in self.texts(sent) if text] or empty
+
+    def to_internal_value(self, data: list[str]) -> list[str]:
+        if len(data) > MAX_LISTED or any(len(text) > MAX_NAME or "\0" in text for text in data):
+            self.fail("invalid")
+        return data
+
+
+@extend_schema_field({"type": "array", "items": {"type": "string", "maxLength": MAX_NAME}, "maxItems": MAX_LISTED})
+class RepeatedField(_QueriedField):
+    """Texts in a query whose parameter is repeated."""
+
+
+@extend_schema_field({"type": "string", "description": "Separated by commas; percent-encode those of a text itself."})
+class CommaSeparatedField(_QueriedField):
+    """Texts in one parameter of a query, each percent-encoded once more, so that it may have commas of its own."""
+
+    default_error_messages = {"invalid_choice": "“{choice}” is not a valid choice."}
+
+    def __init__(self, *, choices: tuple[str, ...] = (), **options: Any) -> None:
+        super().__init__(**options)
+        self.choices = choices
+
+    def texts(self, sent: list[str]) -> list[str]:
+        return [unquote(text) for joined in sent for text in joined.split(",")]
+
+    def to_internal_value(self, data: list[str]) -> list[str]:
+        for text in super().to_internal_value(data):
+            if self.choices and text not in self.choices:
+                self.fail("invalid_choice", choice=text)
+        return data
+
+
+@extend_schema_field({"type": "string", "description": "A day, or a moment as ISO 8601 has it."})
+class PeriodEdgeField(MomentField):
+    """A day or a moment; the end of a period is included, and returned as the first moment after it."""
+
+    def __init__(self, *, is_end: bool, **options: Any) -> None:
+        super().__init__(**options)
+        self.is_end = is_end
+
+    def to_internal_value(self, data: Any) -> datetime:
+        if not _DAY.fullmatch(data):
+            moment = super().to_internal_value(data)
+            return moment + _LAST_MOMENT_INCLUDED if self.is_end else moment
+        edge = end_of if self.is_end else midnight
+        try:
+            return edge(date.fromisoformat(data), tz=self.context["zone"])
+        except CalendarOutOfRange as error:
+            raise serializers.ValidationError(str(error)) from error
+        except ValueError as error:
+            raise serializers.ValidationError("There is no such day.") from error

@@ -1,0 +1,99 @@
+"""Usage metrics: bricks that count events, each by a rule that a change replaces and no closed period loses."""
+
+from datetime import tzinfo
+from functools import partial
+
+from django.db.models import Q
+from django.utils import timezone
+from drf_spectacular.utils import extend_schema
+from rest_framework import exceptions, status
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from billing import catalog
+from billing.models import Brick, EventRule, Line
+from usage.dialects.sequence import queries, translate
+from usage.dialects.sequence.base import SequenceView, uuid_in_path
+from usage.dialects.sequence.calculation import calculate
+from usage.dialects.sequence.pages import page
+from usage.dialects.sequence.replies import CalculationReply, MetricPageReply, MetricReply
+from usage.dialects.sequence.serializers import CalculationSerializer, MetricQuerySerializer, MetricSerializer
+
+
+class MetricsView(SequenceView):
+    @extend_schema(operation_id="listUsageMetrics", parameters=[MetricQuerySerializer], responses=MetricPageReply)
+    def get(self, request: Request) -> Response:
+        asked = self.validated(MetricQuerySerializer, request.query_params)
+        show = partial(translate.metric, workspace=self.workspace)
+        return Response(page(queries.listed_metrics(self.workspace, asked), asked, by="first_rule", show=show))
+
+    @extend_schema(operation_id="createUsageMetric", request=MetricSerializer, responses={201: MetricReply})
+    def post(self, request: Request) -> Response:
+        data = self.validated(MetricSerializer, request.data)
+        brick = catalog.create_brick(
+            workspace=self.workspace,
+            aggregation=Brick.Aggregation.EVENTS,
+            rule=translate.event_terms(data),
+            as_of=timezone.now(),
+            **translate.brick_fields(data),
+        )
+        made = queries.metrics(self.workspace).get(brick=brick)
+        return Response(translate.metric(made, workspace=self.workspace), status=status.HTTP_201_CREATED)
+
+
+class OneMetricView(SequenceView):
+    def metric(self, told: str) -> EventRule:
+        found = queries.metrics(self.workspace).filter(brick=uuid_in_path(told)).first()
+        if found is None:
+            raise exceptions.NotFound
+        return found
+
+    def live_metric(self, told: str) -> EventRule:
+        found = self.metric(told)
+        if found.brick.archived_at is not None:
+            raise exceptions.NotFound
+        return found
+
+
+class MetricView(OneMetricView):
+    @extend_schema(operation_id="retrieveUsageMetric", responses=MetricReply)
+    def get(self, request: Request, metric_id: str) -> Response:
+        return Response(translate.metric(self.metric(metric_id), workspace=self.workspace))
+
+    @extend_schema(operation_id="updateUsageMetric", request=MetricSerializer, responses=MetricReply)
+    def put(self, request: Request, metric_id: str) -> Response:
+        brick = self.live_metric(metric_id).brick
+        data = self.validated(MetricSerializer, request.data)
+        catalog.update_brick(
+            brick=brick, rule=translate.event_terms(data), as_of=timezone.now(), **translate.brick_fields(data)
+        )
+        return Response(translate.metric(self.metric(metric_id), workspace=self.workspace))
+
+    @extend_schema(operation_id="deleteUsageMetric", responses={200: MetricReply})
+    def delete(self, request: Request, metric_id: str) -> Response:
+        brick, now = self.live_metric(metric_id).brick, timezone.now()
+        if Line.objects.filter(Q(ends_at=None) | Q(ends_at__gt=now), brick=brick).exists():
+            raise exceptions.ValidationError("Subscriptions are billed by this metric: end their lines first.")
+        catalog.archive_brick(brick=brick, as_of=now)
+        return Response(translate.metric(self.metric(metric_id), workspace=self.workspace))
+
+
+class CalculationView(OneMetricView):
+    @property
+    def naive_zone(self) -> tzinfo:
+        return self.workspace.tz
+
+    @extend_schema(operation_id="calculateUsageMetric", parameters=[CalculationSerializer], responses=CalculationReply)
+    def get(self, request: Request, metric_id: str) -> Response:
+        rule = self.metric(metric_id)
+        asked = self.validated(CalculationSerializer, request.query_params)
+        named = queries.customers_named(self.workspace, asked["customerAliases"])
+        if unknown := [name for name in asked["customerAliases"] if name not in named]:
+            raise exceptions.ValidationError({"customerAliases": [f"“{name}” names no customer." for name in unknown]})
+        calculation = calculate(
+            rule=rule,
+            customer_ids=sorted(set(named.values())),
+            starts_at=asked["periodStart"],
+            ends_at=asked["periodEnd"],
+        )
+        return Response(translate.calculation(calculation, rule=rule))

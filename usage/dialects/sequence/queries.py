@@ -1,0 +1,98 @@
+"""Which rows of a workspace a request asks for."""
+
+import uuid
+from collections.abc import Iterable
+from typing import Any, TypeVar
+
+from django.db.models import OuterRef, Q, QuerySet, Subquery
+
+from billing.models import Customer, CustomerAlias, EventRule, Workspace
+from billing.parties import NOBODY
+from usage.dialects.sequence.identifiers import own_id, public_id
+from usage.models import UsageRecord
+
+Rows = TypeVar("Rows", bound=QuerySet[Any])
+
+_EVENT_FILTERS = {
+    "customerAlias": "customer_alias__in",
+    "eventType": "event_type",
+    "eventTimestampAfter": "occurred_at__gte",
+    "eventTimestampBefore": "occurred_at__lt",
+}
+_METRIC_FILTERS = {
+    "name": "brick__name__icontains",
+    "id": "brick__id__icontains",
+    "eventType": "event_type__in",
+    "eventProperty": "property__in",
+}
+
+
+def events(workspace: Workspace, asked: dict[str, Any]) -> QuerySet[UsageRecord]:
+    """Return the events as they were received, superseded ones too; what the ledger wrote about them is left out."""
+    received = (UsageRecord.Kind.ENTRY, UsageRecord.Kind.CORRECTION)
+    found = UsageRecord.objects.filter(workspace=workspace, customer_alias__isnull=False, kind__in=received)
+    found = found.filter(**_lookups(_EVENT_FILTERS, asked))
+    if asked["unmappedAliasesOnly"]:
+        found = found.filter(customer=None, superseded_by=None)
+    if "eventId" in asked:
+        found = _with_public_id(found, asked["eventId"], made_at="recorded_at")
+    return found.only("id", "key", "customer_alias", "event_type", "occurred_at", "recorded_at", "properties")
+
+
+def metrics(workspace: Workspace) -> QuerySet[EventRule]:
+    """Return the bricks that count events, each by its current rule."""
+    return EventRule.objects.filter(workspace=workspace, replaced_at=None).select_related("brick")
+
+
+def listed_metrics(workspace: Workspace, asked: dict[str, Any]) -> QuerySet[EventRule]:
+    """Return the metrics that were not deleted; ``first_rule`` orders them as they were made."""
+    found = metrics(workspace).filter(brick__archived_at=None, **_lookups(_METRIC_FILTERS, asked))
+    if "aggregationType" in asked:
+        found = found.filter(aggregation__in=[name.lower() for name in asked["aggregationType"]])
+    rules_of_brick = EventRule.objects.filter(brick=OuterRef("brick")).order_by("id")
+    return found.annotate(first_rule=Subquery(rules_of_brick.values("id")[:1]))
+
+
+def aliases(workspace: Workspace) -> QuerySet[CustomerAlias]:
+    return CustomerAlias.objects.filter(workspace=workspace)
+
+
+def alias_with_id(workspace: Workspace, told: uuid.UUID) -> CustomerAlias | None:
+    return _with_public_id(aliases(workspace), told, made_at="created_at").first()
+
+
+def customers_named(workspace: Workspace, names: Iterable[str]) -> dict[str, uuid.UUID]:
+    """Return the customers that names name, as reported events would: an alias goes before an id or a reference."""
+    wanted = set(names) - {NOBODY}
+    by_id = {str(given): given for given in map(_uuid, wanted) if given is not None}
+    rows = Customer.objects.filter(Q(pk__in=by_id.values()) | Q(reference__in=wanted), workspace=workspace)
+    found = list(rows.values_list("pk", "reference"))
+    named = {reference: pk for pk, reference in found if reference is not None}
+    named |= {str(pk): pk for pk, _ in found}
+    named |= dict(aliases(workspace).filter(value__in=wanted).values_list("value", "customer_id"))
+    return {name: pk for name, pk in named.items() if name in wanted}
+
+
+def customer(workspace: Workspace, told: str) -> Customer | None:
+    """Return the customer with an id, or with a reference that no id is."""
+    by_id = _uuid(told)
+    found = Customer.objects.filter(Q(pk=by_id) | Q(reference=told), workspace=workspace)
+    return max(found, key=lambda row: row.pk == by_id, default=None)
+
+
+def _lookups(filters: dict[str, str], asked: dict[str, Any]) -> dict[str, Any]:
+    return {lookup: asked[name] for name, lookup in filters.items() if name in asked}
+
+
+def _with_public_id(rows: Rows, told: uuid.UUID, *, made_at: str) -> Rows:
+    own = own_id(told)
+    # Compared here and not in the database: SQLite keeps a moment that it set itself in a text of its own.
+    made = rows.filter(pk=own).values_list(made_at, flat=True).first()
+    return rows.filter(pk=own) if made is not None and public_id(own, made) == told else rows.none()
+
+
+def _uuid(text: str) -> uuid.UUID | None:
+    try:
+        return uuid.UUID(text)
+    except ValueError:
+        return None
