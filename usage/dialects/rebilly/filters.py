@@ -1,0 +1,128 @@
+"""What a filter's clauses mean for usages: each field with the values that it can be compared with."""
+
+import functools
+import operator
+import re
+from collections.abc import Callable, Iterable, Sequence
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+from typing import Any
+
+from django.db.models import Q
+
+from billing.models import Invoice, InvoiceLine, Line, Workspace
+from usage.dialects.fields import parse_moment
+from usage.dialects.rebilly import identifiers
+from usage.dialects.rebilly.grammar import Clause, Exact, MalformedFilter, Range
+from usage.ledger import QuantityRefused, exact_quantity
+from usage.ledger.addresses import as_line_id, as_uuid
+
+NONE = "null"
+NO_INVOICE = 0
+
+_NUMBER = re.compile(r"-?[0-9]{1,40}(\.[0-9]{1,40})?")
+_DAY = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
+_LAST_MOMENT = timedelta(days=1, microseconds=-1)
+
+Span = tuple[Any, Any]
+Reader = Callable[[Sequence[Exact | Range], Workspace], Q]
+
+
+def condition(clauses: Iterable[Clause], *, workspace: Workspace) -> Q:
+    """Return the condition on what ``queries.Asked.matching`` looks through; raise ``MalformedFilter``."""
+    whole = Q()
+    for clause in clauses:
+        reader = READERS.get(clause.field)
+        if reader is None:
+            raise MalformedFilter(f"{clause.field}: can't be filtered by; use one of {', '.join(READERS)}.")
+        try:
+            matches = reader(clause.values, workspace)
+        except ValueError as error:
+            raise MalformedFilter(f"{clause.field}: {error}") from error
+        whole &= ~matches if clause.is_negated else matches
+    return whole
+
+
+def _between(field: str, span_of: Callable[[str], Span]) -> Reader:
+    """Return the reader of a field that has an order; ``span_of`` tells the first and last value that a text means."""
+
+    def matches(value: Exact | Range) -> Q:
+        match value:
+            case Exact(text):
+                first, last = span_of(text)
+                return Q(**{f"{field}__gte": first, f"{field}__lte": last})
+            case Range(lowest, highest):
+                low = Q() if lowest is None else Q(**{f"{field}__gte": span_of(lowest)[0]})
+                return low if highest is None else low & Q(**{f"{field}__lte": span_of(highest)[1]})
+
+    return lambda values, workspace: functools.reduce(operator.or_, map(matches, values))
+
+
+def _number(text: str) -> Span:
+    if not _NUMBER.fullmatch(text):
+        raise ValueError(f"“{text}” is no number.")
+    try:
+        number = exact_quantity(Decimal(text))
+    except QuantityRefused as error:
+        raise ValueError(error.message) from error
+    return number, number
+
+
+def _moment(text: str) -> Span:
+    if not _DAY.fullmatch(text):
+        moment = parse_moment(text, zone=UTC)
+        return moment, moment
+    first: datetime = parse_moment(f"{text}T00:00", zone=UTC)
+    return first, first + _LAST_MOMENT
+
+
+def _named(condition_of: Callable[[list[str], Workspace], Q]) -> Reader:
+    """Return the reader of a field that has no order: an id."""
+
+    def read(values: Sequence[Exact | Range], workspace: Workspace) -> Q:
+        texts = [value.text for value in values if isinstance(value, Exact)]
+        if len(texts) < len(values):
+            raise ValueError("an id has no range.")
+        return condition_of(texts, workspace)
+
+    return read
+
+
+def _usages(texts: list[str], workspace: Workspace) -> Q:
+    return Q(shown_id__in=_numbers(identifiers.USAGE, texts))
+
+
+def _lines(texts: list[str], workspace: Workspace) -> Q:
+    """Match usages of the lines that reports under these names may go to."""
+    named = Q(pk__in=[line_id for text in texts if (line_id := as_line_id(text)) is not None])
+    named |= Q(subscription__in=[known for text in texts if (known := as_uuid(text)) is not None])
+    for text in texts:
+        named |= Q(reference__iexact=text) | Q(subscription__reference__iexact=text)
+    return Q(line__in=Line.objects.filter(named, workspace=workspace).values("pk"))
+
+
+def _invoices(texts: list[str], workspace: Workspace) -> Q:
+    numbers = _numbers(identifiers.INVOICE, texts)
+    # The lines first: which invoice it is need be asked of their usages alone.
+    of_invoices = InvoiceLine.objects.filter(
+        workspace=workspace, invoice__in=numbers, invoice__state=Invoice.State.ISSUED
+    )
+    matches = Q(line__in=of_invoices.values("line"), first_invoice_id__in=numbers)
+    return matches | Q(first_invoice_id=NO_INVOICE) if NONE in map(str.lower, texts) else matches
+
+
+def _numbers(prefix: str, texts: list[str]) -> list[int]:
+    """Return the numbers that ids tell, however their letters are written."""
+    ids = (prefix + text[len(prefix) :].upper() for text in texts if text[: len(prefix)].lower() == prefix)
+    return [number for known in ids if (number := identifiers.known(prefix, known)) is not None]
+
+
+READERS: dict[str, Reader] = {
+    "id": _named(_usages),
+    "subscriptionId": _named(_lines),
+    "invoiceId": _named(_invoices),
+    "usageTime": _between("occurred_at", _moment),
+    "quantity": _between("quantity", _number),
+    "createdTime": _between("created_at", _moment),
+    "updatedTime": _between("recorded_at", _moment),
+}

@@ -1,0 +1,72 @@
+"""A usage as Rebilly's clients send and see it."""
+
+from decimal import Decimal
+from typing import Any
+
+from drf_spectacular.types import OpenApiTypes
+from drf_spectacular.utils import extend_schema_field
+from rest_framework import serializers
+
+from usage.dialects.fields import MomentField, QuantityField
+
+LEAST = Decimal("0.001")
+
+
+@extend_schema_field({"type": "number", "format": "double", "minimum": 0.001})
+class UsageQuantityField(QuantityField):
+    default_error_messages = {
+        "too_fine": "Ensure that there are no more than 3 decimal places.",
+        "too_small": f"Ensure this value is greater than or equal to {LEAST}.",
+    }
+
+    def to_internal_value(self, data: Any) -> Decimal:
+        quantity = super().to_internal_value(data)
+        if quantity < LEAST:
+            self.fail("too_small")
+        if quantity % LEAST:
+            self.fail("too_fine")
+        return quantity
+
+
+class UsageTimeField(MomentField):
+    """A moment, or nothing: an empty text means that the client has none to tell."""
+
+    def run_validation(self, data: Any = None) -> Any:
+        return None if data == "" else super().run_validation(data)
+
+
+@extend_schema_field(OpenApiTypes.BOOL)
+class TrueOrFalseField(serializers.Field):
+    default_error_messages = {"invalid": "Must be true or false."}
+
+    def to_internal_value(self, data: Any) -> bool:
+        if not isinstance(data, bool):
+            self.fail("invalid")
+        return data
+
+
+class UsageSerializer(serializers.Serializer):
+    subscriptionId = serializers.CharField(max_length=100)  # noqa: N815  (here and below: the vendor's names)
+    quantity = UsageQuantityField()
+    usageTime = UsageTimeField(required=False, allow_null=True, default=None)  # noqa: N815
+    acceptPartialQuantity = TrueOrFalseField(default=False)  # noqa: N815
+
+
+class LinkReply(serializers.Serializer):
+    href = serializers.URLField()
+    rel = serializers.ChoiceField(["self"])
+
+
+class UsageReply(serializers.Serializer):
+    id = serializers.CharField()
+    subscriptionId = serializers.CharField()  # noqa: N815
+    invoiceId = serializers.CharField(allow_null=True)  # noqa: N815
+    invoiceItemId = serializers.CharField(allow_null=True)  # noqa: N815
+    quantity = QuantityField()
+    usageTime = MomentField()  # noqa: N815
+    createdTime = MomentField()  # noqa: N815
+    updatedTime = MomentField()  # noqa: N815
+
+    def get_fields(self) -> dict[str, serializers.Field]:
+        # As the name of an attribute, it would say that it is nobody else's.
+        return super().get_fields() | {"_links": LinkReply(many=True)}
