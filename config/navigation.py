@@ -54,6 +54,7 @@ NAVIGATION = [
         "title": "Settings",
         "items": [
             item("API keys", "key", "billing.apikey"),
+            {"title": "GraphQL client", "icon": "terminal", "link": reverse_lazy("graphql_client")},
             item("Workspaces", "domain", "billing.workspace"),
             item("Users", "person", "auth.user"),
             item("Groups", "shield_person", "auth.group"),

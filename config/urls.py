@@ -5,6 +5,8 @@ from django.urls import URLPattern, URLResolver, include, path
 from django.views.decorators.http import require_safe
 from django.views.generic import RedirectView
 
+from usage.admin.graphql_client import graphql_client
+
 
 @require_safe
 def healthz(request: HttpRequest) -> JsonResponse:
@@ -19,6 +21,8 @@ def healthz(request: HttpRequest) -> JsonResponse:
 urlpatterns: list[URLPattern | URLResolver] = [
     path("", RedirectView.as_view(pattern_name="admin:index"), name="home"),
     path("healthz", healthz, name="healthz"),
+    path("admin/graphql/", admin.site.admin_view(graphql_client), name="graphql_client"),
     path("admin/", admin.site.urls),
+    path("docs/", include("usage.documents")),
     path("", include("usage.urls")),
 ]

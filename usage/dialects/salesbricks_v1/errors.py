@@ -1,0 +1,40 @@
+"""Errors as GraphQL words them: a list, and what is at fault in ``extensions``."""
+
+from collections.abc import Iterable
+from typing import Any
+
+from graphql import GraphQLError
+
+from usage.dialects.base import ErrorStyle, Problem
+
+BAD_INPUT = "BAD_USER_INPUT"
+
+
+def bad_input(message: str, field: str | None = None) -> GraphQLError:
+    """Return the error of a mutation whose argument ``field`` is at fault."""
+    return GraphQLError(message, extensions=_extensions(field))
+
+
+def _extensions(field: str | None) -> dict[str, str]:
+    return {"code": BAD_INPUT} | ({"field": field} if field else {})
+
+
+def body(problem: Problem) -> dict[str, Any]:
+    named = [
+        {"message": message, "extensions": _extensions(field)}
+        for field, messages in problem.fields.items()
+        for message in messages
+    ]
+    return {"errors": named or [{"message": problem.message}]}
+
+
+def listed(errors: Iterable[GraphQLError]) -> list[Any]:
+    """Return errors as a reply shows them; one of a field that was run always has a code."""
+    return [
+        error.formatted | ({"extensions": error.extensions or _extensions(None)} if error.path else {})
+        for error in errors
+    ]
+
+
+# The ledger's refusals are told by the mutation that met them, among its replies.
+STYLE = ErrorStyle(body=body, fields={})

@@ -1,0 +1,48 @@
+"""What GraphQL's clients send: a query, its variables, and which of its operations to run."""
+
+from decimal import Decimal
+from typing import Any
+
+from rest_framework import serializers
+
+# Beyond this, Int is refused anyway; and 1e999999999 is a short text, but an int of a billion digits.
+_GREATEST = 2**53
+
+
+class _Fraction(Decimal):
+    """A number that is no Int, shown in messages as it was sent."""
+
+    def __inspect__(self) -> str:
+        return str(self)
+
+
+class VariablesField(serializers.Field):
+    """Variables by name. Only scalars can be meant: a number that is whole becomes an int, however it is written."""
+
+    default_error_messages = {"invalid": "A JSON object is required."}
+
+    def to_internal_value(self, data: Any) -> dict[str, Any]:
+        if not isinstance(data, dict):
+            self.fail("invalid")
+        return {name: _number(value) if isinstance(value, Decimal) else value for name, value in data.items()}
+
+
+def _number(sent: Decimal) -> int | Decimal:
+    return int(sent) if abs(sent) <= _GREATEST and sent == sent.to_integral_value() else _Fraction(sent)
+
+
+class TextField(serializers.Field):
+    """Text as it is: what a JSON text may not hold was refused before, so that nothing has to be looked through."""
+
+    default_error_messages = {"invalid": "Not a valid string."}
+
+    def to_internal_value(self, data: Any) -> str:
+        if not isinstance(data, str):
+            self.fail("invalid")
+        return data
+
+
+class QuerySerializer(serializers.Serializer):
+    query = TextField()
+    variables = VariablesField(required=False, allow_null=True, default=None)
+    operationName = TextField(required=False, allow_null=True, default=None)  # noqa: N815  (GraphQL's name)
