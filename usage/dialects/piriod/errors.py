@@ -2,10 +2,14 @@
 
 from typing import Any
 
-from rest_framework import status
+from rest_framework import serializers, status
 
 from usage.dialects.base import ErrorStyle, Problem
 from usage.ledger import LineNotFound, LineNotMetered, RecordNotFound
+
+
+class DetailSerializer(serializers.Serializer):
+    detail = serializers.CharField()
 
 
 def body(problem: Problem) -> dict[str, Any]:
@@ -23,4 +27,6 @@ STYLE = ErrorStyle(
         LineNotMetered: "The plan of this subscription line must have usage_scheme=metered.",
         RecordNotFound: "Not found.",
     },
+    shape=DetailSerializer,
+    shapes={400: {"type": "object", "additionalProperties": {"type": "array", "items": {"type": "string"}}}},
 )

@@ -1,4 +1,4 @@
-"""What Piriod's clients may send: a usage, and the query of a list."""
+"""A usage as Piriod's clients send and see it, and the query of a list."""
 
 from datetime import datetime
 from decimal import Decimal
@@ -10,6 +10,7 @@ from django.core.validators import EMPTY_VALUES
 from django.db.models import BigIntegerField, QuerySet
 from django.db.models.functions import Coalesce
 from django.utils import timezone
+from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
 from usage.dialects.fields import MomentField, NotAMoment, QuantityField, parse_moment
@@ -19,6 +20,7 @@ from usage.models import UsageRecord
 GREATEST_ID = BigIntegerField.MAX_BIGINT
 
 
+@extend_schema_field({"type": "integer", "minimum": 1, "maximum": GREATEST_ID})
 class LineField(serializers.Field):
     """The integer id of a line; whether there is one, the ledger says."""
 
@@ -39,9 +41,19 @@ class LineField(serializers.Field):
 
 
 class UsageSerializer(serializers.Serializer):
+    id = serializers.IntegerField(read_only=True)
     subscription_line = LineField()
     date_time = MomentField()
     quantity = QuantityField()
+    creation_scheme = serializers.ChoiceField(UsageRecord.Source.choices, read_only=True)
+    created = MomentField(read_only=True)
+
+
+class UsagePageSerializer(serializers.Serializer):
+    count = serializers.IntegerField()
+    next = serializers.URLField(allow_null=True)
+    previous = serializers.URLField(allow_null=True)
+    results = UsageSerializer(many=True)
 
 
 class _LineFilter(django_filters.Filter):

@@ -3,6 +3,8 @@ from datetime import tzinfo
 from django.db.models import Q
 from django.utils import timezone
 from django_filters.utils import translate_validation
+from drf_spectacular.types import OpenApiTypes
+from drf_spectacular.utils import OpenApiParameter, OpenApiResponse, extend_schema
 from rest_framework import exceptions, status
 from rest_framework.pagination import PageNumberPagination
 from rest_framework.request import Request
@@ -12,13 +14,21 @@ from billing.models import ApiKey, Workspace
 from usage import ledger
 from usage.dialects.base import DialectView, KeyAuthentication
 from usage.dialects.piriod import translate
-from usage.dialects.piriod.errors import STYLE
-from usage.dialects.piriod.serializers import GREATEST_ID, UsageFilter, UsageSerializer
+from usage.dialects.piriod.errors import STYLE, DetailSerializer
+from usage.dialects.piriod.serializers import GREATEST_ID, UsageFilter, UsagePageSerializer, UsageSerializer
 from usage.models import UsageRecord, UsageRecordQuerySet
 
 
 class TokenAuthentication(KeyAuthentication):
     wrong_key = "Invalid token."
+    security = {
+        "Token": {
+            "type": "apiKey",
+            "in": "header",
+            "name": "Authorization",
+            "description": "`Token`, a space and the key.",
+        }
+    }
 
     def key_text(self, request: Request) -> str:
         scheme, _, token = request.META.get("HTTP_AUTHORIZATION", "").strip().partition(" ")
@@ -32,6 +42,19 @@ class TokenAuthentication(KeyAuthentication):
 
 class PiriodView(DialectView):
     dialect = "piriod"
+    title = "Piriod"
+    header_parameters = (
+        OpenApiParameter(
+            "x-simple-workspace", str, OpenApiParameter.HEADER, required=True, description="The workspace's code."
+        ),
+        OpenApiParameter(
+            "x-piriod-test-mode",
+            str,
+            OpenApiParameter.HEADER,
+            enum=["true", "false"],
+            description="`true` for the workspace's test mode.",
+        ),
+    )
     error_style = STYLE
     authentication_classes = (TokenAuthentication,)
     cors_headers = ("Authorization", "Content-Type", "X-Simple-Workspace", "X-Piriod-Test-Mode")
@@ -58,6 +81,20 @@ class PiriodView(DialectView):
         return UsageRecord.objects.live().filter(workspace=self.workspace, line__isnull=False)
 
 
+LIST_PARAMETERS = [
+    OpenApiParameter("page", int, description="The first is 1."),
+    OpenApiParameter("page_size", int, description="20 unless given, 100 at most."),
+    OpenApiParameter("ordering", str, description="`id`, `date_time`, `quantity` or `created`; `-` for descending."),
+    OpenApiParameter("subscription_line", int),
+    OpenApiParameter("quantity", OpenApiTypes.NUMBER),
+    OpenApiParameter("creation_scheme", str, enum=UsageRecord.Source.values),
+    *(
+        OpenApiParameter(f"date_time{lookup}", OpenApiTypes.DATETIME)
+        for lookup in ("", "__gte", "__gt", "__lte", "__lt")
+    ),
+]
+
+
 class UsagePagination(PageNumberPagination):
     page_size = 20
     page_size_query_param = "page_size"
@@ -65,6 +102,11 @@ class UsagePagination(PageNumberPagination):
 
 
 class UsageListView(PiriodView):
+    @extend_schema(
+        operation_id="listUsages",
+        parameters=LIST_PARAMETERS,
+        responses={200: UsagePageSerializer, 404: OpenApiResponse(DetailSerializer, "There is no such page.")},
+    )
     def get(self, request: Request) -> Response:
         with timezone.override(self.naive_zone):
             found = UsageFilter(request.query_params, queryset=self.usages())
@@ -74,13 +116,16 @@ class UsageListView(PiriodView):
         page: list[UsageRecord] = paginator.paginate_queryset(found.qs, request, view=self) or []
         return paginator.get_paginated_response([translate.usage(record, tz=self.workspace.tz) for record in page])
 
+    @extend_schema(operation_id="createUsage", request=UsageSerializer, responses={201: UsageSerializer})
     def post(self, request: Request) -> Response:
         data = self.validated(UsageSerializer, request.data)
         recorded = ledger.record(command=translate.record_usage(data, origin=self.origin), recorded_at=timezone.now())
         return Response(translate.usage(recorded, tz=self.workspace.tz), status=status.HTTP_201_CREATED)
 
 
+@extend_schema(parameters=[OpenApiParameter("usage_id", int, OpenApiParameter.PATH)])
 class UsageView(PiriodView):
+    @extend_schema(operation_id="retrieveUsage", responses=UsageSerializer)
     def get(self, request: Request, usage_id: str) -> Response:
         known_as = _id(usage_id)
         record = self.usages().filter(Q(pk=known_as) | Q(origin_id=known_as)).first()
@@ -88,6 +133,7 @@ class UsageView(PiriodView):
             raise exceptions.NotFound
         return Response(translate.usage(record, tz=self.workspace.tz))
 
+    @extend_schema(operation_id="deleteUsage", responses={204: None})
     def delete(self, request: Request, usage_id: str) -> Response:
         ledger.retract(command=translate.retract_usage(_id(usage_id), origin=self.origin), recorded_at=timezone.now())
         return Response(status=status.HTTP_204_NO_CONTENT)

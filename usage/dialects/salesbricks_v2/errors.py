@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from rest_framework import status
+from rest_framework import serializers, status
 
 from usage.dialects.base import ErrorStyle, Problem
 from usage.ledger import LineNotFound, RecordNotFound
@@ -21,6 +21,16 @@ CODES = {
     500: "ERR_INTERNAL_SERVER_ERROR",
     503: "ERR_SERVICE_UNAVAILABLE",
 }
+
+
+class CodedMessageSerializer(serializers.Serializer):
+    code = serializers.ChoiceField(list(CODES.values()))
+    message = serializers.CharField()
+    details = serializers.DictField(child=serializers.ListField(child=serializers.CharField()), required=False)
+
+
+class ErrorSerializer(serializers.Serializer):
+    error = CodedMessageSerializer()
 
 
 def body(problem: Problem) -> dict[str, Any]:
@@ -44,4 +54,5 @@ STYLE = ErrorStyle(
         LineNotFound: "There is no such brick in such a subscription.",
         RecordNotFound: "Usage entry does not exist.",
     },
+    shape=ErrorSerializer,
 )

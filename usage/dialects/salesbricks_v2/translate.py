@@ -1,16 +1,26 @@
 """Between Salesbricks' words and ours."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from datetime import UTC
+from decimal import Decimal
 from typing import Any
 
+import msgspec
+
+from billing.models import Line, Price
+from billing.money import format_decimal, format_price
 from usage.commands import KEEP, CorrectUsage, LineByBrick, Origin, RecordByKey, RecordUsage, RetractUsage
+from usage.consumption import Bucket, PeriodUsage
 from usage.dialects.salesbricks_v2.serializers import DEPRECATED
+from usage.models import UsageRecord
 
 DEPRECATION = {
     "code": "DEPRECATED_FIELD",
     "field": DEPRECATED,
     "message": "'count' is deprecated; use 'value'.",
 }
+
+SPAN_FIELDS = {"starts_at": "from", "ends_at": "to", "size": "window"}
 
 
 def record_usage(data: dict[str, Any], *, origin: Origin) -> RecordUsage:
@@ -47,3 +57,66 @@ def message(text: str, *, sent: Any) -> dict[str, Any]:
 
 def uses_deprecated(sent: Any) -> bool:
     return isinstance(sent, Mapping) and sent.get(DEPRECATED) is not None
+
+
+def entry(record: UsageRecord) -> dict[str, Any]:
+    """Return a record as it was sent, or as its last change left it; the time in UTC."""
+    line: Line = record.line  # type: ignore[assignment]  # an entry has one
+    return {
+        "transaction_id": record.key,
+        "subscription_id": str(line.subscription_id),
+        "brick_id": str(line.brick_id),
+        "value": _number(record.quantity),  # type: ignore[arg-type]  # a line's record has one
+        "time": record.occurred_at.astimezone(UTC).isoformat().replace("+00:00", "Z"),
+        "properties": record.properties,
+    }
+
+
+def period(used: PeriodUsage) -> dict[str, Any]:
+    """Return a period's usage. Prices know no pre-commitment, so nothing remains of one and all usage is beyond it."""
+    line = used.line
+    nothing = _number(Decimal(0))
+    return {
+        **_span(used, line),
+        "subscription_id": str(line.subscription_id),
+        "brick_id": str(line.brick_id),
+        "brick_name": line.brick.name,
+        "pre_commitment": nothing,
+        "used": _number(used.quantity),
+        "overages": _number(max(used.quantity, Decimal(0))),
+        "remaining": nothing,
+        "unit": line.brick.unit_label,
+        "overage_rate": _rate(line.price),
+    }
+
+
+def series(buckets: Sequence[Bucket], *, line: Line, window: str) -> dict[str, Any]:
+    return {
+        "subscription_id": str(line.subscription_id),
+        "brick_id": str(line.brick_id),
+        "brick_name": line.brick.name,
+        "unit": line.brick.unit_label,
+        "window": window,
+        "buckets": [{**_span(bucket, line), "count": _number(bucket.quantity)} for bucket in buckets],
+    }
+
+
+def _span(of: PeriodUsage | Bucket, line: Line) -> dict[str, str]:
+    """Return a span in the workspace's zone, where it begins and ends at midnight or on the hour."""
+    tz = line.subscription.workspace.tz
+    return {
+        "starts_at": of.period.starts_at.astimezone(tz).isoformat(),
+        "ends_at": of.period.ends_at.astimezone(tz).isoformat(),
+    }
+
+
+def _rate(price: Price) -> str | None:
+    """Return what a further unit costs, where that does not depend on how many there are."""
+    if price.model != Price.Model.PER_UNIT:
+        return None
+    return format_price(price.unit_price, currency=price.currency)
+
+
+def _number(quantity: Decimal) -> msgspec.Raw:
+    """Return a JSON number with all its digits, a whole one without a point, as it was sent."""
+    return msgspec.Raw(format_decimal(quantity).encode())
