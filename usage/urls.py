@@ -10,7 +10,11 @@ from django.urls import URLPattern, URLResolver, include, path
 
 _LINES = [
     ("piriod", "", "usage.dialects.piriod.urls"),
+    ("salesbricks", "api/v1/", "usage.dialects.salesbricks_v1.urls"),
     ("salesbricks", "api/v2/", "usage.dialects.salesbricks_v2.urls"),
+    ("rebilly", "", "usage.dialects.rebilly.urls"),
+    ("sequence", "api/", "usage.dialects.sequence.urls"),
+    ("api", "", "usage.dialects.native.urls"),
 ]
 
 DIALECTS = {

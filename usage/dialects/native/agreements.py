@@ -1,0 +1,163 @@
+"""Subscriptions and their lines: what clients send and what they are shown."""
+
+from operator import attrgetter
+from typing import Any
+
+from drf_spectacular.extensions import OpenApiSerializerFieldExtension
+from drf_spectacular.openapi import AutoSchema
+from drf_spectacular.utils import Direction, extend_schema_field
+from rest_framework import serializers
+
+from billing.limits import Limits
+from billing.models import Line, Subscription
+from usage.dialects.native.base import shown_by
+from usage.dialects.native.fields import (
+    WHOLE,
+    CurrencyField,
+    DayField,
+    IdField,
+    MomentField,
+    NumberField,
+    NumberText,
+    ReferenceField,
+    TextField,
+    WholeField,
+    WordField,
+)
+from usage.dialects.native.prices import TermsSerializer
+
+MOST_LINES = 100
+SIDES, KINDS = ("soft", "hard"), ("quantity", "amount")
+
+
+class PriceField(serializers.Field):
+    """A price that there is, by its id, or the terms of one to be made."""
+
+    def to_internal_value(self, data: Any) -> Any:
+        return (TermsSerializer() if isinstance(data, dict) else WholeField()).run_validation(data)
+
+
+class PriceSchema(OpenApiSerializerFieldExtension):
+    target_class = PriceField
+
+    def map_serializer_field(self, auto_schema: AutoSchema, direction: Direction) -> dict[str, Any]:
+        terms = auto_schema.resolve_serializer(TermsSerializer, direction).ref
+        return {"oneOf": [WHOLE, terms]}
+
+
+class LimitSerializer(serializers.Serializer):
+    quantity = NumberText(allow_null=True)
+    amount = NumberText(allow_null=True)
+
+
+class LimitsSerializer(serializers.Serializer):
+    soft = LimitSerializer(allow_null=True)
+    hard = LimitSerializer(allow_null=True)
+
+
+class LineSerializer(serializers.Serializer):
+    id = serializers.IntegerField()
+    reference = ReferenceField(required=True)
+    brick = IdField(source="brick_id")
+    price = serializers.IntegerField(source="price_id")
+    starts_at = MomentField()
+    ends_at = MomentField(allow_null=True)
+    limits = serializers.SerializerMethodField()
+
+    @extend_schema_field(LimitsSerializer)
+    def get_limits(self, line: Line) -> dict[str, Any]:
+        return shown_by(LimitsSerializer)({side: _limit(line, side) for side in SIDES})
+
+
+def _limit(line: Line, side: str) -> dict[str, Any] | None:
+    bounds = {kind: getattr(line, f"{side}_limit_{kind}") for kind in KINDS}
+    return None if set(bounds.values()) == {None} else bounds
+
+
+class PeriodSerializer(serializers.Serializer):
+    starts_at = MomentField(source="open_from_at")
+    ends_at = MomentField(source="next_close_at")
+
+
+class SubscriptionSerializer(serializers.Serializer):
+    id = IdField()
+    reference = ReferenceField(required=True)
+    customer = IdField(source="customer_id")
+    currency = CurrencyField()
+    interval = WordField(choices=Subscription.Interval.choices)
+    anchor_on = DayField()
+    starts_at = MomentField()
+    ends_at = MomentField(allow_null=True)
+    open_period = serializers.SerializerMethodField(help_text="The first that is not closed; null where none is left.")
+    lines = serializers.SerializerMethodField()
+    created_at = MomentField()
+
+    @extend_schema_field(PeriodSerializer(allow_null=True))
+    def get_open_period(self, subscription: Subscription) -> dict[str, Any] | None:
+        return None if subscription.next_close_at is None else shown_by(PeriodSerializer)(subscription)
+
+    @extend_schema_field(LineSerializer(many=True))
+    def get_lines(self, subscription: Subscription) -> list[dict[str, Any]]:
+        return list(map(shown_by(LineSerializer), sorted(subscription.lines.all(), key=attrgetter("pk"))))
+
+
+class NewLimitSerializer(serializers.Serializer):
+    quantity = NumberField(before=15, after=9, above=0, required=False, allow_null=True)
+    amount = NumberField(before=15, after=4, above=0, required=False, allow_null=True)
+
+    def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
+        if (attrs.get("quantity") is None) == (attrs.get("amount") is None):
+            raise serializers.ValidationError("A limit is a quantity or an amount, and not both.")
+        return attrs
+
+
+class NewLimitsSerializer(serializers.Serializer):
+    soft = NewLimitSerializer(required=False, allow_null=True, help_text="Shown once it is reached.")
+    hard = NewLimitSerializer(required=False, allow_null=True, help_text="Beyond it nothing is taken.")
+
+
+class LineChangeSerializer(serializers.Serializer):
+    limits = NewLimitsSerializer(help_text="A limit that is not sent stays, and null takes it away.")
+
+
+class NewLineSerializer(serializers.Serializer):
+    id = WholeField(required=False)
+    reference = ReferenceField()
+    brick = TextField(help_text="By id or reference.")
+    price = PriceField(help_text="By id, or the terms of one that is made with the line.")
+    starts_at = MomentField(required=False, help_text="As the subscription's first open period unless given.")
+    ends_at = MomentField(required=False, allow_null=True)
+    limits = NewLimitsSerializer(required=False)
+
+
+class NewSubscriptionSerializer(serializers.Serializer):
+    id = IdField(required=False)
+    reference = ReferenceField()
+    customer = TextField(help_text="By id or reference.")
+    currency = CurrencyField(required=False, help_text="The workspace's unless given.")
+    interval = WordField(choices=Subscription.Interval.choices, default=Subscription.Interval.MONTHLY.value)
+    anchor_on = DayField(required=False, help_text="The day that periods are counted from: the first unless given.")
+    starts_at = MomentField(required=False)
+    starts_on = DayField(required=False, help_text="In place of starts_at: this day begins in the workspace's zone.")
+    ends_at = MomentField(required=False, allow_null=True, help_text="The first moment that is not covered.")
+    lines = NewLineSerializer(many=True, required=False, max_length=MOST_LINES)  # type: ignore[call-arg]  # of the list
+
+    def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
+        if ("starts_at" in attrs) == ("starts_on" in attrs):
+            raise serializers.ValidationError({"starts_at": ["Give either starts_at or starts_on."]})
+        return attrs
+
+
+class EndSerializer(serializers.Serializer):
+    ends_at = MomentField(help_text="The first moment that is not covered.")
+
+
+def limits(data: dict[str, Any], *, former: Line | None = None) -> Limits:
+    """Return what was sent as limits; one that was not sent stays as the former line has it."""
+    bounds = {}
+    for side in SIDES:
+        sent = (data[side] or {}) if side in data else None
+        for kind in KINDS:
+            name = f"{side}_limit_{kind}"
+            bounds[name] = getattr(former, name, None) if sent is None else sent.get(kind)
+    return Limits(**bounds)

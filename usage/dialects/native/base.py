@@ -1,0 +1,129 @@
+"""What every view of the native API has: its key, its problems, its lists."""
+
+import functools
+from collections.abc import Callable, Mapping
+from typing import Any, ClassVar, TypeVar
+
+from django.core.exceptions import ValidationError
+from django.db import IntegrityError
+from django.db.models import Model, QuerySet
+from django_filters import FilterSet
+from django_filters.utils import translate_validation
+from rest_framework import exceptions, status
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.serializers import Serializer
+
+from billing.rating import TermsError
+from usage.dialects.base import DialectView, KeyAuthentication, Problem
+from usage.dialects.native import errors
+from usage.dialects.native.documentation import NativeSchema
+from usage.dialects.native.fields import parse_id
+from usage.dialects.native.pagination import CURSOR, LARGEST_SIZE, SIZE, read_page
+from usage.dialects.rates import Rate
+from usage.ledger import UnableToRecord
+
+Row = TypeVar("Row", bound=Model)
+
+
+class BearerAuthentication(KeyAuthentication):
+    security = {"Bearer": {"type": "http", "scheme": "bearer"}}
+
+    def key_text(self, request: Request) -> str:
+        scheme, _, text = request.META.get("HTTP_AUTHORIZATION", "").strip().partition(" ")
+        if scheme.lower() != "bearer":
+            raise exceptions.NotAuthenticated
+        return text.strip()
+
+    def authenticate_header(self, request: Request) -> str:
+        return "Bearer"
+
+
+class NativeView(DialectView):
+    dialect = "native"
+    title = "Arrears"
+    schema = NativeSchema()
+    error_style = errors.STYLE
+    authentication_classes = (BearerAuthentication,)
+    idempotency_header = "Idempotency-Key"
+    idempotency_reuse_status = status.HTTP_422_UNPROCESSABLE_ENTITY
+    # Of the domain's fields, those that clients know by another path.
+    paths: ClassVar[Mapping[str, str]] = {}
+    cors_exposed = ("Location", "RateLimit-Limit", "RateLimit-Remaining", "RateLimit-Reset", "Retry-After")
+
+    def rate_headers(self, rate: Rate) -> dict[str, str]:
+        return {
+            "RateLimit-Limit": str(rate.limit),
+            "RateLimit-Remaining": str(rate.remaining),
+            "RateLimit-Reset": str(rate.retry_after),
+        }
+
+    def problem(self, error: Exception) -> Problem:
+        match error:
+            case UnableToRecord():
+                return errors.refused(error)
+            case exceptions.ValidationError():
+                return errors.invalid(error)
+            case ValidationError():
+                return errors.disagreed(error, paths=self.paths)
+            case TermsError():
+                return errors.unpriced(error)
+            case IntegrityError() if errors.is_taken(error):
+                return Problem(status.HTTP_409_CONFLICT, errors.TAKEN)
+            case _:
+                return super().problem(error)
+
+    def finalize_response(self, request: Request, response: Any, *args: Any, **kwargs: Any) -> Any:
+        response = super().finalize_response(request, response, *args, **kwargs)
+        if response.status_code >= status.HTTP_400_BAD_REQUEST:
+            response.content_type = errors.MEDIA_TYPE
+        return response
+
+    def filtered(self, filter_class: type[FilterSet], queryset: QuerySet) -> QuerySet:
+        """Return the rows that the query asks for; raise ``ValidationError`` naming a parameter that is none."""
+        query = self.request.query_params
+        if unknown := query.keys() - {*filter_class.base_filters, CURSOR, SIZE}:
+            raise exceptions.ValidationError({name: ["There is no such parameter."] for name in sorted(unknown)})
+        if empty := [name for name, value in query.items() if not value]:
+            raise exceptions.ValidationError({name: ["This parameter may not be empty."] for name in empty})
+        found = filter_class(query, queryset=queryset)
+        if not found.is_valid():
+            raise translate_validation(found.errors)
+        return found.qs
+
+    def page(
+        self, queryset: QuerySet, show: Callable[[Any], Any], *, by: str = "pk", largest: int = LARGEST_SIZE
+    ) -> Response:
+        """Answer with one page, newest first; ``show`` makes a row what a reply says of it."""
+        page = read_page(queryset, request=self.request, workspace=self.workspace, by=by, largest=largest)
+        return Response({"results": list(map(show, page.rows)), "next": page.next, "previous": page.previous})
+
+    def created(self, shown: dict[str, Any]) -> Response:
+        """Answer that something was made below the path asked, under its ``id``."""
+        return Response(
+            shown, status=status.HTTP_201_CREATED, headers={"Location": f"{self.request.path}{shown['id']}/"}
+        )
+
+
+def row_by_id(queryset: QuerySet[Row], text: str) -> Row:
+    """Return the row whose UUID stands in a path; raise ``NotFound``, also for what can't be one."""
+    known = parse_id(text)
+    row = None if known is None else queryset.filter(pk=known).first()
+    if row is None:
+        raise exceptions.NotFound
+    return row
+
+
+def row_by_number(queryset: QuerySet[Row], text: str) -> Row:
+    """Return the row whose whole number stands in a path; raise ``NotFound``, also for what can't be one."""
+    is_number = text.isascii() and text.isdigit() and len(text) < 20
+    row = queryset.filter(pk=int(text)).first() if is_number else None
+    if row is None:
+        raise exceptions.NotFound
+    return row
+
+
+@functools.cache
+def shown_by(serializer_class: type[Serializer]) -> Callable[[Any], dict[str, Any]]:
+    """Return what makes a row what a reply says of it."""
+    return serializer_class().to_representation

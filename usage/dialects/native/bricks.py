@@ -1,0 +1,128 @@
+"""Bricks: what is sold, and of those that count events, the rule that says which."""
+
+from typing import Any
+
+from django.db.models import Prefetch, QuerySet
+from django.utils import timezone
+from drf_spectacular.utils import extend_schema
+from rest_framework import serializers
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from billing import catalog
+from billing.catalog import EventTerms
+from billing.models import Brick, EventRule
+from usage.dialects.native.base import NativeView, row_by_id, shown_by
+from usage.dialects.native.documentation import by_id, creation, listing
+from usage.dialects.native.fields import FlagField, IdField, MomentField, ReferenceField, TextField, WordField
+from usage.dialects.native.filters import CreatedFilterSet, FlagFilter, TextFilter, WordFilter
+
+
+class RuleSerializer(serializers.Serializer):
+    event_type = TextField(max_length=255)
+    aggregation = WordField(choices=EventRule.Aggregation.choices)
+    property = TextField(max_length=255, allow_blank=True, default="", help_text="What is added or told apart.")
+    filters = serializers.DictField(
+        child=serializers.ListField(child=TextField(allow_blank=True, max_length=255), min_length=1, max_length=100),
+        default=dict,
+        help_text="Property -> the values that count; an event has to match all.",
+    )
+    negated = serializers.ListField(
+        child=TextField(max_length=255), default=list, help_text="Those properties whose values do not count."
+    )
+    is_case_sensitive = FlagField(default=True)
+
+
+class CurrentRuleSerializer(RuleSerializer):
+    def get_attribute(self, instance: Brick) -> EventRule | None:
+        return next(iter(instance.event_rules.all()), None)
+
+
+class BrickSerializer(serializers.Serializer):
+    id = IdField()
+    name = TextField()
+    reference = ReferenceField(required=True)
+    aggregation = WordField(choices=Brick.Aggregation.choices)
+    unit_label = TextField()
+    description = TextField(allow_blank=True)
+    rule = CurrentRuleSerializer(allow_null=True)
+    archived_at = MomentField(allow_null=True)
+    created_at = MomentField()
+
+
+class NewBrickSerializer(serializers.Serializer):
+    id = IdField(required=False)
+    name = TextField(max_length=200)
+    reference = ReferenceField()
+    aggregation = WordField(choices=Brick.Aggregation.choices)
+    unit_label = TextField(max_length=40, required=False)
+    description = TextField(max_length=1000, required=False, allow_blank=True)
+    rule = RuleSerializer(required=False, allow_null=True)
+
+
+class BrickChangeSerializer(serializers.Serializer):
+    name = TextField(max_length=200, required=False)
+    reference = ReferenceField()
+    unit_label = TextField(max_length=40, required=False)
+    description = TextField(max_length=1000, required=False, allow_blank=True)
+    rule = RuleSerializer(required=False, help_text="Counts from now on; closed periods stay as they were counted.")
+
+
+class BrickFilter(CreatedFilterSet):
+    name = TextFilter()
+    reference = TextFilter()
+    aggregation = WordFilter(Brick.Aggregation)
+    is_archived = FlagFilter(field_name="archived_at", lookup_expr="isnull", exclude=True)
+
+
+show = shown_by(BrickSerializer)
+
+
+class BricksView(NativeView):
+    paths = {name: f"rule.{name}" for name in ("event_type", "property", "filters", "negated")}
+
+    def bricks(self) -> QuerySet[Brick]:
+        current = Prefetch("event_rules", EventRule.objects.filter(replaced_at=None))
+        return Brick.objects.filter(workspace=self.workspace).prefetch_related(current)
+
+
+class BrickListView(BricksView):
+    @listing("listBricks", of=BrickSerializer, filters=BrickFilter)
+    def get(self, request: Request) -> Response:
+        return self.page(self.filtered(BrickFilter, self.bricks()), show, by="created_at")
+
+    @creation("createBrick", request=NewBrickSerializer, reply=BrickSerializer)
+    def post(self, request: Request) -> Response:
+        data = _with_terms(self.validated(NewBrickSerializer, request.data))
+        brick = catalog.create_brick(workspace=self.workspace, as_of=timezone.now(), **data)
+        return self.created(show(self.bricks().get(pk=brick.pk)))
+
+
+@by_id("brick_id")
+class BrickView(BricksView):
+    @extend_schema(operation_id="readBrick", responses=BrickSerializer)
+    def get(self, request: Request, brick_id: str) -> Response:
+        return Response(show(row_by_id(self.bricks(), brick_id)))
+
+    @extend_schema(operation_id="changeBrick", request=BrickChangeSerializer, responses=BrickSerializer)
+    def patch(self, request: Request, brick_id: str) -> Response:
+        brick = row_by_id(self.bricks(), brick_id)
+        data = _with_terms(self.validated(BrickChangeSerializer, request.data))
+        if data.get("reference", "") is None:
+            data["reference"] = ""
+        catalog.update_brick(brick=brick, as_of=timezone.now(), **data)
+        return Response(show(self.bricks().get(pk=brick.pk)))
+
+
+@by_id("brick_id")
+class BrickArchiveView(BricksView):
+    @extend_schema(operation_id="archiveBrick", request=None, responses=BrickSerializer)
+    def post(self, request: Request, brick_id: str) -> Response:
+        """Sell the brick no longer: subscriptions that have it go on, and no further line of it is added."""
+        brick = row_by_id(self.bricks(), brick_id)
+        catalog.archive_brick(brick=brick, as_of=timezone.now())
+        return Response(show(self.bricks().get(pk=brick.pk)))
+
+
+def _with_terms(data: dict[str, Any]) -> dict[str, Any]:
+    return data if data.get("rule") is None else data | {"rule": EventTerms(**data["rule"])}

@@ -1,0 +1,169 @@
+"""Close runs: started, watched, issued and discarded. A key may do all of it, as staff may in the panel."""
+
+from typing import Any
+
+from django.db.models import Count, F, Q, QuerySet
+from django.utils import timezone
+from django_filters import FilterSet
+from drf_spectacular.utils import OpenApiParameter, extend_schema, extend_schema_field
+from rest_framework import exceptions, serializers, status
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from billing import invoicing
+from billing.calendar import end_of
+from billing.exact import ExactSum
+from billing.models import CloseItem, CloseRun, Invoice
+from billing.money import format_money
+from usage import closing, tasks
+from usage.dialects.native.base import NativeView, row_by_number, shown_by
+from usage.dialects.native.documentation import creation, listing
+from usage.dialects.native.fields import WHOLE, CurrencyField, DayField, IdField, MomentField, TextField, WordField
+from usage.dialects.native.filters import MomentFilter, WordFilter
+
+MOST_PARKED = 100
+
+
+class Conflict(exceptions.APIException):
+    """The run, or the workspace, is not in a state for this; the message says why."""
+
+    status_code = status.HTTP_409_CONFLICT
+
+
+class CloseRunSerializer(serializers.Serializer):
+    id = serializers.IntegerField()
+    state = WordField(choices=CloseRun.State.choices)
+    until_at = MomentField(help_text="Periods that end by this moment are closed.")
+    issues_itself = serializers.BooleanField(help_text="Whether it goes on to issue its drafts without review.")
+    started_by = TextField(help_text="The key, or who it was.")
+    started_at = MomentField()
+    decided_by = TextField(allow_blank=True, help_text="Who issued or discarded it.")
+    finished_at = MomentField(allow_null=True)
+
+
+class ProgressSerializer(serializers.Serializer):
+    subscriptions = serializers.IntegerField()
+    pending = serializers.IntegerField()
+    done = serializers.IntegerField()
+    parked = serializers.IntegerField()
+
+
+class ParkedSerializer(serializers.Serializer):
+    subscription = IdField(source="subscription_id")
+    reason = TextField()
+
+
+class TotalSerializer(serializers.Serializer):
+    currency = CurrencyField()
+    kind = WordField(choices=Invoice.Kind.choices)
+    invoices = serializers.IntegerField()
+    issued = serializers.IntegerField()
+    total = serializers.CharField(help_text="An amount of money, as text.")
+
+
+class CloseRunDetailSerializer(CloseRunSerializer):
+    progress = serializers.SerializerMethodField(help_text="Of the computing of drafts, in subscriptions.")
+    totals = serializers.SerializerMethodField(help_text="Of its drafts and issued invoices, by currency and kind.")
+    parked = serializers.SerializerMethodField(
+        help_text=f"The first {MOST_PARKED} that failed; the next close tries them again."
+    )
+
+    @extend_schema_field(ProgressSerializer)
+    def get_progress(self, run: CloseRun) -> dict[str, int]:
+        states = {state: Count("pk", filter=Q(state=state)) for state in CloseItem.State.values}
+        return run.items.aggregate(subscriptions=Count("pk"), **states)
+
+    @extend_schema_field(TotalSerializer(many=True))
+    def get_totals(self, run: CloseRun) -> list[dict[str, Any]]:
+        totals = run.invoices.values("currency", "kind").annotate(
+            invoices=Count("pk"), issued=Count("pk", filter=Q(state=Invoice.State.ISSUED)), amount=ExactSum(F("total"))
+        )
+        return [
+            {
+                "currency": row["currency"],
+                "kind": row["kind"],
+                "invoices": row["invoices"],
+                "issued": row["issued"],
+                "total": format_money(row["amount"], currency=row["currency"]),
+            }
+            for row in totals.order_by("currency", "kind")
+        ]
+
+    @extend_schema_field(ParkedSerializer(many=True))
+    def get_parked(self, run: CloseRun) -> list[dict[str, Any]]:
+        parked = run.items.filter(state=CloseItem.State.PARKED).order_by("id")
+        return list(map(shown_by(ParkedSerializer), parked[:MOST_PARKED]))
+
+
+class NewCloseRunSerializer(serializers.Serializer):
+    until = DayField(help_text="Closes every period that is over and whose last day is this one or earlier.")
+
+
+class CloseRunFilter(FilterSet):
+    state = WordFilter(CloseRun.State)
+    started_from = MomentFilter(field_name="started_at", lookup_expr="gte", help_text="Started then or later.")
+    started_before = MomentFilter(field_name="started_at", lookup_expr="lt", help_text="Started before.")
+
+
+show = shown_by(CloseRunDetailSerializer)
+
+
+class CloseRunsView(NativeView):
+    def runs(self) -> QuerySet[CloseRun]:
+        return CloseRun.objects.filter(workspace=self.workspace)
+
+
+class CloseRunListView(CloseRunsView):
+    @listing("listCloseRuns", of=CloseRunSerializer, filters=CloseRunFilter)
+    def get(self, request: Request) -> Response:
+        return self.page(self.filtered(CloseRunFilter, self.runs()), shown_by(CloseRunSerializer))
+
+    @creation("startCloseRun", request=NewCloseRunSerializer, reply=CloseRunDetailSerializer)
+    def post(self, request: Request) -> Response:
+        """Close periods: their drafts are computed for review, in the background. Nothing is issued yet.
+
+        Where no period is over by then, there is nothing to close: 409.
+        """
+        until_at = end_of(self.validated(NewCloseRunSerializer, request.data)["until"], tz=self.workspace.tz)
+        by = self.origin.recorded_by
+        try:
+            run = closing.start(workspace=self.workspace, until_at=until_at, by=by, as_of=timezone.now())
+        except closing.NothingToClose as nothing:
+            raise Conflict(str(nothing)) from nothing
+        tasks.enqueue(run)
+        return self.created(show(run))
+
+
+@extend_schema(parameters=[OpenApiParameter("run_id", WHOLE, OpenApiParameter.PATH)])
+class CloseRunView(CloseRunsView):
+    @extend_schema(operation_id="readCloseRun", responses=CloseRunDetailSerializer)
+    def get(self, request: Request, run_id: str) -> Response:
+        return Response(show(row_by_number(self.runs(), run_id)))
+
+
+@extend_schema(parameters=[OpenApiParameter("run_id", WHOLE, OpenApiParameter.PATH)])
+class CloseRunIssueView(CloseRunsView):
+    @extend_schema(operation_id="issueCloseRun", request=None, responses={202: CloseRunDetailSerializer})
+    def post(self, request: Request, run_id: str) -> Response:
+        """Issue the drafts of a run that waits for review, in the background. What is issued is never edited again."""
+        run = row_by_number(self.runs(), run_id)
+        try:
+            run = invoicing.approve(run=run, by=self.origin.recorded_by, as_of=timezone.now())
+        except invoicing.UnableToIssue as obstacle:
+            raise Conflict(str(obstacle)) from obstacle
+        tasks.enqueue(run)
+        return Response(show(run), status=status.HTTP_202_ACCEPTED)
+
+
+@extend_schema(parameters=[OpenApiParameter("run_id", WHOLE, OpenApiParameter.PATH)])
+class CloseRunDiscardView(CloseRunsView):
+    @extend_schema(operation_id="discardCloseRun", request=None, responses=CloseRunDetailSerializer)
+    def post(self, request: Request, run_id: str) -> Response:
+        """Take a run's drafts back: its periods are open again, and the next close computes them anew."""
+        run = row_by_number(self.runs(), run_id)
+        try:
+            invoicing.discard(run=run, by=self.origin.recorded_by, as_of=timezone.now())
+        except invoicing.UnableToDiscard as obstacle:
+            raise Conflict(str(obstacle)) from obstacle
+        run.refresh_from_db()
+        return Response(show(run))

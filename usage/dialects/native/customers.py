@@ -1,0 +1,142 @@
+"""Customers and the aliases under which events report their usage."""
+
+from operator import attrgetter
+from typing import Any
+
+from django.db.models import QuerySet
+from drf_spectacular.utils import extend_schema, extend_schema_field
+from rest_framework import serializers, status
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from billing import parties
+from billing.models import Customer, CustomerAlias
+from usage.dialects.native.base import NativeView, row_by_id, row_by_number, shown_by
+from usage.dialects.native.documentation import by_id, creation, listing
+from usage.dialects.native.fields import IdField, MomentField, ReferenceField, TextField
+from usage.dialects.native.filters import CreatedFilterSet, TextFilter
+
+MOST_ALIASES = 100
+
+
+class AliasField(TextField):
+    def __init__(self, **options: Any) -> None:
+        super().__init__(**{"max_length": 255, **options})
+
+
+@extend_schema_field({"type": "array", "items": {"type": "string"}})
+class AliasNames(serializers.Field):
+    def to_representation(self, value: Any) -> list[str]:
+        return [alias.value for alias in sorted(value.all(), key=attrgetter("pk"))]
+
+
+class CustomerSerializer(serializers.Serializer):
+    id = IdField()
+    name = TextField()
+    reference = ReferenceField(required=True)
+    email = TextField(allow_blank=True)
+    address = TextField(allow_blank=True)
+    aliases = AliasNames()
+    created_at = MomentField()
+
+
+class NewCustomerSerializer(serializers.Serializer):
+    id = IdField(required=False)
+    name = TextField(max_length=200)
+    reference = ReferenceField()
+    email = TextField(max_length=254, required=False, allow_blank=True)
+    address = TextField(max_length=1000, required=False, allow_blank=True)
+    aliases = serializers.ListField(child=AliasField(), required=False, max_length=MOST_ALIASES)
+
+
+class CustomerChangeSerializer(serializers.Serializer):
+    name = TextField(max_length=200, required=False)
+    reference = ReferenceField()
+    email = TextField(max_length=254, required=False, allow_blank=True)
+    address = TextField(max_length=1000, required=False, allow_blank=True)
+
+
+class AliasSerializer(serializers.Serializer):
+    id = serializers.IntegerField()
+    value = TextField()
+    label = TextField(allow_blank=True)  # type: ignore[assignment]  # a field, not its label
+    created_at = MomentField()
+
+
+class NewAliasSerializer(serializers.Serializer):
+    value = AliasField()
+    label = TextField(max_length=255, required=False, allow_blank=True)  # type: ignore[assignment]  # a field, not its label
+
+
+class CustomerFilter(CreatedFilterSet):
+    name = TextFilter()
+    reference = TextFilter()
+    alias = TextFilter(field_name="aliases__value", help_text="The customer that has this alias.")
+
+
+class AliasFilter(CreatedFilterSet):
+    value = TextFilter()
+
+
+show = shown_by(CustomerSerializer)
+show_alias = shown_by(AliasSerializer)
+
+
+class CustomersView(NativeView):
+    def customers(self) -> QuerySet[Customer]:
+        return Customer.objects.filter(workspace=self.workspace).prefetch_related("aliases")
+
+
+class CustomerListView(CustomersView):
+    @listing("listCustomers", of=CustomerSerializer, filters=CustomerFilter)
+    def get(self, request: Request) -> Response:
+        return self.page(self.filtered(CustomerFilter, self.customers()), show, by="created_at")
+
+    @creation("createCustomer", request=NewCustomerSerializer, reply=CustomerSerializer)
+    def post(self, request: Request) -> Response:
+        data = self.validated(NewCustomerSerializer, request.data)
+        return self.created(show(parties.create_customer(workspace=self.workspace, **data)))
+
+
+@by_id("customer_id")
+class CustomerView(CustomersView):
+    @extend_schema(operation_id="readCustomer", responses=CustomerSerializer)
+    def get(self, request: Request, customer_id: str) -> Response:
+        return Response(show(row_by_id(self.customers(), customer_id)))
+
+    @extend_schema(operation_id="changeCustomer", request=CustomerChangeSerializer, responses=CustomerSerializer)
+    def patch(self, request: Request, customer_id: str) -> Response:
+        customer = row_by_id(self.customers(), customer_id)
+        data = self.validated(CustomerChangeSerializer, request.data)
+        # An empty reference is none.
+        changes = {name: value or "" for name, value in data.items()}
+        return Response(show(parties.update_customer(customer=customer, **changes)))
+
+
+@by_id("customer_id")
+class AliasListView(CustomersView):
+    @listing("listAliases", of=AliasSerializer, filters=AliasFilter)
+    def get(self, request: Request, customer_id: str) -> Response:
+        aliases = row_by_id(self.customers(), customer_id).aliases.all()
+        return self.page(self.filtered(AliasFilter, aliases), show_alias)
+
+    @creation("addAlias", request=NewAliasSerializer, reply=AliasSerializer)
+    def post(self, request: Request, customer_id: str) -> Response:
+        customer = row_by_id(self.customers(), customer_id)
+        data = self.validated(NewAliasSerializer, request.data)
+        return self.created(show_alias(parties.add_alias(customer=customer, **data)))
+
+
+@by_id("customer_id")
+class AliasView(CustomersView):
+    @extend_schema(operation_id="readAlias", responses=AliasSerializer)
+    def get(self, request: Request, customer_id: str, alias_id: str) -> Response:
+        return Response(show_alias(self.alias(customer_id, alias_id)))
+
+    @extend_schema(operation_id="removeAlias", responses={204: None})
+    def delete(self, request: Request, customer_id: str, alias_id: str) -> Response:
+        parties.remove_alias(alias=self.alias(customer_id, alias_id))
+        return Response(status=status.HTTP_204_NO_CONTENT)
+
+    def alias(self, customer_id: str, alias_id: str) -> CustomerAlias:
+        return row_by_number(row_by_id(self.customers(), customer_id).aliases.all(), alias_id)

@@ -1,0 +1,93 @@
+"""Filters of lists. Each carries the schema of the parameter that it reads."""
+
+from datetime import UTC, datetime
+from typing import Any
+
+import django_filters
+from django import forms
+from django.db import connection
+from django.db.models import CharField, Q, QuerySet, TextChoices, Value
+
+from billing.contracts import GREATEST_LINE_ID
+from usage.dialects.fields import NotAMoment, parse_moment
+from usage.dialects.native.fields import WHOLE, parse_id
+
+
+class TextFilter(django_filters.CharFilter):
+    schema = {"type": "string", "minLength": 1}
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(**options, strip=False)
+
+
+class WordFilter(django_filters.ChoiceFilter):
+    """One of a few words."""
+
+    def __init__(self, words: type[TextChoices], **options: Any) -> None:
+        super().__init__(choices=words.choices, **options)
+        self.schema = {"type": "string", "enum": words.values}
+
+
+class FlagFilter(django_filters.TypedChoiceFilter):
+    schema = {"type": "boolean"}
+
+    def __init__(self, **options: Any) -> None:
+        words = {"true": True, "false": False}
+        super().__init__(choices=[(word, word) for word in words], coerce=words.__getitem__, **options)
+
+
+class WholeFilter(django_filters.Filter):
+    schema = WHOLE
+    field_class = forms.IntegerField
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(**options, min_value=1, max_value=GREATEST_LINE_ID)
+
+
+class NamedFilter(TextFilter):
+    """A row that another belongs to, by its id or its reference."""
+
+    def filter(self, queryset: QuerySet, value: str) -> QuerySet:
+        if not value:
+            return queryset
+        known = parse_id(value)
+        by_reference = Q(**{f"{self.field_name}__reference": value})
+        return queryset.filter(by_reference if known is None else by_reference | Q(**{f"{self.field_name}_id": known}))
+
+
+class _MomentFormField(forms.CharField):
+    def to_python(self, value: Any) -> Any:
+        text = super().to_python(value)
+        try:
+            return parse_moment(text, zone=UTC) if text else None
+        except NotAMoment as error:
+            raise forms.ValidationError(str(error)) from error
+
+
+class MomentFilter(django_filters.Filter):
+    schema = {"type": "string", "format": "date-time"}
+    field_class = _MomentFormField
+
+
+class SinceFilter(MomentFilter):
+    """Rows whose ``created_at``, set by the database, is at the moment or later; with ``exclude``, those before."""
+
+    def filter(self, queryset: QuerySet, value: datetime | None) -> QuerySet:
+        if value is None:
+            return queryset
+        moment: Any = value
+        if connection.vendor == "sqlite":
+            # There a moment is text, and what the database set ends with the millisecond: without its last zeros a
+            # moment is not after itself.
+            moment = Value(_shortest(value), output_field=CharField())
+        return self.get_method(queryset)(created_at__gte=moment)
+
+
+def _shortest(moment: datetime) -> str:
+    whole, point, fraction = moment.astimezone(UTC).replace(tzinfo=None).isoformat(" ").partition(".")
+    return f"{whole}{point}{fraction.rstrip('0')}"
+
+
+class CreatedFilterSet(django_filters.FilterSet):
+    created_from = SinceFilter(help_text="Created at this moment or later.")
+    created_before = SinceFilter(help_text="Created before this moment.", exclude=True)

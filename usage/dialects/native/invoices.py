@@ -1,0 +1,202 @@
+"""Invoices with their lines and arithmetic, and the usage records behind each line."""
+
+from typing import Any
+
+from django.db.models import QuerySet
+from django_filters import FilterSet
+from drf_spectacular.utils import OpenApiParameter, extend_schema, extend_schema_field
+from rest_framework import exceptions, serializers
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from billing.documents import header_of, line_document
+from billing.jsontext import decode
+from billing.models import Brick, Invoice, InvoiceLine, Price
+from billing.money import format_money
+from usage.dialects.native import records
+from usage.dialects.native.base import NativeView, row_by_number, shown_by
+from usage.dialects.native.documentation import listing
+from usage.dialects.native.fields import WHOLE, CurrencyField, IdField, MomentField, TextField, WordField
+from usage.dialects.native.filters import MomentFilter, NamedFilter, TextFilter, WholeFilter, WordFilter
+from usage.dialects.native.records import RecordSerializer
+from usage.models import UsageRecord
+
+
+class _Shown(serializers.Field):
+    """A value as a document has it already."""
+
+    def to_representation(self, value: Any) -> Any:
+        return value
+
+
+@extend_schema_field({"type": "string", "format": "date-time"})
+class ShownMoment(_Shown): ...
+
+
+@extend_schema_field({"type": "string", "pattern": r"^-?[0-9]+(\.[0-9]+)?$"})
+class ShownNumber(_Shown): ...
+
+
+class SpanSerializer(serializers.Serializer):
+    starts_at = MomentField()
+    ends_at = MomentField(help_text="The first moment that is not in it.")
+
+
+class ShownSpanSerializer(serializers.Serializer):
+    starts_at = ShownMoment()
+    ends_at = ShownMoment(help_text="The first moment that is not in it.")
+
+
+class ShownTierSerializer(serializers.Serializer):
+    up_to = ShownNumber(allow_null=True)
+    unit_price = ShownNumber()
+    fee = ShownNumber()
+
+
+class ShownTermsSerializer(serializers.Serializer):
+    model = WordField(choices=Price.Model.choices)
+    currency = CurrencyField()
+    unit_price = ShownNumber()
+    tiers = ShownTierSerializer(many=True)
+
+
+class ShownPriceSerializer(serializers.Serializer):
+    id = serializers.IntegerField()
+    name = TextField()
+    terms = ShownTermsSerializer()
+
+
+class StepSerializer(serializers.Serializer):
+    kind = TextField(help_text="Such as units, fee, flat or proration.")
+    text = TextField()
+    quantity = ShownNumber(allow_null=True)
+    unit_price = ShownNumber(allow_null=True)
+    amount = ShownNumber(help_text="Not rounded: the amounts of all steps add up to the line's price.")
+    lower = ShownNumber(allow_null=True, help_text="Of the tier it is about, exclusive.")
+    upper = ShownNumber(allow_null=True, help_text="Of the tier it is about, inclusive.")
+
+
+class InvoiceLineSerializer(serializers.Serializer):
+    position = serializers.IntegerField()
+    kind = WordField(choices=InvoiceLine.Kind.choices)
+    line = serializers.IntegerField(source="line_id")
+    brick = serializers.UUIDField(source="brick_id")
+    description = TextField()
+    aggregation = WordField(choices=Brick.Aggregation.choices)
+    unit_label = TextField()
+    period = ShownSpanSerializer()
+    days = serializers.IntegerField(help_text="Calendar days that the line covers: they prorate a flat price.")
+    of_days = serializers.IntegerField(help_text="Of the whole period.")
+    quantity = ShownNumber()
+    record_count = serializers.IntegerField()
+    price = ShownPriceSerializer()
+    steps = StepSerializer(many=True, help_text="The arithmetic, from the quantity to the price.")
+    surprise = TextField(allow_blank=True, help_text="What a reviewer should look at.")
+    rated = ShownNumber(help_text="The price of the whole quantity.")
+    billed_before = ShownNumber(help_text="Of it, on earlier invoices.")
+    amount = ShownNumber(help_text="rated - billed_before")
+
+
+show_line = shown_by(InvoiceLineSerializer)
+
+
+class BilledToSerializer(serializers.Serializer):
+    name = TextField()
+    reference = TextField(allow_null=True)
+    email = TextField(allow_blank=True)
+    address = TextField(allow_blank=True)
+
+
+class InvoiceSerializer(serializers.Serializer):
+    id = serializers.IntegerField()
+    number = TextField(allow_null=True, help_text="Null on a draft.")
+    state = WordField(choices=Invoice.State.choices)
+    kind = WordField(choices=Invoice.Kind.choices)
+    customer = IdField(source="customer_id")
+    subscription = IdField(source="subscription_id")
+    close_run = serializers.IntegerField(source="run_id")
+    period = SpanSerializer(source="*")
+    currency = CurrencyField()
+    total = serializers.SerializerMethodField()
+    created_at = MomentField()
+    issued_at = MomentField(allow_null=True)
+
+    @extend_schema_field(ShownNumber)
+    def get_total(self, invoice: Invoice) -> str:
+        return format_money(invoice.total, currency=invoice.currency)
+
+
+class InvoiceDetailSerializer(InvoiceSerializer):
+    billed_to = BilledToSerializer(help_text="As it was when the invoice was issued.")
+    lines = InvoiceLineSerializer(many=True)
+
+
+class InvoiceFilter(FilterSet):
+    number = TextFilter()
+    state = WordFilter(Invoice.State)
+    kind = WordFilter(Invoice.Kind)
+    customer = NamedFilter(help_text="By id or reference.")
+    subscription = NamedFilter(help_text="By id or reference.")
+    close_run = WholeFilter(field_name="run_id")
+    issued_from = MomentFilter(field_name="issued_at", lookup_expr="gte", help_text="Issued then or later.")
+    issued_before = MomentFilter(field_name="issued_at", lookup_expr="lt", help_text="Issued before.")
+    starts_from = MomentFilter(field_name="starts_at", lookup_expr="gte", help_text="Its period starts then or later.")
+    ends_by = MomentFilter(field_name="ends_at", lookup_expr="lte", help_text="Its period ends then or earlier.")
+
+
+show = shown_by(InvoiceSerializer)
+
+
+class InvoicesView(NativeView):
+    def invoices(self) -> QuerySet[Invoice]:
+        return Invoice.objects.filter(workspace=self.workspace)
+
+
+class InvoiceListView(InvoicesView):
+    @listing("listInvoices", of=InvoiceSerializer, filters=InvoiceFilter)
+    def get(self, request: Request) -> Response:
+        return self.page(self.filtered(InvoiceFilter, self.invoices().defer("document")), show, by="created_at")
+
+
+@extend_schema(parameters=[OpenApiParameter("invoice_id", WHOLE, OpenApiParameter.PATH)])
+class InvoiceView(InvoicesView):
+    @extend_schema(operation_id="readInvoice", responses=InvoiceDetailSerializer)
+    def get(self, request: Request, invoice_id: str) -> Response:
+        """Return an invoice with its lines. An issued one has the names and prices of the day when it was issued."""
+        related = self.invoices().select_related("customer", "subscription", "workspace")
+        invoice = row_by_number(related, invoice_id)
+        document = _document(invoice)
+        billed_to = shown_by(BilledToSerializer)(document["customer"])
+        return Response(show(invoice) | {"billed_to": billed_to, "lines": list(map(show_line, document["lines"]))})
+
+
+def _document(invoice: Invoice) -> dict[str, Any]:
+    if invoice.document:
+        return decode(invoice.document)
+    lines = invoice.lines.select_related("line__brick", "price").prefetch_related("price__tiers").order_by("position")
+    return header_of(invoice) | {"lines": [line_document(line, invoice) for line in lines]}
+
+
+class NoFilter(FilterSet):
+    """Pages alone: which records are a line's is not to be chosen."""
+
+
+@extend_schema(
+    parameters=[
+        OpenApiParameter("invoice_id", WHOLE, OpenApiParameter.PATH),
+        OpenApiParameter("position", WHOLE, OpenApiParameter.PATH),
+    ]
+)
+class InvoiceRecordListView(InvoicesView):
+    @listing("listRecordsOfInvoiceLine", of=RecordSerializer, filters=NoFilter)
+    def get(self, request: Request, invoice_id: str, position: int) -> Response:
+        """Return the records whose quantities make up the line at a position of an invoice, the latest use first.
+
+        They are those that counted when it was measured: what has changed since then is billed as a difference.
+        """
+        invoice = row_by_number(self.invoices(), invoice_id)
+        line = invoice.lines.select_related("invoice", "rule").filter(position=position).first()
+        if line is None:
+            raise exceptions.NotFound
+        counted = UsageRecord.objects.counted_by(line)
+        return self.page(self.filtered(NoFilter, counted), records.show, by="occurred_at")

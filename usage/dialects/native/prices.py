@@ -1,0 +1,143 @@
+"""Prices: how a quantity of a brick becomes money. Never edited: another is made."""
+
+from decimal import Decimal
+from typing import Any, NoReturn
+
+from django.db.models import QuerySet
+from django.http import HttpRequest
+from drf_spectacular.utils import OpenApiParameter, extend_schema, extend_schema_field
+from rest_framework import exceptions, serializers
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from billing import catalog
+from billing.catalog import PriceTerms
+from billing.models import Brick, Price
+from billing.rating import PricingModel, Tier, bound_order
+from usage.dialects.native.base import NativeView, row_by_number, shown_by
+from usage.dialects.native.documentation import creation, listing
+from usage.dialects.native.fields import (
+    CurrencyField,
+    IdField,
+    MomentField,
+    NumberField,
+    NumberText,
+    TextField,
+    WordField,
+)
+from usage.dialects.native.filters import CreatedFilterSet, NamedFilter, TextFilter, WordFilter
+from usage.dialects.native.lookups import find
+
+MOST_TIERS = 100
+FIXED = "A price is never edited: make another, end the line at the old one and add a line at the new one."
+
+
+class TierSerializer(serializers.Serializer):
+    up_to = NumberText(allow_null=True)
+    unit_price = NumberText()
+    fee = NumberText()
+
+
+class PriceSerializer(serializers.Serializer):
+    id = serializers.IntegerField()
+    brick = IdField(source="brick_id")
+    name = TextField()
+    model = WordField(choices=Price.Model.choices)
+    currency = CurrencyField()
+    unit_price = NumberText()
+    tiers = serializers.SerializerMethodField()
+    created_at = MomentField()
+
+    @extend_schema_field(TierSerializer(many=True))
+    def get_tiers(self, price: Price) -> list[dict[str, Any]]:
+        show_tier = shown_by(TierSerializer)
+        return [show_tier(tier) for tier in sorted(price.tiers.all(), key=lambda tier: bound_order(tier.up_to))]
+
+
+class NewTierSerializer(serializers.Serializer):
+    up_to = NumberField(
+        before=15,
+        after=9,
+        above=0,
+        allow_null=True,
+        default=None,
+        help_text="The last unit of the tier; null for the last tier, which is open.",
+    )
+    unit_price = NumberField(before=15, after=12, least=0)
+    fee = NumberField(before=15, after=12, least=0, required=False, help_text="Once, where the tier is entered.")
+
+
+class TermsSerializer(serializers.Serializer):
+    name = TextField(max_length=200, required=False, help_text="The brick's unless given.")
+    model = WordField(choices=Price.Model.choices)
+    currency = CurrencyField(required=False, help_text="The subscription's or the workspace's unless given.")
+    unit_price = NumberField(
+        before=15,
+        after=12,
+        least=0,
+        required=False,
+        help_text="Of a period (flat) or a unit; none where there are tiers.",
+    )
+    tiers = NewTierSerializer(many=True, required=False, max_length=MOST_TIERS)  # type: ignore[call-arg]  # of the list
+
+    def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
+        is_tiered = PricingModel(attrs["model"]).is_tiered
+        if is_tiered and attrs.get("unit_price"):
+            raise serializers.ValidationError({"unit_price": ["A tiered price has its prices in its tiers."]})
+        if not is_tiered and "unit_price" not in attrs:
+            raise serializers.ValidationError({"unit_price": ["This field is required."]})
+        return attrs
+
+
+class NewPriceSerializer(TermsSerializer):
+    brick = TextField(help_text="By id or reference.")
+
+
+class PriceFilter(CreatedFilterSet):
+    brick = NamedFilter(help_text="By id or reference.")
+    name = TextFilter()
+    model = WordFilter(Price.Model)
+    currency = TextFilter()
+
+
+show = shown_by(PriceSerializer)
+
+
+def terms(data: dict[str, Any], *, brick: Brick, currency: str) -> PriceTerms:
+    """Return what was sent as terms, named after the brick and in the currency unless it says otherwise."""
+    return PriceTerms(
+        name=data.get("name", brick.name),
+        model=data["model"],
+        currency=data.get("currency", currency),
+        unit_price=data.get("unit_price", Decimal(0)),
+        tiers=[Tier(**tier) for tier in data.get("tiers", ())],
+    )
+
+
+class PricesView(NativeView):
+    def prices(self) -> QuerySet[Price]:
+        return Price.objects.filter(workspace=self.workspace).prefetch_related("tiers")
+
+
+class PriceListView(PricesView):
+    @listing("listPrices", of=PriceSerializer, filters=PriceFilter)
+    def get(self, request: Request) -> Response:
+        return self.page(self.filtered(PriceFilter, self.prices()), show)
+
+    @creation("createPrice", request=NewPriceSerializer, reply=PriceSerializer)
+    def post(self, request: Request) -> Response:
+        data = self.validated(NewPriceSerializer, request.data)
+        bricks = Brick.objects.filter(workspace=self.workspace)
+        brick = find(bricks, {"brick": data["brick"]})["brick"]
+        wanted = terms(data, brick=brick, currency=self.workspace.currency)
+        return self.created(show(catalog.create_price(brick=brick, **vars(wanted))))
+
+
+@extend_schema(parameters=[OpenApiParameter("price_id", int, OpenApiParameter.PATH)])
+class PriceView(PricesView):
+    @extend_schema(operation_id="readPrice", responses=PriceSerializer)
+    def get(self, request: Request, price_id: str) -> Response:
+        return Response(show(row_by_number(self.prices(), price_id)))
+
+    def http_method_not_allowed(self, request: HttpRequest, *args: Any, **kwargs: Any) -> NoReturn:
+        raise exceptions.MethodNotAllowed(request.method or "", FIXED)

@@ -1,0 +1,245 @@
+"""Usage records: what clients send and what they are shown, and the filters of their list."""
+
+from typing import Any
+
+from django.db.models import Q, QuerySet, TextChoices
+from django_filters import FilterSet
+from drf_spectacular.extensions import OpenApiSerializerFieldExtension
+from drf_spectacular.openapi import AutoSchema
+from drf_spectacular.utils import Direction, PolymorphicProxySerializer, extend_schema_field
+from rest_framework import serializers
+
+from billing.models import Customer, Line
+from usage.dialects.fields import AnyJSONField
+from usage.dialects.native.base import shown_by
+from usage.dialects.native.errors import ProblemSerializer, WrongSerializer
+from usage.dialects.native.fields import (
+    WHOLE,
+    IdField,
+    MomentField,
+    NumberField,
+    NumberText,
+    TextField,
+    WordField,
+    parse_id,
+)
+from usage.dialects.native.filters import FlagFilter, MomentFilter, TextFilter, WordFilter
+from usage.dialects.native.reports import LONGEST_NOTE, LONGEST_TEXT
+from usage.ledger import DIGITS_AFTER_POINT, DIGITS_BEFORE_POINT
+from usage.models import UsageRecord, UsageRecordQuerySet
+
+LARGEST_BATCH = 5000
+
+
+@extend_schema_field({"oneOf": [WHOLE, {"type": "string", "minLength": 1, "maxLength": LONGEST_TEXT}]})
+class LineNameField(serializers.Field):
+    """A line by its id, a number, or by its reference, a string."""
+
+
+class AnyPropertiesField(AnyJSONField):
+    def to_representation(self, value: Any) -> Any:
+        return value
+
+
+@extend_schema_field({"type": "object", "additionalProperties": {}})
+class PropertiesField(AnyPropertiesField):
+    """An object of anything; the ledger refuses what it can't keep."""
+
+    default_error_messages = {"invalid": "Must be an object."}
+
+    def to_internal_value(self, data: Any) -> dict[str, Any]:
+        if not isinstance(data, dict):
+            self.fail("invalid")
+        return data
+
+
+class QuantityField(NumberField):
+    def __init__(self, **options: Any) -> None:
+        super().__init__(before=DIGITS_BEFORE_POINT, after=DIGITS_AFTER_POINT, **options)
+
+
+class _Reported(serializers.Serializer):
+    occurred_at = MomentField(help_text="When it was used: decides the period. Without an offset in UTC.")
+    key = TextField(
+        max_length=LONGEST_TEXT,
+        required=False,
+        allow_null=True,
+        help_text="The sender's own id of the record: sent again, it is refused, and nothing is counted twice.",
+    )
+    properties = PropertiesField(required=False, allow_null=True)
+
+
+class _ReportedQuantity(_Reported):
+    quantity = QuantityField()
+    note = TextField(max_length=LONGEST_NOTE, required=False, allow_null=True, allow_blank=True)
+
+
+class UsageOfLineSerializer(_ReportedQuantity):
+    line = LineNameField(help_text="By id or reference.")
+
+
+class UsageOfBrickSerializer(_ReportedQuantity):
+    subscription = TextField(max_length=LONGEST_TEXT, help_text="By id or reference.")
+    brick = TextField(max_length=LONGEST_TEXT, help_text="By id or reference: the line of it that was active then.")
+
+
+class EventSerializer(_Reported):
+    customer_alias = TextField(max_length=LONGEST_TEXT, help_text="An alias, the id or the reference of a customer.")
+    event_type = TextField(max_length=LONGEST_TEXT)
+
+
+NEW_RECORD = PolymorphicProxySerializer(
+    component_name="NewUsage",
+    serializers=[UsageOfLineSerializer, UsageOfBrickSerializer, EventSerializer],
+    resource_type_field_name=None,
+)
+
+
+class RecordsField(serializers.Field):
+    """The records of a batch. Whatever else stands among them is refused by itself, so the schema takes it."""
+
+
+class RecordsSchema(OpenApiSerializerFieldExtension):
+    target_class = RecordsField
+
+    def map_serializer_field(self, auto_schema: AutoSchema, direction: Direction) -> dict[str, Any]:
+        record = auto_schema.resolve_serializer(NEW_RECORD, direction).ref
+        return {"type": "array", "items": {"anyOf": [record, {}]}, "minItems": 1, "maxItems": LARGEST_BATCH}
+
+
+class BatchSerializer(serializers.Serializer):
+    records = RecordsField()
+
+
+class RecordSerializer(serializers.Serializer):
+    id = serializers.IntegerField(source="handle", help_text="Stays, however often the record is corrected.")
+    revision = serializers.IntegerField(source="pk", help_text="Of this version; each correction has a greater one.")
+    kind = WordField(choices=UsageRecord.Kind.choices)
+    is_live = serializers.SerializerMethodField(help_text="Whether it counts.")
+    line = serializers.IntegerField(source="line_id", allow_null=True)
+    customer = IdField(source="customer_id", allow_null=True, help_text="Of an event: whom its alias named.")
+    customer_alias = TextField(allow_null=True)
+    event_type = TextField(allow_null=True)
+    quantity = NumberText(allow_null=True)
+    occurred_at = MomentField()
+    recorded_at = MomentField()
+    is_late = serializers.BooleanField(help_text="Its period was closed already; the next close bills the difference.")
+    key = TextField(allow_null=True)
+    source = WordField(choices=UsageRecord.Source.choices)  # type: ignore[assignment]  # a field, not the property
+    dialect = TextField()
+    recorded_by = TextField()
+    note = TextField(allow_blank=True)
+    properties = AnyPropertiesField(allow_null=True)
+
+    def get_is_live(self, record: UsageRecord) -> bool:
+        return record.superseded_by_id is None and record.kind != UsageRecord.Kind.RETRACTION
+
+
+class CorrectionSerializer(serializers.Serializer):
+    quantity = QuantityField(required=False)
+    occurred_at = MomentField(required=False)
+    properties = PropertiesField(required=False, allow_null=True)
+    note = TextField(max_length=LONGEST_NOTE, required=False, allow_blank=True, help_text="Why.")
+
+    def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
+        if not attrs.keys() & {"quantity", "occurred_at", "properties"}:
+            raise serializers.ValidationError("Send what changes: quantity, occurred_at or properties.")
+        return attrs
+
+
+OUTCOMES = ("recorded", "duplicate", "refused")
+
+
+class OutcomeSerializer(serializers.Serializer):
+    index = serializers.IntegerField(help_text="The record's place in the request, from 0.")
+    status = WordField(choices=OUTCOMES)
+    id = serializers.IntegerField(
+        required=False, help_text="Of the record; of a duplicate, that of the one with its key."
+    )
+    errors = WrongSerializer(  # type: ignore[assignment]  # a field, not the property
+        many=True, required=False, help_text="Why it was refused."
+    )
+
+
+class BatchReplySerializer(serializers.Serializer):
+    recorded = serializers.IntegerField(help_text="How many are recorded.")
+    duplicate = serializers.IntegerField(help_text="How many have a key that a record had already.")
+    refused = serializers.IntegerField(help_text="How many were not taken.")
+    results = OutcomeSerializer(many=True)
+
+
+class TakenSerializer(ProblemSerializer):
+    record = serializers.IntegerField(required=False, help_text="The record that has the key.")
+
+
+show = shown_by(RecordSerializer)
+
+
+class _LinesFilter(TextFilter):
+    """Records of the lines that a name means. The lines first: there are far fewer of them than records."""
+
+    def filter(self, queryset: QuerySet, value: str) -> QuerySet:
+        return queryset.filter(line__in=self.lines(value)) if value else queryset
+
+    def lines(self, value: str) -> QuerySet[Line]:
+        return Line.objects.filter(_named(self.field_name, value))
+
+
+class _LineFilter(_LinesFilter):
+    def lines(self, value: str) -> QuerySet[Line]:
+        is_id = value.isascii() and value.isdigit() and len(value) < 16
+        return Line.objects.filter(Q(reference=value) | (Q(pk=int(value)) if is_id else Q()))
+
+
+class _CustomerFilter(TextFilter):
+    """Records of a customer's lines, and events that named the customer."""
+
+    def filter(self, queryset: QuerySet, value: str) -> QuerySet:
+        if not value:
+            return queryset
+        customers = list(Customer.objects.filter(_named("", value)).values_list("pk", flat=True))
+        lines = list(Line.objects.filter(subscription__customer__in=customers).values_list("pk", flat=True))
+        return queryset.filter(Q(customer__in=customers) | Q(line__in=lines))
+
+
+def _named(path: str, value: str) -> Q:
+    prefix = f"{path}__" if path else ""
+    known = parse_id(value)
+    by_reference = Q(**{f"{prefix}reference": value})
+    return by_reference if known is None else by_reference | Q(**{f"{prefix}pk": known})
+
+
+class _UnmatchedFilter(FlagFilter):
+    def filter(self, queryset: QuerySet, value: bool | str) -> QuerySet:
+        if value == "":
+            return queryset
+        waiting = Q(line=None, customer=None)
+        return queryset.filter(waiting if value else ~waiting)
+
+
+class State(TextChoices):
+    LIVE = "live", "What counts"
+    ALL = "all", "With what was superseded or retracted"
+
+
+class _StateFilter(WordFilter):
+    def filter(self, queryset: UsageRecordQuerySet, value: str) -> UsageRecordQuerySet:
+        return queryset if value == State.ALL else queryset.live()
+
+
+class RecordFilter(FilterSet):
+    line = _LineFilter(help_text="By id or reference.")
+    subscription = _LinesFilter(field_name="subscription", help_text="By id or reference.")
+    brick = _LinesFilter(field_name="brick", help_text="By id or reference.")
+    customer = _CustomerFilter(help_text="By id or reference.")
+    customer_alias = TextFilter()
+    event_type = TextFilter()
+    unmatched = _UnmatchedFilter(help_text="Events whose alias names nobody, yet.")
+    occurred_from = MomentFilter(field_name="occurred_at", lookup_expr="gte", help_text="Used at this moment or later.")
+    occurred_before = MomentFilter(field_name="occurred_at", lookup_expr="lt", help_text="Used before this moment.")
+    recorded_from = MomentFilter(field_name="recorded_at", lookup_expr="gte", help_text="Got at this moment or later.")
+    recorded_before = MomentFilter(field_name="recorded_at", lookup_expr="lt", help_text="Got before this moment.")
+    source = WordFilter(UsageRecord.Source)
+    dialect = TextFilter()
+    key = TextFilter()
+    state = _StateFilter(State, help_text="What counts, unless all is asked for.")

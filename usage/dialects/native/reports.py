@@ -1,0 +1,223 @@
+"""Reported usage as clients send it, one record or thousands: each field read by itself, and told by its name.
+
+A serializer takes longer over a record than the database does, so these few fields are read by hand.
+"""
+
+import re
+from collections.abc import Callable, Iterable, Sequence
+from datetime import UTC, datetime
+from decimal import Decimal
+from typing import Any, NamedTuple
+from uuid import UUID
+
+from django.db.models import QuerySet
+
+from billing.contracts import GREATEST_LINE_ID
+from billing.models import Brick, Line, Subscription, Workspace
+from usage.commands import LineByBrick, LineById, Origin, RecordUsage, ReportEvent
+from usage.dialects.fields import NotAMoment, parse_moment
+from usage.dialects.native.fields import parse_id
+from usage.ledger import UnableToRecord, exact_quantity
+
+# What is wrong with a record that was sent: messages by field.
+Wrong = dict[str, list[str]]
+
+LONGEST_TEXT = 255
+LONGEST_NOTE = 500
+_NUMBER = re.compile(r"-?[0-9]{1,40}(\.[0-9]{1,40})?")
+_REQUIRED = "This field is required."
+_NULL = "This field may not be null."
+_WHOSE = "Name a line, or a subscription and a brick, or a customer_alias and an event_type."
+_LINE, _BRICK, _EVENT = ("line",), ("subscription", "brick"), ("customer_alias", "event_type")
+_NEEDED = {
+    _LINE: (*_LINE, "quantity", "occurred_at"),
+    _BRICK: (*_BRICK, "quantity", "occurred_at"),
+    _EVENT: (*_EVENT, "occurred_at"),
+    (): ("occurred_at",),
+}
+_OF_LINES = ("quantity", "note")
+
+
+class _Refused(Exception):
+    """The value can't be taken; the message says why."""
+
+
+class _Report(NamedTuple):
+    """A record as it was sent: the fields that say whose usage it is, and all by name."""
+
+    whose: tuple[str, ...]
+    fields: dict[str, Any]
+
+
+def read_reports(
+    sent: Sequence[Any], *, workspace: Workspace, origin: Origin
+) -> list[RecordUsage | ReportEvent | Wrong]:
+    """Translate records as they were sent, in order, each into a command or into what is wrong with it.
+
+    At most three queries, whatever the number: references are looked up all at once.
+    """
+    reports = [_read(one) for one in sent]
+    names = _Names(workspace, [report.fields for report in reports if isinstance(report, _Report)])
+    return [_command(report, origin, names) if isinstance(report, _Report) else report for report in reports]
+
+
+def _read(sent: Any) -> _Report | Wrong:
+    if not isinstance(sent, dict):
+        kind = type(sent).__name__
+        return {"": [_NULL if sent is None else f"Invalid data. Expected a dictionary, but got {kind}."]}
+    fields: dict[str, Any] = {}
+    wrong: Wrong = {}
+    given = [name for name, value in sent.items() if value is not None and name in _READERS]
+    for name in given:
+        try:
+            fields[name] = _READERS[name](sent[name])
+        except _Refused as refusal:
+            wrong[name] = [str(refusal)]
+    whose = _whose(given, wrong)
+    for name in _NEEDED[whose]:
+        if name not in fields and name not in wrong:
+            wrong[name] = [_NULL if name in sent else _REQUIRED]
+    return wrong or _Report(whose, fields)
+
+
+def _whose(given: Sequence[str], wrong: Wrong) -> tuple[str, ...]:
+    """Return the fields that say whose usage it is; note what is wrong where they are none, or of several kinds."""
+    forms = [form for form in (_LINE, _BRICK, _EVENT) if form[0] in given or form[-1] in given]
+    if len(forms) != 1:
+        for form in forms[1:] or [_LINE]:
+            wrong.setdefault(form[0], [_WHOSE])
+        return ()
+    if forms[0] == _EVENT:
+        for name in _OF_LINES:
+            if name in given:
+                wrong[name] = [f"An event has no {name}."]
+    return forms[0]
+
+
+def _line(value: Any) -> int | str:
+    if isinstance(value, str):
+        return _text(value)
+    if isinstance(value, bool) or not isinstance(value, int | Decimal):
+        raise _Refused("A line is named by its id, a whole number, or by its reference, a string.")
+    # The range first: 1e999999999 is a short text, but an int of a billion digits.
+    if not 1 <= value <= GREATEST_LINE_ID or value != int(value):
+        raise _Refused("There is no such line.")
+    return int(value)
+
+
+def _named(value: Any) -> UUID | str:
+    text = _text(value)
+    return parse_id(text) or text
+
+
+def _text(value: Any) -> str:
+    text = _up_to(LONGEST_TEXT, value)
+    if not text or text.isspace():
+        raise _Refused("This field may not be blank.")
+    return text
+
+
+def _note(value: Any) -> str:
+    return _up_to(LONGEST_NOTE, value)
+
+
+def _up_to(longest: int, value: Any) -> str:
+    if not isinstance(value, str):
+        raise _Refused("Not a valid string.")
+    if len(value) > longest:
+        raise _Refused(f"Ensure this field has no more than {longest} characters.")
+    return value
+
+
+def _quantity(value: Any) -> Decimal:
+    if isinstance(value, str) and _NUMBER.fullmatch(value):
+        value = Decimal(value)
+    if isinstance(value, bool) or not isinstance(value, int | Decimal):
+        raise _Refused("A valid number is required.")
+    try:
+        return exact_quantity(Decimal(value))
+    except UnableToRecord as error:
+        raise _Refused(error.message) from error
+
+
+def _moment(value: Any) -> datetime:
+    try:
+        return parse_moment(value if isinstance(value, str) else "", zone=UTC)
+    except NotAMoment as error:
+        raise _Refused(str(error)) from error
+
+
+def _properties(value: Any) -> dict[str, Any]:
+    if not isinstance(value, dict):
+        raise _Refused("Must be an object.")
+    return value
+
+
+_READERS: dict[str, Callable[[Any], Any]] = {
+    "line": _line,
+    "subscription": _named,
+    "brick": _named,
+    "customer_alias": _text,
+    "event_type": _text,
+    "quantity": _quantity,
+    "occurred_at": _moment,
+    "key": _text,
+    "note": _note,
+    "properties": _properties,
+}
+
+
+class _Names:
+    """What references stand for."""
+
+    def __init__(self, workspace: Workspace, reports: Iterable[dict[str, Any]]) -> None:
+        given: dict[str, set[str]] = {"line": set(), "subscription": set(), "brick": set()}
+        for fields in reports:
+            for name in given.keys() & fields.keys():
+                if isinstance(fields[name], str):
+                    given[name].add(fields[name])
+        rows: dict[str, QuerySet[Any]] = {
+            "line": Line.objects.all(),
+            "subscription": Subscription.objects.all(),
+            "brick": Brick.objects.all(),
+        }
+        self._ids: dict[str, dict[str, Any]] = {name: {} for name in rows}
+        for name, references in given.items():
+            if references:
+                found = rows[name].filter(workspace=workspace, reference__in=references)
+                self._ids[name] = dict(found.values_list("reference", "pk"))
+
+    def id_of(self, name: str, given: Any) -> Any:
+        if not isinstance(given, str):
+            return given
+        found = self._ids[name].get(given)
+        if found is None:
+            raise _Refused(name)
+        return found
+
+
+def _command(report: _Report, origin: Origin, names: _Names) -> RecordUsage | ReportEvent | Wrong:
+    whose, fields = report
+    if whose == _EVENT:
+        return ReportEvent(
+            origin=origin,
+            customer_alias=fields["customer_alias"],
+            event_type=fields["event_type"],
+            occurred_at=fields["occurred_at"],
+            key=fields.get("key"),
+            properties=fields.get("properties", {}),
+            supersedes=False,
+        )
+    try:
+        ids = [names.id_of(name, fields[name]) for name in whose]
+    except _Refused as unknown:
+        return {str(unknown): [f"There is no such {unknown}."]}
+    return RecordUsage(
+        origin=origin,
+        address=LineById(*ids) if whose == _LINE else LineByBrick(*ids),
+        quantity=fields["quantity"],
+        occurred_at=fields["occurred_at"],
+        key=fields.get("key"),
+        note=fields.get("note", ""),
+        properties=fields.get("properties"),
+    )

@@ -1,0 +1,161 @@
+"""Subscriptions and their lines: agreed, read and ended."""
+
+from datetime import datetime
+from typing import Any
+
+from django.db.models import Exists, OuterRef, QuerySet
+from drf_spectacular.utils import OpenApiParameter, extend_schema
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from billing import contracts
+from billing.calendar import midnight
+from billing.contracts import LineTerms
+from billing.models import Brick, Customer, Line, Price, Subscription
+from usage.dialects.native import agreements, prices
+from usage.dialects.native.agreements import (
+    EndSerializer,
+    LineChangeSerializer,
+    LineSerializer,
+    NewLineSerializer,
+    NewSubscriptionSerializer,
+    SubscriptionSerializer,
+)
+from usage.dialects.native.base import NativeView, row_by_id, row_by_number, shown_by
+from usage.dialects.native.documentation import by_id, creation, listing
+from usage.dialects.native.fields import parse_id
+from usage.dialects.native.filters import CreatedFilterSet, FlagFilter, NamedFilter, TextFilter, WordFilter
+from usage.dialects.native.lookups import find, find_by_number
+
+show = shown_by(SubscriptionSerializer)
+show_line = shown_by(LineSerializer)
+
+
+class _SoldFilter(NamedFilter):
+    """Subscriptions that have a line of a brick."""
+
+    def filter(self, queryset: QuerySet[Subscription], value: str) -> QuerySet[Subscription]:
+        lines = Line.objects.filter(subscription=OuterRef("pk"))
+        return queryset.filter(Exists(super().filter(lines, value))) if value else queryset
+
+
+class SubscriptionFilter(CreatedFilterSet):
+    reference = TextFilter()
+    customer = NamedFilter(help_text="By id or reference.")
+    brick = _SoldFilter(help_text="That one of its lines is of: by id or reference.")
+    interval = WordFilter(Subscription.Interval)
+    is_over = FlagFilter(
+        field_name="next_close_at", lookup_expr="isnull", help_text="Whether its last period is closed."
+    )
+
+
+class SubscriptionsView(NativeView):
+    paths = {f"{side}_limit_{kind}": f"limits.{side}.{kind}" for side in agreements.SIDES for kind in agreements.KINDS}
+
+    def subscriptions(self) -> QuerySet[Subscription]:
+        return Subscription.objects.filter(workspace=self.workspace).prefetch_related("lines")
+
+    def line(self, subscription_id: str, line_id: str) -> Line:
+        lines = Line.objects.filter(workspace=self.workspace, subscription=parse_id(subscription_id))
+        return row_by_number(lines, line_id)
+
+    def terms(self, lines: dict[str, dict[str, Any]], *, currency: str) -> list[LineTerms]:
+        """Return the lines that were sent, by where in the request they stand, with the bricks and prices they name."""
+        bricks = find(
+            Brick.objects.filter(workspace=self.workspace),
+            {f"{path}brick": sent["brick"] for path, sent in lines.items()},
+        )
+        known = find_by_number(
+            Price.objects.filter(workspace=self.workspace).prefetch_related("tiers"),
+            {f"{path}price": sent["price"] for path, sent in lines.items() if isinstance(sent["price"], int)},
+        )
+        found = []
+        for path, sent in lines.items():
+            brick = bricks[f"{path}brick"]
+            price = known.get(f"{path}price") or prices.terms(sent["price"], brick=brick, currency=currency)
+            limits = agreements.limits(sent.get("limits", {}))
+            found.append(LineTerms(**{**sent, "brick": brick, "price": price, "limits": limits}))
+        return found
+
+
+class SubscriptionListView(SubscriptionsView):
+    @listing("listSubscriptions", of=SubscriptionSerializer, filters=SubscriptionFilter)
+    def get(self, request: Request) -> Response:
+        return self.page(self.filtered(SubscriptionFilter, self.subscriptions()), show, by="created_at")
+
+    @creation("createSubscription", request=NewSubscriptionSerializer, reply=SubscriptionSerializer)
+    def post(self, request: Request) -> Response:
+        """Agree on a subscription with its lines, all or nothing.
+
+        Ids and references may be those of the system that it comes from: its clients then report here as they are.
+        """
+        data = self.validated(NewSubscriptionSerializer, request.data)
+        customers = Customer.objects.filter(workspace=self.workspace).select_related("workspace")
+        customer = find(customers, {"customer": data.pop("customer")})["customer"]
+        starts_at = self.start(data)
+        subscription = contracts.create_subscription(
+            customer=customer,
+            starts_at=starts_at,
+            anchor_on=data.pop("anchor_on", starts_at.astimezone(self.workspace.tz).date()),
+            lines=self.terms(
+                {f"lines.{place}.": sent for place, sent in enumerate(data.pop("lines", ()))},
+                currency=data.get("currency", self.workspace.currency),
+            ),
+            **data,
+        )
+        return self.created(show(self.subscriptions().get(pk=subscription.pk)))
+
+    def start(self, data: dict[str, Any]) -> datetime:
+        return data.pop("starts_at") if "starts_at" in data else midnight(data.pop("starts_on"), tz=self.workspace.tz)
+
+
+@by_id("subscription_id")
+class SubscriptionView(SubscriptionsView):
+    @extend_schema(operation_id="readSubscription", responses=SubscriptionSerializer)
+    def get(self, request: Request, subscription_id: str) -> Response:
+        return Response(show(row_by_id(self.subscriptions(), subscription_id)))
+
+
+@by_id("subscription_id")
+class SubscriptionEndView(SubscriptionsView):
+    @extend_schema(operation_id="endSubscription", request=EndSerializer, responses=SubscriptionSerializer)
+    def post(self, request: Request, subscription_id: str) -> Response:
+        """End the subscription and its lines; its last period is then closed like any other."""
+        subscription = row_by_id(self.subscriptions(), subscription_id)
+        contracts.end_subscription(subscription=subscription, **self.validated(EndSerializer, request.data))
+        return Response(show(self.subscriptions().get(pk=subscription.pk)))
+
+
+@by_id("subscription_id")
+class LineListView(SubscriptionsView):
+    @creation("addLine", request=NewLineSerializer, reply=LineSerializer)
+    def post(self, request: Request, subscription_id: str) -> Response:
+        subscription = row_by_id(self.subscriptions(), subscription_id)
+        data = self.validated(NewLineSerializer, request.data)
+        [terms] = self.terms({"": data}, currency=subscription.currency)
+        return self.created(show_line(contracts.add_line(subscription=subscription, **vars(terms))))
+
+
+@extend_schema(parameters=[OpenApiParameter("line_id", int, OpenApiParameter.PATH)])
+@by_id("subscription_id")
+class LineView(SubscriptionsView):
+    @extend_schema(operation_id="readLine", responses=LineSerializer)
+    def get(self, request: Request, subscription_id: str, line_id: str) -> Response:
+        return Response(show_line(self.line(subscription_id, line_id)))
+
+    @extend_schema(operation_id="changeLine", request=LineChangeSerializer, responses=LineSerializer)
+    def patch(self, request: Request, subscription_id: str, line_id: str) -> Response:
+        """Set the line's limits. Nothing else of a line changes: to change its price, end it and add the next."""
+        line = self.line(subscription_id, line_id)
+        data = self.validated(LineChangeSerializer, request.data)
+        limits = agreements.limits(data["limits"], former=line)
+        return Response(show_line(contracts.set_limits(line=line, limits=limits)))
+
+
+@extend_schema(parameters=[OpenApiParameter("line_id", int, OpenApiParameter.PATH)])
+@by_id("subscription_id")
+class LineEndView(SubscriptionsView):
+    @extend_schema(operation_id="endLine", request=EndSerializer, responses=LineSerializer)
+    def post(self, request: Request, subscription_id: str, line_id: str) -> Response:
+        line = self.line(subscription_id, line_id)
+        return Response(show_line(contracts.end_line(line=line, **self.validated(EndSerializer, request.data))))

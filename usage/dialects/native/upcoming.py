@@ -1,0 +1,137 @@
+"""A subscription's open period: what was used so far, and the invoice as it would be now."""
+
+from typing import Any
+
+from django.utils import timezone
+from drf_spectacular.utils import extend_schema
+from rest_framework import exceptions, serializers
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from billing.calendar import CalendarOutOfRange
+from billing.documents import line_document
+from billing.invoicing import DraftLine
+from billing.models import Brick, Invoice, InvoiceLine, Line, Subscription
+from billing.money import format_money
+from billing.rating import TermsError
+from usage import closing
+from usage.dialects.native.base import NativeView, row_by_id, shown_by
+from usage.dialects.native.closes import Conflict
+from usage.dialects.native.documentation import by_id
+from usage.dialects.native.errors import MEDIA_TYPE, ProblemSerializer
+from usage.dialects.native.fields import (
+    CurrencyField,
+    IdField,
+    MomentField,
+    NumberText,
+    ReferenceField,
+    TextField,
+    WordField,
+)
+from usage.dialects.native.invoices import InvoiceLineSerializer, ShownNumber, SpanSerializer, show_line
+
+NO_PERIOD = "No period of this subscription is open: it has not begun, or its last one is closed."
+# A price that has lost its tiers, or a period beyond the calendar.
+NOT_PRICED: dict[Any, Any] = {(409, MEDIA_TYPE): ProblemSerializer}
+
+
+class UsedSerializer(serializers.Serializer):
+    line = serializers.IntegerField(source="line_id")
+    reference = ReferenceField(source="line.reference", required=True)
+    brick = IdField(source="line.brick_id")
+    description = TextField()
+    aggregation = WordField(choices=Brick.Aggregation.choices, source="line.brick.aggregation")
+    unit_label = TextField(source="line.brick.unit_label")
+    quantity = NumberText(help_text="As closing would bill it now.")
+    record_count = serializers.IntegerField()
+
+
+class CurrentUsageSerializer(serializers.Serializer):
+    period = SpanSerializer()
+    measured_until = MomentField(help_text="What is dated later is left out.")
+    lines = UsedSerializer(many=True)
+
+
+class UpcomingInvoiceSerializer(serializers.Serializer):
+    period = SpanSerializer()
+    measured_until = MomentField(help_text="What is dated later is left out.")
+    currency = CurrencyField()
+    total = ShownNumber()
+    lines = InvoiceLineSerializer(many=True, help_text="With the differences that closed periods have left.")
+
+
+class OpenPeriodView(NativeView):
+    def preview(self, subscription_id: str) -> tuple[closing.Preview, list[InvoiceLine]]:
+        """Return a subscription's upcoming invoice and its lines; raise ``NotFound`` where no period is open."""
+        subscription = row_by_id(Subscription.objects.filter(workspace=self.workspace), subscription_id)
+        try:
+            preview = closing.preview(subscription=subscription, as_of=timezone.now())
+        except (TermsError, CalendarOutOfRange) as error:
+            raise Conflict(str(error)) from error
+        if preview is None:
+            raise exceptions.NotFound(NO_PERIOD)
+        drafts = preview.invoice.lines
+        lines = Line.objects.select_related("brick", "price").prefetch_related("price__tiers")
+        by_id = lines.in_bulk({draft.line_id for draft in drafts})
+        return preview, [_line(place, draft, by_id[draft.line_id]) for place, draft in enumerate(drafts, start=1)]
+
+
+def _line(position: int, draft: DraftLine, line: Line) -> InvoiceLine:
+    return InvoiceLine(
+        position=position,
+        kind=draft.kind,
+        line=line,
+        price=line.price,
+        description=draft.description,
+        starts_at=draft.period.starts_at,
+        ends_at=draft.period.ends_at,
+        days=draft.days,
+        of_days=draft.of_days,
+        cutoff=draft.cutoff,
+        quantity=draft.quantity,
+        record_count=draft.record_count,
+        rated=draft.charge.amount,
+        billed_before=draft.billed_before,
+        amount=draft.amount,
+        steps=[step.as_dict() for step in draft.charge.steps],
+        surprise=draft.charge.surprise,
+    )
+
+
+def _heading(preview: closing.Preview) -> dict[str, Any]:
+    show_moment = MomentField().to_representation
+    return {
+        "period": shown_by(SpanSerializer)(preview.invoice.period),
+        "measured_until": show_moment(preview.measured_until),
+    }
+
+
+@by_id("subscription_id")
+class CurrentUsageView(OpenPeriodView):
+    @extend_schema(operation_id="readCurrentUsage", responses={200: CurrentUsageSerializer, **NOT_PRICED})
+    def get(self, request: Request, subscription_id: str) -> Response:
+        """Return what each metered line used so far in the subscription's open period; 404 where none is open."""
+        preview, lines = self.preview(subscription_id)
+        used = [line for line in lines if line.kind == InvoiceLine.Kind.USAGE and line.line.brick.is_metered]
+        return Response(_heading(preview) | {"lines": list(map(shown_by(UsedSerializer), used))})
+
+
+@by_id("subscription_id")
+class UpcomingInvoiceView(OpenPeriodView):
+    @extend_schema(operation_id="readUpcomingInvoice", responses={200: UpcomingInvoiceSerializer, **NOT_PRICED})
+    def get(self, request: Request, subscription_id: str) -> Response:
+        """Return the invoice of the subscription's open period as it would be now; 404 where none is open.
+
+        The differences that closed periods have left are in it. Nothing is written.
+        """
+        preview, lines = self.preview(subscription_id)
+        currency = preview.invoice.currency
+        like_issued = Invoice(currency=currency)
+        return Response(
+            _heading(preview)
+            | {
+                "currency": currency,
+                "total": format_money(preview.invoice.total, currency=currency),
+                "lines": [show_line(line_document(line, like_issued)) for line in lines],
+            }
+        )

@@ -1,0 +1,165 @@
+"""Usage: reported one by one and in batches, listed, corrected and taken back."""
+
+from collections import Counter
+from datetime import datetime
+from typing import Any
+
+from django.db.models import Q
+from django.utils import timezone
+from drf_spectacular.utils import OpenApiParameter, extend_schema
+from rest_framework import exceptions, status
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from usage import ledger
+from usage.commands import CorrectUsage, RecordById, RecordUsage, ReportEvent, RetractUsage
+from usage.dialects.native import errors, records
+from usage.dialects.native.base import NativeView
+from usage.dialects.native.documentation import listing
+from usage.dialects.native.fields import WHOLE
+from usage.dialects.native.records import CorrectionSerializer, RecordFilter, RecordSerializer
+from usage.dialects.native.reports import Wrong, read_reports
+from usage.models import UsageRecord, UsageRecordQuerySet
+
+
+class UsageView(NativeView):
+    def records(self) -> UsageRecordQuerySet:
+        return UsageRecord.objects.filter(workspace=self.workspace)
+
+    def live_record(self, text: str) -> UsageRecord:
+        """Return the version that counts now of the record that a path names; raise ``NotFound``."""
+        is_number = text.isascii() and text.isdigit() and len(text) < 19
+        known = Q(pk=int(text)) | Q(origin_id=int(text)) if is_number else Q(pk=None)
+        record = self.records().live().filter(known).first()
+        if record is None:
+            raise exceptions.NotFound
+        return record
+
+
+class RecordListView(UsageView):
+    @listing("listUsage", of=RecordSerializer, filters=RecordFilter)
+    def get(self, request: Request) -> Response:
+        return self.page(self.filtered(RecordFilter, self.records()), records.show)
+
+    @extend_schema(
+        operation_id="reportUsage",
+        request=records.NEW_RECORD,
+        responses={201: RecordSerializer, (409, errors.MEDIA_TYPE): records.TakenSerializer},
+        parameters=[OpenApiParameter("Location", str, OpenApiParameter.HEADER, response=[201])],
+    )
+    def post(self, request: Request) -> Response:
+        """Report usage of a line, or an event of a customer's.
+
+        A `key` that a record has already is refused with 409, and `record` says which record that is.
+        """
+        [command] = read_reports([request.data], workspace=self.workspace, origin=self.origin)
+        if isinstance(command, dict):
+            raise exceptions.ValidationError(command)
+        try:
+            return self.created(records.show(_report(command, recorded_at=timezone.now())))
+        except ledger.DuplicateKey as duplicate:
+            problem = errors.body(errors.refused(duplicate)) | {"record": duplicate.record_id}
+            return Response(problem, status=status.HTTP_409_CONFLICT)
+
+
+def _report(command: RecordUsage | ReportEvent, *, recorded_at: datetime) -> UsageRecord:
+    """Put it into the ledger and return the record, without reading it back."""
+    made: dict[str, Any]
+    if isinstance(command, ReportEvent):
+        event = ledger.report_event(command=command, recorded_at=recorded_at)
+        recorded: ledger.Recorded | ledger.RecordedEvent = event
+        made = {
+            "customer_id": event.customer_id,
+            "customer_alias": event.customer_alias,
+            "event_type": event.event_type,
+            "key": event.key,
+        }
+    else:
+        recorded = ledger.record(command=command, recorded_at=recorded_at)
+        made = {"line_id": recorded.line_id, "quantity": recorded.quantity, "key": command.key, "note": command.note}
+    return UsageRecord(
+        pk=recorded.id,
+        kind=UsageRecord.Kind.ENTRY,
+        occurred_at=recorded.occurred_at,
+        recorded_at=recorded.recorded_at,
+        is_late=recorded.is_late,
+        source=command.origin.source,
+        dialect=command.origin.dialect,
+        recorded_by=command.origin.recorded_by,
+        properties=command.properties,
+        **made,
+    )
+
+
+class BatchView(UsageView):
+    @extend_schema(
+        operation_id="reportUsageBatch", request=records.BatchSerializer, responses=records.BatchReplySerializer
+    )
+    def post(self, request: Request) -> Response:
+        """Report many at once, lines and events alike: each is taken or refused for itself.
+
+        What is taken is committed together, before the reply, whose results stand in the order of the records.
+        """
+        sent = self.batch(request.data)
+        reports = read_reports(sent, workspace=self.workspace, origin=self.origin)
+        commands = [report for report in reports if not isinstance(report, dict)]
+        outcomes = iter(ledger.record_many(commands=commands, recorded_at=timezone.now()))
+        results = [
+            _result(index, report if isinstance(report, dict) else next(outcomes))
+            for index, report in enumerate(reports)
+        ]
+        counts = Counter(result["status"] for result in results)
+        return Response({**{word: counts[word] for word in records.OUTCOMES}, "results": results})
+
+    def batch(self, data: Any) -> list[Any]:
+        """Return the records that were sent, not looked into; raise ``ValidationError``."""
+        if not isinstance(data, dict):
+            kind = type(data).__name__
+            raise exceptions.ValidationError(f"Invalid data. Expected a dictionary, but got {kind}.")
+        sent = data.get("records")
+        if not isinstance(sent, list):
+            message = "This field is required." if sent is None else "Must be a list of records."
+            raise exceptions.ValidationError({"records": [message]})
+        if not 0 < len(sent) <= records.LARGEST_BATCH:
+            raise exceptions.ValidationError({"records": [f"A batch has from 1 to {records.LARGEST_BATCH} records."]})
+        return sent
+
+
+def _result(index: int, outcome: ledger.Recorded | ledger.RecordedEvent | ledger.UnableToRecord | Wrong) -> Any:
+    match outcome:
+        case dict():
+            wrong = [{"field": name, "message": text} for name, texts in outcome.items() for text in texts]
+            return {"index": index, "status": "refused", "errors": wrong}
+        case ledger.DuplicateKey():
+            return {"index": index, "status": "duplicate", "id": outcome.record_id}
+        case ledger.UnableToRecord():
+            wrong = [{"field": outcome.field or "", "message": outcome.message}]
+            return {"index": index, "status": "refused", "errors": wrong}
+        case _:
+            return {"index": index, "status": "recorded", "id": outcome.handle}
+
+
+@extend_schema(parameters=[OpenApiParameter("record_id", WHOLE, OpenApiParameter.PATH)])
+class RecordView(UsageView):
+    @extend_schema(operation_id="readUsage", responses=RecordSerializer)
+    def get(self, request: Request, record_id: str) -> Response:
+        return Response(records.show(self.live_record(record_id)))
+
+    @extend_schema(operation_id="correctUsage", request=CorrectionSerializer, responses=RecordSerializer)
+    def patch(self, request: Request, record_id: str) -> Response:
+        """Correct a record: what is not sent stays. The next close bills the difference, if it was billed."""
+        record = self.live_record(record_id)
+        changes = self.validated(CorrectionSerializer, request.data)
+        command = CorrectUsage(origin=self.origin, target=RecordById(record.handle), **changes)
+        correct = ledger.correct_event if record.line_id is None else ledger.correct
+        corrected = correct(command=command, recorded_at=timezone.now())
+        return Response(records.show(self.records().get(pk=corrected.id)))
+
+    @extend_schema(operation_id="retractUsage", responses={204: None})
+    def delete(self, request: Request, record_id: str) -> Response:
+        """Take a record back: it counts no longer. Its key stays taken, so that a late retry brings nothing back."""
+        record = self.live_record(record_id)
+        command = RetractUsage(origin=self.origin, target=RecordById(record.handle))
+        retract = ledger.retract_event if record.line_id is None else ledger.retract
+        retract(command=command, recorded_at=timezone.now())
+        return Response(status=status.HTTP_204_NO_CONTENT)
