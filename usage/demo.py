@@ -4,6 +4,7 @@ Everything in it goes through the same doors as real data. Its secrets are deriv
 they can be shown again and again, and nobody else knows them.
 """
 
+import base64
 import random
 import uuid
 from dataclasses import dataclass
@@ -18,10 +19,11 @@ from django.utils.crypto import salted_hmac
 
 from billing import catalog, contracts, invoicing, keys, parties
 from billing.calendar import midnight
+from billing.catalog import EventTerms
 from billing.models import ApiKey, Brick, Customer, Line, Price, Subscription, Workspace
 from billing.rating import Tier
 from usage import closing, ledger
-from usage.commands import CorrectUsage, LineById, Origin, RecordById, RecordUsage
+from usage.commands import CorrectUsage, LineById, Origin, RecordById, RecordUsage, ReportEvent
 
 CODE = "acc_demo"
 TIME_ZONE = "Europe/Berlin"
@@ -38,6 +40,7 @@ class Product:
     model: str
     unit_price: str = "0"
     tiers: tuple[tuple[str | None, str, str], ...] = ()
+    rule: EventTerms | None = None
 
 
 CALLS = Product(
@@ -57,7 +60,15 @@ STORAGE = Product(
 )
 SEATS = Product("Seats", Brick.Aggregation.UNIT_DAYS, "seats", Price.Model.PER_UNIT, "2")
 SUPPORT = Product("Support plan", Brick.Aggregation.NONE, "period", Price.Model.FLAT, "149")
-PRODUCTS = (CALLS, MESSAGES, STORAGE, SEATS, SUPPORT)
+MEDIA = Product(
+    "Media processing",
+    Brick.Aggregation.EVENTS,
+    "minutes",
+    Price.Model.PER_UNIT,
+    "0.03",
+    rule=EventTerms("media-processed", "sum", "minutes", filters={"preview": ["true"]}, negated=("preview",)),
+)
+PRODUCTS = (CALLS, MESSAGES, STORAGE, SEATS, SUPPORT, MEDIA)
 
 # Customer -> interval, day of the month that its periods begin on, what it buys.
 CUSTOMERS: dict[str, tuple[str, int, tuple[Product, ...]]] = {
@@ -66,7 +77,10 @@ CUSTOMERS: dict[str, tuple[str, int, tuple[Product, ...]]] = {
     "Umbra Analytics": (Subscription.Interval.MONTHLY, 1, (MESSAGES, SEATS)),
     "Stark & Daughters": (Subscription.Interval.MONTHLY, 15, (CALLS, MESSAGES, SUPPORT)),
     "Vandelay Imports": (Subscription.Interval.QUARTERLY, 1, (STORAGE, SEATS)),
+    "Hooli Streams": (Subscription.Interval.MONTHLY, 1, (MEDIA, SUPPORT)),
 }
+# The name that the services which send events know it by.
+EVENTS_CUSTOMER, ALIAS = "Hooli Streams", "hooli"
 
 
 def secret(name: str) -> str:
@@ -125,7 +139,7 @@ def _months(as_of: datetime) -> tuple[date, date]:
 
 def _fill_live(workspace: Workspace, as_of: datetime) -> None:
     first, this = _months(as_of)
-    sold = _make_products(workspace)
+    sold = _make_products(workspace, as_of)
     lines: list[Line] = []
     for number, (name, (interval, day, products)) in enumerate(CUSTOMERS.items(), start=1):
         customer = _make_customer(workspace, name, number)
@@ -139,7 +153,8 @@ def _fill_live(workspace: Workspace, as_of: datetime) -> None:
         )
         for product in products:
             brick, price = sold[product.name]
-            lines.append(contracts.add_line(subscription=subscription, brick=brick, price=price))
+            reference = f"item-{number}-{product.name.split()[0].lower()}"
+            lines.append(contracts.add_line(subscription=subscription, brick=brick, price=price, reference=reference))
     closed_at = midnight(this, tz=workspace.tz)
     rng = random.Random(CODE)
     for line in lines:
@@ -152,7 +167,7 @@ def _fill_live(workspace: Workspace, as_of: datetime) -> None:
 
 def _fill_twin(workspace: Workspace, as_of: datetime) -> None:
     first, _ = _months(as_of)
-    sold = _make_products(workspace)
+    sold = _make_products(workspace, as_of)
     subscription = contracts.create_subscription(
         id=_id(workspace, "subscription 1"),
         customer=_make_customer(workspace, "Test customer", 1),
@@ -165,15 +180,17 @@ def _fill_twin(workspace: Workspace, as_of: datetime) -> None:
         contracts.add_line(subscription=subscription, brick=brick, price=price)
 
 
-def _make_products(workspace: Workspace) -> dict[str, tuple[Brick, Price]]:
+def _make_products(workspace: Workspace, as_of: datetime) -> dict[str, tuple[Brick, Price]]:
     sold = {}
     for product in PRODUCTS:
-        brick = Brick.objects.create(
+        brick = catalog.create_brick(
             id=_id(workspace, f"brick {product.name}"),
             workspace=workspace,
             name=product.name,
             aggregation=product.aggregation,
             unit_label=product.unit_label,
+            rule=product.rule,
+            as_of=as_of,
         )
         price = catalog.create_price(
             brick=brick,
@@ -191,12 +208,13 @@ def _make_products(workspace: Workspace) -> dict[str, tuple[Brick, Price]]:
 
 
 def _make_customer(workspace: Workspace, name: str, number: int) -> Customer:
-    return Customer.objects.create(
+    return parties.create_customer(
         id=_id(workspace, f"customer {number}"),
         workspace=workspace,
         name=name,
         reference=f"CUST-{100 + number}",
         email=f"billing@{name.split()[0].lower()}.example",
+        aliases=[ALIAS] if name == EVENTS_CUSTOMER else [],
     )
 
 
@@ -206,8 +224,32 @@ def _id(workspace: Workspace, name: str) -> uuid.UUID:
 
 def _use(line: Line, rng: random.Random, *, since: datetime, until: datetime) -> None:
     """Report a line's usage every two days or so."""
-    if not line.brick.is_metered:
-        return
+    if line.brick.aggregation == Brick.Aggregation.EVENTS:
+        _report_events(line, rng, since=since, until=until)
+    elif line.brick.is_metered:
+        _record(line, rng, since=since, until=until)
+
+
+def _report_events(line: Line, rng: random.Random, *, since: datetime, until: datetime) -> None:
+    at = since
+    origin = Origin(line.workspace_id, source="api", dialect="sequence", recorded_by="Demo service")
+    while (at := at + timedelta(minutes=rng.randint(500, 2500))) < until:
+        minutes = Decimal(rng.randint(10, 9_000)).scaleb(-1)
+        ledger.report_event(
+            command=ReportEvent(
+                origin=origin,
+                customer_alias=ALIAS,
+                event_type="media-processed",
+                occurred_at=at,
+                key=f"demo-{at:%Y%m%d%H%M}",
+                properties={"minutes": minutes, "format": "mp4", "preview": rng.random() < 0.1},
+                supersedes=True,
+            ),
+            recorded_at=at + timedelta(seconds=2),
+        )
+
+
+def _record(line: Line, rng: random.Random, *, since: datetime, until: datetime) -> None:
     at = since
     seats = rng.randint(3, 12)
     source, dialect, by = rng.choice(
@@ -301,6 +343,33 @@ def facts() -> dict[str, Any]:
                 "test_headers": {"X-SALESBRICKS-KEY": _usable_key(live.twin)},
                 "test_subscription_id": twin_ids["subscription"],
             },
+            "salesbricks_v1": {
+                "base_url": "/salesbricks/api/v1",
+                "headers": {"X-SALESBRICKS-KEY": _usable_key(live)},
+                "subscription_id": ids["subscription"],
+                "counter_brick_id": ids["counter_brick"],
+                "gauge_brick_id": ids["gauge_brick"],
+            },
+            "rebilly": {
+                "base_url": f"/rebilly/organizations/{live.code}",
+                "headers": {"REB-APIKEY": _usable_key(live)},
+                "subscription_id": ids["counter_reference"],
+            },
+            "sequence": {
+                "base_url": "/sequence/api",
+                "headers": {"Authorization": f"Basic {_basic(_usable_key(live))}"},
+                "customer_alias": ALIAS,
+                "event_type": "media-processed",
+                "property": "minutes",
+            },
+            "native": {
+                "base_url": "/api",
+                "headers": {"Authorization": f"Bearer {_usable_key(live)}"},
+                "line": ids["counter_line"],
+                "line_reference": ids["counter_reference"],
+                "customer_alias": ALIAS,
+                "event_type": "media-processed",
+            },
         },
     }
 
@@ -311,10 +380,16 @@ def _ids(workspace: Workspace) -> dict[str, Any]:
     return {
         "subscription": str(subscription.pk),
         "counter_line": by_brick[CALLS.name].pk,
+        "counter_reference": by_brick[CALLS.name].reference,
         "gauge_line": by_brick[SEATS.name].pk,
         "counter_brick": str(by_brick[CALLS.name].brick_id),
         "gauge_brick": str(by_brick[SEATS.name].brick_id),
     }
+
+
+def _basic(key: str | None) -> str | None:
+    """Return the credentials as a client sends them that names its key as the secret."""
+    return None if key is None else base64.b64encode(f"{CODE}:{key}".encode()).decode()
 
 
 def _usable_key(workspace: Workspace) -> str | None:

@@ -40,10 +40,10 @@ def _measure() -> int:
     django.setup()
     from django.core.management import call_command  # noqa: PLC0415
 
-    from tests.bench import close, intake, report  # noqa: PLC0415
+    from tests.bench import batch, close, intake, report  # noqa: PLC0415
 
     call_command("migrate", verbosity=0)
-    benches = {"intake": intake.run, "close": close.run}
+    benches = {"intake": intake.run, "batch": batch.run, "close": close.run}
     chosen = sys.argv[1:] or list(benches)
     report.print_table([row for name in chosen for row in benches[name]()])
     return 0

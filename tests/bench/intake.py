@@ -1,35 +1,34 @@
 """One record a request, each dialect, against a bare view with one INSERT: same server, same database, in turns."""
 
-import os
-import socket
+import json
 import statistics
-import subprocess
-import sys
-import time
-from collections.abc import Iterator
-from contextlib import contextmanager
+from base64 import b64encode
+from collections.abc import Callable
 from itertools import count
 
-from billing import contracts, keys, parties
-from billing.models import Line
-from tests import factories as make
+from tests.bench.contracts import Setting, alias_of, build, moment_of
 from tests.bench.load import Target, requests_a_second
 from tests.bench.report import Row
+from tests.bench.server import serving
 
 ROUNDS = 5
 SECONDS = 3.0
-LINES = 500
-PORTS = count(8951)
+
+_INCREMENT = """
+mutation ($timestamp: DateTime!, $subscriptionId: String!, $brickId: String!, $count: Int!) {
+  incrementCounter(timestamp: $timestamp, subscriptionId: $subscriptionId, brickId: $brickId, count: $count) { success }
+}
+"""
 
 
 def run() -> list[Row]:
     """Measure every dialect in turns with the limit, and quote the median of the rounds' ratios."""
-    targets, bare = _targets()
+    setting = build("intake")
     with (
-        _server("config.wsgi:application", "config.settings") as ours,
-        _server("tests.bench.bare:application", "tests.bench.bare_settings") as limit,
+        serving("config.wsgi:application", "config.settings") as ours,
+        serving("tests.bench.bare:application", "tests.bench.bare_settings") as limit,
     ):
-        return [_row(name, target, ours, bare, limit) for name, target in targets.items()]
+        return [_row(name, make(setting), ours, _bare(setting), limit) for name, make in TARGETS.items()]
 
 
 def _row(name: str, target: Target, ours: int, bare: Target, limit: int) -> Row:
@@ -48,68 +47,89 @@ def _row(name: str, target: Target, ours: int, bare: Target, limit: int) -> Row:
     return Row(f"intake, {name}", f"{mine:,.0f} /s", f"{theirs:,.0f} /s", f"{ratio:.2f}", ">= 0.5")
 
 
-def _targets() -> tuple[dict[str, Target], Target]:
-    workspace = parties.create_workspace(code="bench", name="Bench", time_zone="UTC", currency="USD")
-    _, key = keys.create_key(workspace=workspace, name="bench", created_by="bench")
-    brick = make.brick(workspace)
-    price, customer = make.price(brick), make.customer(workspace)
-    # Many customers' services report at the same time, not one.
-    lines = [
-        contracts.add_line(subscription=make.subscription(customer), brick=brick, price=price) for _ in range(LINES)
-    ]
-
-    def line(n: int) -> Line:
-        return lines[n % LINES]
-
-    def at(n: int) -> str:
-        return f"2026-01-{n % 28 + 1:02d}T{n % 24:02d}:{n % 60:02d}:00Z"
-
-    piriod = Target(
+def _piriod(setting: Setting) -> Target:
+    return Target(
         path="/piriod/usages/",
-        headers={"Authorization": f"Token {key}", "x-simple-workspace": "bench"},
-        body=lambda n: f'{{"subscription_line": {line(n).pk}, "date_time": "{at(n)}", "quantity": {n % 100}.25}}',
-    )
-    salesbricks = Target(
-        path="/salesbricks/api/v2/usage",
-        headers={"X-SALESBRICKS-KEY": key},
+        headers={"Authorization": f"Token {setting.key}", "x-simple-workspace": setting.workspace.code},
         body=lambda n: (
-            f'{{"transaction_id": "tx-{n}", "subscription_id": "{line(n).subscription_id}",'
-            f' "brick_id": "{brick.pk}", "value": {n % 100}, "time": "{at(n)}"}}'
+            f'{{"subscription_line": {setting.line(n).pk}, "date_time": "{moment_of(n)}", "quantity": {n % 100}.25}}'
         ),
     )
-    bare = Target(
+
+
+def _salesbricks_v1(setting: Setting) -> Target:
+    query = json.dumps(_INCREMENT)
+    return Target(
+        path="/salesbricks/api/v1/usage",
+        headers={"X-SALESBRICKS-KEY": setting.key},
+        body=lambda n: (
+            f'{{"query": {query}, "variables": {{"timestamp": "{moment_of(n)}", "count": {n % 100},'
+            f' "subscriptionId": "{setting.line(n).subscription_id}", "brickId": "{setting.line(n).brick_id}"}}}}'
+        ),
+        expected_status=200,
+    )
+
+
+def _salesbricks_v2(setting: Setting) -> Target:
+    return Target(
+        path="/salesbricks/api/v2/usage",
+        headers={"X-SALESBRICKS-KEY": setting.key},
+        body=lambda n: (
+            f'{{"transaction_id": "tx-{n}", "subscription_id": "{setting.line(n).subscription_id}",'
+            f' "brick_id": "{setting.line(n).brick_id}", "value": {n % 100}, "time": "{moment_of(n)}"}}'
+        ),
+    )
+
+
+def _rebilly(setting: Setting) -> Target:
+    return Target(
+        path=f"/rebilly/organizations/{setting.workspace.code}/usages",
+        headers={"REB-APIKEY": setting.key},
+        body=lambda n: (
+            f'{{"subscriptionId": "{setting.line(n).subscription_id}", "quantity": {n % 100 + 1},'
+            f' "usageTime": "{moment_of(n)}"}}'
+        ),
+    )
+
+
+def _sequence(setting: Setting) -> Target:
+    return Target(
+        path="/sequence/api/usage-events",
+        headers={"Authorization": f"Basic {b64encode(f'bench:{setting.key}'.encode()).decode()}"},
+        body=lambda n: (
+            f'{{"usageEventId": "ue-{n}", "customerAlias": "{alias_of(n)}", "eventType": "message-sent",'
+            f' "eventTimestamp": "{moment_of(n)}", "eventProperties": {{"length": {n % 100}}}}}'
+        ),
+    )
+
+
+def _native(setting: Setting) -> Target:
+    return Target(
+        path="/api/usage/",
+        headers={"Authorization": f"Bearer {setting.key}"},
+        body=lambda n: (
+            f'{{"line": {setting.line(n).pk}, "quantity": "{n % 100}.25", "occurred_at": "{moment_of(n)}",'
+            f' "key": "k-{n}"}}'
+        ),
+    )
+
+
+def _bare(setting: Setting) -> Target:
+    return Target(
         path="/bare/",
         headers={},
         body=lambda n: (
-            f'{{"workspace": {workspace.pk}, "line": {line(n).pk}, "quantity": {n % 100}.25, "date_time": "{at(n)}"}}'
+            f'{{"workspace": {setting.workspace.pk}, "line": {setting.line(n).pk}, "quantity": {n % 100}.25,'
+            f' "date_time": "{moment_of(n)}"}}'
         ),
     )
-    return {"Piriod": piriod, "Salesbricks v2": salesbricks}, bare
 
 
-@contextmanager
-def _server(application: str, settings: str) -> Iterator[int]:
-    port = next(PORTS)
-    options = ["--interface", "wsgi", "--host", "127.0.0.1", "--port", str(port), "--no-ws", "--log-level", "warning"]
-    options += ["--blocking-threads", "8", "--backpressure", "64"]
-    process = subprocess.Popen(
-        [sys.executable, "-m", "granian", *options, application],
-        env=os.environ | {"DJANGO_SETTINGS_MODULE": settings},
-    )
-    try:
-        _wait_for(port)
-        yield port
-    finally:
-        process.terminate()
-        process.wait(timeout=20)
-
-
-def _wait_for(port: int) -> None:
-    for _ in range(200):
-        try:
-            socket.create_connection(("127.0.0.1", port), timeout=1).close()
-        except OSError:
-            time.sleep(0.1)
-        else:
-            return
-    raise RuntimeError("The server did not start.")
+TARGETS: dict[str, Callable[[Setting], Target]] = {
+    "Piriod": _piriod,
+    "Salesbricks v1": _salesbricks_v1,
+    "Salesbricks v2": _salesbricks_v2,
+    "Rebilly": _rebilly,
+    "Sequence": _sequence,
+    "native": _native,
+}

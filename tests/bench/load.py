@@ -2,49 +2,62 @@
 
 import asyncio
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import count, takewhile
 
 
 @dataclass(frozen=True)
 class Target:
-    """What is sent: ``body(n)`` makes the n-th request's JSON, so that each is another record."""
+    """What is sent: ``body(n)`` makes the n-th request's JSON, so that each is another record.
+
+    A reply with ``refusal`` in it, though its status be the expected one, says that nothing was recorded.
+    """
 
     path: str
     headers: Mapping[str, str]
     body: Callable[[int], str]
     expected_status: int = 201
+    refusal: bytes = b'"errors"'
 
 
 def requests_a_second(target: Target, *, port: int, seconds: float, connections: int = 16, first: int) -> float:
     """Send as many requests as get answered in that time; raise on any other answer than the expected one."""
-    return asyncio.run(_send_all(target, port, seconds, connections, first))
+    until = time.perf_counter() + seconds
+    numbers = takewhile(lambda _: time.perf_counter() < until, count(first))
+    bodies = (target.body(n) for n in numbers)
+    answered, took = asyncio.run(_send_all(target, port, bodies, connections))
+    return answered / took
 
 
-async def _send_all(target: Target, port: int, seconds: float, connections: int, first: int) -> float:
-    numbers = iter(range(first, 10**12))
+def seconds_for(target: Target, bodies: Sequence[str], *, port: int, connections: int) -> float:
+    """Send these bodies, each once, and return how long it took; raise on any other answer than the expected one."""
+    _, took = asyncio.run(_send_all(target, port, iter(bodies), connections))
+    return took
+
+
+async def _send_all(target: Target, port: int, bodies: Iterator[str], connections: int) -> tuple[int, float]:
     begun = time.perf_counter()
-    counts = await asyncio.gather(*(_send(target, port, begun + seconds, numbers) for _ in range(connections)))
-    return sum(counts) / (time.perf_counter() - begun)
+    counts = await asyncio.gather(*(_send(target, port, bodies) for _ in range(connections)))
+    return sum(counts), time.perf_counter() - begun
 
 
-async def _send(target: Target, port: int, until: float, numbers: Iterator[int]) -> int:
-    reader, writer = await asyncio.open_connection("127.0.0.1", port)
+async def _send(target: Target, port: int, bodies: Iterator[str]) -> int:
+    reader, writer = await asyncio.open_connection("127.0.0.1", port, limit=2**22)
     headers = "".join(f"{name}: {value}\r\n" for name, value in target.headers.items())
     start = f"POST {target.path} HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Type: application/json\r\n{headers}"
     answered = 0
-    while time.perf_counter() < until:
-        body = target.body(next(numbers))
+    for body in bodies:
         writer.write(f"{start}Content-Length: {len(body)}\r\n\r\n{body}".encode())
-        await _read_answer(reader, target.expected_status)
+        await _read_answer(reader, target)
         answered += 1
     writer.close()
     return answered
 
 
-async def _read_answer(reader: asyncio.StreamReader, expected: int) -> None:
+async def _read_answer(reader: asyncio.StreamReader, target: Target) -> None:
     head = (await reader.readuntil(b"\r\n\r\n")).lower()
     length = int(head.partition(b"content-length: ")[2].partition(b"\r\n")[0] or 0)
     body = await reader.readexactly(length)
-    if int(head[9:12]) != expected:
-        raise RuntimeError(f"The server answered {head[9:12].decode()}: {body.decode()}")
+    if int(head[9:12]) != target.expected_status or target.refusal in body:
+        raise RuntimeError(f"The server answered {head[9:12].decode()}: {body[:500].decode()}")

@@ -16,6 +16,7 @@ from django.db import InterfaceError, OperationalError, connection, transaction
 from django.http import HttpRequest, UnreadablePostError
 from django.http.response import HttpResponseBase
 from django.utils import timezone
+from drf_spectacular.utils import OpenApiParameter
 from rest_framework import exceptions, status
 from rest_framework.authentication import BaseAuthentication
 from rest_framework.negotiation import BaseContentNegotiation
@@ -56,6 +57,8 @@ class KeyAuthentication(BaseAuthentication):
     """Find the API key whose text the dialect reads from its own header. ``request.auth`` is the key."""
 
     wrong_key = "Invalid API key."
+    # For the API's document: OpenAPI's security schemes by name, each of which is enough by itself.
+    security: ClassVar[Mapping[str, Mapping[str, str]]] = {}
 
     @abstractmethod
     def key_text(self, request: Request) -> str:
@@ -115,6 +118,7 @@ class ExactJSONParser(BaseParser):
 
 class ExactJSONRenderer(BaseRenderer):
     media_type = "application/json"
+    format = "json"
     charset = None
 
     def render(
@@ -136,20 +140,25 @@ class Problem:
 class ErrorStyle:
     """How a vendor words errors.
 
-    ``fields`` gives the vendor's name of the ledger's. A ledger error is a 400 with the ledger's message unless
-    ``statuses`` and ``messages`` say otherwise; a message may name what was sent, as in "no line {subscription_line}".
+    ``fields`` gives the vendor's name of the ledger's. A ledger error is answered as a bad field of the body is, with
+    ``invalid_status`` and the ledger's message, unless ``statuses`` and ``messages`` say otherwise; a message may name
+    what was sent, as in "no line {subscription_line}".
+    For the API's document, ``shape`` is the body's serializer or schema, ``shapes`` has those of other statuses.
     """
 
     body: Callable[[Problem], Any]
     fields: Mapping[str, str]
     statuses: Mapping[type[UnableToRecord], int] = field(default_factory=dict)
     messages: Mapping[type[UnableToRecord], str] = field(default_factory=dict)
+    invalid_status: int = status.HTTP_400_BAD_REQUEST
+    shape: Any = None
+    shapes: Mapping[int, Any] = field(default_factory=dict)
 
     def problem(self, error: UnableToRecord, *, sent: Any) -> Problem:
-        code = self.statuses.get(type(error), status.HTTP_400_BAD_REQUEST)
+        code = self.statuses.get(type(error), self.invalid_status)
         wording = self.messages.get(type(error))
         message = error.message if wording is None else wording.format_map(sent)
-        named = self.fields.get(error.field or "") if code == status.HTTP_400_BAD_REQUEST else None
+        named = self.fields.get(error.field or "") if code == self.invalid_status else None
         return Problem(code, message, {named: [message]} if named else {})
 
 
@@ -157,6 +166,9 @@ class DialectView(APIView):
     """A view of a dialect: translates, calls the ledger once, translates back. Errors are answered here."""
 
     dialect: ClassVar[str]
+    # The API's name, and the headers that all its requests may bear, for its document.
+    title: ClassVar[str]
+    header_parameters: ClassVar[tuple[OpenApiParameter, ...]] = ()
     error_style: ClassVar[ErrorStyle]
     parser_classes = (ExactJSONParser,)
     renderer_classes = (ExactJSONRenderer,)
@@ -171,6 +183,8 @@ class DialectView(APIView):
 
     workspace: Workspace
     rate: Rate | None = None
+    # What was validated last: errors may name what stands in it.
+    sent: Any = None
 
     def dispatch(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
         """Run the one path of every request: DRF's own, but for preflights and idempotency keys."""
@@ -283,7 +297,12 @@ class DialectView(APIView):
         )
 
     def validated(self, serializer_class: type[Serializer], data: Any) -> dict[str, Any]:
-        return _serializer(serializer_class, self.naive_zone).run_validation(data)
+        self.sent = data
+        try:
+            return _serializer(serializer_class, self.naive_zone).run_validation(data)
+        except exceptions.ValidationError as error:
+            error.status_code = self.error_style.invalid_status
+            raise
 
     def http_method_not_allowed(self, request: HttpRequest, *args: Any, **kwargs: Any) -> NoReturn:
         # A view without any method stands behind the paths that its dialect does not serve.
@@ -297,7 +316,7 @@ class DialectView(APIView):
     def problem(self, error: Exception) -> Problem:
         match error:
             case UnableToRecord():
-                return self.error_style.problem(error, sent=self.request.data)
+                return self.error_style.problem(error, sent=self.sent)
             case exceptions.ValidationError():
                 return _invalid(error)
             case exceptions.APIException():

@@ -6,6 +6,8 @@ from decimal import Decimal
 from typing import Any
 
 import msgspec
+from drf_spectacular.types import OpenApiTypes
+from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
 from usage.ledger import QuantityRefused, exact_quantity
@@ -17,6 +19,7 @@ _MOMENT = re.compile(r"[0-9W-]+[Tt ][0-9:.,]+([Zz]|[+-][0-9:]+)?")
 _FIRST_YEAR, _LAST_YEAR = 2, 9998
 
 
+@extend_schema_field({"type": "number"})
 class QuantityField(serializers.Field):
     """A JSON number, or a plain decimal in a string, that the ledger keeps digit for digit."""
 
@@ -33,6 +36,7 @@ class QuantityField(serializers.Field):
             raise serializers.ValidationError(error.message) from error
 
 
+@extend_schema_field({"type": "integer", "minimum": 0})
 class CountField(QuantityField):
     """A whole number of zero or more; ``7.0`` is one."""
 
@@ -78,6 +82,7 @@ def parse_moment(text: str, *, zone: tzinfo) -> datetime:
     return in_utc
 
 
+@extend_schema_field(OpenApiTypes.DATETIME)
 class MomentField(serializers.Field):
     """A moment; without an offset it is in the zone that the serializer's context names."""
 
@@ -88,6 +93,7 @@ class MomentField(serializers.Field):
             raise serializers.ValidationError(str(error)) from error
 
 
+@extend_schema_field({"type": ["object", "array", "string", "number", "boolean"]})
 class AnyJSONField(serializers.Field):
     """Whatever was sent; the ledger refuses what it can't keep."""
 

@@ -3,6 +3,8 @@ from collections.abc import Iterator
 import pytest
 import time_machine
 
+from billing.models import Line
+from tests import factories as make
 from tests.usage.dialects.clients import NOW
 
 
@@ -10,3 +12,13 @@ from tests.usage.dialects.clients import NOW
 def _now() -> Iterator[None]:
     with time_machine.travel(NOW, tick=False):
         yield
+
+
+@pytest.fixture
+def line() -> Line:
+    return make.line()
+
+
+@pytest.fixture
+def key(line: Line) -> str:
+    return make.api_key(line.workspace)

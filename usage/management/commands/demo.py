@@ -44,5 +44,7 @@ def _as_variables(facts: dict[str, Any]) -> str:
         "LINE": piriod["subscription_line"],
         "SUBSCRIPTION": salesbricks["subscription_id"],
         "BRICK": salesbricks["counter_brick_id"],
+        "ITEM": facts["dialects"]["rebilly"]["subscription_id"],
+        "ALIAS": facts["dialects"]["sequence"]["customer_alias"],
     }
     return "\n".join(f"{name}={shlex.quote(str(value))}" for name, value in variables.items())

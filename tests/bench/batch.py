@@ -1,0 +1,90 @@
+"""The native API's batches of 1,000 records against COPY of the same rows into the same table, in turns.
+
+Of each batch, one record in 50 is of a line that is not there, and one in 50 has a key that was sent before.
+"""
+
+import json
+import statistics
+import time
+from datetime import datetime
+from decimal import Decimal
+
+from django.db import connection
+from django.utils import timezone
+
+from tests.bench.contracts import Setting, build, moment_of
+from tests.bench.load import Target, seconds_for
+from tests.bench.report import Row
+from tests.bench.server import serving
+from usage.models import UsageRecord
+
+SIZE = 1000
+BATCHES = 60
+ROUNDS = 5
+ODD = 50
+NOBODY = 2**53 - 1
+
+_COLUMNS = (
+    "workspace_id, line_id, quantity, occurred_at, recorded_at, is_late, kind, source, dialect, key, recorded_by, note"
+)
+
+
+def run() -> list[Row]:
+    """Measure rounds of batches, from one sender and from four, each in turns with the limit; quote the medians."""
+    setting = build("batch")
+    with serving("config.wsgi:application", "config.settings") as port:
+        return [_row(setting, port, senders) for senders in (1, 4)]
+
+
+def _row(setting: Setting, port: int, senders: int) -> Row:
+    _send(setting, port, f"warm-{senders}", senders)
+    rounds = [
+        (_send(setting, port, f"{senders}-{n}", senders), _copy(setting, f"copy-{senders}-{n}")) for n in range(ROUNDS)
+    ]
+    mine, theirs = (statistics.median(figures) for figures in zip(*rounds, strict=True))
+    ratio = statistics.median(one / other for one, other in rounds)
+    what = f"batches of {SIZE:,}, {senders} sender{'s' if senders > 1 else ''}"
+    return Row(what, f"{mine:,.0f} rows/s", f"{theirs:,.0f} rows/s", f"{ratio:.2f}", ">= 0.25")
+
+
+def _send(setting: Setting, port: int, name: str, senders: int) -> float:
+    """Return how many records a second are recorded, those that are refused not counted."""
+    target = Target(
+        path="/api/usage/batch/",
+        headers={"Authorization": f"Bearer {setting.key}"},
+        body=lambda n: json.dumps({"records": [_report(setting, name, n * SIZE + place) for place in range(SIZE)]}),
+        expected_status=200,
+        refusal=b'"title"',
+    )
+    bodies = [target.body(n) for n in range(BATCHES)]
+    took = seconds_for(target, bodies, port=port, connections=senders)
+    recorded = UsageRecord.objects.filter(workspace=setting.workspace, key__startswith=f"{name}-").count()
+    if recorded != BATCHES * SIZE * (ODD - 2) // ODD:
+        raise RuntimeError("Not all was recorded that should be: the figure would be worthless.")
+    return recorded / took
+
+
+def _report(setting: Setting, name: str, n: int) -> dict[str, object]:
+    is_unknown, is_repeat = n % ODD == 7, n % ODD == 9
+    return {
+        "line": NOBODY if is_unknown else setting.line(n).pk,
+        "quantity": f"{n % 100}.25",
+        "occurred_at": moment_of(n),
+        "key": f"{name}-{n - 1 if is_repeat else n}",
+    }
+
+
+def _copy(setting: Setting, name: str) -> float:
+    rows = "".join(_copied(setting, name, n) for n in range(BATCHES * SIZE))
+    with connection.cursor() as cursor:
+        begun = time.perf_counter()
+        with cursor.copy(f"COPY usage_usagerecord ({_COLUMNS}) FROM STDIN") as copy:
+            copy.write(rows)
+        return BATCHES * SIZE / (time.perf_counter() - begun)
+
+
+def _copied(setting: Setting, name: str, n: int) -> str:
+    quantity, now = Decimal(f"{n % 100}.25"), timezone.now()
+    moment = datetime.fromisoformat(moment_of(n))
+    values = (setting.workspace.pk, setting.line(n).pk, quantity, moment, now, "f", "entry", "api", "native")
+    return "\t".join(map(str, (*values, f"{name}-{n}", "key ark_live_bench", ""))) + "\n"

@@ -1,0 +1,12 @@
+"""How many requests are made up for each operation: the same ones each time."""
+
+from hypothesis import HealthCheck, Phase, settings
+
+EXAMPLES = settings(
+    max_examples=40,
+    deadline=None,
+    derandomize=True,
+    database=None,
+    phases=[Phase.generate],
+    suppress_health_check=list(HealthCheck),
+)

@@ -1,0 +1,119 @@
+"""What a body may be, before its fields are looked at; and what is answered, whatever is asked for."""
+
+import pytest
+from django.test import Client
+
+from billing.jsontext import encode
+from tests.usage.dialects.shared import assert_refused, nothing_changed
+from tests.usage.dialects.vendors import each_vendor, each_with_body
+from usage.dialects.base import MAX_BODY_BYTES
+from usage.models import UsageRecord
+
+pytestmark = pytest.mark.django_db
+
+UNSTORABLE = "Text holds a NUL or half a surrogate pair, which cannot be stored."
+NO_JSON = [
+    ("{", "Expecting property name enclosed in double quotes: line 1 column 2 (char 1)"),
+    ('{"a": NaN}', "NaN is not a JSON number."),
+    ('{"a": -Infinity}', "-Infinity is not a JSON number."),
+    ('{"a": 1e99999999999999999999}', "A number's exponent is out of range."),
+    ('{"a": "\\u0000"}', UNSTORABLE),
+    ('{"\\ud800": 1}', UNSTORABLE),
+    (b'{"a": "\xff"}', "'utf-8' codec can't decode byte 0xff in position 7: invalid start byte"),
+    ("[" * 100_000, "maximum recursion depth exceeded while decoding a JSON array from a unicode string"),
+]
+
+
+@each_vendor
+def test_usage_is_recorded(vendor, line, key):
+    response = vendor.send(key, encode(vendor.report(line)))
+
+    expected = {"dialect": vendor.name, **vendor.recorded(line)}
+    assert response.status_code == vendor.accepted
+    assert list(UsageRecord.objects.values(*expected)) == [expected]
+
+
+@each_with_body
+def test_what_is_no_json_is_refused(vendor, endpoint):
+    world = vendor.world()
+
+    with nothing_changed():
+        for body, message in NO_JSON:
+            assert_refused(vendor.ask(endpoint, world, body=body), vendor, 400, f"JSON parse error - {message}")
+
+
+@each_with_body
+def test_a_body_that_is_no_object_is_refused(vendor, endpoint):
+    world = vendor.world()
+
+    with nothing_changed():
+        for body in ("[]", '"text"', "1", "null", "[{}]", "true"):
+            response = vendor.ask(endpoint, world, body=body)
+
+            assert response.status_code in (400, vendor.invalid), body
+            assert response.headers["Content-Type"] == vendor.error_type
+
+
+@each_with_body
+def test_a_body_is_bounded(vendor, endpoint):
+    world = vendor.world()
+    body = encode(world.body(endpoint))
+
+    with nothing_changed():
+        response = vendor.ask(endpoint, world, body=body.ljust(MAX_BODY_BYTES + 1))
+
+    assert_refused(response, vendor, 413, f"A request has at most {MAX_BODY_BYTES} bytes.")
+    assert vendor.ask(endpoint, world, body=body.ljust(MAX_BODY_BYTES)).status_code < 300
+
+
+@each_with_body
+def test_a_body_of_unknown_length_is_refused(vendor, endpoint):
+    world = vendor.world()
+
+    with nothing_changed():
+        response = vendor.ask(endpoint, world, body="", HTTP_TRANSFER_ENCODING="chunked", CONTENT_LENGTH="")
+
+    assert_refused(response, vendor, 411, "A request with a body needs a Content-Length header.")
+
+
+@each_with_body
+def test_another_content_type_is_refused(vendor, endpoint):
+    world = vendor.world()
+
+    with nothing_changed():
+        for content_type in ("application/x-www-form-urlencoded", "multipart/form-data", "text/plain"):
+            response = vendor.ask(endpoint, world, content_type=content_type)
+
+            assert_refused(response, vendor, 415, f'Unsupported media type "{content_type}" in request.')
+
+
+@pytest.mark.parametrize("content_type", ["application/json; charset=utf-8", "Application/JSON", ""])
+@each_vendor
+def test_json_is_taken_however_it_is_called(vendor, line, key, content_type):
+    assert vendor.send(key, encode(vendor.report(line)), content_type=content_type).status_code == vendor.accepted
+
+
+@pytest.mark.parametrize("accept", ["text/html", "application/xml", "*/*", "nonsense"])
+@each_vendor
+def test_json_is_answered_whatever_is_accepted(vendor, line, key, accept):
+    response = vendor.send(key, encode(vendor.report(line)), HTTP_ACCEPT=accept)
+
+    assert (response.status_code, response.headers["Content-Type"]) == (vendor.accepted, "application/json")
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "headers"),
+    [
+        ("DELETE", "/piriod/usages/999/", lambda key: {"authorization": f"Token {key}", "x-simple-workspace": "acme"}),
+        (
+            "GET",
+            "/salesbricks/api/v2/subscriptions/6f2c0f4e-3b0c-4a52-8c69-0f54f7d6c1aa"
+            "/bricks/6f2c0f4e-3b0c-4a52-8c69-0f54f7d6c1aa/usage",
+            lambda key: {"x-salesbricks-key": key},
+        ),
+    ],
+)
+def test_a_body_that_nobody_reads_may_be_anything(line, key, method, path, headers):
+    response = Client().generic(method, path, "{", content_type="application/json", headers=headers(key))
+
+    assert response.status_code == 404

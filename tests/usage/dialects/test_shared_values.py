@@ -1,0 +1,124 @@
+"""Which values a report's fields may have: exact numbers and moments that can be kept."""
+
+import pytest
+
+from billing.jsontext import encode
+from tests.usage.dialects.shared import assert_refused, nothing_changed
+from tests.usage.dialects.vendors import each_vendor, each_with_body, each_with_moment, each_with_quantity
+from tests.usage.dialects.vendors.vendor import Vendor
+
+pytestmark = pytest.mark.django_db
+
+TOO_LONG = "Ensure that there are no more than 15 digits before the decimal point."
+TOO_FINE = "Ensure that there are no more than 9 decimal places."
+STRANGE = [
+    "null",
+    "true",
+    "-1",
+    "1e400",
+    "1e-400",
+    "9" * 400,
+    '""',
+    '"0000-01-01T00:00:00Z"',
+    '"9999-12-31T23:59:59.999999-12:00"',
+    '"ü\U0001f600%s\\n"',
+    f'"{"x" * 70_000}"',
+    "[]",
+    '[[["a"]]]',
+    "{}",
+    '{"a": {"b": [null, 1e300]}}',
+    "[" * 60 + "]" * 60,
+]
+NO_MOMENT = (
+    "Datetime has wrong format. Use one of these formats instead: YYYY-MM-DDThh:mm[:ss[.uuuuuu]][+HH:MM|-HH:MM|Z]."
+)
+
+
+def written(body: dict, field: str, text: str) -> str:
+    """Return a body as JSON text, one field's value written as given."""
+    return encode({**body, field: "@"}).decode().replace('"@"', text)
+
+
+def assert_field_refused(vendor: Vendor, line, key: str, field: str, sent: str, message: str) -> None:
+    with nothing_changed():
+        response = vendor.send(key, written(vendor.report(line), field, sent))
+
+    assert_refused(response, vendor, vendor.invalid, message, field)
+
+
+@each_vendor
+def test_unknown_fields_are_ignored_or_named(vendor, line, key):
+    body = {**vendor.report(line), "colour": {"of": ["the", "sky"]}}
+
+    response = vendor.send(key, encode(body))
+
+    assert response.status_code == (vendor.accepted if vendor.ignores_unknown_fields else vendor.invalid)
+
+
+@pytest.mark.parametrize(
+    ("sent", "message"),
+    [
+        ("1e400", TOO_LONG),
+        ("-1e999999999", TOO_LONG),
+        ("1000000000000000", TOO_LONG),
+        ("1" * 5000, TOO_LONG),
+        ("1e-400", TOO_FINE),
+        ("0.30000000000000004", TOO_FINE),
+        ("0.0000000001", TOO_FINE),
+        ("1." + "0" * 30 + "1", TOO_FINE),
+        ('"0.0000000001"', TOO_FINE),
+        ("null", "This field may not be null."),
+    ],
+)
+@each_with_quantity
+def test_a_quantity_that_is_not_kept_exactly_is_refused(vendor, line, key, sent, message):
+    assert_field_refused(vendor, line, key, vendor.quantity, sent, message)
+
+
+@pytest.mark.parametrize("sent", ["true", "false", '"seven"', '""', '"NaN"', '"1e3"', '"1_000"', '"٣"', "[7]", "{}"])
+@each_with_quantity
+def test_a_quantity_that_is_no_number_is_refused(vendor, line, key, sent):
+    assert_field_refused(vendor, line, key, vendor.quantity, sent, f"A valid {vendor.number} is required.")
+
+
+@pytest.mark.parametrize(
+    "sent",
+    [
+        '"yesterday"',
+        '""',
+        '"2026-07-16"',
+        '"2026-02-30T00:00:00Z"',
+        '"2026-07-16T24:00:00Z"',
+        '"0000-01-01T00:00:00Z"',
+        '"10000-01-01T00:00:00Z"',
+        '"2026-07-16T10:15:30+24:00"',
+        '"2026-07-16T10:15:30 00:00"',
+        '"٢٠٢٦-07-16T10:15:30Z"',
+        "1784196930",
+        "true",
+        "{}",
+    ],
+)
+@each_with_moment
+def test_a_time_that_is_none_is_refused(vendor, line, key, sent):
+    assert_field_refused(vendor, line, key, vendor.moment, sent, NO_MOMENT)
+
+
+@pytest.mark.parametrize(
+    "sent", ["0001-01-01T00:00:00+14:00", "0001-01-01T00:00:00", "9999-12-31T23:59:59-12:00", "9999-12-31T23:59:59Z"]
+)
+@each_with_moment
+def test_a_time_at_the_end_of_the_calendar_is_refused(vendor, line, key, sent):
+    assert_field_refused(vendor, line, key, vendor.moment, f'"{sent}"', "Datetime is out of range.")
+
+
+@each_with_body
+def test_no_value_of_any_field_is_a_fault_of_ours(vendor, endpoint):
+    world = vendor.world()
+    for field in world.body(endpoint):
+        for sent in STRANGE:
+            response = vendor.ask(endpoint, world, body=written(world.body(endpoint), field, sent))
+
+            assert response.status_code < 500, f"{field}: {sent[:80]}"
+            if response.status_code >= 400:
+                assert response.headers["Content-Type"] == vendor.error_type

@@ -1,0 +1,34 @@
+"""The vendors behind the shared suite: for each, a request that is taken, its endpoints and its way to say no."""
+
+from collections.abc import Callable, Iterable
+from typing import Any
+
+import pytest
+
+from tests.usage.dialects.vendors.native import NATIVE
+from tests.usage.dialects.vendors.piriod import PIRIOD
+from tests.usage.dialects.vendors.rebilly import REBILLY
+from tests.usage.dialects.vendors.salesbricks import SALESBRICKS_V1, SALESBRICKS_V2
+from tests.usage.dialects.vendors.sequence import SEQUENCE
+from tests.usage.dialects.vendors.vendor import Endpoint, Vendor
+
+VENDORS = [PIRIOD, SALESBRICKS_V1, SALESBRICKS_V2, REBILLY, SEQUENCE, NATIVE]
+
+
+def vendors_with(holds: Callable[[Vendor], Any] = bool) -> pytest.MarkDecorator:
+    return pytest.mark.parametrize("vendor", [vendor for vendor in VENDORS if holds(vendor)], ids=str)
+
+
+def endpoints_of(of: Callable[[Vendor], Iterable[Endpoint]]) -> pytest.MarkDecorator:
+    pairs = [(vendor, endpoint) for vendor in VENDORS for endpoint in of(vendor)]
+    return pytest.mark.parametrize(("vendor", "endpoint"), pairs, ids=str)
+
+
+each_vendor = vendors_with()
+each_with_quantity = vendors_with(lambda vendor: vendor.quantity)
+each_with_moment = vendors_with(lambda vendor: vendor.moment)
+each_with_foreign = vendors_with(lambda vendor: vendor.foreign)
+each_path = endpoints_of(lambda vendor: vendor.endpoints + vendor.unserved)
+each_endpoint = endpoints_of(lambda vendor: vendor.endpoints)
+each_read = endpoints_of(lambda vendor: [endpoint for endpoint in vendor.endpoints if endpoint.method == "GET"])
+each_with_body = endpoints_of(lambda vendor: [endpoint for endpoint in vendor.endpoints if endpoint.body])

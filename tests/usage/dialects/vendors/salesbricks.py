@@ -1,0 +1,116 @@
+"""Salesbricks in both versions, as the shared suite asks it."""
+
+from typing import Any
+
+from billing.models import Line
+from tests.usage.dialects.vendors.vendor import Endpoint, Vendor, transaction, used
+
+
+def salesbricks_error(status: int, message: str, field: str | None = None) -> dict[str, Any]:
+    codes = {
+        400: "ERR_BAD_REQUEST",
+        401: "ERR_UNAUTHORIZED",
+        404: "ERR_NOT_FOUND",
+        411: "ERR_LENGTH_REQUIRED",
+        413: "ERR_PAYLOAD_TOO_LARGE",
+        415: "ERR_UNSUPPORTED_MEDIA_TYPE",
+        500: "ERR_INTERNAL_SERVER_ERROR",
+        503: "ERR_SERVICE_UNAVAILABLE",
+    }
+    if field is None:
+        return {"error": {"code": codes[status], "message": message}}
+    return {"error": {"code": codes[status], "message": "The input is invalid.", "details": {field: [message]}}}
+
+
+def salesbricks_entry(line: Line) -> dict[str, Any]:
+    return {
+        "transaction_id": "12345",
+        "subscription_id": str(line.subscription_id),
+        "brick_id": str(line.brick_id),
+        "value": 7,
+        "time": "2026-07-16T10:15:30Z",
+    }
+
+
+SALESBRICKS_V2 = Vendor(
+    name="salesbricks_v2",
+    path="/salesbricks/api/v2/usage",
+    headers=lambda key, workspace: {"x-salesbricks-key": key},
+    report=salesbricks_entry,
+    quantity="value",
+    moment="time",
+    number="integer",
+    error=salesbricks_error,
+    wrong_key="Invalid API key.",
+    challenge="X-SALESBRICKS-KEY",
+    populate=lambda line: {"usage": used(line, "salesbricks_v2")},
+    endpoints=(
+        Endpoint("POST", "/salesbricks/api/v2/usage", lambda things: salesbricks_entry(things["line"])),
+        Endpoint(
+            "PATCH",
+            "/salesbricks/api/v2/usage/",
+            lambda things: {"transaction_id": transaction(things["line"]), "value": 8},
+        ),
+        Endpoint(
+            "DELETE", "/salesbricks/api/v2/usage/", lambda things: {"transaction_id": transaction(things["line"])}
+        ),
+        Endpoint("GET", "/salesbricks/api/v2/usage/transactions/T-{line.pk}"),
+        *(
+            Endpoint("GET", f"/salesbricks/api/v2/subscriptions/{{line.subscription_id}}/bricks/{{line.brick_id}}/{of}")
+            for of in ("usage", "usage/series", "usage/entries")
+        ),
+    ),
+    unserved=(
+        Endpoint("GET", "/salesbricks/api/v2/usage"),
+        Endpoint("GET", "/salesbricks/api/v2/elsewhere"),
+    ),
+    foreign=lambda line: (404, salesbricks_error(404, "There is no such brick in such a subscription.")),
+)
+
+
+def graphql_error(status: int, message: str, field: str | None = None) -> dict[str, Any]:
+    named = {"extensions": {"code": "BAD_USER_INPUT", "field": field}} if field else {}
+    return {"errors": [{"message": message, **named}]}
+
+
+def increment(line: Line) -> dict[str, Any]:
+    variables = {
+        "timestamp": "2026-07-16T10:15:30Z",
+        "subscriptionId": str(line.subscription_id),
+        "brickId": str(line.brick_id),
+        "count": 7,
+    }
+    query = (
+        "mutation ($timestamp: DateTime!, $subscriptionId: String!, $brickId: String!, $count: Int!)\n"
+        "{ incrementCounter(timestamp: $timestamp, subscriptionId: $subscriptionId, brickId: $brickId, count: $count)"
+        " { success } }"
+    )
+    return {"query": query, "variables": variables, "operationName": None}
+
+
+def not_incremented(line: Line) -> dict[str, Any]:
+    (error,) = graphql_error(200, "There is no such brick in such a subscription.", "brickId")["errors"]
+    where = {"locations": [{"line": 2, "column": 3}], "path": ["incrementCounter"]}
+    return {"data": None, "errors": [{**error, **where}]}
+
+
+SALESBRICKS_V1 = Vendor(
+    name="salesbricks_v1",
+    path="/salesbricks/api/v1/usage",
+    headers=lambda key, workspace: {"x-salesbricks-key": key},
+    report=increment,
+    error=graphql_error,
+    wrong_key="Invalid API key.",
+    challenge="X-SALESBRICKS-KEY",
+    accepted=200,
+    # GraphQL answers 200 to what its fields refuse.
+    refusals=(200,),
+    endpoints=(Endpoint("POST", "/salesbricks/api/v1/usage", lambda things: increment(things["line"])),),
+    unserved=(
+        Endpoint("GET", "/salesbricks/api/v1/usage"),
+        Endpoint("GET", "/salesbricks/api/v1/elsewhere"),
+    ),
+    foreign=lambda line: (200, not_incremented(line)),
+    # How the brick is aggregated is asked for once.
+    statements=("SELECT", "SELECT", "INSERT"),
+)
