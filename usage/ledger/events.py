@@ -27,16 +27,17 @@ def report_event(*, command: ReportEvent, recorded_at: datetime) -> RecordedEven
     """
     event = prepared(command, recorded_at)
     may_supersede = command.supersedes and command.key is not None
+    former = None
     for _ in range(ATTEMPTS):
-        former = _live(event) if may_supersede else None
         try:
             recorded = _append(event) if former is None else _supersede(former, event)
         except Moved:
-            continue
+            recorded = None
         if recorded is not None:
             return recorded
-        if not may_supersede and (same := _live(event)):
-            raise _taken(same)
+        former = _live(event)
+        if former is not None and not may_supersede:
+            raise _taken(former)
     raise RuntimeError("The ledger refused an event without a reason that it can name.")
 
 

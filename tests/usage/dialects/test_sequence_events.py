@@ -310,19 +310,12 @@ def test_events_are_neither_edited_nor_deleted(sequence, method):
     assert (response.status_code, response.json()) == (405, refused(f'Method "{method}" not allowed.'))
 
 
-@pytest.mark.parametrize(
-    ("fields", "statements"),
-    [
-        ({}, ["SELECT", "INSERT"]),
-        # Whether it supersedes has to be known first.
-        ({"customerEventId": "new"}, ["SELECT", "SELECT", "INSERT"]),
-    ],
-)
-def test_a_report_takes_one_query_for_the_key_and_one_insert(sequence, fields, statements, django_assert_num_queries):
+@pytest.mark.parametrize("fields", [{}, {"customerEventId": "new"}])
+def test_a_report_takes_one_query_for_the_key_and_one_insert(sequence, fields, django_assert_num_queries):
     sequence.report()
     forget_trusted()
 
-    with django_assert_num_queries(len(statements)) as queries:
+    with django_assert_num_queries(2) as queries:
         sequence.report(**fields)
 
-    assert [query["sql"].split()[0] for query in queries] == statements
+    assert [query["sql"].split()[0] for query in queries] == ["SELECT", "INSERT"]
