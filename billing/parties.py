@@ -1,7 +1,7 @@
 """Opening a workspace, and its customers with the names under which usage is reported of them."""
 
 import uuid
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from django.core.exceptions import ValidationError
@@ -13,9 +13,9 @@ from billing.models.invoices import Invoice
 # The name of nobody: senders take an event back by reporting it again under this one.
 NOBODY = "VOID"
 
-# Told of every further name of a customer (its id, its reference or an alias) in the transaction that gives it. The
-# ledger adds what matches the events that came under that name before: billing does not know the ledger.
-on_new_name: list[Callable[[Customer, str], None]] = []
+# Told of all further names of a customer (its id, its reference, aliases) in the transaction that gives them. The
+# ledger adds what matches the events that came under them before: billing does not know the ledger.
+on_new_names: list[Callable[[Customer, Sequence[str]], None]] = []
 
 
 @transaction.atomic
@@ -178,8 +178,6 @@ def _save(row: Customer | CustomerAlias, *, taken: Callable[[Any], dict[str, str
         raise ValidationError(told) from error
 
 
-def _tell(customer: Customer, names: Iterable[str]) -> None:
-    # In one order, whoever gives them: each name is locked until commit.
-    for name in sorted(set(names)):
-        for tell in on_new_name:
-            tell(customer, name)
+def _tell(customer: Customer, names: Sequence[str]) -> None:
+    for tell in on_new_names:
+        tell(customer, names)

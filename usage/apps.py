@@ -14,5 +14,5 @@ class UsageConfig(AppConfig):
 
         checks.register(hosts.check_dialect_hosts)
         contracts.objections_to_ending.append(ledger.objection_to_ending)
-        parties.on_new_name.append(ledger.match_waiting)
+        parties.on_new_names.append(ledger.match_waiting)
         connection_created.connect(properties.register_on_sqlite, dispatch_uid="usage.metering")

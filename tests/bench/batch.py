@@ -12,10 +12,10 @@ from decimal import Decimal
 from django.db import connection
 from django.utils import timezone
 
-from tests.bench.contracts import Setting, build, moment_of
 from tests.bench.load import Target, seconds_for
 from tests.bench.report import Row
 from tests.bench.server import serving
+from tests.bench.setting import Setting, build, moment_of
 from usage.models import UsageRecord
 
 SIZE = 1000

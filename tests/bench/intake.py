@@ -6,10 +6,10 @@ from base64 import b64encode
 from collections.abc import Callable
 from itertools import count
 
-from tests.bench.contracts import Setting, alias_of, build, moment_of
 from tests.bench.load import Target, requests_a_second
 from tests.bench.report import Row
 from tests.bench.server import serving
+from tests.bench.setting import Setting, alias_of, build, moment_of
 
 ROUNDS = 5
 SECONDS = 3.0

@@ -129,20 +129,23 @@ def test_what_batches_send_during_a_close_is_billed_exactly_once():
     lines = lines_of(workspace, 12)
     for line in lines:
         make.use(line, "1", "2026-01-01")
-    begun = threading.Event()
+    begun, closed = threading.Event(), threading.Event()
 
     def intake(seed: int) -> None:
         rng = random.Random(seed)
-        for number in range(12):
+        for number in range(200):
             if number == 3:
                 begun.set()
             days = (f"2026-01-{rng.randint(1, 31):02d}" for _ in range(60))
             send([usage(rng.choice(lines), rng.randint(1, 9), day) for day in days])
+            if closed.is_set():
+                break
 
     def closer() -> None:
         assert begun.wait(timeout=30)
         run = closing.start(workspace=workspace, until_at=FEBRUARY, by="finance", as_of=FEBRUARY)
         closing.work(run_id=run.pk, clock=lambda: FEBRUARY, batch=2)
+        closed.set()
         issue(run)
 
     at_once([*(lambda seed=seed: intake(seed) for seed in range(6)), closer, closer])

@@ -266,3 +266,17 @@ def test_intakes_of_one_customer_do_not_wait_for_each_other():
         (told,) = at_once([lambda: (make.event(owner, "gx", AT), make.event(owner, "unknown", AT))])
 
     assert len(told) == 2
+
+
+def test_customers_with_many_names_are_added_at_once():
+    owner = make.workspace()
+    for n in range(10):
+        make.event(owner, f"c{n}-7", AT)
+
+    def add(n: int) -> None:
+        aliases = [f"c{n}-{number}" for number in range(20)]
+        parties.create_customer(workspace=owner, name=f"customer {n}", reference=f"C-{n}", aliases=aliases)
+
+    at_once([lambda n=n: add(n) for n in range(10)])
+
+    assert not UsageRecord.objects.unmatched().exists()

@@ -26,8 +26,8 @@ _HEADERS_OF_ERRORS: Mapping[int, Mapping[str, Any]] = {
     503: {"Retry-After": {**_SECONDS, "required": True}},
 }
 _DESCRIPTION = (
-    "A quantity has up to 15 digits before the point and 9 after it, and is kept digit for digit; it may be sent as "
-    "text, too. What is refused changes nothing."
+    "What is counted is exact: up to 15 digits before the point and 9 after it, kept digit for digit. What is refused "
+    "changes nothing."
 )
 
 
@@ -97,7 +97,7 @@ class DialectSchema(AutoSchema):
         if "{" in self.path:
             codes.add(404)
         if self.method != "GET":
-            codes.update({411, 413, 415, style.invalid_status}, style.statuses.values())
+            codes.update({411, 413, 415}, style.statuses.values())
             if view.idempotency_header is not None:
                 codes.update({409, view.idempotency_reuse_status})
         return codes

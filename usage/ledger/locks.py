@@ -48,9 +48,9 @@ def lock_events(*events: UsageRecord) -> datetime | None:
     Return the moment before which an event is late for one of the customers; None where for none.
     """
     opened = lock_customers([event.customer_id for event in events])
-    for event in events:
-        if event.customer_id is None:
-            lock_names(event.workspace_id, [str(event.customer_alias)])
+    if names := [str(event.customer_alias) for event in events if event.customer_id is None]:
+        # All at once: names are locked in an order of their own.
+        lock_names(events[0].workspace_id, names)
     return max(opened, default=None)
 
 

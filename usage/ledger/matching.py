@@ -1,5 +1,6 @@
 """Matching events that came under a name before a customer had it: each gets a further record that says whose it is."""
 
+from collections.abc import Sequence
 from datetime import datetime
 
 from django.db import connection, transaction
@@ -15,13 +16,14 @@ BATCH = 1000
 
 
 @transaction.atomic
-def match_waiting(customer: Customer, name: str) -> None:
-    """Give a customer the live events that wait under a name, exactly as it is written, in the caller's transaction."""
-    if name == NOBODY:
-        return
+def match_waiting(customer: Customer, names: Sequence[str]) -> None:
+    """Give a customer the live events that wait under names, to the letter, in the caller's transaction."""
+    given = {name for name in names if name != NOBODY}
     late_before = max(lock_customers([customer.pk]), default=None)
-    lock_names(customer.workspace_id, [name], alone=True)
-    waiting = UsageRecord.objects.live().filter(workspace_id=customer.workspace_id, customer_alias=name, customer=None)
+    lock_names(customer.workspace_id, given, alone=True)
+    waiting = UsageRecord.objects.live().filter(
+        workspace_id=customer.workspace_id, customer_alias__in=given, customer=None
+    )
     while formers := list(waiting.order_by("id").values_list("id", flat=True)[:BATCH]):
         _match(formers, customer, late_before)
 

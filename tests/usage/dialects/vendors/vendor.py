@@ -59,8 +59,9 @@ class Vendor:
     """What the shared suite has to know of a dialect.
 
     ``report`` is the body that reports 7 units of a line to ``path``, and ``recorded`` what of it the ledger keeps;
-    ``quantity`` and ``moment`` are its fields of that kind. ``error`` makes an error's body of status, message and
-    field, ``invalid`` is the status where a field is at fault, ``refusals`` those for what is not there.
+    ``quantity`` and ``moment`` are its fields of that kind, ``accepted`` the status of its answer. ``error`` makes an
+    error's body of status, message and field, ``invalid`` is the status where a field is at fault, ``refusals`` those
+    for what is not there.
     """
 
     name: str
