@@ -4,6 +4,7 @@ import functools
 from dataclasses import dataclass
 from importlib import import_module
 from pathlib import Path
+from threading import Lock
 from typing import Any
 
 from django.conf import settings
@@ -47,9 +48,18 @@ def dialects() -> dict[str, Dialect]:
     return found
 
 
-@functools.cache
+# The generator keeps what it is at in its classes: two threads would spoil each other's document.
+_building = Lock()
+
+
 def openapi(name: str) -> dict[str, Any]:
     """Return the OpenAPI document of a dialect, at its path on this host."""
+    with _building:
+        return _built(name)
+
+
+@functools.cache
+def _built(name: str) -> dict[str, Any]:
     dialect = dialects()[name]
     return build_document(dialect.patterns, servers=[_path(dialect)])
 

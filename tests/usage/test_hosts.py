@@ -3,6 +3,7 @@
 import pytest
 from django.core.checks import run_checks
 from django.test import Client
+from django.urls import set_urlconf
 
 from tests import factories as make
 from tests.config.test_wsgi import ask
@@ -16,6 +17,9 @@ HOSTS = {"usage.example.com": "piriod", "sales.example.com": "salesbricks"}
 def _hosts(settings):
     settings.DIALECT_HOSTS = HOSTS
     settings.ALLOWED_HOSTS = [*settings.ALLOWED_HOSTS, *HOSTS]
+    yield
+    # A request leaves its paths behind until the next one of its thread.
+    set_urlconf(None)
 
 
 @pytest.fixture

@@ -9,7 +9,8 @@ from usage.dialects.base import ErrorStyle, Problem
 from usage.ledger import LimitReached, RecordNotFound
 
 # Where the vendor has words of its own.
-TITLES = {422: "Validation error", 429: "Rate Limit Exceeded"}
+# Some of HTTP's own phrases have changed from one Python to the next.
+TITLES = {413: "Content Too Large", 422: "Validation error", 429: "Rate Limit Exceeded"}
 
 
 class InvalidFieldReply(serializers.Serializer):

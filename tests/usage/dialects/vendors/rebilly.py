@@ -13,7 +13,7 @@ def rebilly_error(status: int, message: str, field: str | None = None) -> dict[s
         401: "Unauthorized",
         404: "Not Found",
         411: "Length Required",
-        413: "Request Entity Too Large",
+        413: "Content Too Large",
         415: "Unsupported Media Type",
         422: "Validation error",
         500: "Internal Server Error",
