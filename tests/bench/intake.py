@@ -86,7 +86,7 @@ def _rebilly(setting: Setting) -> Target:
         path=f"/rebilly/organizations/{setting.workspace.code}/usages",
         headers={"REB-APIKEY": setting.key},
         body=lambda n: (
-            f'{{"subscriptionId": "{setting.line(n).subscription_id}", "quantity": {n % 100 + 1},'
+            f'{{"subscriptionId": "{setting.line(n).reference}", "quantity": {n % 100 + 1},'
             f' "usageTime": "{moment_of(n)}"}}'
         ),
     )
@@ -97,7 +97,7 @@ def _sequence(setting: Setting) -> Target:
         path="/sequence/api/usage-events",
         headers={"Authorization": f"Basic {b64encode(f'bench:{setting.key}'.encode()).decode()}"},
         body=lambda n: (
-            f'{{"usageEventId": "ue-{n}", "customerAlias": "{alias_of(n)}", "eventType": "message-sent",'
+            f'{{"customerEventId": "ue-{n}", "customerAlias": "{alias_of(n)}", "eventType": "message-sent",'
             f' "eventTimestamp": "{moment_of(n)}", "eventProperties": {{"length": {n % 100}}}}}'
         ),
     )

@@ -27,7 +27,10 @@ def build(code: str) -> Setting:
     price = make.price(brick)
     lines = [
         contracts.add_line(
-            subscription=make.subscription(make.customer(workspace, aliases=[alias_of(n)])), brick=brick, price=price
+            subscription=make.subscription(make.customer(workspace, aliases=[alias_of(n)])),
+            brick=brick,
+            price=price,
+            reference=f"item-{n}",
         )
         for n in range(LINES)
     ]

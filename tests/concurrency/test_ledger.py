@@ -7,6 +7,8 @@ from tests import factories as make
 from tests.concurrency.threads import at_once
 from usage import ledger
 from usage.commands import CorrectUsage, LineById, Origin, RecordByKey, RecordUsage
+from usage.ledger.addresses import conditions
+from usage.ledger.entries import insert_entry
 from usage.models import UsageRecord
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.postgres]
@@ -53,9 +55,9 @@ def test_a_record_draws_its_id_only_under_the_lock_of_its_line():
         quantity=Decimal(1),
         occurred_at=make.moment("2026-01-10"),
     )
-    statement, parameters = ledger.insert_entry(
-        command, Decimal(1), make.moment("2026-01-10"), make.moment("2026-01-10")
-    )
+    at = make.moment("2026-01-10")
+    (where,) = conditions(command.address, workspace_id=line.workspace_id, occurred_at=at)
+    statement, parameters = insert_entry(command, where, Decimal(1), at, at)
     with connection.cursor() as cursor:
         cursor.execute(f"EXPLAIN (VERBOSE, COSTS OFF) {statement}", parameters)
         plan = [row[0] for row in cursor.fetchall()]

@@ -9,7 +9,7 @@ greater id: that number is the line's cutoff.
 from usage.ledger.addresses import TAKES_USAGE
 from usage.ledger.batch import record_many
 from usage.ledger.changes import correct, retract
-from usage.ledger.entries import insert_entry, record
+from usage.ledger.entries import record
 from usage.ledger.errors import (
     DuplicateKey,
     LimitReached,
@@ -47,7 +47,6 @@ __all__ = [
     "correct",
     "correct_event",
     "exact_quantity",
-    "insert_entry",
     "insert_event",
     "last_id",
     "match_waiting",

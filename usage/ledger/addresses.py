@@ -1,6 +1,7 @@
 """Which lines an address means: as an SQL condition, and as rows."""
 
 import uuid
+from collections.abc import Iterator
 from datetime import datetime
 from typing import Any
 
@@ -15,6 +16,7 @@ TAKES_USAGE = (Brick.Aggregation.SUM.value, Brick.Aggregation.UNIT_DAYS.value)
 
 Address = LineById | LineByBrick | LineByName
 
+_BY_REFERENCE = "line.reference = %s"
 _BY_NAME = f"""line.id = COALESCE(
     (SELECT l.id FROM billing_line l WHERE l.workspace_id = %s AND l.reference = %s),
     (SELECT l.id FROM billing_line l WHERE l.workspace_id = %s AND l.id = %s),
@@ -26,21 +28,29 @@ _BY_NAME = f"""line.id = COALESCE(
 )"""
 
 
-def condition(address: Address, *, workspace_id: int, occurred_at: datetime) -> tuple[str, list[Any]]:
-    """Return the condition on ``line`` under which it takes usage of that moment, and its parameters."""
+Condition = tuple[str, list[Any]]
+
+
+def conditions(address: Address, *, workspace_id: int, occurred_at: datetime) -> Iterator[Condition]:
+    """Yield the conditions on ``line`` under which it takes usage of that moment, with their parameters.
+
+    Each is to be tried where the one before it found no line: a name mostly is a line's reference, and looking for all
+    that it may be takes the database half as long again.
+    """
     match address:
         case LineById(line_id):
-            return "line.id = %s", [line_id]
+            yield "line.id = %s", [line_id]
         case LineByBrick(subscription_id, brick_id):
-            return "line.subscription_id = %s AND line.brick_id = %s", [
-                adapt("subscription_id", subscription_id, Line),
-                adapt("brick_id", brick_id, Line),
-            ]
+            yield (
+                "line.subscription_id = %s AND line.brick_id = %s",
+                [adapt("subscription_id", subscription_id, Line), adapt("brick_id", brick_id, Line)],
+            )
         case LineByName(name):
+            yield _BY_REFERENCE, [name]
             moment = adapt("occurred_at", occurred_at)
             subscription_id = adapt("subscription_id", as_uuid(name), Line)
             of_subscription = [workspace_id, name, subscription_id, moment, moment]
-            return _BY_NAME, [workspace_id, name, workspace_id, as_line_id(name), *of_subscription]
+            yield _BY_NAME, [workspace_id, name, workspace_id, as_line_id(name), *of_subscription]
 
 
 def lines_at(address: Address, *, workspace_id: int) -> list[Line]:

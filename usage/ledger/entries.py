@@ -9,7 +9,7 @@ from django.db import connection, transaction
 from billing.models import Brick, Line
 from usage.commands import LineById, RecordUsage
 from usage.ledger import limits
-from usage.ledger.addresses import TAKES_USAGE, condition, lines_at
+from usage.ledger.addresses import TAKES_USAGE, Condition, conditions, lines_at
 from usage.ledger.errors import DuplicateKey, LineNotFound, LineNotMetered, OutsideLine, QuantityRefused
 from usage.ledger.values import Recorded, adapt, adapt_properties, exact_quantity, life
 from usage.models import UsageRecord
@@ -43,10 +43,17 @@ def _insert(
     *,
     line_id: int | None = None,
 ) -> Recorded | None:
-    with connection.cursor() as cursor:
-        cursor.execute(*insert_entry(command, quantity, occurred_at, recorded_at, bounded_line_id=line_id))
-        row = cursor.fetchone()
-    if row is None:
+    address = command.address if line_id is None else LineById(line_id)
+    for where in conditions(address, workspace_id=command.origin.workspace_id, occurred_at=occurred_at):
+        statement = insert_entry(
+            command, where, quantity, occurred_at, recorded_at, is_within_limit=line_id is not None
+        )
+        with connection.cursor() as cursor:
+            cursor.execute(*statement)
+            row = cursor.fetchone()
+        if row is not None:
+            break
+    else:
         return None
     record_id, line_id, is_late, line_reference = row
     return Recorded(
@@ -93,22 +100,21 @@ RETURNING id, line_id, is_late, (SELECT l.reference FROM billing_line l WHERE l.
 
 def insert_entry(
     command: RecordUsage,
+    where: Condition,
     quantity: Decimal,
     occurred_at: datetime,
     recorded_at: datetime,
     *,
-    bounded_line_id: int | None = None,
+    is_within_limit: bool = False,
 ) -> tuple[str, list[Any]]:
     """Return the one statement that locks the line, draws the id and inserts, with its parameters.
 
-    It leaves lines with a hard limit alone where the quantity adds to their total, but for the ``bounded_line_id``,
-    whose limit the caller has seen to.
+    It leaves lines with a hard limit alone where the quantity adds to their total, unless the caller has seen to that.
     """
-    address = command.address if bounded_line_id is None else LineById(bounded_line_id)
-    where, names = condition(address, workspace_id=command.origin.workspace_id, occurred_at=occurred_at)
+    address, names = where
     moment = adapt("occurred_at", occurred_at)
     origin = command.origin
-    return _INSERT.format(address=where, lock="FOR KEY SHARE OF line" if connection.vendor == "postgresql" else ""), [
+    return _INSERT.format(address=address, lock="FOR KEY SHARE OF line" if connection.vendor == "postgresql" else ""), [
         adapt("quantity", quantity),
         moment,
         adapt("recorded_at", recorded_at),
@@ -124,7 +130,7 @@ def insert_entry(
         moment,
         moment,
         quantity < 0,
-        bounded_line_id is not None or quantity <= 0,
+        is_within_limit or quantity <= 0,
     ]
 
 
