@@ -10,8 +10,8 @@ from drf_spectacular.utils import Direction, PolymorphicProxySerializer, extend_
 from rest_framework import serializers
 
 from billing.models import Customer, Line
+from billing.money import format_decimal
 from usage.dialects.fields import AnyJSONField
-from usage.dialects.native.base import shown_by
 from usage.dialects.native.errors import ProblemSerializer, WrongSerializer
 from usage.dialects.native.fields import (
     WHOLE,
@@ -21,6 +21,7 @@ from usage.dialects.native.fields import (
     NumberText,
     TextField,
     WordField,
+    as_utc,
     parse_id,
 )
 from usage.dialects.native.filters import FlagFilter, MomentFilter, TextFilter, WordFilter
@@ -115,7 +116,7 @@ class RecordSerializer(serializers.Serializer):
     id = serializers.IntegerField(source="handle", help_text="Stays, however often the record is corrected.")
     revision = serializers.IntegerField(source="pk", help_text="Of this version; each correction has a greater one.")
     kind = WordField(choices=UsageRecord.Kind.choices)
-    is_live = serializers.SerializerMethodField(help_text="Whether it counts.")
+    is_live = serializers.BooleanField(help_text="Whether it counts.")
     line = serializers.IntegerField(source="line_id", allow_null=True)
     customer = IdField(source="customer_id", allow_null=True, help_text="Of an event: whom its alias named.")
     customer_alias = TextField(allow_null=True)
@@ -130,9 +131,6 @@ class RecordSerializer(serializers.Serializer):
     recorded_by = TextField()
     note = TextField(allow_blank=True)
     properties = AnyPropertiesField(allow_null=True)
-
-    def get_is_live(self, record: UsageRecord) -> bool:
-        return record.superseded_by_id is None and record.kind != UsageRecord.Kind.RETRACTION
 
 
 class CorrectionSerializer(serializers.Serializer):
@@ -172,7 +170,28 @@ class TakenSerializer(ProblemSerializer):
     record = serializers.IntegerField(required=False, help_text="The record that has the key.")
 
 
-show = shown_by(RecordSerializer)
+def show(record: UsageRecord) -> dict[str, Any]:
+    """Return what ``RecordSerializer`` describes; by hand, since a tenth of a report's time would go into fields."""
+    return {
+        "id": record.handle,
+        "revision": record.pk,
+        "kind": record.kind,
+        "is_live": record.superseded_by_id is None and record.kind != UsageRecord.Kind.RETRACTION,
+        "line": record.line_id,
+        "customer": None if record.customer_id is None else str(record.customer_id),
+        "customer_alias": record.customer_alias,
+        "event_type": record.event_type,
+        "quantity": None if record.quantity is None else format_decimal(record.quantity),
+        "occurred_at": as_utc(record.occurred_at),
+        "recorded_at": as_utc(record.recorded_at),
+        "is_late": record.is_late,
+        "key": record.key,
+        "source": record.source,
+        "dialect": record.dialect,
+        "recorded_by": record.recorded_by,
+        "note": record.note,
+        "properties": record.properties,
+    }
 
 
 class _LinesFilter(TextFilter):
