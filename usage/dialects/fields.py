@@ -93,7 +93,8 @@ class MomentField(serializers.Field):
             raise serializers.ValidationError(str(error)) from error
 
 
-@extend_schema_field({"type": ["object", "array", "string", "number", "boolean"]})
+# Generators of clients want to know of what an array is, also where it may be of anything.
+@extend_schema_field({"type": ["object", "array", "string", "number", "boolean"], "items": {}})
 class AnyJSONField(serializers.Field):
     """Whatever was sent; the ledger refuses what it can't keep."""
 

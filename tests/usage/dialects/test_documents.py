@@ -52,6 +52,25 @@ def test_a_document_has_every_endpoint(client, name):
     assert len(list(operations(document))) == len(endpoints)
 
 
+def schemas_within(value):
+    """Return every object of a document that says of which type something is."""
+    if isinstance(value, dict):
+        if isinstance(value.get("type"), str | list):
+            yield value
+        value = list(value.values())
+    for part in value if isinstance(value, list) else ():
+        yield from schemas_within(part)
+
+
+@each_openapi
+def test_a_document_says_of_what_each_array_is(client, name):
+    """Generators of clients leave out what they can't name the parts of, and every operation with it."""
+    document = client.get(f"/docs/{name}/openapi.json").json()
+
+    arrays = [schema for schema in schemas_within(document) if "array" in schema["type"]]
+    assert [schema for schema in arrays if "items" not in schema] == []
+
+
 def told(document):
     """Return each path, method and status of what succeeds at all, whatever the path's names and its last slash."""
     return {
