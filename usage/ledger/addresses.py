@@ -17,9 +17,11 @@ TAKES_USAGE = (Brick.Aggregation.SUM.value, Brick.Aggregation.UNIT_DAYS.value)
 Address = LineById | LineByBrick | LineByName
 
 _BY_REFERENCE = "line.reference = %s"
+_OF_LINE = """(SELECT l.id FROM billing_line l WHERE l.workspace_id = %s AND l.reference = %s),
+    (SELECT l.id FROM billing_line l WHERE l.workspace_id = %s AND l.id = %s)"""
+_BY_REFERENCE_OR_ID = f"line.id = COALESCE({_OF_LINE})"
 _BY_NAME = f"""line.id = COALESCE(
-    (SELECT l.id FROM billing_line l WHERE l.workspace_id = %s AND l.reference = %s),
-    (SELECT l.id FROM billing_line l WHERE l.workspace_id = %s AND l.id = %s),
+    {_OF_LINE},
     (SELECT CASE WHEN COUNT(*) = 1 THEN MIN(l.id) END
         FROM billing_subscription s JOIN billing_line l ON l.subscription_id = s.id
             JOIN billing_brick b ON b.id = l.brick_id
@@ -34,8 +36,8 @@ Condition = tuple[str, list[Any]]
 def conditions(address: Address, *, workspace_id: int, occurred_at: datetime) -> Iterator[Condition]:
     """Yield the conditions on ``line`` under which it takes usage of that moment, with their parameters.
 
-    Each is to be tried where the one before it found no line: a name mostly is a line's reference, and looking for all
-    that it may be takes the database half as long again.
+    Each is to be tried where the one before it found no line: a name mostly is a line's reference or id, and looking
+    for all that it may be takes the database half as long again.
     """
     match address:
         case LineById(line_id):
@@ -46,11 +48,15 @@ def conditions(address: Address, *, workspace_id: int, occurred_at: datetime) ->
                 [adapt("subscription_id", subscription_id, Line), adapt("brick_id", brick_id, Line)],
             )
         case LineByName(name):
-            yield _BY_REFERENCE, [name]
+            number, known = as_line_id(name), as_uuid(name)
+            of_line = [workspace_id, name, workspace_id, number]
+            if number is not None:
+                yield _BY_REFERENCE_OR_ID, of_line
+            elif known is None:
+                yield _BY_REFERENCE, [name]
             moment = adapt("occurred_at", occurred_at)
-            subscription_id = adapt("subscription_id", as_uuid(name), Line)
-            of_subscription = [workspace_id, name, subscription_id, moment, moment]
-            yield _BY_NAME, [workspace_id, name, workspace_id, as_line_id(name), *of_subscription]
+            of_subscription = [workspace_id, name, adapt("subscription_id", known, Line), moment, moment]
+            yield _BY_NAME, [*of_line, *of_subscription]
 
 
 def lines_at(address: Address, *, workspace_id: int) -> list[Line]:
