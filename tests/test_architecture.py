@@ -17,6 +17,7 @@ from django.core.management import call_command
 from django.db import models
 
 import billing.rating
+import usage.closing
 import usage.ledger
 import usage.metering
 from billing.exact import ExactDecimalField
@@ -45,11 +46,11 @@ DOMAIN = [
     "billing.money",
     "billing.parties",
     "usage.changed",
-    "usage.closing",
     "usage.consumption",
     "usage.drafting",
     "usage.replay",
     *(f"billing.rating.{module.name}" for module in pkgutil.iter_modules(billing.rating.__path__)),
+    *(f"usage.closing.{module.name}" for module in pkgutil.iter_modules(usage.closing.__path__)),
     *(f"usage.ledger.{module.name}" for module in pkgutil.iter_modules(usage.ledger.__path__)),
     *(f"usage.metering.{module.name}" for module in pkgutil.iter_modules(usage.metering.__path__)),
 ]

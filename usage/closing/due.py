@@ -1,0 +1,48 @@
+"""What is due of subscriptions: their lines, and the open periods that a run has to bill."""
+
+from collections import defaultdict
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any
+
+from django.db.models import QuerySet
+
+from billing.calendar import Interval, Period, periods_due
+from billing.models import Line, Subscription
+from usage.drafting import Due
+
+
+def lines_of(subscriptions: Sequence[Subscription]) -> QuerySet[Line]:
+    """Return the lines of subscriptions in id order, with what they are measured and rated by."""
+    # Prefetched, not joined: thousands of lines share a few bricks and prices.
+    of_these = Line.objects.filter(subscription__in=[row.pk for row in subscriptions])
+    return of_these.prefetch_related("brick", "price__tiers").order_by("id")
+
+
+def dues_of(subscriptions: Sequence[Subscription], lines: QuerySet[Line], until_at: datetime) -> list[Due]:
+    """Return subscriptions, whose workspace is loaded, with their lines and the open periods that end by a moment."""
+    of_subscription: dict[Any, list[Line]] = defaultdict(list)
+    for line in lines:
+        of_subscription[line.subscription_id].append(line)
+    return [
+        Due(
+            subscription=subscription,
+            lines=tuple(of_subscription[subscription.pk]),
+            periods=_periods_due(subscription, until_at),
+        )
+        for subscription in subscriptions
+    ]
+
+
+def _periods_due(subscription: Subscription, until_at: datetime) -> tuple[Period, ...]:
+    if subscription.next_close_at is None or subscription.next_close_at > until_at:
+        return ()
+    return periods_due(
+        open_from_at=subscription.open_from_at,
+        until=until_at,
+        anchor_on=subscription.anchor_on,
+        interval=Interval(subscription.interval),
+        tz=subscription.workspace.tz,
+        starts_at=subscription.starts_at,
+        ends_at=subscription.ends_at,
+    )

@@ -1,0 +1,35 @@
+"""The invoice of a running period as it would be now."""
+
+from dataclasses import dataclass, replace
+from datetime import datetime
+
+from billing import contracts
+from billing.invoicing import DraftInvoice
+from billing.models import Subscription
+from usage import ledger
+from usage.closing.due import dues_of, lines_of
+from usage.drafting import draft
+
+
+@dataclass(frozen=True, slots=True)
+class Preview:
+    """A subscription's running period so far, and the invoice as it would be now."""
+
+    invoice: DraftInvoice
+    measured_until: datetime
+
+
+def preview(*, subscription: Subscription, as_of: datetime) -> Preview | None:
+    """Return current usage and the upcoming invoice, differences of closed periods included. Writes nothing.
+
+    None where the subscription has no open period at that time (not begun, or ended and closed).
+    """
+    subscription = Subscription.objects.select_related("workspace").get(pk=subscription.pk)
+    if as_of < subscription.starts_at:
+        return None
+    period = contracts.open_period(subscription)
+    if period is None:
+        return None
+    due = replace(dues_of([subscription], lines_of([subscription]), as_of)[0], periods=(period,))
+    drafts = draft(dues=[due], cutoff=ledger.last_id(), measured_until=as_of)
+    return Preview(invoice=drafts[0], measured_until=min(as_of, period.ends_at))

@@ -1,0 +1,140 @@
+"""Working on a run: any number of processes close its items batch by batch, and then issue its drafts."""
+
+import logging
+from collections.abc import Callable, Sequence
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from django.conf import settings
+from django.db import InterfaceError, OperationalError, connection, transaction
+from django.db.models import Exists, OuterRef, QuerySet
+
+from billing import contracts, invoicing
+from billing.models import CloseItem, CloseRun, Customer, Subscription
+from usage import ledger
+from usage.closing.due import dues_of, lines_of
+from usage.drafting import Due, draft
+
+logger = logging.getLogger(__name__)
+
+
+def work(*, run_id: int, clock: Callable[[], datetime], batch: int | None = None) -> CloseRun:
+    """Close a run's pending subscriptions until none is left to take, and issue its drafts where it was told to.
+
+    May run any number of times and in any number of processes at once. A subscription that fails is parked with its
+    reason, and the others go on.
+    """
+    run = CloseRun.objects.select_related("workspace").get(pk=run_id)
+    while run.state == CloseRun.State.COMPUTING and _settle(run, _pending(run)[: batch or settings.CLOSE_BATCH]):
+        _beat(run, clock())
+    if run.state == CloseRun.State.COMPUTING:
+        _finish_computing(run, clock())
+    while run.state == CloseRun.State.ISSUING:
+        invoicing.issue_next(run=run, as_of=clock())
+        _beat(run, clock())
+    return run
+
+
+def _beat(run: CloseRun, now: datetime) -> None:
+    CloseRun.objects.filter(pk=run.pk, state__in=CloseRun.ACTIVE).update(heartbeat_at=now)
+    run.refresh_from_db(fields=["state"])
+
+
+def _finish_computing(run: CloseRun, now: datetime) -> None:
+    """Move on to review once nothing is pending. Of several workers, the last one out finds nothing pending."""
+    pending = CloseItem.objects.filter(run=OuterRef("pk"), state=CloseItem.State.PENDING)
+    CloseRun.objects.filter(~Exists(pending), pk=run.pk, state=CloseRun.State.COMPUTING).update(
+        state=CloseRun.State.REVIEW, heartbeat_at=now
+    )
+    run.refresh_from_db(fields=["state"])
+    if run.state == CloseRun.State.REVIEW and run.issues_itself:
+        try:
+            invoicing.approve(run=run, by=run.started_by, as_of=now)
+        except invoicing.UnableToIssue as obstacle:
+            logger.warning("%s is left to a person: %s", run, obstacle)
+
+
+def _pending(run: CloseRun) -> QuerySet[CloseItem]:
+    return run.items.filter(state=CloseItem.State.PENDING).order_by("id")
+
+
+def _settle(run: CloseRun, items: QuerySet[CloseItem]) -> int:
+    """Close those items that no other worker holds; return how many were settled, closed or parked."""
+    taken: list[int] = []
+    try:
+        return _close_batch(run, items, taken)
+    except (OperationalError, InterfaceError):
+        raise
+    except Exception as error:  # noqa: BLE001  (whatever it is, it must not stop the others)
+        return _isolate(run, taken, error)
+
+
+def _isolate(run: CloseRun, item_ids: Sequence[int], error: Exception) -> int:
+    """Halve a batch that failed until the subscription that fails is alone, and park that one."""
+    if not item_ids:
+        raise error
+    if len(item_ids) == 1:
+        logger.error("A subscription of %s is parked", run, exc_info=error)
+        return (
+            _pending(run)
+            .filter(pk=item_ids[0])
+            .update(state=CloseItem.State.PARKED, reason=f"{type(error).__name__}: {error}")
+        )
+    middle = len(item_ids) // 2
+    return sum(_settle(run, _pending(run).filter(pk__in=half)) for half in (item_ids[:middle], item_ids[middle:]))
+
+
+@transaction.atomic
+def _close_batch(run: CloseRun, items: QuerySet[CloseItem], taken: list[int]) -> int:
+    if not _hold(run):
+        return 0
+    locked = items.select_for_update(skip_locked=True).values_list("id", "subscription_id")
+    subscription_ids = dict(locked)
+    taken.extend(subscription_ids)
+    dues = _lock_dues(run, list(subscription_ids.values()))
+    # What another run has closed meanwhile is left alone: a cutoff may only pass records whose differences were billed.
+    dues = [due for due in dues if due.bills_differences]
+    customer_ids = _lock_customers(dues)
+    cutoff = ledger.last_id()
+    invoicing.write_drafts(run=run, drafts=draft(dues=dues, cutoff=cutoff))
+    if dues:
+        invoicing.move_pointers(pointers=[_pointers_after(due) for due in dues], cutoff=cutoff)
+    if customer_ids:
+        invoicing.move_event_pointers(customer_ids=customer_ids)
+    return CloseItem.objects.filter(pk__in=taken).update(state=CloseItem.State.DONE)
+
+
+def _hold(run: CloseRun) -> bool:
+    """Share the run's row with its other workers until commit, so that a discard waits; tell whether to go on."""
+    lock = " FOR KEY SHARE" if connection.vendor == "postgresql" else ""
+    with connection.cursor() as cursor:
+        cursor.execute(f"SELECT state FROM {CloseRun._meta.db_table} WHERE id = %s{lock}", [run.pk])
+        row = cursor.fetchone()
+    return row == (CloseRun.State.COMPUTING,)
+
+
+def _lock_dues(run: CloseRun, subscription_ids: Sequence[Any]) -> list[Due]:
+    """Lock subscriptions and then their lines, each in id order, and return what of them is due under those locks."""
+    subscriptions = list(Subscription.objects.filter(pk__in=subscription_ids).select_for_update().order_by("id"))
+    for subscription in subscriptions:
+        subscription.workspace = run.workspace
+    lines = lines_of(subscriptions).select_for_update()
+    return dues_of(subscriptions, lines, run.until_at)
+
+
+def _lock_customers(dues: Sequence[Due]) -> set[UUID]:
+    """Lock the customers whose events are counted, in id order, against intakes but not against references to them."""
+    counted = {due.subscription.customer_id for due in dues if due.counting_lines}
+    if counted:
+        customers = Customer.objects.filter(pk__in=counted).select_for_update(no_key=True)
+        list(customers.order_by("pk").values("pk"))
+    return counted
+
+
+def _pointers_after(due: Due) -> tuple[Any, datetime, datetime | None]:
+    subscription = due.subscription
+    if due.periods:
+        subscription.open_from_at = due.periods[-1].ends_at
+        subscription.next_close_at = contracts.next_close_at(subscription)
+    return subscription.pk, subscription.open_from_at, subscription.next_close_at
