@@ -38,7 +38,10 @@ NUMBER_PREFIXES = {Invoice.Kind.INVOICE: "INV", Invoice.Kind.CREDIT_NOTE: "CN"}
 
 @dataclass(frozen=True, slots=True)
 class DraftLine:
-    """A line to be: what was measured, what the whole of it costs, and what of that is on earlier invoices."""
+    """A line to be: what was measured, what the whole of it costs, and what of that is on earlier invoices.
+
+    ``notices``: what a reviewer should look at that rating can't see. They are no part of the document.
+    """
 
     line_id: int
     price_id: int
@@ -53,10 +56,16 @@ class DraftLine:
     record_count: int
     charge: Charge
     billed_before: Decimal
+    notices: tuple[str, ...] = ()
 
     @property
     def amount(self) -> Decimal:
         return self.charge.amount - self.billed_before
+
+    @property
+    def surprises(self) -> list[str]:
+        """All that a reviewer should look at: what rating wonders at, and what was noticed around the line."""
+        return [*filter(None, [self.charge.surprise]), *self.notices]
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,6 +167,7 @@ def _line_row(workspace_id: int, invoice_id: int, position: int, line: DraftLine
         "amount": line.amount,
         "steps": [step.as_dict() for step in line.charge.steps],
         "surprise": line.charge.surprise,
+        "surprises": line.surprises,
     }
 
 

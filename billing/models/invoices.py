@@ -105,7 +105,8 @@ class InvoiceLine(models.Model):
     billed_before = ExactDecimalField(max_digits=24, decimal_places=4, help_text="On earlier invoices.")
     amount = ExactDecimalField(max_digits=24, decimal_places=4, help_text="rated - billed_before")
     steps = ExactJSONField(help_text="The arithmetic, step by step.")
-    surprise = models.CharField(max_length=200, blank=True)
+    surprise = models.CharField(max_length=200, blank=True, help_text="What rating wonders at; in the document.")
+    surprises = ExactJSONField(default=list, help_text="All that a reviewer should look at, noted when it was drafted.")
 
     class Meta:
         constraints = (

@@ -209,6 +209,7 @@ def test_a_negative_quantity_is_rated_as_zero_and_named_as_a_surprise():
 
     billed = InvoiceLine.objects.get()
     assert (billed.quantity, billed.amount, billed.surprise) == (-5, 0, "negative quantity rated as zero")
+    assert billed.surprises == ["negative quantity rated as zero"]
 
 
 def test_a_subscription_without_lines_is_closed_without_an_invoice():

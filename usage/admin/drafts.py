@@ -21,7 +21,7 @@ class Change:
 def drafts_of(run: CloseRun) -> QuerySet[Invoice]:
     """Return a run's invoices, issued ones too, with `previous_total` and its number; a fixed number of queries."""
     earlier = Invoice.objects.filter(subscription=OuterRef("subscription"), pk__lt=OuterRef("pk")).order_by("-pk")
-    surprising = InvoiceLine.objects.exclude(surprise="")
+    surprising = InvoiceLine.objects.exclude(surprises=[])
     drafts = (
         Invoice.objects.filter(run=run)
         .defer("document")

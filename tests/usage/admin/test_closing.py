@@ -157,7 +157,7 @@ def test_surprises_come_before_large_changes():
     drafts = list(drafts_of(run))
 
     assert [draft.subscription_id for draft in drafts] == [odd.subscription_id, calm.subscription_id]
-    assert [line.surprise for line in drafts[0].surprising_lines] == ["negative quantity rated as zero"]
+    assert [line.surprises for line in drafts[0].surprising_lines] == [["negative quantity rated as zero"]]
     assert change_of(drafts[0]) is None
 
 

@@ -91,7 +91,10 @@ class InvoiceLineSerializer(serializers.Serializer):
     record_count = serializers.IntegerField()
     price = ShownPriceSerializer()
     steps = StepSerializer(many=True, help_text="The arithmetic, from the quantity to the price.")
-    surprise = TextField(allow_blank=True, help_text="What a reviewer should look at.")
+    surprise = TextField(allow_blank=True, help_text="What the arithmetic wonders at, such as a negative quantity.")
+    surprises = serializers.ListField(
+        child=TextField(), help_text="All that a reviewer should look at; of an issued invoice, as its document says."
+    )
     rated = ShownNumber(help_text="The price of the whole quantity.")
     billed_before = ShownNumber(help_text="Of it, on earlier invoices.")
     amount = ShownNumber(help_text="rated - billed_before")
@@ -172,9 +175,11 @@ class InvoiceView(InvoicesView):
 
 def _document(invoice: Invoice) -> dict[str, Any]:
     if invoice.document:
-        return decode(invoice.document)
-    lines = invoice.lines.select_related("line__brick", "price").prefetch_related("price__tiers").order_by("position")
-    return header_of(invoice) | {"lines": [line_document(line, invoice) for line in lines]}
+        document = decode(invoice.document)
+        lines = [line | {"surprises": [*filter(None, [line["surprise"]])]} for line in document["lines"]]
+        return document | {"lines": lines}
+    rows = invoice.lines.select_related("line__brick", "price").prefetch_related("price__tiers").order_by("position")
+    return header_of(invoice) | {"lines": [line_document(row, invoice) | {"surprises": row.surprises} for row in rows]}
 
 
 class NoFilter(FilterSet):

@@ -95,6 +95,7 @@ def _line(position: int, draft: DraftLine, line: Line) -> InvoiceLine:
         amount=draft.amount,
         steps=[step.as_dict() for step in draft.charge.steps],
         surprise=draft.charge.surprise,
+        surprises=draft.surprises,
     )
 
 
@@ -132,6 +133,8 @@ class UpcomingInvoiceView(OpenPeriodView):
             | {
                 "currency": currency,
                 "total": format_money(preview.invoice.total, currency=currency),
-                "lines": [show_line(line_document(line, like_issued)) for line in lines],
+                "lines": [
+                    show_line(line_document(line, like_issued) | {"surprises": line.surprises}) for line in lines
+                ],
             }
         )

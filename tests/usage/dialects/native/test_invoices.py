@@ -64,6 +64,7 @@ def test_an_issued_invoice_shows_its_arithmetic_and_the_names_of_its_day(api, li
         "quantity": "12",
         "record_count": 2,
         "surprise": "",
+        "surprises": [],
         "rated": "23.00",
         "billed_before": "0.00",
         "amount": "23.00",
