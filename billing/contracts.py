@@ -34,7 +34,10 @@ class UnableToAgree(ValidationError):
 
 @dataclass(frozen=True)
 class LineTerms:
-    """A line to be added; ``price`` is one that there is, or terms of which one is made."""
+    """A line to be added; ``price`` is one that there is, or terms of which one is made.
+
+    ``carries_on``: of a gauge, whether it opens with the last value of the line before it, as it does if left at None.
+    """
 
     brick: Brick
     price: Price | PriceTerms
@@ -43,6 +46,7 @@ class LineTerms:
     reference: str | None = None
     limits: Limits = NO_LIMITS
     id: int | None = None
+    carries_on: bool | None = None
 
 
 def open_period(subscription: Subscription) -> Period | None:
@@ -118,12 +122,14 @@ def add_line(
     reference: str | None = None,
     limits: Limits = NO_LIMITS,
     id: int | None = None,  # noqa: A002  (the field's own name)
+    carries_on: bool | None = None,
 ) -> Line:
     """Add a brick at a price to a subscription, from its start or a later moment on; raise ``UnableToAgree``.
 
     Of terms a price is made first.
 
-    A brick has one line at a time: to change its price, end the line and add the next. ``id`` takes over the integer
+    A brick has one line at a time: to change its price, end the line and add the next. A gauge then opens with the
+    former line's last value, unless ``carries_on`` says that it opens at 0. ``id`` takes over the integer
     that clients of another system already hold. A taken id or reference raises a plain ``ValidationError``, limits that
     the line can't have ``LimitsRefused``.
     """
@@ -143,6 +149,7 @@ def add_line(
         starts_at=starts_at or subscription.open_from_at,
         ends_at=ends_at or subscription.ends_at,
         open_from_at=subscription.open_from_at,
+        carries_on=_carries_on(brick, carries_on),
     )
     _check_parties(line)
     if line.starts_at < subscription.open_from_at:
@@ -171,6 +178,13 @@ def _within(path: str) -> Iterator[None]:
 
 def _locked(subscription_id: uuid.UUID) -> Subscription:
     return Subscription.objects.select_for_update(of=("self",)).select_related("workspace").get(pk=subscription_id)
+
+
+def _carries_on(brick: Brick, asked: bool | None) -> bool:
+    is_gauge = brick.aggregation == Brick.Aggregation.UNIT_DAYS
+    if asked and not is_gauge:
+        raise UnableToAgree({"carries_on": "Only a gauge carries a value on."})
+    return is_gauge if asked is None else asked
 
 
 def _check_parties(line: Line) -> None:

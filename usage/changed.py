@@ -12,16 +12,26 @@ from django.db.models import F, Q, QuerySet
 from billing import bulk
 from billing.calendar import Period
 from billing.models import Brick, Line, Workspace
+from usage.metering.opening import CARRIED
 
 # A change falls in the period of the record that came late and in that of the record it superseded; under a gauge it
-# also reaches into every later period. An event concerns the lines of its customer whose brick counts its type, or has
-# counted it. All those periods are measured anew: where nothing came of it, the difference is zero.
+# also reaches into every later period, of the lines as well that carry the value on. An event concerns the lines of its
+# customer whose brick counts its type, or has counted it. All those periods are measured anew: where nothing came of
+# it, the difference is zero.
 _CHANGED_PERIODS = """
 WITH late AS (
     SELECT l.id AS line_id, l.subscription_id, l.brick_id, l.workspace_id, r.id, r.occurred_at
     FROM billing_line l JOIN usage_usagerecord r
         ON r.workspace_id = l.workspace_id AND r.line_id = l.id AND r.is_late AND r.id > l.cutoff AND r.id <= %s
     WHERE l.subscription_id {among}
+    UNION ALL
+    SELECT line.id, line.subscription_id, line.brick_id, line.workspace_id, r.id, r.occurred_at
+    FROM billing_line line JOIN billing_brick b ON b.id = line.brick_id AND b.aggregation = 'unit_days'
+        JOIN billing_line former ON {carried}
+        JOIN usage_usagerecord r
+            ON r.workspace_id = former.workspace_id AND r.line_id = former.id AND r.is_late
+                AND r.id > line.cutoff AND r.id <= %s
+    WHERE line.subscription_id {among}
 ),
 counting AS (
     SELECT l.id AS line_id, l.subscription_id, l.brick_id, l.workspace_id, l.cutoff, s.customer_id
@@ -68,7 +78,8 @@ def changed_periods(*, subscription_ids: Sequence[UUID], cutoff: int) -> dict[in
     if subscription_ids:
         among, ids = bulk.among(subscription_ids)
         with connection.cursor() as cursor:
-            cursor.execute(_CHANGED_PERIODS.format(among=among), [cutoff, *ids, *ids, cutoff])
+            statement = _CHANGED_PERIODS.format(among=among, carried=CARRIED)
+            cursor.execute(statement, [cutoff, *ids, cutoff, *ids, *ids, cutoff])
             for line_id, starts_at, ends_at in cursor.fetchall():
                 found[line_id].append(Period(_moment(starts_at), _moment(ends_at)))
     return found

@@ -20,6 +20,8 @@ from billing.rating import Terms, rate
 from usage.changed import changed_periods
 from usage.metering import Measurement, Window, measure
 
+OPENS_AT_ZERO = "opens at 0: the value of the line before it is not carried on"
+
 
 @dataclass(frozen=True, slots=True)
 class Due:
@@ -163,6 +165,23 @@ def _draft_line(
             coverage=None if task.coverage.is_whole else task.coverage,
         ),
         billed_before=billed_before,
+        notices=tuple(_notices(task)),
+    )
+
+
+def _notices(task: _Task) -> Iterable[str]:
+    """Yield what a reviewer should look at that rating can't see."""
+    if task.kind == InvoiceLine.Kind.USAGE and _opens_at_zero(task):
+        yield OPENS_AT_ZERO
+
+
+def _opens_at_zero(task: _Task) -> bool:
+    """Tell whether a gauge that another line of its brick came before begins here, and anew."""
+    line = task.line
+    if line.carries_on or line.brick.aggregation != Brick.Aggregation.UNIT_DAYS:
+        return False
+    return task.covered.starts_at == line.starts_at and any(
+        other.brick_id == line.brick_id and other.starts_at < line.starts_at for other in task.due.lines
     )
 
 

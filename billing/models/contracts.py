@@ -68,6 +68,10 @@ class Line(models.Model):
     reference = models.CharField(max_length=100, null=True, blank=True, help_text="Its id in the system it came from.")
     starts_at = models.DateTimeField()
     ends_at = models.DateTimeField(null=True, blank=True, help_text="The first moment no longer covered.")
+    # Of a gauge. The line before it is the brick's last one in the subscription that began earlier.
+    carries_on = models.BooleanField(
+        default=False, db_default=False, help_text="Opens with the last value of the line before it, not at 0."
+    )
     # Usage dated before open_from_at falls in a closed period: the ledger marks it late under the line's lock.
     open_from_at = models.DateTimeField(editable=False)
     # The highest ledger id that the last close of the line has counted.

@@ -13,6 +13,7 @@ from billing.calendar import CalendarOutOfRange
 from billing.models import Brick, InvoiceLine, Line, Subscription
 from billing.rating import TermsError
 from usage import closing
+from usage.metering import opening_records
 from usage.models import UsageRecord
 
 
@@ -54,13 +55,13 @@ def opening_value(request: HttpRequest, invoice_line_id: int) -> HttpResponse:
     if not request.user.has_perms(["billing.view_invoice", "usage.view_usagerecord"]):
         raise PermissionDenied
     line = get_object_or_404(InvoiceLine.objects.select_related("workspace"), pk=invoice_line_id)
-    return render(request, "usage/opening.html", {"opening": opening_of(line), "tz": line.workspace.tz})
+    return render(request, "usage/opening.html", {"line": line, "opening": opening_of(line), "tz": line.workspace.tz})
 
 
 def opening_of(line: InvoiceLine) -> UsageRecord | None:
-    """Return the record whose value stood when an invoice line's window began, as of the line's cutoff."""
-    before = UsageRecord.objects.as_of(line.cutoff).filter(line_id=line.line_id, occurred_at__lt=line.starts_at)
-    return before.order_by("-occurred_at", "-id").first()
+    """Return the record whose value stood when a gauge's window began, as of the invoice line's cutoff."""
+    (record_id,) = opening_records([line])
+    return None if record_id is None else UsageRecord.objects.get(pk=record_id)
 
 
 def invoice_line_or_none(text: str) -> InvoiceLine | None:

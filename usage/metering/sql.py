@@ -1,15 +1,12 @@
 """What the aggregations share: windows as a table, and which records are live as of a cutoff."""
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 from uuid import UUID
 
 from django.db import connection
 
 from billing.jsontext import encode
-
-if TYPE_CHECKING:
-    from usage.metering.measure import Window
 
 # A record counts as of a cutoff when it was there and nothing that was there had superseded it.
 LIVE = """r.kind <> 'retraction' AND r.id <= {window}.cutoff
@@ -26,7 +23,7 @@ _WINDOWS = {
 _TYPES = {"line_id": "bigint", "customer_id": "uuid"}
 
 
-def windows_table(windows: "Sequence[Window]", owner: str = "line_id") -> tuple[str, list[Any]]:
+def windows_table(windows: "Sequence[Any]", owner: str = "line_id") -> tuple[str, list[Any]]:
     """Return a SELECT of (n, line_id or customer_id, starts_at, ends_at, cutoff), n from 0 on, and its parameters."""
     table = _WINDOWS[connection.vendor].format(owner=owner, type=_TYPES[owner])
     owners = [getattr(window, owner) for window in windows]

@@ -1,7 +1,7 @@
 """The gauge: each value times the days that it stood, from its moment to the next value's or the end of the window.
 
-A value stands on from before the window: the last one before it opens the window. Days are time, not calendar days:
-microseconds / 86,400,000,000, so that a day of 23 hours counts 23/24.
+A value stands on from before the window: the last one before it, on the line itself or on one that it carries on, opens
+the window. Days are time, not calendar days: microseconds / 86,400,000,000, so that a day of 23 hours counts 23/24.
 """
 
 from collections.abc import Sequence
@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from django.db import connection
 
 from billing.money import EXACT, round_quantity
+from usage.metering.opening import OPENING
 from usage.metering.sql import LIVE, windows_table
 
 if TYPE_CHECKING:
@@ -22,12 +23,7 @@ MICROSECONDS_A_DAY = Decimal(86_400_000_000)
 _QUERY = f"""
 WITH w AS ({{windows}}),
 opening AS (
-    SELECT w.n, w.starts_at, w.ends_at, (
-        SELECT r.id FROM usage_usagerecord r
-        WHERE r.line_id = w.line_id AND r.occurred_at < w.starts_at AND {LIVE.format(window="w")}
-        ORDER BY r.occurred_at DESC, r.id DESC LIMIT 1
-    ) AS record_id
-    FROM w
+    SELECT w.n, w.starts_at, w.ends_at, {OPENING} AS record_id FROM w
 ),
 settings AS (
     SELECT opening.n, opening.ends_at, opening.starts_at AS stands_from, 0 AS counted,

@@ -254,6 +254,22 @@ def test_opening_value_of_a_gauge_is_that_of_the_invoices_cutoff():
     assert client_of("billing.view_invoice").get(reverse("admin:usage_opening", args=[january.pk])).status_code == 403
 
 
+def test_opening_value_that_was_carried_on_says_from_which_line():
+    line, client = make.line(aggregation="unit_days"), administrator()
+    make.use(line, "5", "2026-01-10")
+    contracts.end_line(line=line, ends_at=make.moment("2026-01-16"))
+    contracts.add_line(
+        subscription=line.subscription, brick=line.brick, price=line.price, starts_at=make.moment("2026-01-16")
+    )
+    close(line.workspace, "2026-02-01")
+    following = InvoiceLine.objects.exclude(line=line).get()
+
+    page = client.get(reverse("admin:usage_opening", args=[following.pk])).content.decode()
+
+    assert "5 since 10 Jan 2026, 00:00" in page
+    assert f"carried on from line {line.pk}" in page
+
+
 def test_page_of_a_record_takes_as_many_queries_for_a_long_chain():
     line, client = make.line(), administrator()
     alone = make.use(line, "3", "2026-01-05")

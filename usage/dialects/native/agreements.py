@@ -15,6 +15,7 @@ from usage.dialects.native.fields import (
     WHOLE,
     CurrencyField,
     DayField,
+    FlagField,
     IdField,
     MomentField,
     NumberField,
@@ -62,6 +63,9 @@ class LineSerializer(serializers.Serializer):
     price = serializers.IntegerField(source="price_id")
     starts_at = MomentField()
     ends_at = MomentField(allow_null=True)
+    carries_on = serializers.BooleanField(
+        help_text="Of a gauge: whether it opens with the last value of the brick's line before it, not at 0."
+    )
     limits = serializers.SerializerMethodField()
 
     @extend_schema_field(LimitsSerializer)
@@ -127,6 +131,10 @@ class NewLineSerializer(serializers.Serializer):
     price = PriceField(help_text="By id, or the terms of one that is made with the line.")
     starts_at = MomentField(required=False, help_text="As the subscription's first open period unless given.")
     ends_at = MomentField(required=False, allow_null=True)
+    carries_on = FlagField(
+        required=False,
+        help_text="Of a gauge: false lets it open at 0, where it else opens with the last value of the line before it.",
+    )
     limits = NewLimitsSerializer(required=False)
 
 

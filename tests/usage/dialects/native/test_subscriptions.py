@@ -97,6 +97,7 @@ def test_subscription_is_created_with_all_its_lines(api, customer, calls, seats,
                 "price": price.pk,
                 "starts_at": "2026-07-01T04:00:00Z",
                 "ends_at": None,
+                "carries_on": False,
                 "limits": {
                     "soft": {"quantity": "800", "amount": None},
                     "hard": {"quantity": None, "amount": "2000.5"},
@@ -109,6 +110,7 @@ def test_subscription_is_created_with_all_its_lines(api, customer, calls, seats,
                 "price": inline.pk,
                 "starts_at": "2026-08-01T04:00:00Z",
                 "ends_at": "2026-09-01T04:00:00Z",
+                "carries_on": True,
                 "limits": {"soft": None, "hard": None},
             },
         ],
@@ -414,3 +416,27 @@ def test_list_of_subscriptions_takes_as_many_queries_for_three_as_for_one(
             make.line(workspace)
         with django_assert_num_queries(2):
             assert len(api.get("subscriptions/").json()["results"][0]["lines"]) == 1
+
+
+@pytest.mark.parametrize(
+    ("sent", "carries_on"), [({}, True), ({"carries_on": True}, True), ({"carries_on": False}, False)]
+)
+def test_a_gauge_carries_on_unless_the_request_says_otherwise(api, agreed, seats, sent, carries_on):
+    terms = {"model": "per_unit", "unit_price": "1"}
+    first = api.post(f"subscriptions/{agreed.pk}/lines/", brick="br_seats", price=terms).json()
+    path = f"subscriptions/{agreed.pk}/lines/"
+    api.post(f"{path}{first['id']}/end/", ends_at="2026-01-16T05:00:00Z")
+
+    following = api.post(path, brick="br_seats", price=terms, starts_at="2026-01-16T05:00:00Z", **sent).json()
+
+    assert following["carries_on"] is carries_on
+    assert Line.objects.get(pk=following["id"]).carries_on is carries_on
+
+
+def test_only_a_gauge_is_told_to_carry_on(api, agreed, calls, price):
+    response = api.post(f"subscriptions/{agreed.pk}/lines/", brick="br_calls", price=price.pk, carries_on=True)
+    crooked = api.post(f"subscriptions/{agreed.pk}/lines/", brick="br_calls", price=price.pk, carries_on="yes")
+
+    assert wrong(response) == (422, {"carries_on": "Only a gauge carries a value on."})
+    assert wrong(crooked) == (422, {"carries_on": "Must be true or false."})
+    assert not Line.objects.exists()
