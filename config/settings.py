@@ -84,8 +84,9 @@ def database(url: str) -> dict[str, Any]:
     scheme = urlsplit(url).scheme
     if scheme not in ("sqlite", "postgres", "postgresql"):
         raise ImproperlyConfigured(f"DATABASE_URL begins with {scheme!r}: use postgres:// or sqlite://.")
+    engine = None if scheme == "sqlite" else "billing.postgresql"
     try:
-        parsed: dict[str, Any] = {**dj_database_url.parse(url, conn_max_age=60)}
+        parsed: dict[str, Any] = {**dj_database_url.parse(url, engine=engine, conn_max_age=60)}
     except ValueError as error:
         raise ImproperlyConfigured(f"DATABASE_URL cannot be read: {error}") from error
     if not parsed["NAME"]:

@@ -24,7 +24,8 @@ import django
 from django.conf import settings
 from django.core.exceptions import ImproperlyConfigured
 from django.core.management import call_command
-from django.db import DatabaseError, connections
+from django.db import Error as DatabaseFailure
+from django.db import connections
 from django.utils import timezone
 
 HOST = os.environ.get("HOST") or "127.0.0.1"
@@ -192,7 +193,7 @@ def main() -> None:
     try:
         django.setup()
         demo = prepare()
-    except (ImproperlyConfigured, DatabaseError) as error:
+    except (ImproperlyConfigured, DatabaseFailure) as error:
         sys.exit(f"Cannot start: {error}")
     supervise(demo)
 

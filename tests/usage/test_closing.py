@@ -2,12 +2,14 @@ from datetime import date, timedelta
 from decimal import Decimal
 
 import pytest
-from django.db import connection
+from django.db import OperationalError, connection
 from django.test.utils import CaptureQueriesContext
+from psycopg import errors
 
 from billing import contracts, invoicing
 from billing.models import BillingPeriod, CloseItem, CloseRun, Invoice, InvoiceLine, Line, PriceTier, Subscription
 from tests import factories as make
+from tests.failures import raised
 from tests.scenarios.closing import all_replay_identically, close, close_and_issue, issue, totals
 from usage import closing, ledger
 from usage.models import UsageRecord
@@ -57,6 +59,73 @@ def test_a_subscription_that_fails_is_parked_and_the_rest_go_on():
     PriceTier.objects.create(workspace=owner, price=broken.price, up_to=None, unit_price=1)
     assert close(owner, "2026-02-01").items.get().state == CloseItem.State.DONE
     assert totals(owner) == ["6.00"] * 6
+
+
+def when_locking(subscription_id, then):
+    """Have ``then`` called whenever a batch with that subscription begins."""
+
+    def intercept(execute, sql, parameters, *rest):
+        if "FOR UPDATE" in sql or "billing_subscription" in sql:
+            wanted = {str(value).replace("-", "") for value in parameters or ()}
+            if str(subscription_id).replace("-", "") in wanted:
+                then(execute, *rest)
+        return execute(sql, parameters, *rest)
+
+    return connection.execute_wrapper(intercept)
+
+
+def test_what_the_driver_can_not_even_send_is_parked_and_the_rest_go_on():
+    owner = make.workspace()
+    lines = [make.line(owner) for _ in range(5)]
+    for line in lines:
+        make.use(line, "3", "2026-01-10")
+
+    def send_too_much(execute, many, context):
+        execute(f"SELECT 1 WHERE 1 IN ({', '.join(['%s'] * 300_000)})", [1] * 300_000, many, context)
+
+    with when_locking(lines[2].subscription_id, send_too_much):
+        run = close(owner, "2026-02-01")
+
+    parked = run.items.get(state=CloseItem.State.PARKED)
+    assert parked.subscription_id == lines[2].subscription_id
+    assert parked.reason.startswith("OperationalError: ")
+    assert (run.state, totals(owner)) == (CloseRun.State.REVIEW, ["6.00"] * 4)
+
+
+@pytest.mark.parametrize(
+    "refusal", [errors.AdminShutdown, errors.DeadlockDetected, errors.ReadOnlySqlTransaction, errors.DiskFull]
+)
+def test_what_lies_in_the_database_alone_parks_nobody(refusal):
+    line = make.line()
+    make.use(line, "3", "2026-01-10")
+
+    def fail(*_):
+        raise raised(refusal("..."))
+
+    with when_locking(line.subscription_id, fail), pytest.raises(OperationalError):
+        close(line.workspace, "2026-02-01")
+
+    run = CloseRun.objects.get()
+    assert (run.state, run.items.get().state) == (CloseRun.State.COMPUTING, CloseItem.State.PENDING)
+    closing.work(run_id=run.pk, clock=lambda: make.moment("2026-02-01"))
+    assert totals(line.workspace) == ["6.00"]
+
+
+@pytest.mark.postgres
+def test_what_takes_the_database_too_long_is_parked():
+    owner = make.workspace()
+    lines = [make.line(owner) for _ in range(3)]
+
+    def sleep(execute, many, context):
+        execute("SET LOCAL statement_timeout = '20ms'", None, many, context)
+        execute("SELECT pg_sleep(5)", None, many, context)
+
+    with when_locking(lines[1].subscription_id, sleep):
+        run = close(owner, "2026-02-01")
+
+    parked = run.items.get(state=CloseItem.State.PARKED)
+    assert (parked.subscription_id, run.state) == (lines[1].subscription_id, CloseRun.State.REVIEW)
+    assert parked.reason == "OperationalError: canceling statement due to statement timeout"
 
 
 def test_an_amount_that_no_column_holds_is_parked():

@@ -7,11 +7,12 @@ from typing import Any
 from uuid import UUID
 
 from django.conf import settings
-from django.db import InterfaceError, OperationalError, connection, transaction
+from django.db import connection, transaction
 from django.db.models import Exists, OuterRef, QuerySet
 
 from billing import contracts, invoicing
 from billing.models import CloseItem, CloseRun, Customer, Subscription
+from billing.outages import outage_of
 from usage import ledger
 from usage.closing.due import dues_of, lines_of
 from usage.drafting import Due, draft
@@ -23,7 +24,7 @@ def work(*, run_id: int, clock: Callable[[], datetime], batch: int | None = None
     """Close a run's pending subscriptions until none is left to take, and issue its drafts where it was told to.
 
     May run any number of times and in any number of processes at once. A subscription that fails is parked with its
-    reason, and the others go on.
+    reason, and the others go on; only what fails with the database alone (see ``Outage.is_passing``) is raised.
     """
     run = CloseRun.objects.select_related("workspace").get(pk=run_id)
     while run.state == CloseRun.State.COMPUTING and _settle(run, _pending(run)[: batch or settings.CLOSE_BATCH]):
@@ -64,9 +65,10 @@ def _settle(run: CloseRun, items: QuerySet[CloseItem]) -> int:
     taken: list[int] = []
     try:
         return _close_batch(run, items, taken)
-    except (OperationalError, InterfaceError):
-        raise
-    except Exception as error:  # noqa: BLE001  (whatever it is, it must not stop the others)
+    except Exception as error:  # whatever it is, it must not stop the others
+        outage = outage_of(error)
+        if outage is not None and outage.is_passing:
+            raise
         return _isolate(run, taken, error)
 
 

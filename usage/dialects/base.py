@@ -12,7 +12,8 @@ from dataclasses import dataclass, field
 from datetime import UTC, tzinfo
 from typing import IO, Any, ClassVar, NoReturn, cast
 
-from django.db import InterfaceError, OperationalError, connection, transaction
+from django.db import Error as DatabaseFailure
+from django.db import connection, transaction
 from django.http import HttpRequest, UnreadablePostError
 from django.http.response import HttpResponseBase
 from django.utils import timezone
@@ -31,6 +32,7 @@ from rest_framework.views import APIView
 from billing.jsontext import MalformedJSON, decode, encode
 from billing.keys import find_key
 from billing.models import ApiKey, Workspace
+from billing.outages import Outage, outage_of
 from usage.commands import Origin
 from usage.dialects import cors, idempotency, rates
 from usage.dialects.rates import Rate
@@ -39,8 +41,6 @@ from usage.ledger import UnableToRecord
 logger = logging.getLogger(__name__)
 
 MAX_BODY_BYTES = 1024 * 1024
-RETRY_AFTER_SECONDS = 5
-UNAVAILABLE = "The database is out of reach. Try again in a moment."
 
 
 class BodyTooLarge(exceptions.APIException):
@@ -74,14 +74,21 @@ class KeyAuthentication(BaseAuthentication):
         connection.health_check_done = True  # type: ignore[attr-defined]  # the stubs leave it out
         try:
             key = find_key(text=text, as_of=now)
-        except (OperationalError, InterfaceError):
-            if connection.connection is None or connection.is_usable():
+        except DatabaseFailure as error:
+            if not _may_do_with_another_connection(error):
                 raise
             connection.close()
             key = find_key(text=text, as_of=now)
         if key is None:
             raise exceptions.AuthenticationFailed(self.wrong_key)
         return None, key
+
+
+def _may_do_with_another_connection(error: DatabaseFailure) -> bool:
+    """Tell whether what failed on a kept connection, with nothing done before it, may succeed on a new one."""
+    outage = outage_of(error)
+    was_kept = connection.connection is not None and not connection.in_atomic_block
+    return was_kept and outage is not None and outage.spoils_connection and outage is not Outage.NO_ANSWER
 
 
 class JSONOnly(BaseContentNegotiation):
@@ -129,11 +136,15 @@ class ExactJSONRenderer(BaseRenderer):
 
 @dataclass(frozen=True, slots=True)
 class Problem:
-    """What went wrong; ``fields`` has the messages by the vendor's name of what was sent."""
+    """What went wrong; ``fields`` has the messages by the vendor's name of what was sent.
+
+    ``retry_after`` counts the seconds after which the same request may well succeed.
+    """
 
     status: int
     message: str
     fields: Mapping[str, list[str]] = field(default_factory=dict)
+    retry_after: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -264,9 +275,9 @@ class DialectView(APIView):
             try:
                 with transaction.atomic():
                     return handler(request, *self.args, **self.kwargs)
-            except (OperationalError, InterfaceError):
-                raise
-            except Exception as error:  # noqa: BLE001  (a failure is a reply too, and kept)
+            except Exception as error:  # a failure is a reply too, and kept
+                if outage_of(error):
+                    raise
                 return self.handle_exception(error)
 
         return idempotency.answer_once(
@@ -321,9 +332,9 @@ class DialectView(APIView):
                 return _invalid(error)
             case exceptions.APIException():
                 return Problem(error.status_code, str(error.detail))
-            case OperationalError() | InterfaceError():
-                logger.error("The database is out of reach", exc_info=error)
-                return Problem(status.HTTP_503_SERVICE_UNAVAILABLE, UNAVAILABLE)
+            case _ if outage := outage_of(error):
+                logger.error("An API request failed: %s", outage.name, exc_info=error)
+                return Problem(status.HTTP_503_SERVICE_UNAVAILABLE, outage.value, retry_after=outage.retry_after)
             case _:
                 logger.error("An API request failed", exc_info=error)
                 return Problem(status.HTTP_500_INTERNAL_SERVER_ERROR, "A server error occurred.")
@@ -341,8 +352,8 @@ def _answer(error: Exception, context: dict[str, Any]) -> Response:
     headers = {}
     if problem.status == status.HTTP_401_UNAUTHORIZED:
         headers["WWW-Authenticate"] = view.get_authenticate_header(view.request)
-    if problem.status == status.HTTP_503_SERVICE_UNAVAILABLE:
-        headers["Retry-After"] = str(RETRY_AFTER_SECONDS)
+    if problem.retry_after is not None:
+        headers["Retry-After"] = str(problem.retry_after)
     if problem.status == status.HTTP_429_TOO_MANY_REQUESTS and view.rate is not None:
         headers["Retry-After"] = str(view.rate.retry_after)
     return Response(view.error_style.body(problem), status=problem.status, headers=headers)

@@ -1,6 +1,6 @@
 """Which web sites may call the APIs from a browser: those that the key's workspace names, and none by default."""
 
-from django.db import DatabaseError
+from django.db import Error as DatabaseFailure
 from django.http import HttpResponse
 from django.http.response import HttpResponseBase
 from django.utils.cache import patch_vary_headers
@@ -38,5 +38,5 @@ def _allows(origin: str, workspace: Workspace | None) -> bool:
         allowed = allowed.filter(workspace_id=workspace.live_id or workspace.pk)
     try:
         return "\0" not in origin and allowed.exists()
-    except DatabaseError:
+    except DatabaseFailure:
         return False

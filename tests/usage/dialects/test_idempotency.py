@@ -3,10 +3,11 @@
 from datetime import UTC, datetime
 
 import pytest
-from django.db import OperationalError, connection
+from django.db import connection
 
 from tests import factories as make
 from tests.concurrency.threads import at_once
+from tests.failures import lost_connection
 from tests.usage.dialects.clients import ServiceClient
 from usage.models import StoredReply, UsageRecord
 
@@ -120,7 +121,7 @@ def test_the_longest_key_is_taken(line, key):
 def test_with_the_database_down_nothing_is_kept_and_the_repeat_goes_through(line, key):
     def fail(execute, sql, *rest):
         if "INSERT INTO usage_usagerecord" in sql or "INSERT\nINTO usage_usagerecord" in sql:
-            raise OperationalError("server closed the connection unexpectedly")
+            raise lost_connection()
         return execute(sql, *rest)
 
     with connection.execute_wrapper(fail):

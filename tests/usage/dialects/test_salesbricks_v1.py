@@ -4,11 +4,12 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
-from django.db import OperationalError, connection
+from django.db import connection
 
 from billing import contracts
 from billing.models import InvoiceLine
 from tests import factories as make
+from tests.failures import lost_connection
 from tests.scenarios.closing import close_and_issue, totals
 from tests.usage.dialects.clients import ServiceClient
 from usage.models import UsageRecord
@@ -426,7 +427,7 @@ def test_with_the_database_lost_between_two_mutations_none_is_recorded(salesbric
         if "INSERT" in sql:
             inserts.append(sql)
             if len(inserts) > 1:
-                raise OperationalError("server closed the connection unexpectedly")
+                raise lost_connection()
         return execute(sql, *rest)
 
     with connection.execute_wrapper(fail_the_second):

@@ -2,11 +2,12 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
-from django.db import OperationalError, connection
+from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
 from billing.models import Line, Subscription
 from tests import factories as make
+from tests.failures import lost_connection
 from tests.usage.dialects.native.client import Native, wrong
 from usage.dialects.native.records import LARGEST_BATCH
 from usage.models import UsageRecord
@@ -116,7 +117,7 @@ def test_a_batch_with_an_idempotency_key_is_recorded_once(line):
 def test_with_the_database_down_at_the_insert_nothing_is_said_to_be_accepted(api, line):
     def fail(execute: Any, sql: str, *rest: Any) -> Any:
         if "INSERT" in sql:
-            raise OperationalError("server closed the connection unexpectedly")
+            raise lost_connection()
         return execute(sql, *rest)
 
     with connection.execute_wrapper(fail):

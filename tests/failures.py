@@ -1,0 +1,15 @@
+"""Failures as they come out of Django: its own exception, raised from the driver's."""
+
+from django.db import Error, OperationalError
+from psycopg import errors
+
+
+def raised(error: Exception, kind: type[Error] = OperationalError) -> Error:
+    """Return what Django raises where the driver raised ``error``."""
+    told = kind(*error.args)
+    told.__cause__ = error
+    return told
+
+
+def lost_connection(kind: type[Error] = OperationalError) -> Error:
+    return raised(errors.AdminShutdown("terminating connection due to administrator command"), kind)
