@@ -6,7 +6,9 @@ Here they stand below the vendor's name; on a host that is given to the vendor t
 import functools
 from itertools import groupby
 
-from django.urls import URLPattern, URLResolver, include, path
+from django.urls import URLPattern, URLResolver
+
+from usage.dialects.paths import mounted
 
 _LINES = [
     ("piriod", "", "usage.dialects.piriod.urls"),
@@ -22,9 +24,7 @@ DIALECTS = {
     for vendor, lines in groupby(_LINES, key=lambda line: line[0])
 }
 
-urlpatterns: list[URLPattern | URLResolver] = [
-    path(f"{vendor}/{below}", include(module)) for vendor, below, module in _LINES
-]
+urlpatterns: list[URLPattern | URLResolver] = [mounted(f"{vendor}/{below}", module) for vendor, below, module in _LINES]
 
 # Where the APIs are, as paths begin.
 MOUNTS = tuple(f"/{vendor}/" for vendor in DIALECTS)
@@ -33,4 +33,4 @@ MOUNTS = tuple(f"/{vendor}/" for vendor in DIALECTS)
 @functools.cache
 def roots(vendor: str) -> tuple[URLResolver, ...]:
     """Return the URL patterns of a vendor's own host."""
-    return tuple(path(below, include(module)) for below, module in DIALECTS[vendor])
+    return tuple(mounted(below, module) for below, module in DIALECTS[vendor])

@@ -93,7 +93,8 @@ class Contract:
         for path, item in self.document["paths"].items():
             for method in item:
                 if method in _METHODS:
-                    pattern = "|".join(_pattern(mount + path) for mount in self.mounts)
+                    # A path is served with its last slash and without it.
+                    pattern = "|".join(_pattern(f"{mount}{path}".rstrip("/")) + "/?" for mount in self.mounts)
                     pointer = f"#/paths/{_escaped(path)}/{method}"
                     yield _Operation(method.upper(), path, re.compile(pattern), pointer)
 

@@ -1,20 +1,29 @@
 """Serializer fields that dialects share: exact numbers, moments, free JSON; and how a quantity is written."""
 
 import re
+from collections.abc import Callable
 from datetime import UTC, datetime, tzinfo
 from decimal import Decimal
-from typing import Any
+from typing import Any, ClassVar
 
 import msgspec
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
+from billing.calendar import midnight
 from usage.ledger import QuantityRefused, exact_quantity
 
 # Many languages write decimals as strings, to keep them exact.
 _NUMBER = re.compile(r"-?[0-9]{1,40}(\.[0-9]{1,40})?")
 _MOMENT = re.compile(r"[0-9W-]+[Tt ][0-9:.,]+([Zz]|[+-][0-9:]+)?")
+# What the framework of some vendors takes besides: a day alone, and blanks before the offset.
+_DAY = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
+_BLANKS_BEFORE_OFFSET = re.compile(r"\s+(?=([Zz]|[+-][0-9:]+)\Z)")
+_EPOCH = re.compile(r"-?[0-9]+(\.[0-9]+)?")
+NO_MOMENT = (
+    "Datetime has wrong format. Use one of these formats instead: YYYY-MM-DDThh:mm[:ss[.uuuuuu]][+HH:MM|-HH:MM|Z]."
+)
 # Within these years a moment can be shown in any zone without leaving the calendar.
 _FIRST_YEAR, _LAST_YEAR = 2, 9998
 
@@ -54,8 +63,18 @@ class CountField(QuantityField):
         return number
 
 
+def is_day(text: str) -> bool:
+    """Tell whether a text is a day alone, as ISO 8601 writes it; there may be no such day."""
+    return _DAY.fullmatch(text) is not None
+
+
 class NotAMoment(ValueError):
     """The text names no moment that could be kept."""
+
+
+def text_of(sent: Any) -> str:
+    """Return what was sent in place of a text that says when: a number's digits, so that a refusal may speak of it."""
+    return sent if isinstance(sent, str) else str(sent) if isinstance(sent, int | Decimal) else ""
 
 
 def parse_moment(text: str, *, zone: tzinfo) -> datetime:
@@ -68,10 +87,8 @@ def parse_moment(text: str, *, zone: tzinfo) -> datetime:
             raise ValueError
         moment = datetime.fromisoformat(text.upper())
     except ValueError:
-        raise NotAMoment(
-            "Datetime has wrong format. Use one of these formats instead: "
-            "YYYY-MM-DDThh:mm[:ss[.uuuuuu]][+HH:MM|-HH:MM|Z]."
-        ) from None
+        epoch = " Numbers of seconds or milliseconds are not taken." if _EPOCH.fullmatch(text) else ""
+        raise NotAMoment(NO_MOMENT + epoch) from None
     if not _FIRST_YEAR <= moment.year <= _LAST_YEAR:
         raise NotAMoment("Datetime is out of range.")
     if moment.tzinfo is not None:
@@ -82,15 +99,34 @@ def parse_moment(text: str, *, zone: tzinfo) -> datetime:
     return in_utc
 
 
+def parse_moment_or_day(text: str, *, zone: tzinfo) -> datetime:
+    """Read what ``parse_moment`` reads, blanks before the offset, or a day alone: when it begins in ``zone``.
+
+    So does the framework on which some vendors' APIs are built. Raises ``NotAMoment``.
+    """
+    if not is_day(text):
+        return parse_moment(_BLANKS_BEFORE_OFFSET.sub("", text), zone=zone)
+    # A day's noon tells whether there is such a day.
+    return midnight(parse_moment(f"{text}T12:00Z", zone=UTC).date(), tz=zone)
+
+
 @extend_schema_field(OpenApiTypes.DATETIME)
 class MomentField(serializers.Field):
     """A moment; without an offset it is in the zone that the serializer's context names."""
 
+    parse: ClassVar[Callable[..., datetime]] = staticmethod(parse_moment)
+
     def to_internal_value(self, data: Any) -> datetime:
         try:
-            return parse_moment(data if isinstance(data, str) else "", zone=self.context["zone"])
+            return self.parse(text_of(data), zone=self.context["zone"])
         except NotAMoment as error:
             raise serializers.ValidationError(str(error)) from error
+
+
+class MomentOrDayField(MomentField):
+    """A moment, or a day for its beginning, as ``parse_moment_or_day`` reads them."""
+
+    parse = staticmethod(parse_moment_or_day)
 
 
 # Generators of clients want to know of what an array is, also where it may be of anything.

@@ -8,7 +8,7 @@ from typing import Any, cast
 import msgspec
 from django.urls import URLPattern, URLResolver
 from drf_spectacular.extensions import OpenApiAuthenticationExtension
-from drf_spectacular.generators import EndpointEnumerator, SchemaGenerator
+from drf_spectacular.generators import SchemaGenerator
 from drf_spectacular.openapi import AutoSchema
 from drf_spectacular.plumbing import ResolvedComponent, get_doc
 from drf_spectacular.renderers import OpenApiJsonRenderer
@@ -114,23 +114,13 @@ class DialectSchema(AutoSchema):
         return self.registry[component]
 
 
-class _Endpoints(EndpointEnumerator):
-    def get_path_from_regex(self, path_regex: str) -> str:
-        # Where the last slash may be left out, it is.
-        return super().get_path_from_regex(path_regex.replace("/?", ""))
-
-
-class _Generator(SchemaGenerator):
-    endpoint_inspector_cls = _Endpoints
-
-
 def build_document(patterns: Sequence[URLPattern | URLResolver], *, servers: Sequence[str]) -> dict[str, Any]:
     """Return the OpenAPI document of a dialect's URL patterns, the last of which is its view of unknown paths.
 
     Paths are relative to ``servers``, the URLs of the dialect's mount.
     """
     title = patterns[-1].callback.cls.title  # type: ignore[union-attr]
-    document = _Generator(patterns=patterns).get_schema(request=None, public=True)
+    document = SchemaGenerator(patterns=patterns).get_schema(request=None, public=True)
     document["info"] |= {"title": title, "description": _DESCRIPTION}
     document["servers"] = [{"url": url} for url in servers]
     return msgspec.json.decode(OpenApiJsonRenderer().render(document))

@@ -89,7 +89,7 @@ def test_other_methods_are_not_allowed(piriod, method, path):
 
 def test_a_path_that_is_not_served_is_not_found(piriod):
     client = ServiceClient(piriod.mount, piriod.headers)
-    for path in ("", "usages", "invoices/", "usages/1/lines/"):
+    for path in ("", "invoices/", "usages/1/lines/"):
         response = client("POST", path)
         assert (response.status_code, response.json()) == (404, {"detail": "Not found."})
 

@@ -132,11 +132,28 @@ def three(line):
         ("date_time__lt=2026-02-15T12:00:00Z", "january"),
         ("subscription_line={line}&ordering=id", "february march january"),
         ("subscription_line=0", ""),
-        ("unknown=1&quantity=", "february january march"),
+        ("quantity=", "february january march"),
+        ("id__in={february},{january}&ordering=id", "february january"),
+        ("id={march}", "march"),
+        ("id={correction}", ""),
+        ("subscription_line__in={line},999999&ordering=id", "february march january"),
+        ("subscription_line__in=999999", ""),
+        ("quantity__gte=20.5&ordering=id", "february january"),
+        ("quantity__gt=20.5", "february"),
+        ("quantity__lte=20.5&ordering=id", "march january"),
+        ("quantity__lt=20.5", "march"),
+        ("quantity__in=10,30.0&ordering=id", "february march"),
+        ("creation_scheme__in=panel,file&ordering=id", "february march"),
+        ("created__gte=2026-06-02&created__lt=2026-06-03T00:00:00-04:00", "january"),
+        # A day is its beginning in the workspace's zone, four hours behind in February.
+        ("date_time__gte=2026-02-15&date_time__lt=2026-02-16", "february"),
+        ("date_time=2026-02-15T09:00:00 -0300", "february"),
     ],
 )
 def test_a_list_is_ordered_and_filtered(piriod, line, three, query, found):
-    response = piriod("GET", f"usages/?{query.format(line=line.pk)}")
+    query = query.format(line=line.pk, correction=UsageRecord.objects.latest("id").pk, **three)
+
+    response = piriod("GET", f"usages/?{query}")
 
     if found is None:
         assert response.status_code == 400
@@ -163,6 +180,17 @@ def test_a_list_is_ordered_and_filtered(piriod, line, three, query, found):
             "YYYY-MM-DDThh:mm[:ss[.uuuuuu]][+HH:MM|-HH:MM|Z].",
         ),
         ("date_time__gte=9999-12-31T23:59:59-12:00", "Datetime is out of range."),
+        ("subscription_line__in=3,x", "Enter a whole number."),
+        ("subscription_line__in=", "Give values with a comma between them."),
+        ("subscription_line__in=3,,4", "Give values with a comma between them."),
+        ("subscription_line__in=" + ",".join(["3"] * 101), "Give at most 100 values."),
+        ("quantity__gte=abc", "Enter a number."),
+        ("subscription_line__gte=3", "There is no such parameter."),
+        ("subscription_line[]=3", "There is no such parameter."),
+        ("quantity__gtt=5", "There is no such parameter."),
+        ("date_time__date=2026-02-15", "There is no such parameter."),
+        ("metadata__key=1", "There is no such parameter."),
+        ("subscription_line=3&subscription_line=4", "Give this parameter once."),
         ("creation_scheme=fax", "Select a valid choice. fax is not one of the available choices."),
     ],
 )

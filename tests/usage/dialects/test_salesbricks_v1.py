@@ -238,6 +238,7 @@ def test_a_written_count_that_is_no_int_is_refused_where_it_stands(salesbricks, 
 NO_MOMENT = (
     "Datetime has wrong format. Use one of these formats instead: YYYY-MM-DDThh:mm[:ss[.uuuuuu]][+HH:MM|-HH:MM|Z]."
 )
+NO_NUMBER = f"{NO_MOMENT} Numbers of seconds or milliseconds are not taken."
 
 
 @pytest.mark.parametrize(
@@ -245,9 +246,9 @@ NO_MOMENT = (
     [
         ("yesterday", NO_MOMENT),
         ("", NO_MOMENT),
-        ("2026-07-16", NO_MOMENT),
-        (1784196930, NO_MOMENT),
-        (Decimal("1.5"), NO_MOMENT),
+        ("2026-07-32", NO_MOMENT),
+        (1784196930, NO_NUMBER),
+        (Decimal("1.5"), NO_NUMBER),
         (True, NO_MOMENT),
         ({}, NO_MOMENT),
         ("9999-12-31T23:59:59Z", "Datetime is out of range."),
@@ -261,6 +262,16 @@ def test_a_timestamp_that_is_none_is_refused(salesbricks, sent, message):
     assert error["message"].startswith("Variable '$timestamp' got invalid value ")
     assert error["message"].endswith(f"; Expected type 'DateTime'. {message}")
     assert quantities() == []
+
+
+@pytest.mark.parametrize(
+    ("sent", "at"),
+    [("2026-07-16", "2026-07-16 00:00"), ("2026-07-16T10:15:30 +0200", "2026-07-16 08:15:30")],
+)
+def test_a_day_is_its_beginning_and_a_blank_may_stand_before_the_offset(salesbricks, sent, at):
+    assert salesbricks.increment(timestamp=sent).status_code == 200
+
+    assert UsageRecord.objects.get().occurred_at == make.moment(at)
 
 
 @pytest.mark.parametrize("sent", ['"yesterday"', "7", "7.5", "true", "NOW", "[]", "{}", "9" * 5000, "1e99999"])

@@ -201,7 +201,6 @@ def various(workspace, sequence):
         ("eventTimestampAfter=2026-07-06T02:00:00%2B02:00", ["again"]),
         ("eventTimestampBefore=2026-07-01 00:00:00.000001", ["sent"]),
         ("eventTimestampBefore=&customerAlias=&eventId=&limit=&after=&eventType=message-read", ["read"]),
-        ("colour=blue&eventType=message-read", ["read"]),
     ],
 )
 def test_events_are_filtered(sequence, various, query, found):

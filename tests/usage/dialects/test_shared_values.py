@@ -1,11 +1,15 @@
 """Which values a report's fields may have: exact numbers and moments that can be kept."""
 
+from urllib.parse import quote
+
 import pytest
 
 from billing.jsontext import encode
+from tests import factories as make
 from tests.usage.dialects.shared import assert_refused, nothing_changed
-from tests.usage.dialects.vendors import each_vendor, each_with_body, each_with_moment, each_with_quantity
+from tests.usage.dialects.vendors import each_list, each_vendor, each_with_body, each_with_moment, each_with_quantity
 from tests.usage.dialects.vendors.vendor import Vendor
+from usage.models import UsageRecord
 
 pytestmark = pytest.mark.django_db
 
@@ -86,7 +90,6 @@ def test_a_quantity_that_is_no_number_is_refused(vendor, line, key, sent):
     [
         '"yesterday"',
         '""',
-        '"2026-07-16"',
         '"2026-02-30T00:00:00Z"',
         '"2026-07-16T24:00:00Z"',
         '"0000-01-01T00:00:00Z"',
@@ -94,7 +97,7 @@ def test_a_quantity_that_is_no_number_is_refused(vendor, line, key, sent):
         '"2026-07-16T10:15:30+24:00"',
         '"2026-07-16T10:15:30 00:00"',
         '"٢٠٢٦-07-16T10:15:30Z"',
-        "1784196930",
+        '"2026-07-16 +02:00"',
         "true",
         "{}",
     ],
@@ -102,6 +105,34 @@ def test_a_quantity_that_is_no_number_is_refused(vendor, line, key, sent):
 @each_with_moment
 def test_a_time_that_is_none_is_refused(vendor, line, key, sent):
     assert_field_refused(vendor, line, key, vendor.moment, sent, NO_MOMENT)
+
+
+@pytest.mark.parametrize("sent", ["1784196930", "1784196930000", '"1784196930"', "1784196930.5"])
+@each_with_moment
+def test_seconds_and_milliseconds_are_no_time(vendor, line, key, sent):
+    message = f"{NO_MOMENT} Numbers of seconds or milliseconds are not taken."
+
+    assert_field_refused(vendor, line, key, vendor.moment, sent, message)
+
+
+@pytest.mark.parametrize(
+    ("sent", "at"),
+    [
+        ("2026-07-16", "2026-07-16 00:00"),
+        ("2026-07-16T10:15:30 +0000", "2026-07-16 10:15:30"),
+        ("2026-07-16 10:15:30.5  -04:00", "2026-07-16 14:15:30.500000"),
+        ("2026-07-16T10:15:30 Z", "2026-07-16 10:15:30"),
+    ],
+)
+@each_with_moment
+def test_a_day_alone_and_a_blank_before_the_offset_are_taken_where_the_vendor_takes_them(vendor, line, key, sent, at):
+    body = written(vendor.report(line), vendor.moment, f'"{sent}"')
+
+    if vendor.takes_days:
+        assert vendor.send(key, body).status_code == vendor.accepted
+        assert UsageRecord.objects.get().occurred_at == make.moment(at)
+    else:
+        assert_field_refused(vendor, line, key, vendor.moment, f'"{sent}"', NO_MOMENT)
 
 
 @pytest.mark.parametrize(
@@ -122,3 +153,16 @@ def test_no_value_of_any_field_is_a_fault_of_ours(vendor, endpoint):
             assert response.status_code < 500, f"{field}: {sent[:80]}"
             if response.status_code >= 400:
                 assert response.headers["Content-Type"] == vendor.error_type
+
+
+@each_list
+def test_a_parameter_that_there_is_not_is_refused_by_name(vendor, endpoint):
+    """A list that ignored it would answer with all there is to a client that asked for a few."""
+    world = vendor.world()
+    url = world.url(endpoint)
+
+    for name in ("colour", "customer[]", "quantity__near"):
+        path = f"{url}{'&' if '?' in url else '?'}{quote(name)}=1"
+        response = vendor.send(world.key, b"", method="GET", path=path, workspace=world.code)
+
+        assert_refused(response, vendor, vendor.wrong_query, "There is no such parameter.", name)

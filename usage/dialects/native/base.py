@@ -20,6 +20,7 @@ from usage.dialects.native import errors
 from usage.dialects.native.documentation import NativeSchema
 from usage.dialects.native.fields import parse_id
 from usage.dialects.native.pagination import CURSOR, LARGEST_SIZE, SIZE, read_page
+from usage.dialects.parameters import refuse_unknown
 from usage.dialects.rates import Rate
 from usage.ledger import UnableToRecord
 
@@ -80,10 +81,9 @@ class NativeView(DialectView):
         return response
 
     def filtered(self, filter_class: type[FilterSet], queryset: QuerySet) -> QuerySet:
-        """Return the rows that the query asks for; raise ``ValidationError`` naming a parameter that is none."""
+        """Return the rows that the query asks for; raise ``ValidationError`` naming a parameter at fault."""
         query = self.request.query_params
-        if unknown := query.keys() - {*filter_class.base_filters, CURSOR, SIZE}:
-            raise exceptions.ValidationError({name: ["There is no such parameter."] for name in sorted(unknown)})
+        refuse_unknown(query, {*filter_class.base_filters, CURSOR, SIZE})
         if empty := [name for name, value in query.items() if not value]:
             raise exceptions.ValidationError({name: ["This parameter may not be empty."] for name in empty})
         found = filter_class(query, queryset=queryset)
@@ -100,9 +100,8 @@ class NativeView(DialectView):
 
     def created(self, shown: dict[str, Any]) -> Response:
         """Answer that something was made below the path asked, under its ``id``."""
-        return Response(
-            shown, status=status.HTTP_201_CREATED, headers={"Location": f"{self.request.path}{shown['id']}/"}
-        )
+        location = f"{self.request.path.rstrip('/')}/{shown['id']}/"
+        return Response(shown, status=status.HTTP_201_CREATED, headers={"Location": location})
 
 
 def row_by_id(queryset: QuerySet[Row], text: str) -> Row:

@@ -15,7 +15,7 @@ from django.db.models import QuerySet
 from billing.contracts import GREATEST_LINE_ID
 from billing.models import Brick, Line, Subscription, Workspace
 from usage.commands import LineByBrick, LineById, Origin, RecordUsage, ReportEvent
-from usage.dialects.fields import NotAMoment, parse_moment
+from usage.dialects.fields import NotAMoment, parse_moment, text_of
 from usage.dialects.native.fields import parse_id
 from usage.ledger import UnableToRecord, exact_quantity
 
@@ -142,7 +142,7 @@ def _quantity(value: Any) -> Decimal:
 
 def _moment(value: Any) -> datetime:
     try:
-        return parse_moment(value if isinstance(value, str) else "", zone=UTC)
+        return parse_moment(text_of(value), zone=UTC)
     except NotAMoment as error:
         raise _Refused(str(error)) from error
 

@@ -7,17 +7,19 @@ from typing import Any
 import django_filters
 from django import forms
 from django.core.validators import EMPTY_VALUES
-from django.db.models import BigIntegerField, QuerySet
+from django.db.models import BigIntegerField, Q, QuerySet
 from django.db.models.functions import Coalesce
 from django.utils import timezone
+from django_filters.fields import BaseCSVField
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
-from usage.dialects.fields import MomentField, NotAMoment, QuantityField, parse_moment
+from usage.dialects.fields import MomentField, MomentOrDayField, NotAMoment, QuantityField, parse_moment_or_day
 from usage.ledger import DIGITS_AFTER_POINT, DIGITS_BEFORE_POINT
 from usage.models import UsageRecord
 
 GREATEST_ID = BigIntegerField.MAX_BIGINT
+LONGEST_LIST = 100
 
 
 @extend_schema_field({"type": "integer", "minimum": 1, "maximum": GREATEST_ID})
@@ -43,7 +45,7 @@ class LineField(serializers.Field):
 class UsageSerializer(serializers.Serializer):
     id = serializers.IntegerField(read_only=True)
     subscription_line = LineField()
-    date_time = MomentField()
+    date_time = MomentOrDayField()
     quantity = QuantityField()
     creation_scheme = serializers.ChoiceField(UsageRecord.Source.choices, read_only=True)
     created = MomentField(read_only=True)
@@ -56,8 +58,29 @@ class UsagePageSerializer(serializers.Serializer):
     results = UsageSerializer(many=True)
 
 
-class _LineFilter(django_filters.Filter):
+class _WholeFilter(django_filters.Filter):
     field_class = forms.IntegerField
+
+
+class _ListField(BaseCSVField):
+    """Values between commas. An empty list is refused: what is meant by it is nothing, and not all that there is."""
+
+    def clean(self, value: list[str] | None) -> Any:
+        if value is None:
+            return None
+        if len(value) > LONGEST_LIST:
+            raise forms.ValidationError(f"Give at most {LONGEST_LIST} values.")
+        if not all(map(str.strip, value)) or not value:
+            raise forms.ValidationError("Give values with a comma between them.")
+        return super().clean(value)
+
+
+class _ListFilter(django_filters.BaseInFilter):
+    base_field_class = _ListField
+
+    def __init__(self, field_class: type[forms.Field], **options: Any) -> None:
+        self.field_class = field_class
+        super().__init__(**options)
 
 
 class _MomentFormField(forms.Field):
@@ -66,7 +89,7 @@ class _MomentFormField(forms.Field):
         if value in EMPTY_VALUES:
             return None
         try:
-            return parse_moment(str(value), zone=timezone.get_current_timezone())
+            return parse_moment_or_day(str(value), zone=timezone.get_current_timezone())
         except NotAMoment as error:
             raise forms.ValidationError(str(error)) from error
 
@@ -83,18 +106,45 @@ class _Ordering(django_filters.OrderingFilter):
         return queryset.alias(shown_id=Coalesce("origin_id", "id")).order_by(*asked, "-id")
 
 
+def _known_as(queryset: QuerySet[UsageRecord], name: str, value: Any) -> QuerySet[UsageRecord]:
+    """Leave the usages whose senders know them by these ids: those of the first record of their chain."""
+    ids = value if isinstance(value, list) else [value]
+    return queryset.filter(Q(pk__in=ids, origin=None) | Q(origin__in=ids))
+
+
+_BOUNDS: dict[str, Any] = {"min_value": 0, "max_value": GREATEST_ID}
+_DIGITS: dict[str, Any] = {
+    "max_digits": DIGITS_BEFORE_POINT + DIGITS_AFTER_POINT,
+    "decimal_places": DIGITS_AFTER_POINT,
+}
+_SOURCES: dict[str, Any] = {"field_name": "source", "choices": UsageRecord.Source.choices}
+
+
 class UsageFilter(django_filters.FilterSet):
-    subscription_line = _LineFilter(field_name="line_id", min_value=0, max_value=GREATEST_ID)
+    """What a list can be filtered by; ``views`` refuses all other parameters."""
+
+    id = _WholeFilter(method=_known_as, **_BOUNDS)
+    id__in = _ListFilter(forms.IntegerField, method=_known_as, **_BOUNDS)
+    subscription_line = _WholeFilter(field_name="line_id", **_BOUNDS)
+    subscription_line__in = _ListFilter(forms.IntegerField, field_name="line_id", **_BOUNDS)
     date_time = _MomentFilter(field_name="occurred_at")
     date_time__gte = _MomentFilter(field_name="occurred_at", lookup_expr="gte")
     date_time__lte = _MomentFilter(field_name="occurred_at", lookup_expr="lte")
     date_time__gt = _MomentFilter(field_name="occurred_at", lookup_expr="gt")
     date_time__lt = _MomentFilter(field_name="occurred_at", lookup_expr="lt")
-    quantity = django_filters.NumberFilter(
-        max_digits=DIGITS_BEFORE_POINT + DIGITS_AFTER_POINT,
-        decimal_places=DIGITS_AFTER_POINT,
-    )
-    creation_scheme = django_filters.ChoiceFilter(field_name="source", choices=UsageRecord.Source.choices)
+    quantity = django_filters.NumberFilter(**_DIGITS)
+    quantity__in = _ListFilter(forms.DecimalField, field_name="quantity", **_DIGITS)
+    quantity__gte = django_filters.NumberFilter(field_name="quantity", lookup_expr="gte", **_DIGITS)
+    quantity__lte = django_filters.NumberFilter(field_name="quantity", lookup_expr="lte", **_DIGITS)
+    quantity__gt = django_filters.NumberFilter(field_name="quantity", lookup_expr="gt", **_DIGITS)
+    quantity__lt = django_filters.NumberFilter(field_name="quantity", lookup_expr="lt", **_DIGITS)
+    creation_scheme = django_filters.ChoiceFilter(**_SOURCES)
+    creation_scheme__in = _ListFilter(forms.ChoiceField, **_SOURCES)
+    created = _MomentFilter(field_name="recorded_at")
+    created__gte = _MomentFilter(field_name="recorded_at", lookup_expr="gte")
+    created__lte = _MomentFilter(field_name="recorded_at", lookup_expr="lte")
+    created__gt = _MomentFilter(field_name="recorded_at", lookup_expr="gt")
+    created__lt = _MomentFilter(field_name="recorded_at", lookup_expr="lt")
     ordering = _Ordering(
         fields={"shown_id": "id", "occurred_at": "date_time", "quantity": "quantity", "recorded_at": "created"}
     )

@@ -1,9 +1,10 @@
-from django.urls import path, re_path
+from django.urls import re_path
 
+from usage.dialects.paths import served
 from usage.dialects.piriod import views
 
 urlpatterns = [
-    path("usages/", views.UsageListView.as_view()),
-    path("usages/<str:usage_id>/", views.UsageView.as_view()),
+    served("usages/", views.UsageListView.as_view()),
+    served("usages/<str:usage_id>/", views.UsageView.as_view()),
     re_path("", views.PiriodView.as_view()),
 ]

@@ -1,4 +1,5 @@
 from datetime import tzinfo
+from typing import Any
 
 from django.db.models import Q
 from django.utils import timezone
@@ -13,9 +14,16 @@ from rest_framework.response import Response
 from billing.models import ApiKey, Workspace
 from usage import ledger
 from usage.dialects.base import DialectView, KeyAuthentication
+from usage.dialects.parameters import refuse_unknown
 from usage.dialects.piriod import translate
 from usage.dialects.piriod.errors import STYLE, DetailSerializer
-from usage.dialects.piriod.serializers import GREATEST_ID, UsageFilter, UsagePageSerializer, UsageSerializer
+from usage.dialects.piriod.serializers import (
+    GREATEST_ID,
+    LONGEST_LIST,
+    UsageFilter,
+    UsagePageSerializer,
+    UsageSerializer,
+)
 from usage.models import UsageRecord, UsageRecordQuerySet
 
 
@@ -81,18 +89,29 @@ class PiriodView(DialectView):
         return UsageRecord.objects.live().filter(workspace=self.workspace, line__isnull=False)
 
 
+_BETWEEN_COMMAS = f"At most {LONGEST_LIST} values, with commas between them."
+
+
+def _ordered(name: str, kind: Any) -> list[OpenApiParameter]:
+    return [OpenApiParameter(f"{name}{lookup}", kind) for lookup in ("", "__gte", "__gt", "__lte", "__lt")]
+
+
 LIST_PARAMETERS = [
     OpenApiParameter("page", int, description="The first is 1."),
     OpenApiParameter("page_size", int, description="20 unless given, 100 at most."),
     OpenApiParameter("ordering", str, description="`id`, `date_time`, `quantity` or `created`; `-` for descending."),
+    OpenApiParameter("id", int),
     OpenApiParameter("subscription_line", int),
-    OpenApiParameter("quantity", OpenApiTypes.NUMBER),
     OpenApiParameter("creation_scheme", str, enum=UsageRecord.Source.values),
+    *_ordered("quantity", OpenApiTypes.NUMBER),
+    *_ordered("date_time", OpenApiTypes.DATETIME),
+    *_ordered("created", OpenApiTypes.DATETIME),
     *(
-        OpenApiParameter(f"date_time{lookup}", OpenApiTypes.DATETIME)
-        for lookup in ("", "__gte", "__gt", "__lte", "__lt")
+        OpenApiParameter(f"{name}__in", str, description=_BETWEEN_COMMAS)
+        for name in ("id", "subscription_line", "creation_scheme", "quantity")
     ),
 ]
+PARAMETERS = frozenset(parameter.name for parameter in LIST_PARAMETERS)
 
 
 class UsagePagination(PageNumberPagination):
@@ -108,6 +127,7 @@ class UsageListView(PiriodView):
         responses={200: UsagePageSerializer, 404: OpenApiResponse(DetailSerializer, "There is no such page.")},
     )
     def get(self, request: Request) -> Response:
+        refuse_unknown(request.query_params, PARAMETERS)
         with timezone.override(self.naive_zone):
             found = UsageFilter(request.query_params, queryset=self.usages())
             if not found.is_valid():

@@ -15,6 +15,8 @@ from usage.models import UsageRecord
 
 DEFAULT_LIMIT, GREATEST_LIMIT = 100, 1000
 _GREATEST_OFFSET = 10**15
+# The last two the vendor's clients may send with any list; neither chooses rows.
+PARAMETERS = ("filter", "sort", "limit", "offset", "q", "expand", "fields")
 
 SORTS = {
     "id": "shown_id",

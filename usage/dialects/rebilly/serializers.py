@@ -6,6 +6,7 @@ from typing import Any
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
+from rest_framework.fields import empty
 
 from usage.dialects.fields import MomentField, QuantityField
 
@@ -37,7 +38,15 @@ class UsageTimeField(MomentField):
 
 @extend_schema_field(OpenApiTypes.BOOL)
 class TrueOrFalseField(serializers.Field):
+    """``null`` is what the vendor's PHP client sends of what it was not told."""
+
     default_error_messages = {"invalid": "Must be true or false."}
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(**options, allow_null=True)
+
+    def run_validation(self, data: Any = empty) -> Any:
+        return super().run_validation(empty if data is None else data)
 
     def to_internal_value(self, data: Any) -> bool:
         if not isinstance(data, bool):

@@ -7,6 +7,7 @@ from rest_framework.response import Response
 from billing.models import ApiKey, Workspace
 from usage import ledger
 from usage.dialects.base import DialectView, KeyAuthentication
+from usage.dialects.parameters import refuse_unknown
 from usage.dialects.rates import Rate
 from usage.dialects.rebilly import identifiers, queries, translate
 from usage.dialects.rebilly.errors import STYLE
@@ -87,6 +88,7 @@ class UsageListView(RebillyView):
         operation_id="listUsages", parameters=[*LIST_PARAMETERS, *LIST_HEADERS], responses=UsageReply(many=True)
     )
     def get(self, request: Request, **path: str) -> Response:
+        refuse_unknown(request.query_params, queries.PARAMETERS)
         asked = queries.read(request.query_params, workspace=self.workspace)
         found = asked.matching(self.workspace)
         total = found.count()

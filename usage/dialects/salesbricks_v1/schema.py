@@ -6,13 +6,13 @@ from typing import Any, cast
 
 from graphql import GraphQLScalarType, GraphQLSchema, build_schema
 
-from usage.dialects.fields import parse_moment
+from usage.dialects.fields import parse_moment_or_day, text_of
 
 SDL = Path(__file__).with_name("schema.graphql").read_text()
 
 
 def _moment(value: Any) -> datetime:
-    return parse_moment(value if isinstance(value, str) else "", zone=UTC)
+    return parse_moment_or_day(text_of(value), zone=UTC)
 
 
 def _schema() -> GraphQLSchema:

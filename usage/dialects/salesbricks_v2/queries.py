@@ -1,9 +1,8 @@
 """What reads may ask for, and which entries answer. Days, and times without an offset, are the workspace's."""
 
-import re
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from typing import Any
 
 from django.db.models import Q, TextField, Value
@@ -12,13 +11,12 @@ from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 from rest_framework.pagination import LimitOffsetPagination
 
-from billing.calendar import end_of, midnight
+from billing.calendar import end_of
 from billing.models import Line
 from usage.consumption import BucketSize
-from usage.dialects.fields import NotAMoment, QuantityField, parse_moment
+from usage.dialects.fields import NotAMoment, QuantityField, is_day, parse_moment_or_day
 from usage.models import UsageRecordQuerySet
 
-_DAY = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
 _MICROSECOND = timedelta(microseconds=1)
 
 
@@ -32,15 +30,13 @@ class BoundaryField(serializers.Field):
 
     def to_internal_value(self, data: str) -> datetime:
         zone = self.context["zone"]
-        is_day = _DAY.fullmatch(data)
         try:
-            # A day's noon tells whether there is such a day.
-            moment = parse_moment(f"{data}T12:00Z" if is_day else data, zone=zone)
+            moment = parse_moment_or_day(data, zone=zone)
         except NotAMoment as error:
             raise serializers.ValidationError(str(error)) from error
-        if is_day:
-            return (end_of if self.is_included else midnight)(moment.date(), tz=zone)
-        return moment + _MICROSECOND if self.is_included else moment
+        if not self.is_included:
+            return moment
+        return end_of(date.fromisoformat(data), tz=zone) if is_day(data) else moment + _MICROSECOND
 
 
 class _SpanQuery(serializers.Serializer):

@@ -4,7 +4,7 @@ from typing import Any
 
 from rest_framework import serializers
 
-from usage.dialects.fields import AnyJSONField, CountField, MomentField
+from usage.dialects.fields import AnyJSONField, CountField, MomentOrDayField
 
 DEPRECATED = "count"
 
@@ -16,7 +16,7 @@ class TransactionSerializer(serializers.Serializer):
 class _Entry(TransactionSerializer):
     subscription_id = serializers.UUIDField()
     brick_id = serializers.UUIDField()
-    time = MomentField()
+    time = MomentOrDayField()
     properties = AnyJSONField(required=False, allow_null=True, default=None)
 
 

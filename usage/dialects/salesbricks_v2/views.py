@@ -14,6 +14,8 @@ from billing.models import Line
 from usage import consumption, ledger
 from usage.consumption import BucketSize, SpanRefused
 from usage.dialects.base import DialectView, KeyAuthentication
+from usage.dialects.parameters import refuse_unknown
+from usage.dialects.paths import as_written
 from usage.dialects.salesbricks_v2 import translate
 from usage.dialects.salesbricks_v2.errors import STYLE
 from usage.dialects.salesbricks_v2.queries import EntriesQuery, EntryPagination, PeriodsQuery, SeriesQuery, entries
@@ -98,11 +100,12 @@ class TransactionView(SalesbricksView):
         responses=SentEntrySerializer,
     )
     def get(self, request: Request, transaction_id: str) -> Response:
-        key = self.validated(TransactionSerializer, {"transaction_id": transaction_id})["transaction_id"]
-        record = self.records().filter(key=key).select_related("line").first()
-        if record is None:
-            raise exceptions.NotFound("Usage entry does not exist.")
-        return Response(translate.entry(record))
+        for text in as_written(transaction_id):
+            key = self.validated(TransactionSerializer, {"transaction_id": text})["transaction_id"]
+            record = self.records().filter(key=key).select_related("line").first()
+            if record is not None:
+                return Response(translate.entry(record))
+        raise exceptions.NotFound("Usage entry does not exist.")
 
 
 @extend_schema(
@@ -118,7 +121,9 @@ class BrickView(SalesbricksView):
         return self.workspace.tz
 
     def asked(self, query: type[Serializer]) -> dict[str, Any]:
-        return self.validated(query, {name: text for name, text in self.request.query_params.items() if text})
+        sent = self.request.query_params
+        refuse_unknown(sent, query().fields)
+        return self.validated(query, {name: text for name, text in sent.items() if text})
 
     def lines(self, subscription_id: str, brick_id: str) -> list[Line]:
         try:

@@ -9,9 +9,12 @@ from django.db import IntegrityError
 from drf_spectacular.utils import OpenApiParameter
 from rest_framework import exceptions, status
 from rest_framework.request import Request
+from rest_framework.serializers import Serializer
 
 from usage.dialects.base import DialectView, KeyAuthentication, Problem
+from usage.dialects.parameters import refuse_unknown
 from usage.dialects.sequence.errors import STYLE
+from usage.dialects.sequence.fields import QueriedField
 from usage.dialects.sequence.translate import FIELDS
 
 VERSIONS = ("2024-07-30", "latest")
@@ -51,6 +54,13 @@ class SequenceView(DialectView):
         if version and version not in VERSIONS:
             message = f"There is no version “{version}” here. Use {' or '.join(VERSIONS)}."
             raise exceptions.ValidationError({"Sequence-Version": [message]})
+
+    def asked(self, query: type[Serializer], *, ignored: tuple[str, ...] = ()) -> dict[str, Any]:
+        """Return what a query asks for; raise ``ValidationError`` naming a parameter at fault. Some are passed over."""
+        sent, fields = self.request.query_params, query().fields
+        repeated = [name for name, field in fields.items() if isinstance(field, QueriedField)]
+        refuse_unknown(sent, [*fields, *ignored], repeated=repeated)
+        return self.validated(query, sent)
 
     def problem(self, error: Exception) -> Problem:
         if not isinstance(error, ValidationError):

@@ -10,6 +10,7 @@ from rest_framework.response import Response
 
 from billing import parties
 from billing.models import Customer, CustomerAlias
+from usage.dialects.paths import as_written
 from usage.dialects.sequence import queries, translate
 from usage.dialects.sequence.base import SequenceView, text_in_path, uuid_in_path
 from usage.dialects.sequence.pages import page
@@ -22,7 +23,7 @@ class AliasesView(SequenceView):
 
     @extend_schema(operation_id="listCustomerAliases", parameters=[AliasQuerySerializer], responses=AliasPageReply)
     def get(self, request: Request) -> Response:
-        asked = self.validated(AliasQuerySerializer, request.query_params)
+        asked = self.asked(AliasQuerySerializer)
         found = queries.aliases(self.workspace)
         if "value" in asked:
             found = found.filter(value=asked["value"])
@@ -73,7 +74,9 @@ class CustomerAliasesView(SequenceView):
 class CustomerByAliasView(SequenceView):
     @extend_schema(operation_id="retrieveCustomerByAlias", responses=CustomerReply)
     def get(self, request: Request, alias: str) -> Response:
-        customer_id = queries.customers_named(self.workspace, [text_in_path(alias)]).get(alias)
+        names = list(as_written(text_in_path(alias)))
+        named = queries.customers_named(self.workspace, names)
+        customer_id = next((named[name] for name in names if name in named), None)
         if customer_id is None:
             raise exceptions.NotFound
         return Response(translate.customer(Customer.objects.get(pk=customer_id)))

@@ -19,7 +19,7 @@ from usage.dialects.sequence.serializers import EventQuerySerializer, EventSeria
 class EventsView(SequenceView):
     @extend_schema(operation_id="listUsageEvents", parameters=[EventQuerySerializer], responses=EventPageReply)
     def get(self, request: Request) -> Response:
-        asked = self.validated(EventQuerySerializer, request.query_params)
+        asked = self.asked(EventQuerySerializer)
         show = partial(translate.event, workspace=self.workspace)
         return Response(page(queries.events(self.workspace, asked), asked, show=show))
 

@@ -89,7 +89,9 @@ class NamesField(serializers.Field):
         return data
 
 
-class _QueriedField(serializers.Field):
+class QueriedField(serializers.Field):
+    """Texts in a query, whose parameter may be repeated."""
+
     default_error_messages = {"invalid": f"Give at most {MAX_LISTED} texts of at most {MAX_NAME} characters."}
 
     def texts(self, sent: list[str]) -> list[str]:
@@ -106,12 +108,12 @@ class _QueriedField(serializers.Field):
 
 
 @extend_schema_field({"type": "array", "items": {"type": "string", "maxLength": MAX_NAME}, "maxItems": MAX_LISTED})
-class RepeatedField(_QueriedField):
-    """Texts in a query whose parameter is repeated."""
+class RepeatedField(QueriedField):
+    """Texts in a query, each in a parameter of its own."""
 
 
 @extend_schema_field({"type": "string", "description": "Separated by commas; percent-encode those of a text itself."})
-class CommaSeparatedField(_QueriedField):
+class CommaSeparatedField(QueriedField):
     """Texts in one parameter of a query, each percent-encoded once more, so that it may have commas of its own."""
 
     default_error_messages = {"invalid_choice": "“{choice}” is not a valid choice."}

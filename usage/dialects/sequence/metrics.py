@@ -23,7 +23,7 @@ from usage.dialects.sequence.serializers import CalculationSerializer, MetricQue
 class MetricsView(SequenceView):
     @extend_schema(operation_id="listUsageMetrics", parameters=[MetricQuerySerializer], responses=MetricPageReply)
     def get(self, request: Request) -> Response:
-        asked = self.validated(MetricQuerySerializer, request.query_params)
+        asked = self.asked(MetricQuerySerializer)
         show = partial(translate.metric, workspace=self.workspace)
         return Response(page(queries.listed_metrics(self.workspace, asked), asked, by="first_rule", show=show))
 
@@ -86,7 +86,7 @@ class CalculationView(OneMetricView):
     @extend_schema(operation_id="calculateUsageMetric", parameters=[CalculationSerializer], responses=CalculationReply)
     def get(self, request: Request, metric_id: str) -> Response:
         rule = self.metric(metric_id)
-        asked = self.validated(CalculationSerializer, request.query_params)
+        asked = self.asked(CalculationSerializer, ignored=("customParameters",))
         named = queries.customers_named(self.workspace, asked["customerAliases"])
         if unknown := [name for name in asked["customerAliases"] if name not in named]:
             raise exceptions.ValidationError({"customerAliases": [f"“{name}” names no customer." for name in unknown]})

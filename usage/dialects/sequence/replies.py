@@ -86,7 +86,7 @@ class AddressReply(serializers.Serializer):
     line2 = serializers.CharField(required=False)
     town = serializers.CharField()
     postcode = serializers.CharField()
-    country = serializers.CharField()
+    country = serializers.CharField(allow_null=True)
 
 
 class CustomerReply(serializers.Serializer):

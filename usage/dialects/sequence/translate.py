@@ -123,9 +123,12 @@ def alias(row: CustomerAlias, *, workspace: Workspace) -> dict[str, Any]:
 
 
 def customer(row: Customer) -> dict[str, Any]:
-    """Return a customer; of its address, which is free text here, no town, postcode and country are known."""
+    """Return a customer; of its address, which is free text here, no town, postcode and country are known.
+
+    The vendor's countries are codes: an empty text is none of them, and typed clients would refuse the customer.
+    """
     first, _, rest = row.address.replace("\r\n", "\n").partition("\n")
-    address = {"line1": first, "town": "", "postcode": "", "country": ""}
+    address: dict[str, Any] = {"line1": first, "town": "", "postcode": "", "country": None}
     return {
         "id": str(row.pk),
         "createdAt": moment(row.created_at),

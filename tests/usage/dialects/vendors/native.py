@@ -123,5 +123,6 @@ NATIVE = Vendor(
         Endpoint("GET", "/api/elsewhere/"),
     ),
     foreign=lambda line: (422, native_error(422, "There is no such line.", "line")),
+    wrong_query=422,
     invalid=422,
 )

@@ -21,6 +21,7 @@ PIRIOD = Vendor(
     report=piriod_usage,
     quantity="quantity",
     moment="date_time",
+    takes_days=True,
     error=piriod_error,
     wrong_key="Invalid token.",
     challenge="Token",

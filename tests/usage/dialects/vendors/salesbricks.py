@@ -39,6 +39,7 @@ SALESBRICKS_V2 = Vendor(
     report=salesbricks_entry,
     quantity="value",
     moment="time",
+    takes_days=True,
     number="integer",
     error=salesbricks_error,
     wrong_key="Invalid API key.",

@@ -59,8 +59,10 @@ class Vendor:
     """What the shared suite has to know of a dialect.
 
     ``report`` is the body that reports 7 units of a line to ``path``, and ``recorded`` what of it the ledger keeps;
-    ``quantity`` and ``moment`` are its fields of that kind, ``accepted`` the status of its answer. ``error`` makes an
-    error's body of status, message and field, ``invalid`` is the status where a field is at fault, ``refusals`` those
+    ``quantity`` and ``moment`` are its fields of that kind, ``accepted`` the status of its answer; ``takes_days``
+    tells that a day alone is a time. ``error`` makes an
+    error's body of status, message and field, ``invalid`` is the status where a field is at fault and
+    ``wrong_query`` where a parameter is, ``refusals`` those
     for what is not there.
     """
 
@@ -79,9 +81,11 @@ class Vendor:
     quantity: str | None = None
     moment: str | None = None
     number: str = "number"
+    takes_days: bool = False
     accepted: int = 201
     ignores_unknown_fields: bool = True
     invalid: int = 400
+    wrong_query: int = 400
     refusals: tuple[int, ...] = (400, 403, 404, 422)
     error_type: str = "application/json"
     statements: tuple[str, ...] = ("SELECT", "INSERT")

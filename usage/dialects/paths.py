@@ -1,0 +1,74 @@
+"""Paths as clients write them: with or without their last slash, and with those that a base URL's own slash doubles."""
+
+import re
+from collections.abc import Iterator
+from importlib import import_module
+from typing import Any
+
+from django.urls import URLPattern, URLResolver
+from django.urls.resolvers import RegexPattern
+
+# What stands for a part of a path. A text may hold any sign, slashes as well.
+_KINDS = {"str": r"[^/]+", "int": r"[0-9]{1,18}", "path": r".{1,1000}"}
+# Bounded, or a path of slashes alone would take a time that grows with its square.
+_SOME, _ANY = "/{1,4}", "/{0,4}"
+_PART = re.compile(r"<(?P<kind>str|int|path):(?P<name>\w+)>")
+
+
+class ServedPattern(RegexPattern):
+    """A path that is told in one form, as its dialect's documents have it, and served in each that clients send.
+
+    No form is redirected to another: a redirect would lose a request's body.
+    """
+
+    def __init__(self, route: str, *, name: str | None = None, is_endpoint: bool = True) -> None:
+        self.route = route
+        self._numbers = [part["name"] for part in _PART.finditer(route) if part["kind"] == "int"]
+        super().__init__(_regex(route, is_endpoint), name=name, is_endpoint=is_endpoint)
+
+    def __str__(self) -> str:
+        return self.route
+
+    def match(self, path: str) -> Any:
+        found = super().match(path)
+        if found and self._numbers:
+            found[2].update({name: int(found[2][name]) for name in self._numbers})
+        return found
+
+    def check(self) -> list[Any]:
+        # Django looks for a slash too many at the start, which is what is meant here.
+        return []
+
+
+def served(route: str, view: Any, *, name: str | None = None) -> URLPattern:
+    """Return the pattern of a path such as ``usages/<str:usage_id>/``; its parts are ``str``, ``int`` or ``path``.
+
+    A ``path`` keeps all its signs, also a slash that may only end the request's path: see ``as_written``.
+    """
+    return URLPattern(ServedPattern(route, name=name), view, None, name)
+
+
+def mounted(route: str, module: str) -> URLResolver:
+    """Return the patterns of a module below a path such as ``salesbricks/api/v2/``."""
+    return URLResolver(ServedPattern(route, is_endpoint=False), import_module(module))
+
+
+def as_written(text: str) -> Iterator[str]:
+    """Yield what a text at the end of a path may be: as it stands, then without a slash that ended the path."""
+    yield text
+    if text.endswith("/") and len(text) > 1:
+        yield text[:-1]
+
+
+def _regex(route: str, is_endpoint: bool) -> str:
+    regex, slashes, is_text = "^", _ANY, False
+    for part in filter(None, route.split("/")):
+        found = _PART.fullmatch(part)
+        is_text = found is not None and found["kind"] == "path"
+        # A text may begin with slashes of its own.
+        regex += "/" if is_text and slashes == _SOME else slashes
+        regex += f"(?P<{found['name']}>{_KINDS[found['kind']]})" if found else re.escape(part)
+        slashes = _SOME
+    if not is_endpoint:
+        return regex + (_SOME if route else "")
+    return regex + ("" if is_text else _ANY) + r"\Z"
