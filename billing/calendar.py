@@ -7,7 +7,7 @@ those of the workspace's time zone; the clock is never read here.
 
 from calendar import monthrange
 from dataclasses import dataclass
-from datetime import MAXYEAR, MINYEAR, UTC, date, datetime, time, timedelta
+from datetime import MAXYEAR, MINYEAR, UTC, date, datetime, time, timedelta, tzinfo
 from enum import StrEnum
 from functools import lru_cache
 from zoneinfo import ZoneInfo
@@ -74,7 +74,7 @@ class Coverage:
         return self.days == self.of_days
 
 
-def midnight(day: date, *, tz: ZoneInfo) -> datetime:
+def midnight(day: date, *, tz: tzinfo) -> datetime:
     """Return the first moment of the local day, in UTC.
 
     Where 00:00 occurs twice it is the first; where a DST gap swallowed it, the first moment after the gap;
@@ -209,13 +209,13 @@ def _window_start(index: int, *, anchor_on: date, interval: Interval, tz: ZoneIn
 
 
 @lru_cache(maxsize=4096)
-def _first_moment(day: date, tz: ZoneInfo) -> datetime:
+def _first_moment(day: date, tz: tzinfo) -> datetime:
     wall = datetime.combine(day, time())
     moment = wall.replace(tzinfo=tz).astimezone(UTC)
     return moment if _wall(moment, tz) == wall else _end_of_gap(wall, tz)
 
 
-def _end_of_gap(wall: datetime, tz: ZoneInfo) -> datetime:
+def _end_of_gap(wall: datetime, tz: tzinfo) -> datetime:
     # PEP 495: in a gap, fold 1 reads the clock as it is after the change, so lands before it; fold 0 reads
     # it as it was before the change, and lands at it or after.
     before = wall.replace(tzinfo=tz, fold=1).astimezone(UTC)
@@ -229,7 +229,7 @@ def _end_of_gap(wall: datetime, tz: ZoneInfo) -> datetime:
     return after
 
 
-def _wall(moment: datetime, tz: ZoneInfo) -> datetime:
+def _wall(moment: datetime, tz: tzinfo) -> datetime:
     try:
         return moment.astimezone(tz).replace(tzinfo=None, fold=0)
     except OverflowError:

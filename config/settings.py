@@ -252,6 +252,11 @@ CACHES = {"default": caches(envstr("CACHE_URL", ""))}
 # For keys without a limit of their own; 0: none.
 REQUESTS_PER_MINUTE = envint("REQUESTS_PER_MINUTE", 0)
 
+# How long a reply under an idempotency key is given again.
+STORED_REPLY_DAYS = envint("STORED_REPLY_DAYS", 30)
+# Of a batch under an idempotency key, how many records may be without a key of their own.
+KEYLESS_RECORDS = envint("KEYLESS_RECORDS", 500)
+
 # A dialect answers as its vendor does, so each brings its own authentication, errors and paging.
 REST_FRAMEWORK = {
     "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
@@ -343,6 +348,7 @@ CELERY_BEAT_SCHEDULE_FILENAME = str(VAR / "beat-schedule")
 # A turn that no worker took up before the next one is due is dropped, so that turns never pile up.
 CELERY_BEAT_SCHEDULE = {
     "close what is due": {"task": "usage.close_due", "schedule": 300, "options": {"expires": 300}},
+    "remove old replies": {"task": "usage.expire_replies", "schedule": 3600, "options": {"expires": 3600}},
     "take up stopped jobs": {"task": "usage.sweep", "schedule": 20, "options": {"expires": 20}},
 }
 

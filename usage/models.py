@@ -154,7 +154,7 @@ class StoredReply(models.Model):
     workspace = models.ForeignKey(Workspace, models.PROTECT, related_name="+", db_index=False)
     api_key = models.ForeignKey(ApiKey, models.PROTECT, related_name="+", db_index=False)
     key = models.CharField(max_length=255)
-    fingerprint = models.CharField(max_length=64, help_text="Of the method, the path and the body.")
+    fingerprint = models.CharField(max_length=64, help_text="Of the request, as far as it has to be the same.")
     status = models.PositiveSmallIntegerField()
     headers = ExactJSONField(default=dict)
     body = models.TextField(blank=True)
@@ -165,6 +165,7 @@ class StoredReply(models.Model):
         constraints = (
             models.UniqueConstraint(fields=["workspace", "api_key", "key"], name="usage_stored_reply_key_is_unique"),
         )
+        indexes = (models.Index(fields=["created_at"], name="usage_stored_reply_oldest"),)
 
     def __str__(self) -> str:
         return self.key

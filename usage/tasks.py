@@ -11,6 +11,7 @@ from kombu.exceptions import OperationalError
 
 from billing.models import CloseRun
 from usage import closing
+from usage.dialects import idempotency
 
 logger = logging.getLogger(__name__)
 
@@ -30,6 +31,11 @@ def close_due(**_: Any) -> None:
 def sweep(**_: Any) -> None:
     for run in closing.stalled(as_of=timezone.now()):
         enqueue(run)
+
+
+@shared_task(name="usage.expire_replies")
+def expire_replies(**_: Any) -> None:
+    idempotency.expire_replies(as_of=timezone.now())
 
 
 def enqueue(run: CloseRun) -> None:

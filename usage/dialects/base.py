@@ -188,6 +188,8 @@ class DialectView(APIView):
     # The vendor's header that makes a repeated request safe, and what the same key with another request is answered.
     idempotency_header: ClassVar[str | None] = None
     idempotency_reuse_status: ClassVar[int] = status.HTTP_400_BAD_REQUEST
+    # Whether the vendor keeps the replies to what was refused and what failed, too.
+    keeps_failures: ClassVar[bool] = False
     # What browsers may send, and read of a reply, where the workspace allows their page at all.
     cors_headers: ClassVar[tuple[str, ...]] = ("Authorization", "Content-Type")
     cors_exposed: ClassVar[tuple[str, ...]] = ()
@@ -196,6 +198,9 @@ class DialectView(APIView):
     rate: Rate | None = None
     # What was validated last: errors may name what stands in it.
     sent: Any = None
+    idempotency_key: str | None = None
+    # Cleared by a view whose request was taken and changed nothing: there is no reply to keep then.
+    has_changed: bool = True
 
     def dispatch(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
         """Run the one path of every request: DRF's own, but for preflights and idempotency keys."""
@@ -209,7 +214,7 @@ class DialectView(APIView):
             method = (asked.method or "").lower()
             handler = getattr(self, method, None) if method in self.http_method_names else None
             handler = handler or self.http_method_not_allowed
-            key = self._idempotency_key(method)
+            self.idempotency_key = key = self._idempotency_key(method)
             response = handler(asked, *args, **kwargs) if key is None else self._answer_once(key, handler)
         except Exception as error:  # noqa: BLE001  (what it was, is answered in the vendor's shape)
             response = self.handle_exception(error)
@@ -275,7 +280,7 @@ class DialectView(APIView):
             try:
                 with transaction.atomic():
                     return handler(request, *self.args, **self.kwargs)
-            except Exception as error:  # a failure is a reply too, and kept
+            except Exception as error:  # a failure is a reply too, and kept by some vendors
                 if outage_of(error):
                     raise
                 return self.handle_exception(error)
@@ -287,6 +292,7 @@ class DialectView(APIView):
             sent=idempotency.fingerprint(request, body),
             reuse_status=self.idempotency_reuse_status,
             handle=handle,
+            is_kept=lambda reply: self.keeps_failures or (reply.status_code < 300 and self.has_changed),
         )
 
     @property

@@ -1,23 +1,32 @@
-"""Idempotency keys: the first reply is kept in the transaction of what it reports, and a repeat gets it again."""
+"""Idempotency keys: the reply to what was done is kept in its transaction, and a repeat gets it again.
+
+What was refused, or failed, is worked on anew: what was in its way may be gone. Some vendors keep that too.
+"""
 
 import hashlib
+import json
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from datetime import datetime, timedelta
+from decimal import Decimal
 from threading import Lock
+from typing import Any
 
 import msgspec
+from django.conf import settings
 from django.db import connection, transaction
 from django.utils import timezone
 from rest_framework import exceptions, status
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from billing.jsontext import encode
+from billing.jsontext import MalformedJSON, decode, encode
 from billing.models import ApiKey
 from usage.models import StoredReply
 
 LONGEST_KEY = 255
 KEPT_HEADERS = ("Location",)
+EXPIRED_AT_ONCE = 500
 
 
 class KeyReused(exceptions.APIException):
@@ -36,23 +45,75 @@ class InProgress(exceptions.APIException):
 
 
 def fingerprint(request: Request, body: bytes) -> str:
-    """Return the digest of what has to be the same for a request to be the same."""
-    about = "\0".join((request.method or "", request.get_full_path()))
-    return hashlib.sha256(about.encode("utf-8", "surrogateescape") + b"\0" + body).hexdigest()
+    """Return the digest of what has to be the same for a request to be the same.
+
+    That is its method, its path without the last slash, its parameters and what its JSON means, however it is written.
+    """
+    parameters = sorted(request.query_params.lists())
+    about = json.dumps([request.method, request.path.removesuffix("/"), parameters])
+    return hashlib.sha256(f"{about}\0".encode() + _meaning(body)).hexdigest()
+
+
+def _meaning(body: bytes) -> bytes:
+    """Return one text for all ways of writing the same JSON; what is none means itself alone."""
+    try:
+        return "".join(_tokens(decode(body))).encode()
+    except (MalformedJSON, RecursionError):
+        return body
+
+
+def _tokens(value: Any) -> Iterator[str]:
+    match value:
+        case dict():
+            yield "{"
+            for name in sorted(value):
+                yield f"{json.dumps(name)}:"
+                yield from _tokens(value[name])
+                yield ","
+            yield "}"
+        case list():
+            yield "["
+            for part in value:
+                yield from _tokens(part)
+                yield ","
+            yield "]"
+        case int() | Decimal() if not isinstance(value, bool):
+            yield _number(Decimal(value))
+        case _:
+            yield json.dumps(value)
+
+
+def _number(value: Decimal) -> str:
+    """Return a number's one text: 7, 7.0 and 70e-1 are the same."""
+    sign, digits, exponent = value.as_tuple()
+    significant = "".join(map(str, digits)).rstrip("0")
+    if not significant:
+        return "0"
+    return f"{'-' * sign}{significant.lstrip('0')}e{int(exponent) + len(digits) - len(significant)}"
 
 
 def answer_once(
-    *, api_key: ApiKey, workspace_id: int, key: str, sent: str, reuse_status: int, handle: Callable[[], Response]
+    *,
+    api_key: ApiKey,
+    workspace_id: int,
+    key: str,
+    sent: str,
+    reuse_status: int,
+    handle: Callable[[], Response],
+    is_kept: Callable[[Response], bool],
 ) -> Response:
-    """Return ``handle()``'s reply and keep it, or the reply kept under the key; ``sent`` is the request's fingerprint.
+    """Return ``handle()``'s reply, kept where ``is_kept`` says so, or the reply kept under the key.
 
-    What ``handle`` writes and the reply to it are committed together. Keys are the API key's own. Raises ``KeyReused``
-    with ``reuse_status`` where the key came with another request, ``InProgress`` where that one is being answered.
+    ``sent`` is the request's fingerprint. What ``handle`` writes and the reply to it are committed together. Keys are
+    the API key's own. Raises ``KeyReused`` with ``reuse_status`` where the key came with another request,
+    ``InProgress`` where that one is being answered.
     """
     with transaction.atomic(), _alone(f"{api_key.pk}:{key}"):
         stored = StoredReply.objects.filter(workspace_id=workspace_id, api_key=api_key, key=key).first()
         if stored is None:
             response = handle()
+            if not is_kept(response):
+                return response
             _keep(response, api_key=api_key, workspace_id=workspace_id, key=key, sent=sent)
             return response
     if stored.fingerprint != sent:
@@ -76,6 +137,18 @@ def _keep(response: Response, *, api_key: ApiKey, workspace_id: int, key: str, s
         body="" if response.data is None else encode(response.data).decode(),
         created_at=timezone.now(),
     )
+
+
+def expire_replies(*, as_of: datetime) -> int:
+    """Remove the replies that are older than they are kept for, and return how many; after that a key is a new one.
+
+    One short transaction for each batch, so that nobody waits for it.
+    """
+    expired = StoredReply.objects.filter(created_at__lt=as_of - timedelta(days=settings.STORED_REPLY_DAYS))
+    removed = 0
+    while batch := list(expired.order_by("created_at").values_list("pk", flat=True)[:EXPIRED_AT_ONCE]):
+        removed += StoredReply.objects.filter(pk__in=batch).delete()[0]
+    return removed
 
 
 _at_work: set[str] = set()

@@ -32,7 +32,8 @@ class ServedPattern(RegexPattern):
     def match(self, path: str) -> Any:
         found = super().match(path)
         if found and self._numbers:
-            found[2].update({name: int(found[2][name]) for name in self._numbers})
+            parts: dict[str, Any] = found[2]
+            parts.update({name: int(parts[name]) for name in self._numbers})
         return found
 
     def check(self) -> list[Any]:

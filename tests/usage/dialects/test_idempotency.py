@@ -1,14 +1,18 @@
 """Idempotency keys, as the dialects that have them share them."""
 
-from datetime import UTC, datetime
+from base64 import b64encode
+from datetime import UTC, datetime, timedelta
 
 import pytest
 from django.db import connection
 
+from billing.models import ApiKey, Line
 from tests import factories as make
 from tests.concurrency.threads import at_once
 from tests.failures import lost_connection
 from tests.usage.dialects.clients import ServiceClient
+from usage import tasks
+from usage.dialects.idempotency import EXPIRED_AT_ONCE, expire_replies
 from usage.models import StoredReply, UsageRecord
 
 pytestmark = pytest.mark.django_db
@@ -55,7 +59,7 @@ def test_a_repeat_gets_the_first_reply_and_records_nothing(line, key):
     assert ledger() == [("t-1", 7)]
 
 
-def test_a_refusal_is_kept_too(line, key):
+def test_a_refusal_is_kept_too_where_the_vendor_keeps_it(line, key):
     send = client_of(key)
     refused = send("POST", "/usage", entry(make.line(make.workspace("other"))))
     repeated = send("POST", "/usage", entry(make.line(make.workspace("third"))))
@@ -131,7 +135,7 @@ def test_with_the_database_down_nothing_is_kept_and_the_repeat_goes_through(line
     assert client_of(key)("POST", "/usage", entry(line)).status_code == 201
 
 
-def test_a_fault_is_kept_and_what_it_began_is_not(line, key):
+def test_a_fault_is_kept_where_the_vendor_keeps_it_and_what_it_began_is_not(line, key):
     def fail(execute, sql, *rest):
         result = execute(sql, *rest)
         if "INTO usage_usagerecord" in sql:
@@ -144,6 +148,176 @@ def test_a_fault_is_kept_and_what_it_began_is_not(line, key):
 
     assert (first.status_code, again.status_code) == (500, 500)
     assert ledger() == []
+
+
+def native(key, idempotency_key="once"):
+    return ServiceClient("/api", {"authorization": f"Bearer {key}", "idempotency-key": idempotency_key})
+
+
+def usage(line_reference, **fields):
+    return {"line": line_reference, "quantity": 7, "occurred_at": "2026-07-16T10:15:30Z", **fields}
+
+
+def test_what_was_refused_is_worked_on_anew_once_nothing_is_in_its_way(line, key):
+    refused = native(key)("POST", "/usage/", usage("line-1"))
+    Line.objects.filter(pk=line.pk).update(reference="line-1")
+
+    taken, again = (native(key)("POST", "/usage/", usage("line-1")) for _ in range(2))
+
+    assert (refused.status_code, taken.status_code) == (422, 201)
+    assert again.content == taken.content
+    assert ledger() == [(None, 7)]
+
+
+def test_a_fault_is_worked_on_anew_and_leaves_nothing(line, key):
+    def fail(execute, sql, *rest):
+        result = execute(sql, *rest)
+        if "INTO usage_usagerecord" in sql:
+            raise RuntimeError("a fault after the insert")
+        return result
+
+    with connection.execute_wrapper(fail):
+        assert native(key)("POST", "/usage/", usage(line.pk)).status_code == 500
+    assert (StoredReply.objects.count(), ledger()) == (0, [])
+
+    assert native(key)("POST", "/usage/", usage(line.pk)).status_code == 201
+
+
+def test_a_batch_of_which_nothing_was_taken_is_worked_on_anew(line, key):
+    batch = {"records": [usage("line-1", key="a"), usage("line-2", key="b")]}
+    first = native(key)("POST", "/usage/batch/", batch).json()
+    Line.objects.filter(pk=line.pk).update(reference="line-1")
+
+    second, third = (native(key)("POST", "/usage/batch/", batch).json() for _ in range(2))
+
+    assert (first["recorded"], first["refused"]) == (0, 2)
+    assert (second["recorded"], second["refused"]) == (1, 1)
+    assert third == second
+    assert ledger() == [("a", 7)]
+
+
+def test_a_refused_alias_can_be_given_under_the_same_key(key):
+    credentials = b64encode(f"acme:{key}".encode()).decode()
+    sequence = ServiceClient("/sequence/api", {"authorization": f"Basic {credentials}", "idempotency-key": "once"})
+    workspace = ApiKey.objects.get().workspace
+    first, second = make.customer(workspace, "Globex", aliases=("g",)), make.customer(workspace, "Initech")
+    alias = {"customerId": str(second.pk), "value": "g"}
+
+    taken = sequence("POST", "/customer-aliases", alias)
+    first.aliases.all().delete()
+
+    assert taken.status_code == 409
+    assert sequence("POST", "/customer-aliases", alias).status_code == 201
+
+
+AS_SENT = '{"line": %s, "quantity": 7, "occurred_at": "2026-07-16T10:15:30Z", "properties": {"a": [1, 2], "b": "é"}}'
+
+
+@pytest.mark.parametrize(
+    ("path", "body"),
+    [
+        ("/usage/", AS_SENT.replace(" ", "").replace("T10", "T10")),
+        ("/usage", AS_SENT),
+        ("/usage/", AS_SENT.replace("7,", "7.00,")),
+        ("/usage/", AS_SENT.replace("7,", "70e-1,")),
+        ("/usage/", AS_SENT.replace('"é"', '"\\u00e9"')),
+        (
+            "/usage",
+            '{"properties": {"b": "é", "a": [1.0, 2]}, "quantity": 7, "line": %s,'
+            ' "occurred_at": "2026-07-16T10:15:30Z"}',
+        ),
+    ],
+)
+def test_the_same_request_written_in_another_way_is_the_same(line, key, path, body):
+    first = native(key)("POST", "/usage/", AS_SENT % line.pk)
+
+    again = native(key)("POST", path, body % line.pk)
+
+    assert (again.status_code, again.content) == (201, first.content)
+    assert ledger() == [(None, 7)]
+
+
+@pytest.mark.parametrize(
+    ("path", "body"),
+    [
+        ("/usage/?a=1", AS_SENT),
+        ("/usage/", AS_SENT.replace("7,", '"7",')),
+        ("/usage/", AS_SENT.replace("7,", "7.000000001,")),
+        ("/usage/", AS_SENT.replace("[1, 2]", "[2, 1]")),
+        ("/usage/", AS_SENT.replace('"é"', '"É"')),
+        ("/usage/", AS_SENT.replace("[1, 2]", "[true, 2]")),
+        ("/usage/", AS_SENT.replace("[1, 2]", "[10, 2]")),
+        ("/usage/", AS_SENT.replace("[1, 2]", "null")),
+    ],
+)
+def test_a_request_that_means_something_else_is_another(line, key, path, body):
+    native(key)("POST", "/usage/", AS_SENT % line.pk)
+
+    again = native(key)("POST", path, body % line.pk)
+
+    assert (again.status_code, again.json()["detail"]) == (422, "This idempotency key was used for another request.")
+
+
+def test_the_order_of_parameters_makes_no_other_request(line, key):
+    sent = {"reference": "r-1"}
+    urls = ("/customers/?a=1&b=2&b=3", "/customers/?b=2&b=3&a=1", "/customers/?a=1&b=3&b=2")
+
+    replies = [native(key)("POST", url, {"name": "Globex", **sent}) for url in urls]
+
+    assert [reply.status_code for reply in replies] == [201, 201, 422]
+
+
+def test_replies_expire(line, key, settings):
+    settings.STORED_REPLY_DAYS = 30
+    first = native(key, "first")("POST", "/usage/", usage(line.pk, key="a")).json()
+    native(key, "second")("POST", "/usage/", usage(line.pk, key="b"))
+    now = datetime(2026, 7, 20, 14, tzinfo=UTC)
+    StoredReply.objects.filter(key="first").update(created_at=now - timedelta(days=30, microseconds=1))
+    StoredReply.objects.filter(key="second").update(created_at=now - timedelta(days=30))
+
+    assert expire_replies(as_of=now) == 1
+
+    assert [reply.key for reply in StoredReply.objects.all()] == ["second"]
+    # Its key is a new one then; the record's own key still stands.
+    repeated = native(key, "first")("POST", "/usage/", usage(line.pk, key="a"))
+    assert (repeated.status_code, repeated.json()["record"]) == (409, first["id"])
+
+
+def test_replies_expire_in_batches(line, key, django_assert_num_queries):
+    api_key, long_ago = ApiKey.objects.get(), datetime(2026, 1, 1, tzinfo=UTC)
+    StoredReply.objects.bulk_create(
+        StoredReply(
+            workspace=line.workspace, api_key=api_key, key=f"k-{n}", fingerprint="", status=201, created_at=long_ago
+        )
+        for n in range(EXPIRED_AT_ONCE + 1)
+    )
+
+    with django_assert_num_queries(5):
+        assert expire_replies(as_of=datetime(2026, 7, 20, tzinfo=UTC)) == EXPIRED_AT_ONCE + 1
+
+
+def test_the_schedule_removes_old_replies(settings):
+    turn = settings.CELERY_BEAT_SCHEDULE["remove old replies"]
+
+    assert tasks.expire_replies.name == turn["task"]
+
+
+@pytest.mark.parametrize(("keyless", "status"), [(3, 200), (4, 422)])
+def test_a_batch_whose_reply_would_be_too_large_to_keep_is_refused_before_anything_is_done(
+    line, key, settings, keyless, status
+):
+    settings.KEYLESS_RECORDS = 3
+    records = [usage(line.pk)] * keyless + [usage(line.pk, key=f"k-{n}") for n in range(5)]
+
+    response = native(key)("POST", "/usage/batch/", {"records": records})
+
+    assert response.status_code == status
+    assert UsageRecord.objects.count() == (0 if status == 422 else 8)
+    if status == 422:
+        assert [wrong["field"] for wrong in response.json()["errors"]] == ["records"]
+        assert StoredReply.objects.count() == 0
+        without = ServiceClient("/api", {"authorization": f"Bearer {key}"})
+        assert without("POST", "/usage/batch/", {"records": records}).json()["recorded"] == 9
 
 
 @pytest.mark.postgres

@@ -4,6 +4,7 @@ from collections import Counter
 from datetime import datetime
 from typing import Any
 
+from django.conf import settings
 from django.db.models import Q
 from django.utils import timezone
 from drf_spectacular.utils import OpenApiParameter, extend_schema
@@ -109,6 +110,7 @@ class BatchView(UsageView):
             for index, report in enumerate(reports)
         ]
         counts = Counter(result["status"] for result in results)
+        self.has_changed = counts["recorded"] > 0
         return Response({**{word: counts[word] for word in records.OUTCOMES}, "results": results})
 
     def batch(self, data: Any) -> list[Any]:
@@ -122,7 +124,22 @@ class BatchView(UsageView):
             raise exceptions.ValidationError({"records": [message]})
         if not 0 < len(sent) <= records.LARGEST_BATCH:
             raise exceptions.ValidationError({"records": [f"A batch has from 1 to {records.LARGEST_BATCH} records."]})
+        if self.idempotency_key is not None:
+            self._require_keys(sent)
         return sent
+
+    def _require_keys(self, sent: list[Any]) -> None:
+        """Refuse a batch whose reply would be too large to keep for what it is: records that could have keys."""
+        keyless = sum(not (isinstance(record, dict) and record.get("key")) for record in sent)
+        if keyless > settings.KEYLESS_RECORDS:
+            raise exceptions.ValidationError(
+                {
+                    "records": [
+                        f"Under an {self.idempotency_header} at most {settings.KEYLESS_RECORDS} records may be without "
+                        f"a key of their own, and {keyless} are: give each a key, or send smaller batches."
+                    ]
+                }
+            )
 
 
 def _result(index: int, outcome: ledger.Recorded | ledger.RecordedEvent | ledger.UnableToRecord | Wrong) -> Any:

@@ -28,6 +28,8 @@ class SalesbricksView(DialectView):
     error_style = STYLE
     authentication_classes = (HeaderAuthentication,)
     idempotency_header = "X-SALESBRICKS-IDEMPOTENT-OPERATION-KEY"
+    # By the vendor's word: success or failure.
+    keeps_failures = True
     cors_headers = ("X-SALESBRICKS-KEY", "Content-Type")
 
 
