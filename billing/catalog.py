@@ -10,6 +10,7 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
+from django.conf import settings
 from django.core.exceptions import ValidationError
 from django.db import IntegrityError, transaction
 
@@ -123,12 +124,28 @@ def check_rule(rule: EventTerms) -> None:
         problems["property"] = "What is added or told apart must be named."
     if len(rule.property) > MAX_NAME:
         problems["property"] = f"A property's name has at most {MAX_NAME} characters."
-    if not all(_is_filter(name, values) for name, values in rule.filters.items()):
+    if too_many := objection_to_size(rule.filters):
+        problems["filters"] = too_many
+    elif not all(_is_filter(name, values) for name, values in rule.filters.items()):
         problems["filters"] = "Each filter is the name of a property and a list of at least one text."
+    elif any(len(value) > MAX_NAME for values in rule.filters.values() for value in values):
+        problems["filters"] = f"A filter's value has at most {MAX_NAME} characters."
     if not set(rule.negated) <= rule.filters.keys():
         problems["negated"] = "Only a property that is filtered by can be negated."
     if problems:
         raise ValidationError(problems)
+
+
+def objection_to_size(filters: Mapping[str, Sequence[str]]) -> str:
+    """Say why so many filters are not counted by; nothing where they are few enough.
+
+    The bounds are settings, and hold for rules that are there as well: each filter is looked at for each event.
+    """
+    most, most_values = settings.EVENT_RULE_FILTERS, settings.EVENT_RULE_VALUES
+    if len(filters) > most:
+        return f"A rule has at most {most} filters, not {len(filters)}."
+    largest = max(map(len, filters.values()), default=0)
+    return f"A filter has at most {most_values} values, not {largest}." if largest > most_values else ""
 
 
 def _is_filter(name: str, values: Sequence[str]) -> bool:

@@ -5,7 +5,7 @@ adds floats. There a decimal is therefore stored as text in one canonical form, 
 compares numbers, and added by aggregates that add ``Decimal``; all are registered on every connection.
 """
 
-from decimal import Decimal
+from decimal import Context, Decimal, Inexact, InvalidOperation, Overflow
 from typing import Any
 
 from django.db import models
@@ -15,6 +15,8 @@ from django.db.models.expressions import Expression
 from billing.money import EXACT
 
 COLLATION = "exact_decimal"
+# More digits than any sum has: those of events add numbers with thousands of decimals, and are rounded once.
+_ADDITION = Context(prec=40_000, traps=[Inexact, InvalidOperation, Overflow])
 
 
 class ExactDecimalField(models.DecimalField):
@@ -85,7 +87,7 @@ class _ExactTotal:
         self.total: Decimal | None = None
 
     def add(self, value: Decimal) -> None:
-        self.total = EXACT.add(self.total or Decimal(0), value)
+        self.total = _ADDITION.add(self.total or Decimal(0), value)
 
     def finalize(self) -> str | None:
         return None if self.total is None else format(self.total, "f")

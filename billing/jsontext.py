@@ -70,6 +70,23 @@ def can_be_kept(value: Any, levels: int = MAX_LEVELS) -> bool:
     return True
 
 
+def stored_size(value: Any) -> int:
+    """Return how many bytes a value takes as text with its numbers written out, as a database gives it back.
+
+    ``1e999`` is short when it is sent, and a thousand digits when it is read.
+    """
+    text = encode(value)
+    return len(text) + (_written_out(value) if b"E" in text else 0)
+
+
+def _written_out(value: Any) -> int:
+    if isinstance(value, Decimal):
+        return abs(value.adjusted())
+    if isinstance(value, dict | list):
+        return sum(map(_written_out, value.values() if isinstance(value, dict) else value))
+    return 0
+
+
 def encode(value: Any) -> bytes:
     """Return JSON in UTF-8, ``Decimal`` written as a number digit for digit."""
     return _encoder.encode(value)

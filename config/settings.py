@@ -352,6 +352,12 @@ CELERY_BEAT_SCHEDULE = {
     "take up stopped jobs": {"task": "usage.sweep", "schedule": 20, "options": {"expires": 20}},
 }
 
+# What one rule of events may hold: properties that it filters by, and values of each.
+EVENT_RULE_FILTERS = envint("EVENT_RULE_FILTERS", 20)
+EVENT_RULE_VALUES = envint("EVENT_RULE_VALUES", 100)
+# Of one record, as JSON with its numbers written out.
+PROPERTIES_BYTES = envint("PROPERTIES_BYTES", 64 * 1024)
+
 # A close run whose workers have been silent for this long is taken up by others.
 CLOSE_HEARTBEAT_SECONDS = envint("CLOSE_HEARTBEAT_SECONDS", 60)
 # How many tasks a close run is spread over; each goes on until nothing is left to take.

@@ -15,11 +15,11 @@ from billing.jsontext import decode, encode_canonical
 from billing.models import Invoice, InvoiceLine
 from billing.money import format_money
 from billing.rating import rate
-from usage.metering import Measurement, Window, measure
+from usage.metering import Measurement, RuleTooLarge, Window, measure
 
 
 class UnableToReplay(Exception):
-    """The invoice is a draft: nothing was issued that could be compared."""
+    """Nothing was issued that could be compared, or it was counted by a rule beyond the bounds that now hold."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +49,7 @@ def replay(*, invoice: Invoice) -> Replay:
     """Compute an issued invoice again and compare it with what was issued. Writes nothing.
 
     Names are taken from the issued document, which is their only source; quantities, records, arithmetic, amounts, the
-    total and the document's digest are computed. Raises ``UnableToReplay`` on a draft.
+    total and the document's digest are computed. Raises ``UnableToReplay``.
     """
     if invoice.state == Invoice.State.DRAFT:
         raise UnableToReplay(f"{invoice} was not issued.")
@@ -59,7 +59,10 @@ def replay(*, invoice: Invoice) -> Replay:
         .prefetch_related("price__tiers")
         .order_by("position")
     )
-    measurements = measure([_window(line, invoice) for line in lines])
+    try:
+        measurements = measure([_window(line, invoice) for line in lines])
+    except RuleTooLarge as error:
+        raise UnableToReplay(f"{invoice} can't be computed again. {error}") from error
     computed_lines = [
         _computed(line, measurement, invoice) for line, measurement in zip(lines, measurements, strict=True)
     ]

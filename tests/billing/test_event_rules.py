@@ -73,6 +73,9 @@ def test_rule_that_changes_nothing_stays():
         (EventTerms("call", "count", filters={"type": ["text", 5]}), "filters"),  # type: ignore[list-item]
         (EventTerms("call", "count", filters={"": ["text"]}), "filters"),
         (EventTerms("call", "count", filters={"x" * 256: ["text"]}), "filters"),
+        (EventTerms("call", "count", filters={"type": ["x" * 256]}), "filters"),
+        (EventTerms("call", "count", filters={f"p{n}": ["x"] for n in range(21)}), "filters"),
+        (EventTerms("call", "count", filters={"type": [f"v{n}" for n in range(101)]}), "filters"),
         (EventTerms("call", "count", negated=("type",)), "negated"),
         (EventTerms("call", "count", filters={"type": ["text"]}, negated=("kind",)), "negated"),
     ],
@@ -129,3 +132,19 @@ def test_brick_without_a_rule_is_added_to_no_subscription():
         make.counting_line(make.customer(owner), brick)
 
     assert list(refusal.value.message_dict) == ["brick"]
+
+
+def test_rule_of_as_many_filters_and_values_as_there_may_be_is_taken():
+    filters = {f"p{n}": [f"v{m}" for m in range(100)] for n in range(20)}
+
+    brick = created(rule=EventTerms("call", "count", filters=filters))
+
+    assert brick.event_rules.get().filters == filters
+
+
+def test_bounds_of_a_rule_are_settings(settings):
+    settings.EVENT_RULE_FILTERS, settings.EVENT_RULE_VALUES = 1, 2
+
+    for filters in ({"a": ["x"], "b": ["x"]}, {"a": ["x", "y", "z"]}):
+        with pytest.raises(ValidationError):
+            created(rule=EventTerms("call", "count", filters=filters))

@@ -13,7 +13,7 @@ from billing.calendar import CalendarOutOfRange
 from billing.models import Brick, InvoiceLine, Line, Subscription
 from billing.rating import TermsError
 from usage import closing
-from usage.metering import opening_records
+from usage.metering import RuleTooLarge, opening_records
 from usage.models import UsageRecord
 
 
@@ -24,7 +24,7 @@ def upcoming_invoice(request: HttpRequest, subscription_id: UUID) -> HttpRespons
     context: dict[str, Any] = {"subscription": subscription, "tz": subscription.workspace.tz}
     try:
         preview = closing.preview(subscription=subscription, as_of=timezone.now())
-    except (TermsError, CalendarOutOfRange) as error:
+    except (TermsError, CalendarOutOfRange, RuleTooLarge) as error:
         context["problem"] = str(error)
     else:
         if preview is not None:

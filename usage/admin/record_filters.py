@@ -3,6 +3,7 @@
 import pkgutil
 from typing import Any
 
+from django.contrib import messages
 from django.contrib.admin import SimpleListFilter
 from django.contrib.admin.options import ModelAdmin
 from django.db.models import Q, QuerySet
@@ -12,6 +13,7 @@ from unfold.contrib.filters.admin import DropdownFilter
 from billing.models import Customer, Line, Workspace
 from usage import dialects
 from usage.admin.preview import invoice_line_or_none
+from usage.metering import RuleTooLarge
 from usage.models import UsageRecord
 
 DIALECTS = ("panel", "file", *(module.name for module in pkgutil.iter_modules(dialects.__path__) if module.ispkg))
@@ -35,7 +37,11 @@ class CountedBy(SimpleListFilter):
         line = invoice_line_or_none(self.value() or "")
         if line is None:
             return queryset.none()
-        return queryset.counted_by(line)
+        try:
+            return queryset.counted_by(line)
+        except RuleTooLarge as error:
+            messages.error(request, str(error))
+            return queryset.none()
 
 
 class SourceFilter(DropdownFilter):

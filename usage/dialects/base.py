@@ -37,6 +37,7 @@ from usage.commands import Origin
 from usage.dialects import cors, idempotency, rates
 from usage.dialects.rates import Rate
 from usage.ledger import UnableToRecord
+from usage.metering import RuleTooLarge
 
 logger = logging.getLogger(__name__)
 
@@ -338,6 +339,8 @@ class DialectView(APIView):
                 return _invalid(error)
             case exceptions.APIException():
                 return Problem(error.status_code, str(error.detail))
+            case RuleTooLarge():
+                return Problem(status.HTTP_409_CONFLICT, str(error))
             case _ if outage := outage_of(error):
                 logger.error("An API request failed: %s", outage.name, exc_info=error)
                 return Problem(status.HTTP_503_SERVICE_UNAVAILABLE, outage.value, retry_after=outage.retry_after)

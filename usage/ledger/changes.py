@@ -29,8 +29,10 @@ def correct(*, command: CorrectUsage, recorded_at: datetime) -> Recorded:
     if quantity < 0 and line.brick.aggregation == Brick.Aggregation.UNIT_DAYS:
         raise QuantityRefused("A gauge can't be negative.")
     limits.check_change(line=line, former=former, quantity=quantity, occurred_at=occurred_at)
-    properties = former.properties if command.properties is KEEP else command.properties
-    adapt_properties(properties)
+    properties = former.properties
+    if command.properties is not KEEP:
+        properties = command.properties
+        adapt_properties(properties)
     return _supersede(
         former,
         line,

@@ -19,8 +19,10 @@ def correct_event(*, command: CorrectUsage, recorded_at: datetime) -> RecordedEv
     if command.quantity is not KEEP:
         raise QuantityRefused("An event has no quantity: correct its properties.")
     former, late_before = _lock(command.origin.workspace_id, command.target)
-    properties = former.properties if command.properties is KEEP else command.properties
-    adapt_properties(properties)
+    properties = former.properties
+    if command.properties is not KEEP:
+        properties = command.properties
+        adapt_properties(properties)
     change = UsageRecord(
         kind=UsageRecord.Kind.CORRECTION,
         occurred_at=former.occurred_at if command.occurred_at is KEEP else command.occurred_at.astimezone(UTC),

@@ -6,9 +6,10 @@ from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
+from django.conf import settings
 from django.db import connection
 
-from billing.jsontext import can_be_kept, encode
+from billing.jsontext import can_be_kept, stored_size
 from billing.models import Line
 from billing.money import EXACT
 from usage.ledger.errors import PropertiesRefused, QuantityRefused
@@ -78,9 +79,11 @@ def adapt_properties(properties: Any) -> Any:
     if not can_be_kept(properties):
         raise PropertiesRefused("These properties are nested too deeply, or hold a number with too many digits.")
     try:
-        encode(properties)
+        size = stored_size(properties)
     except (ValueError, TypeError, RecursionError) as error:
         raise PropertiesRefused("These properties can't be stored.") from error
+    if size > settings.PROPERTIES_BYTES:
+        raise PropertiesRefused(f"The properties of a record have at most {settings.PROPERTIES_BYTES} bytes.")
     return adapt("properties", properties)
 
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from django.db import connection
 
+from billing import catalog
 from billing.jsontext import encode
 from billing.models import EventRule
 from billing.money import round_quantity
@@ -15,6 +16,11 @@ from usage.metering.sql import LIVE, windows_table
 
 if TYPE_CHECKING:
     from usage.metering.measure import Window
+
+
+class RuleTooLarge(Exception):
+    """A rule that was written before there was a bound has more filters, or values of one, than are counted by."""
+
 
 _QUERY = f"""
 WITH w AS ({{windows}})
@@ -29,7 +35,7 @@ GROUP BY w.n
 def measure_events(windows: "Sequence[Window]") -> dict[int, tuple[Decimal, int]]:
     """Return per position the quantity, rounded once to 9 places, and the number of events that the rule matches.
 
-    One query per rule among the windows. A sum adds what is a number and passes over the rest.
+    One query per rule among the windows. A sum adds what is a number and passes over the rest. Raises ``RuleTooLarge``.
     """
     positions: dict[EventRule, list[int]] = defaultdict(list)
     for n, window in enumerate(windows):
@@ -68,8 +74,11 @@ def _quantity(rule: EventRule) -> tuple[str, list[Any]]:
 def matches(rule: EventRule, record: str) -> tuple[str, list[Any]]:
     """Return the SQL condition that a record is of a rule's type and passes each of its filters, with its parameters.
 
-    A negated filter is passed by what has none of its values, also by an event without the property.
+    A negated filter is passed by what has none of its values, also by an event without the property. Raises
+    ``RuleTooLarge``.
     """
+    if objection := catalog.objection_to_size(rule.filters):
+        raise RuleTooLarge(f"The rule of “{rule.brick.name}” can't be counted by: {objection}")
     conditions, parameters = [f"{record}.event_type = %s"], [rule.event_type]
     for name, values in sorted(rule.filters.items()):
         text, of_text = text_of(name, record)
@@ -80,8 +89,9 @@ def matches(rule: EventRule, record: str) -> tuple[str, list[Any]]:
 
 
 def _among(text: str, values: Sequence[str], *, fold: bool) -> tuple[str, list[Any]]:
-    value = folded("value") if fold else "value"
-    is_postgresql = connection.vendor == "postgresql"
-    given = "unnest(%s::text[]) AS given(value)" if is_postgresql else "json_each(%s)"
-    parameters = [list(values) if is_postgresql else encode(list(values)).decode()]
-    return f"{folded(text) if fold else text} IN (SELECT {value} FROM {given})", parameters
+    # An array is compared to as a whole; a subquery of its elements would be joined to, one more with each filter.
+    value, given = (folded("value"), folded(text)) if fold else ("value", text)
+    if connection.vendor == "postgresql":
+        array = f"ARRAY(SELECT {value} FROM unnest(%s::text[]) AS given(value))" if fold else "%s::text[]"
+        return f"{given} = ANY({array})", [list(values)]
+    return f"{given} IN (SELECT {value} FROM json_each(%s))", [encode(list(values)).decode()]

@@ -51,6 +51,7 @@ def measure(windows: Sequence[Window]) -> list[Measurement]:
     among them.
 
     A window without records has the quantity 0; a brick that is not metered has the quantity 1, the thing itself.
+    Raises ``RuleTooLarge``.
     """
     measurements = [NOTHING] * len(windows)
     for aggregation in {window.aggregation for window in windows}:

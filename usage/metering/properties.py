@@ -15,8 +15,9 @@ from django.db.backends.base.base import BaseDatabaseWrapper
 from billing.jsontext import decode
 
 # What is added: 15 digits before the point, as a quantity in the ledger has. More adds nothing, like any other text,
-# so that no sender's slip makes a period too large for an invoice.
-NUMBER = r"-?[0-9]{1,15}(\.[0-9]{1,100})?"
+# so that no sender's slip makes a period too large for an invoice. PostgreSQL keeps 16,383 digits after the point.
+NUMBER = r"-?[0-9]{1,15}(\.[0-9]+)?"
+LONGEST_NUMBER = 16_000
 _NUMBER = re.compile(NUMBER)
 
 
@@ -39,7 +40,8 @@ def number_of(name: str, record: str) -> tuple[str, list[Any]]:
     if connection.vendor != "postgresql":
         return f"event_number({text})", parameters
     # Only CASE keeps a text that is no number from being cast.
-    return f"(CASE WHEN {text} ~ '^{NUMBER}$' THEN {text}::numeric END)", parameters * 2
+    is_number = f"length({text}) <= {LONGEST_NUMBER} AND {text} ~ '^{NUMBER}$'"
+    return f"(CASE WHEN {is_number} THEN {text}::numeric END)", parameters * 3
 
 
 def folded(text: str) -> str:
@@ -64,7 +66,7 @@ def _text(properties: str | None, name: str) -> str | None:
 
 
 def _number(text: str | None) -> str | None:
-    return text if text is not None and _NUMBER.fullmatch(text) else None
+    return text if text is not None and len(text) <= LONGEST_NUMBER and _NUMBER.fullmatch(text) else None
 
 
 def _lower(text: str | None) -> str | None:

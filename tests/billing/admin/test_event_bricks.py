@@ -63,6 +63,8 @@ def test_other_bricks_have_no_rule_whatever_the_form_says():
         ({"event_filters": "type"}, "event_filters"),
         ({"event_filters": "type ="}, "event_filters"),
         ({"event_filters": "= text"}, "event_filters"),
+        ({"event_filters": "\n".join(f"p{n} = x" for n in range(21))}, "event_filters"),
+        ({"event_filters": "p = " + ",".join(f"v{n}" for n in range(101))}, "event_filters"),
         ({"event_filters": "type = a\ntype = b"}, "event_filters"),
     ],
 )

@@ -151,6 +151,15 @@ def sent_with(filters: str) -> str:
             {"propertyFilters": {"a": []}},
             {"propertyFilters": "Each filter is the name of a property and a list of at least one text."},
         ),
+        (
+            {"propertyFilters": {f"p{n}": ["x"] for n in range(21)}},
+            {"propertyFilters": "A rule has at most 20 filters, not 21."},
+        ),
+        (
+            {"propertyFilters": {"a": list(range(101))}},
+            {"propertyFilters": "A filter has at most 100 values, not 101."},
+        ),
+        ({"propertyFilters": {"a": ["x" * 256]}}, {"propertyFilters": "A filter's value has at most 255 characters."}),
         ({"propertiesToNegate": "a"}, {"propertiesToNegate": "Expected a list of texts."}),
         ({"propertiesToNegate": ["a"]}, {"propertiesToNegate": "Only a property that is filtered by can be negated."}),
         ({"caseSensitive": "perhaps"}, {"caseSensitive": "Must be a valid boolean."}),

@@ -87,6 +87,23 @@ def test_a_sum_is_exact_and_rounded_half_up_once(globex):
     assert measured(globex, "sum", property="n") == "123456789012345.12345679 of 6"
 
 
+def test_a_sum_reads_numbers_with_any_number_of_decimals(globex):
+    # 2.00...01 with 101, 1,000 and 15,998 decimals, and one beyond what is read.
+    for zeros in (100, 999, 15_997, 15_999):
+        sent(globex, n=f"2.{'0' * zeros}1")
+    sent(globex, n=Decimal(f"2.{'0' * 998}1"))
+
+    assert measured(globex, "sum", property="n") == "8 of 5"
+
+
+def test_a_sum_of_many_decimals_is_rounded_once(globex):
+    # 0.0000000004999...9 and 0.000...01 are 0.0000000005 together, which is half of the last place; alone, each is 0.
+    sent(globex, n=f"0.0000000004{'9' * 200}")
+    assert measured(globex, "sum", property="n") == "0 of 1"
+    sent(globex, n=f"0.{'0' * 209}1")
+    assert measured(globex, "sum", property="n") == "0.000000001 of 2"
+
+
 def test_a_negative_sum_is_rounded_away_from_zero(globex):
     sent(globex, n=Decimal("-0.0000000005"))
 

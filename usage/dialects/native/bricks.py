@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from django.conf import settings
 from django.db.models import Prefetch, QuerySet
 from django.utils import timezone
 from drf_spectacular.utils import extend_schema
@@ -18,17 +19,32 @@ from usage.dialects.native.fields import FlagField, IdField, MomentField, Refere
 from usage.dialects.native.filters import CreatedFilterSet, FlagFilter, TextFilter, WordFilter
 
 
+class FiltersField(serializers.DictField):
+    """Property -> values; how many there may be is looked at before any of them is read."""
+
+    default_error_messages = {"many": "Ensure this field has no more than {most} filters."}
+
+    def __init__(self, **options: Any) -> None:
+        value = TextField(allow_blank=True, max_length=catalog.MAX_NAME)
+        values = serializers.ListField(child=value, min_length=1, max_length=settings.EVENT_RULE_VALUES)
+        super().__init__(child=values, **options)
+
+    def to_internal_value(self, data: Any) -> dict[str, list[str]]:
+        if isinstance(data, dict) and len(data) > settings.EVENT_RULE_FILTERS:
+            self.fail("many", most=settings.EVENT_RULE_FILTERS)
+        return super().to_internal_value(data)
+
+
 class RuleSerializer(serializers.Serializer):
     event_type = TextField(max_length=255)
     aggregation = WordField(choices=EventRule.Aggregation.choices)
     property = TextField(max_length=255, allow_blank=True, default="", help_text="What is added or told apart.")
-    filters = serializers.DictField(
-        child=serializers.ListField(child=TextField(allow_blank=True, max_length=255), min_length=1, max_length=100),
-        default=dict,
-        help_text="Property -> the values that count; an event has to match all.",
-    )
+    filters = FiltersField(default=dict, help_text="Property -> the values that count; an event has to match all.")
     negated = serializers.ListField(
-        child=TextField(max_length=255), default=list, help_text="Those properties whose values do not count."
+        child=TextField(max_length=255),
+        default=list,
+        max_length=settings.EVENT_RULE_FILTERS,
+        help_text="Those properties whose values do not count.",
     )
     is_case_sensitive = FlagField(default=True)
 

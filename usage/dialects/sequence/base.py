@@ -16,6 +16,7 @@ from usage.dialects.parameters import refuse_unknown
 from usage.dialects.sequence.errors import STYLE
 from usage.dialects.sequence.fields import QueriedField
 from usage.dialects.sequence.translate import FIELDS
+from usage.metering import RuleTooLarge
 
 VERSIONS = ("2024-07-30", "latest")
 
@@ -63,6 +64,9 @@ class SequenceView(DialectView):
         return self.validated(query, sent)
 
     def problem(self, error: Exception) -> Problem:
+        if isinstance(error, RuleTooLarge):
+            # The vendor has no conflict where something is read.
+            return Problem(status.HTTP_400_BAD_REQUEST, str(error))
         if not isinstance(error, ValidationError):
             return super().problem(error)
         # What a unique constraint refused is told so by the domain.

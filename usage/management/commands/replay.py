@@ -4,7 +4,7 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError
 
 from billing.models import Invoice
-from usage.replay import replay
+from usage.replay import UnableToReplay, replay
 
 
 class Command(BaseCommand):
@@ -35,7 +35,12 @@ class Command(BaseCommand):
             raise CommandError("Name an invoice, or --all.")
         different = 0
         for one in chosen:
-            result = replay(invoice=one)
+            try:
+                result = replay(invoice=one)
+            except UnableToReplay as error:
+                different += 1
+                self.stdout.write(f"{one}: {error}")
+                continue
             if result.is_identical:
                 self.stdout.write(f"{one}: identical ({one.document_sha256[:12]}).")
                 continue
