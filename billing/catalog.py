@@ -14,6 +14,7 @@ from django.conf import settings
 from django.core.exceptions import ValidationError
 from django.db import IntegrityError, transaction
 
+from billing.caseless import fold
 from billing.models import Brick, EventRule, Price, PriceTier, Workspace
 from billing.rating import PricingModel, Terms, Tier, bound_order
 
@@ -87,7 +88,14 @@ def set_event_rule(*, brick: Brick, rule: EventTerms, as_of: datetime) -> EventR
     if current is not None and terms_of(current) == _as_kept(rule):
         return current
     brick.event_rules.filter(replaced_at=None).update(replaced_at=as_of)
-    return EventRule.objects.create(workspace_id=brick.workspace_id, brick=brick, **asdict(_as_kept(rule)))
+    kept = _as_kept(rule)
+    folded = None if kept.is_case_sensitive else folded_filters(kept.filters)
+    return EventRule.objects.create(workspace_id=brick.workspace_id, brick=brick, folded_filters=folded, **asdict(kept))
+
+
+def folded_filters(filters: Mapping[str, Sequence[str]]) -> dict[str, list[str]]:
+    """Return filters whose values are compared to folded texts."""
+    return {name: sorted(set(map(fold, values))) for name, values in filters.items()}
 
 
 def terms_of(rule: EventRule) -> EventTerms:

@@ -39,6 +39,12 @@ class UsageRecordQuerySet(models.QuerySet["UsageRecord"]):
         return self.live().filter(customer=None, customer_alias__isnull=False).exclude(customer_alias=NOBODY)
 
 
+class UsageRecordManager(models.Manager.from_queryset(UsageRecordQuerySet)):  # type: ignore[misc]
+    def get_queryset(self) -> UsageRecordQuerySet:
+        """Return the records without what SQL alone compares."""
+        return super().get_queryset().defer("folded")
+
+
 class UsageRecord(models.Model):
     class Kind(models.TextChoices):
         ENTRY = "entry", "Entry"
@@ -71,6 +77,8 @@ class UsageRecord(models.Model):
     recorded_by = models.CharField(max_length=200, help_text="The key, user or file and row it came from.")
     note = models.CharField(max_length=500, blank=True, help_text="Why it was entered, corrected or retracted.")
     properties = ExactJSONField(null=True, blank=True)
+    # An event's texts without case, of those that folding changes: what filters that ignore case compare.
+    folded = ExactJSONField(null=True, blank=True, editable=False)
     # The first record of a chain of corrections: the id that the sender was told and goes on using.
     origin = models.ForeignKey(
         "self", models.PROTECT, null=True, blank=True, related_name="descendants", db_index=False
@@ -79,7 +87,7 @@ class UsageRecord(models.Model):
         "self", models.PROTECT, null=True, blank=True, related_name="supersedes", db_index=False
     )
 
-    objects = UsageRecordQuerySet.as_manager()
+    objects = UsageRecordManager()
 
     class Meta:
         verbose_name = "usage record"

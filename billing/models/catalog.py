@@ -68,6 +68,9 @@ class EventRule(models.Model):
     filters = ExactJSONField(default=dict, blank=True, help_text="Property -> the values that count; all must match.")
     negated = ExactJSONField(default=list, blank=True, help_text="Those properties whose values do not count.")
     is_case_sensitive = models.BooleanField(default=True, help_text="Whether filters tell A from a.")
+    folded_filters = ExactJSONField(
+        null=True, blank=True, editable=False, help_text="The filters without case, where they don't tell it."
+    )
     created_at = models.DateTimeField(db_default=Now(), editable=False)
     replaced_at = models.DateTimeField(null=True, blank=True, editable=False)
 
@@ -82,6 +85,11 @@ class EventRule(models.Model):
                 condition=Q(aggregation="count") | ~Q(property=""), name="billing_event_rule_names_what_it_adds"
             ),
             models.CheckConstraint(condition=~Q(event_type=""), name="billing_event_rule_names_its_event"),
+            models.CheckConstraint(
+                condition=Q(is_case_sensitive=True, folded_filters__isnull=True)
+                | Q(is_case_sensitive=False, folded_filters__isnull=False),
+                name="billing_event_rule_is_folded_where_case_is_ignored",
+            ),
         )
         indexes = (models.Index(fields=["workspace", "event_type"], name="billing_event_rule_by_type"),)
 

@@ -169,6 +169,8 @@ BREAKS: list[tuple[str, Break]] = [
     ("billing_brick_has_one_event_rule", lambda w: duplicate(w.rule)),
     ("billing_event_rule_names_what_it_adds", lambda w: spoil(w.rule, aggregation="sum")),
     ("billing_event_rule_names_its_event", lambda w: spoil(w.rule, event_type="")),
+    ("billing_event_rule_is_folded_where_case_is_ignored", lambda w: spoil(w.rule, folded_filters={})),
+    ("billing_event_rule_is_folded_where_case_is_ignored", lambda w: spoil(w.rule, is_case_sensitive=False)),
     ("billing_price_is_not_negative", lambda w: spoil(w.price, unit_price=Decimal("-1E-12"))),
     ("billing_tiered_price_has_no_unit_price", lambda w: spoil(w.tiered, unit_price=Decimal("1E-12"))),
     ("billing_tiered_price_has_no_unit_price", lambda w: spoil(w.price, model="volume")),

@@ -68,7 +68,7 @@ def on_paper(rule: EventRule, found: list[dict[str, Any]]) -> Decimal:
     """What a rule makes of events' properties, computed the slow way."""
 
     def folded(text: str | None) -> str | None:
-        return text if text is None or rule.is_case_sensitive else text.lower()
+        return text if text is None or rule.is_case_sensitive else text.casefold()
 
     def passes(given: dict[str, Any], name: str) -> bool:
         among = folded(as_text(given.get(name))) in [folded(value) for value in rule.filters[name]]

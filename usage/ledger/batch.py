@@ -118,10 +118,12 @@ _COLUMNS = {
     "recorded_by": "text",
     "note": "text",
     "properties": "text",
+    "folded": "text",
 }
+_JSON = ("properties", "folded")
 _INSERT = f"""
 INSERT INTO usage_usagerecord (workspace_id, recorded_at, kind, {", ".join(_COLUMNS)})
-SELECT %s, %s, 'entry', {", ".join(_COLUMNS).replace("properties", "{properties}")}
+SELECT %s, %s, 'entry', {", ".join(f"{name}{{as_json}}" if name in _JSON else name for name in _COLUMNS)}
 FROM {{given}}
 WHERE true
 ON CONFLICT (workspace_id, dialect, key) WHERE superseded_by_id IS NULL DO NOTHING
@@ -134,10 +136,10 @@ def _insert(workspace_id: int, entries: Mapping[int, Entry], recorded_at: dateti
     # In the order of their keys, or two batches with the same ones could wait for each other.
     in_order = sorted(entries.items(), key=lambda one: (one[1].command.origin.dialect, one[1].key or ""))
     wanted = rows({"id": pk, "occurred_at": moment(entry.occurred_at), **entry.row()} for pk, entry in in_order)
-    properties = "properties::jsonb" if connection.vendor == "postgresql" else "properties"
+    as_json = "::jsonb" if connection.vendor == "postgresql" else ""
     with connection.cursor() as cursor:
         cursor.execute(
-            _INSERT.format(properties=properties, given=given(_COLUMNS)), [workspace_id, moment(recorded_at), wanted]
+            _INSERT.format(as_json=as_json, given=given(_COLUMNS)), [workspace_id, moment(recorded_at), wanted]
         )
         return {record_id for (record_id,) in cursor.fetchall()}
 

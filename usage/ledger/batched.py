@@ -93,6 +93,7 @@ class EventToBe(NamedTuple):
             "event_type": self.command.event_type,
             "is_late": self.is_late,
             "note": "",
+            "folded": self.event.folded and encode(self.event.folded).decode(),
             **_common(self.command.origin, self.command.properties, self.key),
         }
 

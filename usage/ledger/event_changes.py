@@ -2,6 +2,7 @@
 
 from datetime import UTC, datetime
 
+from billing.caseless import folded_copy
 from usage.commands import KEEP, CorrectUsage, RecordById, RecordByKey, RetractUsage
 from usage.ledger.changes import live_records, what_stays
 from usage.ledger.errors import QuantityRefused, RecordNotFound
@@ -60,6 +61,7 @@ def supersede_event(former: UsageRecord, change: UsageRecord, *, late_before: da
     Raises ``Moved`` where something else has taken its place since it was read, since those locks are shared.
     """
     change.pk = next_id()
+    change.folded = folded_copy(change.properties)
     change.is_late = late_before is not None and min(former.occurred_at, change.occurred_at) < late_before
     # The former first: only one live record may have the key. The foreign key is checked at commit.
     if not UsageRecord.objects.filter(pk=former.pk, superseded_by=None).update(superseded_by_id=change.pk):

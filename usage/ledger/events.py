@@ -6,6 +6,7 @@ from uuid import UUID, uuid4
 
 from django.db import connection, transaction
 
+from billing.caseless import folded_copy
 from billing.models import Customer
 from billing.parties import NOBODY
 from usage.commands import ReportEvent
@@ -42,7 +43,10 @@ def report_event(*, command: ReportEvent, recorded_at: datetime) -> RecordedEven
 
 
 class PreparedEvent(NamedTuple):
-    """A command that can be kept, with its key, and its moment and properties as the driver takes them."""
+    """A command that can be kept, with its key, and its moment and properties as the driver takes them.
+
+    ``folded`` has those of its texts that differ without case.
+    """
 
     command: ReportEvent
     key: str
@@ -50,6 +54,7 @@ class PreparedEvent(NamedTuple):
     occurred_at: datetime
     moment: Any
     properties: Any
+    folded: dict[str, str] | None
 
     @property
     def workspace_id(self) -> int:
@@ -80,7 +85,8 @@ def prepared(command: ReportEvent, recorded_at: datetime) -> PreparedEvent:
             raise TextRefused(f"Ensure that there are no more than {MAX_TEXT} characters.", field=field)
     occurred_at = command.occurred_at.astimezone(UTC)
     properties = adapt_properties(command.properties)
-    return PreparedEvent(command, key, recorded_at, occurred_at, adapt("occurred_at", occurred_at), properties)
+    moment, folded = adapt("occurred_at", occurred_at), folded_copy(command.properties)
+    return PreparedEvent(command, key, recorded_at, occurred_at, moment, properties, folded)
 
 
 def _live(event: PreparedEvent) -> UsageRecord | None:
@@ -108,12 +114,12 @@ _NAMED = """COALESCE(
 _INSERT = """
 INSERT INTO usage_usagerecord
     (workspace_id, customer_id, is_late, customer_alias, event_type, occurred_at, recorded_at,
-     kind, source, dialect, key, recorded_by, note, properties)
+     kind, source, dialect, key, recorded_by, note, properties, folded)
 {source}
 ON CONFLICT (workspace_id, dialect, key) WHERE superseded_by_id IS NULL DO NOTHING
 RETURNING id, customer_id, is_late
 """
-_VALUES = "%s, %s, %s, %s, 'entry', %s, %s, %s, %s, '', %s"
+_VALUES = "%s, %s, %s, %s, 'entry', %s, %s, %s, %s, '', %s, %s"
 # As for a line's record: first the lock, then the id; after waiting for a close, the customer is read again.
 _INSERT_MATCHED = _INSERT.format(
     source=f"""SELECT customer.workspace_id, customer.id, COALESCE(customer.events_open_from_at > %s, FALSE), {_VALUES}
@@ -146,6 +152,7 @@ def _values(event: PreparedEvent) -> list[Any]:
         event.key,
         command.origin.recorded_by,
         event.properties,
+        adapt("folded", event.folded),
     ]
 
 

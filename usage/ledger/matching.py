@@ -37,10 +37,10 @@ _SUPERSEDE = "UPDATE usage_usagerecord SET superseded_by_id = given.id FROM {giv
 _MATCH = """
 INSERT INTO usage_usagerecord
     (id, workspace_id, customer_id, is_late, customer_alias, event_type, occurred_at, recorded_at,
-     kind, source, dialect, key, recorded_by, note, properties, origin_id)
+     kind, source, dialect, key, recorded_by, note, properties, folded, origin_id)
 SELECT given.id, r.workspace_id, %s, COALESCE(r.occurred_at < %s, FALSE), r.customer_alias, r.event_type,
     r.occurred_at, r.recorded_at, 'match', r.source, r.dialect, r.key, 'matched when the name was given', '',
-    r.properties, COALESCE(r.origin_id, r.id)
+    r.properties, r.folded, COALESCE(r.origin_id, r.id)
 FROM {given} JOIN usage_usagerecord r ON r.id = given.former
 """
 

@@ -11,7 +11,7 @@ from billing import catalog
 from billing.jsontext import encode
 from billing.models import EventRule
 from billing.money import round_quantity
-from usage.metering.properties import folded, number_of, text_of
+from usage.metering.properties import folded_text_of, number_of, text_of
 from usage.metering.sql import LIVE, windows_table
 
 if TYPE_CHECKING:
@@ -80,18 +80,17 @@ def matches(rule: EventRule, record: str) -> tuple[str, list[Any]]:
     if objection := catalog.objection_to_size(rule.filters):
         raise RuleTooLarge(f"The rule of “{rule.brick.name}” can't be counted by: {objection}")
     conditions, parameters = [f"{record}.event_type = %s"], [rule.event_type]
-    for name, values in sorted(rule.filters.items()):
-        text, of_text = text_of(name, record)
-        among, of_values = _among(text, values, fold=not rule.is_case_sensitive)
+    filters, text_in = (rule.filters, text_of) if rule.is_case_sensitive else (rule.folded_filters, folded_text_of)
+    for name, values in sorted(filters.items()):
+        text, of_text = text_in(name, record)
+        among, of_values = _among(text, values)
         conditions.append(f"({among}) IS NOT TRUE" if name in rule.negated else among)
         parameters += [*of_text, *of_values]
     return " AND ".join(conditions), parameters
 
 
-def _among(text: str, values: Sequence[str], *, fold: bool) -> tuple[str, list[Any]]:
+def _among(text: str, values: Sequence[str]) -> tuple[str, list[Any]]:
     # An array is compared to as a whole; a subquery of its elements would be joined to, one more with each filter.
-    value, given = (folded("value"), folded(text)) if fold else ("value", text)
     if connection.vendor == "postgresql":
-        array = f"ARRAY(SELECT {value} FROM unnest(%s::text[]) AS given(value))" if fold else "%s::text[]"
-        return f"{given} = ANY({array})", [list(values)]
-    return f"{given} IN (SELECT {value} FROM json_each(%s))", [encode(list(values)).decode()]
+        return f"{text} = ANY(%s::text[])", [list(values)]
+    return f"{text} IN (SELECT value FROM json_each(%s))", [encode(list(values)).decode()]

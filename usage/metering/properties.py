@@ -44,9 +44,11 @@ def number_of(name: str, record: str) -> tuple[str, list[Any]]:
     return f"(CASE WHEN {is_number} THEN {text}::numeric END)", parameters * 3
 
 
-def folded(text: str) -> str:
-    """Return the SQL of a text without the difference between upper and lower case."""
-    return f"lower({text})" if connection.vendor == "postgresql" else f"event_lower({text})"
+def folded_text_of(name: str, record: str) -> tuple[str, list[Any]]:
+    """Return the SQL of a property as ``text_of`` does, but without case: the folded copy where it differs."""
+    text, parameters = text_of(name, record)
+    copy = f"{record}.folded ->> %s::text" if connection.vendor == "postgresql" else f"event_text({record}.folded, %s)"
+    return f"COALESCE({copy}, {text})", [name, *parameters]
 
 
 @lru_cache(maxsize=16)
@@ -69,10 +71,6 @@ def _number(text: str | None) -> str | None:
     return text if text is not None and len(text) <= LONGEST_NUMBER and _NUMBER.fullmatch(text) else None
 
 
-def _lower(text: str | None) -> str | None:
-    return text if text is None else text.lower()
-
-
 def register_on_sqlite(connection: BaseDatabaseWrapper, **_: Any) -> None:
     """Give a new connection to SQLite the functions that PostgreSQL does without."""
     if connection.vendor != "sqlite":
@@ -80,4 +78,3 @@ def register_on_sqlite(connection: BaseDatabaseWrapper, **_: Any) -> None:
     raw = connection.connection
     raw.create_function("event_text", 2, _text, deterministic=True)
     raw.create_function("event_number", 1, _number, deterministic=True)
-    raw.create_function("event_lower", 1, _lower, deterministic=True)

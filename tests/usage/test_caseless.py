@@ -1,0 +1,101 @@
+"""Filters that ignore case: what counts does not depend on the database, its locale, or how an event came in."""
+
+import importlib
+from typing import Any
+
+import pytest
+from django.apps import apps
+
+from billing import catalog, parties
+from billing.models import EventRule
+from tests import factories as make
+from usage import ledger
+from usage.commands import Origin, ReportEvent
+from usage.metering import Window, measure
+from usage.models import UsageRecord
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture
+def globex():
+    return make.customer(make.workspace(), aliases=["gx"])
+
+
+def counted(customer, *values: str, **terms: Any) -> int:
+    whatever_the_case: dict[str, Any] = {"filters": {"street": list(values)}, "is_case_sensitive": False}
+    rule = make.event_brick(customer.workspace, **{**whatever_the_case, **terms}).event_rules.get()
+    window = Window("events", None, make.moment("2026-01-01"), make.moment("2026-02-01"), 10**12, customer.pk, rule)
+    return int(measure([window])[0].quantity)
+
+
+def sent(customer, street: str, **details) -> ledger.RecordedEvent:
+    return make.event(customer.workspace, "gx", "2026-01-10", street=street, **details)
+
+
+@pytest.mark.parametrize(
+    ("event", "filter_"), [("ΟΔΟΣ", "οδος"), ("οδος", "ΟΔΟΣ"), ("É", "é"), ("é", "É"), ("e\u0301", "É"), ("ß", "SS")]
+)
+def test_case_is_that_of_unicode(globex, event, filter_):
+    sent(globex, event)
+
+    assert counted(globex, filter_) == 1
+    assert counted(globex, filter_, negated=("street",)) == 0
+    assert counted(globex, filter_, is_case_sensitive=True) == 0
+
+
+def test_an_event_that_is_folded_already_counts_as_well(globex):
+    sent(globex, "text")
+    make.event(globex.workspace, "gx", "2026-01-10", street=True)
+    make.event(globex.workspace, "gx", "2026-01-10", street=5)
+    make.event(globex.workspace, "gx", "2026-01-10", Street="TEXT")
+
+    assert counted(globex, "TEXT", "TRUE", "5") == 3
+
+
+def test_a_batch_a_correction_another_of_its_key_and_a_match_are_folded(globex):
+    origin = Origin(workspace_id=globex.workspace_id, source="api", dialect="native", recorded_by="tests")
+    at = make.moment("2026-01-10")
+    batch = [ReportEvent(origin, "gx", "message-sent", at, None, {"street": street}, False) for street in ("ΟΔΟΣ", "x")]
+    ledger.record_many(commands=batch, recorded_at=at)
+    make.fix_event(sent(globex, "Other"), properties={"street": "Οδος"})
+    make.fix_event(sent(globex, "ΟΔΟΣ"), occurred_at=make.moment("2026-01-11"))
+    sent(globex, "Other", key="k")
+    sent(globex, "ΟΔΌΣ".replace("Ό", "Ο"), key="k")
+    make.event(globex.workspace, "later", "2026-01-10", street="ΟΔΟΣ")
+    parties.add_alias(customer=globex, value="later")
+
+    assert counted(globex, "οδος") == 5
+
+
+def test_a_rule_is_told_as_it_was_written_and_stays_where_nothing_changes(globex):
+    terms = catalog.EventTerms("call", "count", filters={"street": ["ΟΔΟΣ", "Οδος"]}, is_case_sensitive=False)
+    brick = make.event_brick(globex.workspace)
+
+    rule = catalog.set_event_rule(brick=brick, rule=terms, as_of=make.moment("2026-01-02"))
+    again = catalog.set_event_rule(brick=brick, rule=terms, as_of=make.moment("2026-01-03"))
+
+    assert (rule, catalog.terms_of(rule).filters) == (again, {"street": ["ΟΔΟΣ", "Οδος"]})
+    assert rule.folded_filters == {"street": ["οδοσ"]}
+
+
+def test_rules_and_events_from_before_are_folded_batch_by_batch(globex, monkeypatch):
+    events = importlib.import_module("usage.migrations.0004_fold_texts")
+    rules = importlib.import_module("billing.migrations.0005_folded_filters")
+    monkeypatch.setattr(events, "BATCH", 2)
+    for street in ("ΟΔΟΣ", "x", "É", "e\u0301"):
+        sent(globex, street)
+    line = make.line(globex.workspace)
+    make.use(line, "1", "2026-01-10")
+    UsageRecord.objects.update(folded=None)
+    brick = make.event_brick(globex.workspace, filters={"street": ["É", "οδος"]}, is_case_sensitive=False)
+    EventRule.objects.update(folded_filters={})
+
+    events.fold_texts(apps, None)
+    events.fold_texts(apps, None)
+    rules.fold_filters(apps, None)
+
+    assert EventRule.objects.get(brick=brick).folded_filters == {"street": ["é", "οδοσ"]}
+    folded = UsageRecord.objects.order_by("id").values_list("folded", flat=True)
+    assert list(folded) == [{"street": "οδοσ"}, None, {"street": "é"}, {"street": "é"}, None]
+    assert counted(globex, "É", "οδος") == 3
