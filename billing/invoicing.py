@@ -5,7 +5,7 @@ was, which no later edit touches.
 """
 
 import hashlib
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
@@ -40,7 +40,8 @@ NUMBER_PREFIXES = {Invoice.Kind.INVOICE: "INV", Invoice.Kind.CREDIT_NOTE: "CN"}
 class DraftLine:
     """A line to be: what was measured, what the whole of it costs, and what of that is on earlier invoices.
 
-    ``notices``: what a reviewer should look at that rating can't see. They are no part of the document.
+    ``notices``: what a reviewer should look at that rating can't see. They are no part of the document, and neither is
+    how many of the records are worth nothing since they could not be read (``missing_count``: had nothing to be read).
     """
 
     line_id: int
@@ -57,6 +58,9 @@ class DraftLine:
     charge: Charge
     billed_before: Decimal
     notices: tuple[str, ...] = ()
+    unread_count: int = 0
+    missing_count: int = 0
+    unread_sample: Sequence[Mapping[str, Any]] = ()
 
     @property
     def amount(self) -> Decimal:
@@ -162,6 +166,9 @@ def _line_row(workspace_id: int, invoice_id: int, position: int, line: DraftLine
         "cutoff": line.cutoff,
         "quantity": line.quantity,
         "record_count": line.record_count,
+        "unread_count": line.unread_count,
+        "missing_count": line.missing_count,
+        "unread_sample": list(line.unread_sample),
         "rated": line.charge.amount,
         "billed_before": line.billed_before,
         "amount": line.amount,

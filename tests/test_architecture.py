@@ -49,6 +49,7 @@ DOMAIN = [
     "usage.consumption",
     "usage.drafting",
     "usage.replay",
+    "usage.unread",
     *(f"billing.rating.{module.name}" for module in pkgutil.iter_modules(billing.rating.__path__)),
     *(f"usage.closing.{module.name}" for module in pkgutil.iter_modules(usage.closing.__path__)),
     *(f"usage.ledger.{module.name}" for module in pkgutil.iter_modules(usage.ledger.__path__)),

@@ -19,6 +19,7 @@ from billing.models import Brick, EventRule, InvoiceLine, Line, Subscription
 from billing.rating import Terms, rate
 from usage.changed import changed_periods
 from usage.metering import Measurement, Window, measure
+from usage.unread import unread_notice
 
 OPENS_AT_ZERO = "opens at 0: the value of the line before it is not carried on"
 
@@ -82,12 +83,13 @@ def draft(*, dues: Sequence[Due], cutoff: int, measured_until: datetime | None =
     measurements = measure([_window(task, cutoff, measured_until) for task in tasks])
     billed = billed_amounts(subscription_ids=subscription_ids) if changed else {}
     terms: dict[int, Terms] = {}
+    told: set[tuple[Any, ...]] = set()
     lines: dict[tuple[Any, int], list[DraftLine]] = defaultdict(list)
     for task, measurement in zip(tasks, measurements, strict=True):
         before = (
             billed.get((task.line.pk, task.covered.starts_at), Decimal(0)) if task.kind == "true_up" else Decimal(0)
         )
-        line = _draft_line(task, measurement, cutoff=cutoff, billed_before=before, terms=terms)
+        line = _draft_line(task, measurement, cutoff=cutoff, billed_before=before, terms=terms, told=told)
         if task.kind == InvoiceLine.Kind.USAGE or line.amount:
             lines[task.due.subscription.pk, task.invoice].append(line)
     return [invoice for due in dues for invoice in _invoices(due, lines, cutoff)]
@@ -142,7 +144,13 @@ def _window(task: _Task, cutoff: int, measured_until: datetime | None) -> Window
 
 
 def _draft_line(
-    task: _Task, measurement: Measurement, *, cutoff: int, billed_before: Decimal, terms: dict[int, Terms]
+    task: _Task,
+    measurement: Measurement,
+    *,
+    cutoff: int,
+    billed_before: Decimal,
+    terms: dict[int, Terms],
+    told: set[tuple[Any, ...]],
 ) -> DraftLine:
     line = task.line
     if line.price_id not in terms:
@@ -165,14 +173,26 @@ def _draft_line(
             coverage=None if task.coverage.is_whole else task.coverage,
         ),
         billed_before=billed_before,
-        notices=tuple(_notices(task)),
+        notices=tuple(_notices(task, measurement, told)),
+        unread_count=measurement.unread.count,
+        missing_count=measurement.unread.missing,
+        unread_sample=measurement.unread.as_list(),
     )
 
 
-def _notices(task: _Task) -> Iterable[str]:
+def _notices(task: _Task, measurement: Measurement, told: set[tuple[Any, ...]]) -> Iterable[str]:
     """Yield what a reviewer should look at that rating can't see."""
     if task.kind == InvoiceLine.Kind.USAGE and _opens_at_zero(task):
         yield OPENS_AT_ZERO
+    if task.rule is None or not measurement.unread.count:
+        return
+    if measurement.is_missing_everywhere:
+        # Two lines of a brick have the same to tell: it is told once an invoice.
+        about = (task.due.subscription.pk, task.invoice, task.rule.pk)
+        if about in told:
+            return
+        told.add(about)
+    yield unread_notice(task.rule, measurement)
 
 
 def _opens_at_zero(task: _Task) -> bool:

@@ -101,6 +101,10 @@ class InvoiceLine(models.Model):
     cutoff = models.BigIntegerField()
     quantity = ExactDecimalField(max_digits=30, decimal_places=9)
     record_count = models.PositiveBigIntegerField()
+    # Events that were counted and are worth nothing, and of them those without the property. No part of the document.
+    unread_count = models.PositiveBigIntegerField(default=0)
+    missing_count = models.PositiveBigIntegerField(default=0)
+    unread_sample = ExactJSONField(default=list, help_text="The first and the last of them: record and value.")
     rated = ExactDecimalField(max_digits=24, decimal_places=4, help_text="The price of the whole quantity.")
     billed_before = ExactDecimalField(max_digits=24, decimal_places=4, help_text="On earlier invoices.")
     amount = ExactDecimalField(max_digits=24, decimal_places=4, help_text="rated - billed_before")

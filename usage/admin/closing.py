@@ -21,6 +21,7 @@ from billing.calendar import end_of
 from billing.models import CloseItem, CloseRun, Invoice, Workspace
 from usage import closing, tasks
 from usage.admin.drafts import change_of, drafts_of
+from usage.unread import missing_properties
 
 DRAFTS_PER_PAGE = 50
 MOST_PARKED = 200
@@ -103,10 +104,11 @@ class CloseRunAdmin(ReadOnlyAdmin):
         self, request: HttpRequest, object_id: str, form_url: str = "", extra_context: Any = None
     ) -> HttpResponse:
         run = self.object_or_404(request, object_id)
-        page = Paginator(drafts_of(run), DRAFTS_PER_PAGE).get_page(request.GET.get("page"))
+        missing = missing_properties(run)
+        page = Paginator(drafts_of(run, missing), DRAFTS_PER_PAGE).get_page(request.GET.get("page"))
         parked = run.items.filter(state=CloseItem.State.PARKED).select_related("subscription__customer").order_by("id")
         rows = [{"draft": draft, "change": change_of(draft)} for draft in page]
-        context = {"drafts": page, "rows": rows, "parked": parked[:MOST_PARKED], **progress_of(run)}
+        context = {"drafts": page, "rows": rows, "parked": parked[:MOST_PARKED], "missing": missing, **progress_of(run)}
         return super().change_view(request, object_id, form_url, context | (extra_context or {}))
 
     def progress_view(self, request: HttpRequest, run_id: int) -> HttpResponse:

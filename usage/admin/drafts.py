@@ -1,5 +1,6 @@
 """A run's drafts as they are reviewed: each beside its subscription's previous invoice, surprises first."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
@@ -7,7 +8,8 @@ from typing import Any
 from django.db.models import Exists, F, FloatField, OuterRef, Prefetch, QuerySet, Subquery
 from django.db.models.functions import Abs, Cast, Coalesce
 
-from billing.models import CloseRun, Invoice, InvoiceLine
+from billing.models import CloseRun, Invoice
+from usage.unread import MissingProperty, surprising_lines
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,10 +20,13 @@ class Change:
     percent: Decimal | None
 
 
-def drafts_of(run: CloseRun) -> QuerySet[Invoice]:
-    """Return a run's invoices, issued ones too, with `previous_total` and its number; a fixed number of queries."""
+def drafts_of(run: CloseRun, told: Iterable[MissingProperty] = ()) -> QuerySet[Invoice]:
+    """Return a run's invoices, issued ones too, with `previous_total` and its number; a fixed number of queries.
+
+    ``told``: what is said of all of them at once, and no surprise of one.
+    """
     earlier = Invoice.objects.filter(subscription=OuterRef("subscription"), pk__lt=OuterRef("pk")).order_by("-pk")
-    surprising = InvoiceLine.objects.exclude(surprises=[])
+    surprising = surprising_lines(told)
     drafts = (
         Invoice.objects.filter(run=run)
         .defer("document")

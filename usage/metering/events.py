@@ -11,7 +11,8 @@ from billing import catalog
 from billing.jsontext import encode
 from billing.models import EventRule
 from billing.money import round_quantity
-from usage.metering.properties import folded_text_of, number_of, text_of
+from usage.metering.measurement import ALL_READ, Measurement, Unread
+from usage.metering.properties import as_number, as_text, folded_text_of, given_of, text_of
 from usage.metering.sql import LIVE, windows_table
 
 if TYPE_CHECKING:
@@ -22,20 +23,48 @@ class RuleTooLarge(Exception):
     """A rule that was written before there was a bound has more filters, or values of one, than are counted by."""
 
 
-_QUERY = f"""
-WITH w AS ({{windows}})
-SELECT w.n, {{quantity}}, COUNT(*)
+_COUNTED = f"""
 FROM w CROSS JOIN usage_usagerecord r
 WHERE r.customer_id = w.customer_id AND r.occurred_at >= w.starts_at AND r.occurred_at < w.ends_at
     AND {{matches}} AND {LIVE.format(window="w")}
-GROUP BY w.n
 """
+_COUNT = f"WITH w AS ({{windows}}) SELECT w.n, COUNT(*) {_COUNTED} GROUP BY w.n"
+# What an event is worth is worked out once for each, in steps that the planner is kept from merging. The sample is of
+# the least and the greatest of texts that begin with the record's id.
+_WORTH = f"""
+WITH w AS ({{windows}}),
+found AS (
+    SELECT w.n, COALESCE(r.origin_id, r.id) AS handle, {{given}} AS given {_COUNTED} {{apart}}
+),
+read AS (SELECT n, handle, given, {{text}} AS text FROM found {{apart}}),
+worth AS (SELECT n, handle, given, {{value}} AS value FROM read {{apart}})
+SELECT n, {{quantity}}, COUNT(*), COUNT(*) - COUNT(value), COUNT(*) - COUNT(given),
+    MIN({{sample}}) FILTER (WHERE value IS NULL AND given IS NOT NULL),
+    MAX({{sample}}) FILTER (WHERE value IS NULL AND given IS NOT NULL),
+    MIN({{sample}}) FILTER (WHERE given IS NULL), MAX({{sample}}) FILTER (WHERE given IS NULL)
+FROM worth GROUP BY n
+"""
+_ID_DIGITS, _VALUE_LETTERS = 19, 60
+_ON = {
+    "postgresql": {
+        "apart": "OFFSET 0",
+        "sample": f"""(lpad(handle::text, {_ID_DIGITS}, '0') || COALESCE(left(given::text, {_VALUE_LETTERS}), ''))
+            COLLATE "C" """,
+        "sum": "SUM",
+    },
+    "sqlite": {
+        "apart": "",
+        "sample": f"printf('%%0{_ID_DIGITS}d', handle) || COALESCE(substr(given, 1, {_VALUE_LETTERS}), '')",
+        "sum": "exact_sum",
+    },
+}
 
 
-def measure_events(windows: "Sequence[Window]") -> dict[int, tuple[Decimal, int]]:
+def measure_events(windows: "Sequence[Window]") -> dict[int, Measurement]:
     """Return per position the quantity, rounded once to 9 places, and the number of events that the rule matches.
 
-    One query per rule among the windows. A sum adds what is a number and passes over the rest. Raises ``RuleTooLarge``.
+    One query per rule among the windows. A sum adds what is a number and passes over the rest, which is told as unread;
+    distinct values are told apart, and events that have none are unread. Raises ``RuleTooLarge``.
     """
     positions: dict[EventRule, list[int]] = defaultdict(list)
     for n, window in enumerate(windows):
@@ -48,27 +77,47 @@ def measure_events(windows: "Sequence[Window]") -> dict[int, tuple[Decimal, int]
     }
 
 
-def _measure(rule: EventRule, windows: "Sequence[Window]") -> dict[int, tuple[Decimal, int]]:
+def _measure(rule: EventRule, windows: "Sequence[Window]") -> dict[int, Measurement]:
     table, of_windows = windows_table(windows, "customer_id")
-    quantity, of_quantity = _quantity(rule)
     condition, of_condition = matches(rule, "r")
-    statement = _QUERY.format(windows=table, quantity=quantity, matches=condition)
     with connection.cursor() as cursor:
-        cursor.execute(statement, [*of_windows, *of_quantity, *of_condition])
-        return {n: (round_quantity(Decimal(total or 0)), count) for n, total, count in cursor.fetchall()}
+        if rule.aggregation == EventRule.Aggregation.COUNT:
+            cursor.execute(_COUNT.format(windows=table, matches=condition), [*of_windows, *of_condition])
+            return {n: Measurement(Decimal(count), count) for n, count in cursor.fetchall()}
+        given, of_given = given_of(rule.property, "r")
+        statement = _WORTH.format(windows=table, matches=condition, given=given, **_worth(rule))
+        cursor.execute(statement, [*of_windows, *of_given, *of_condition])
+        return {
+            n: Measurement(round_quantity(Decimal(total or 0)), count, _unread(*unread))
+            for n, total, count, *unread in cursor.fetchall()
+        }
 
 
-def _quantity(rule: EventRule) -> tuple[str, list[Any]]:
+def _worth(rule: EventRule) -> dict[str, str]:
+    """Return what is read of each event, and what is made of all of them."""
+    on = _ON[connection.vendor]
     match rule.aggregation:
-        case EventRule.Aggregation.COUNT:
-            return "COUNT(*)", []
         case EventRule.Aggregation.SUM:
-            number, parameters = number_of(rule.property, "r")
-            return f"{'SUM' if connection.vendor == 'postgresql' else 'exact_sum'}({number})", parameters
+            value, quantity = as_number("text"), f"{on['sum']}(value)"
         case EventRule.Aggregation.UNIQUE:
-            text, parameters = text_of(rule.property, "r")
-            return f"COUNT(DISTINCT {text})", parameters
-    raise ValueError(f"{rule.aggregation!r} is no way to count events.")
+            value, quantity = "text", "COUNT(DISTINCT value)"
+        case _:
+            raise ValueError(f"{rule.aggregation!r} is no way to count events.")
+    return {
+        "apart": on["apart"],
+        "sample": on["sample"],
+        "text": as_text("given"),
+        "value": value,
+        "quantity": quantity,
+    }
+
+
+def _unread(count: int, missing: int, *edges: str | None) -> Unread:
+    if not count:
+        return ALL_READ
+    # The first and the last that have a value, or else of those that have none; where there is one, it is both.
+    found = dict.fromkeys(edge for edge in (edges[:2] if count > missing else edges[2:]) if edge)
+    return Unread(count, missing, tuple((int(edge[:_ID_DIGITS]), edge[_ID_DIGITS:] or None) for edge in found))
 
 
 def matches(rule: EventRule, record: str) -> tuple[str, list[Any]]:

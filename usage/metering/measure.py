@@ -8,6 +8,7 @@ from uuid import UUID
 
 from billing.models import EventRule
 from usage.metering.events import measure_events
+from usage.metering.measurement import NOTHING, Measurement
 from usage.metering.sum import measure_sum
 from usage.metering.unit_days import measure_unit_days
 
@@ -28,18 +29,8 @@ class Window:
     rule: EventRule | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Measurement:
-    """A quantity, exact to 9 places, and how many records of the window it counts."""
-
-    quantity: Decimal
-    record_count: int
-
-
-NOTHING = Measurement(quantity=Decimal(0), record_count=0)
-
-# Aggregation -> the function that answers for all windows: {position in its list: (quantity, record count)}.
-AGGREGATIONS: dict[str, Callable[[Sequence[Window]], dict[int, tuple[Decimal, int]]]] = {
+# Aggregation -> the function that answers for all windows: {position in its list: measurement}.
+AGGREGATIONS: dict[str, Callable[[Sequence[Window]], dict[int, Measurement]]] = {
     "sum": measure_sum,
     "unit_days": measure_unit_days,
     "events": measure_events,
@@ -61,6 +52,6 @@ def measure(windows: Sequence[Window]) -> list[Measurement]:
                 measurements[position] = Measurement(quantity=Decimal(1), record_count=0)
             continue
         found = AGGREGATIONS[aggregation]([windows[position] for position in positions])
-        for n, (quantity, record_count) in found.items():
-            measurements[positions[n]] = Measurement(quantity=quantity, record_count=record_count)
+        for n, measurement in found.items():
+            measurements[positions[n]] = measurement
     return measurements

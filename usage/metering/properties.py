@@ -12,7 +12,7 @@ from typing import Any
 from django.db import connection
 from django.db.backends.base.base import BaseDatabaseWrapper
 
-from billing.jsontext import decode
+from billing.jsontext import decode, encode
 
 # What is added: 15 digits before the point, as a quantity in the ledger has. More adds nothing, like any other text,
 # so that no sender's slip makes a period too large for an invoice. PostgreSQL keeps 16,383 digits after the point.
@@ -21,27 +21,39 @@ LONGEST_NUMBER = 16_000
 _NUMBER = re.compile(NUMBER)
 
 
+def given_of(name: str, record: str) -> tuple[str, list[Any]]:
+    """Return the SQL of a property as it was given, NULL where the record has none, and its parameters."""
+    if connection.vendor == "postgresql":
+        return f"NULLIF({record}.properties -> %s::text, 'null')", [name]
+    return f"event_given({record}.properties, %s)", [name]
+
+
+def as_text(given: str) -> str:
+    """Return the SQL of what was given as text, NULL where it is none."""
+    if connection.vendor != "postgresql":
+        return f"event_given_text({given})"
+    text = f"({given} #>> '{{}}')"
+    return (
+        f"(CASE jsonb_typeof({given}) WHEN 'string' THEN {text} WHEN 'boolean' THEN {text}"
+        f" WHEN 'number' THEN trim_scale({given}::numeric)::text END)"
+    )
+
+
+def as_number(text: str) -> str:
+    """Return the SQL of a text as an exact number, NULL where it is none."""
+    if connection.vendor != "postgresql":
+        return f"event_number({text})"
+    # Only CASE keeps a text that is no number from being cast.
+    is_number = f"length({text}) <= {LONGEST_NUMBER} AND {text} ~ '^{NUMBER}$'"
+    return f"(CASE WHEN {is_number} THEN {text}::numeric END)"
+
+
 def text_of(name: str, record: str) -> tuple[str, list[Any]]:
     """Return the SQL of a property as text, NULL where the record has none, and its parameters."""
     if connection.vendor != "postgresql":
         return f"event_text({record}.properties, %s)", [name]
-    value = f"({record}.properties -> %s::text)"
-    text = f"({value} #>> '{{}}')"
-    return (
-        f"(CASE jsonb_typeof({value}) WHEN 'string' THEN {text} WHEN 'boolean' THEN {text}"
-        f" WHEN 'number' THEN trim_scale({value}::numeric)::text END)",
-        [name] * 4,
-    )
-
-
-def number_of(name: str, record: str) -> tuple[str, list[Any]]:
-    """Return the SQL of a property as an exact number, NULL where it is none, and its parameters."""
-    text, parameters = text_of(name, record)
-    if connection.vendor != "postgresql":
-        return f"event_number({text})", parameters
-    # Only CASE keeps a text that is no number from being cast.
-    is_number = f"length({text}) <= {LONGEST_NUMBER} AND {text} ~ '^{NUMBER}$'"
-    return f"(CASE WHEN {is_number} THEN {text}::numeric END)", parameters * 3
+    text = as_text(f"({record}.properties -> %s::text)")
+    return text, [name] * text.count("%s")
 
 
 def folded_text_of(name: str, record: str) -> tuple[str, list[Any]]:
@@ -56,9 +68,22 @@ def _decoded(properties: str) -> Any:
     return decode(properties)
 
 
-def _text(properties: str | None, name: str) -> str | None:
+def _given(properties: str | None, name: str) -> str | None:
     values = _decoded(properties) if properties else None
     value = values.get(name) if isinstance(values, dict) else None
+    return None if value is None else encode(value).decode()
+
+
+def _given_text(given: str | None) -> str | None:
+    return None if given is None else _plain(decode(given))
+
+
+def _text(properties: str | None, name: str) -> str | None:
+    values = _decoded(properties) if properties else None
+    return _plain(values.get(name)) if isinstance(values, dict) else None
+
+
+def _plain(value: Any) -> str | None:
     if isinstance(value, bool):
         return "true" if value else "false"
     if isinstance(value, int | Decimal):
@@ -77,4 +102,6 @@ def register_on_sqlite(connection: BaseDatabaseWrapper, **_: Any) -> None:
         return
     raw = connection.connection
     raw.create_function("event_text", 2, _text, deterministic=True)
+    raw.create_function("event_given", 2, _given, deterministic=True)
+    raw.create_function("event_given_text", 1, _given_text, deterministic=True)
     raw.create_function("event_number", 1, _number, deterministic=True)

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from django.db import connection
 
+from usage.metering.measurement import Measurement
 from usage.metering.sql import LIVE, windows_table
 
 if TYPE_CHECKING:
@@ -21,10 +22,10 @@ GROUP BY w.n
 """
 
 
-def measure_sum(windows: "Sequence[Window]") -> dict[int, tuple[Decimal, int]]:
+def measure_sum(windows: "Sequence[Window]") -> dict[int, Measurement]:
     """Return per position the exact total and the number of records; positions without records are left out."""
     table, parameters = windows_table(windows)
     total = "SUM" if connection.vendor == "postgresql" else "exact_sum"
     with connection.cursor() as cursor:
         cursor.execute(_QUERY.format(windows=table, sum=total), parameters)
-        return {n: (Decimal(quantity), count) for n, quantity, count in cursor.fetchall()}
+        return {n: Measurement(Decimal(quantity), count) for n, quantity, count in cursor.fetchall()}

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from django.db import connection
 
 from billing.money import EXACT, round_quantity
+from usage.metering.measurement import Measurement
 from usage.metering.opening import OPENING
 from usage.metering.sql import LIVE, windows_table
 
@@ -49,12 +50,12 @@ _TOTAL = {
 }
 
 
-def measure_unit_days(windows: "Sequence[Window]") -> dict[int, tuple[Decimal, int]]:
+def measure_unit_days(windows: "Sequence[Window]") -> dict[int, Measurement]:
     """Return per position the unit-days, rounded once to 9 places, and the number of records in the window."""
     table, parameters = windows_table(windows)
     with connection.cursor() as cursor:
         cursor.execute(_QUERY.format(windows=table, total=_TOTAL[connection.vendor]), parameters)
         return {
-            n: (round_quantity(EXACT.divide(Decimal(total), MICROSECONDS_A_DAY)), int(count))
+            n: Measurement(round_quantity(EXACT.divide(Decimal(total), MICROSECONDS_A_DAY)), int(count))
             for n, total, count in cursor.fetchall()
         }

@@ -76,6 +76,24 @@ class StepSerializer(serializers.Serializer):
     upper = ShownNumber(allow_null=True, help_text="Of the tier it is about, inclusive.")
 
 
+SAMPLE = "The first and the last of them that have a value, or else of those that have none."
+
+
+class UnreadCount(serializers.IntegerField):
+    """Of the events that were counted, those that are worth nothing."""
+
+    def __init__(self, **options: Any) -> None:
+        told = (
+            "Of the records, events that count for nothing: what the rule adds is no number in them, or is not there."
+        )
+        super().__init__(**{"help_text": told, **options})
+
+
+class UnreadSerializer(serializers.Serializer):
+    record = serializers.IntegerField(help_text="The record's id.")
+    value = TextField(allow_null=True, help_text="As JSON, its first 60 characters; null where it has none.")
+
+
 class InvoiceLineSerializer(serializers.Serializer):
     position = serializers.IntegerField()
     kind = WordField(choices=InvoiceLine.Kind.choices)
@@ -89,6 +107,8 @@ class InvoiceLineSerializer(serializers.Serializer):
     of_days = serializers.IntegerField(help_text="Of the whole period.")
     quantity = ShownNumber()
     record_count = serializers.IntegerField()
+    unread_count = UnreadCount()
+    unread_sample = UnreadSerializer(many=True, help_text=SAMPLE)
     price = ShownPriceSerializer()
     steps = StepSerializer(many=True, help_text="The arithmetic, from the quantity to the price.")
     surprise = TextField(allow_blank=True, help_text="What the arithmetic wonders at, such as a negative quantity.")
@@ -176,10 +196,26 @@ class InvoiceView(InvoicesView):
 def _document(invoice: Invoice) -> dict[str, Any]:
     if invoice.document:
         document = decode(invoice.document)
-        lines = [line | {"surprises": [*filter(None, [line["surprise"]])]} for line in document["lines"]]
+        unread = {row.position: _unread(row) for row in invoice.lines.only("position", *_UNREAD)}
+        lines = [
+            line | {"surprises": [*filter(None, [line["surprise"]])]} | unread[line["position"]]
+            for line in document["lines"]
+        ]
         return document | {"lines": lines}
     rows = invoice.lines.select_related("line__brick", "price").prefetch_related("price__tiers").order_by("position")
-    return header_of(invoice) | {"lines": [line_document(row, invoice) | {"surprises": row.surprises} for row in rows]}
+    return header_of(invoice) | {"lines": [line_document(row, invoice) | beside_document(row) for row in rows]}
+
+
+_UNREAD = ("unread_count", "unread_sample")
+
+
+def beside_document(line: InvoiceLine) -> dict[str, Any]:
+    """Return what is said of a line beside its document."""
+    return {"surprises": line.surprises, **_unread(line)}
+
+
+def _unread(line: InvoiceLine) -> dict[str, Any]:
+    return {name: getattr(line, name) for name in _UNREAD}
 
 
 class NoFilter(FilterSet):

@@ -28,7 +28,16 @@ from usage.dialects.native.fields import (
     TextField,
     WordField,
 )
-from usage.dialects.native.invoices import InvoiceLineSerializer, ShownNumber, SpanSerializer, show_line
+from usage.dialects.native.invoices import (
+    SAMPLE,
+    InvoiceLineSerializer,
+    ShownNumber,
+    SpanSerializer,
+    UnreadCount,
+    UnreadSerializer,
+    beside_document,
+    show_line,
+)
 
 NO_PERIOD = "No period of this subscription is open: it has not begun, or its last one is closed."
 # A price that has lost its tiers, or a period beyond the calendar.
@@ -44,6 +53,8 @@ class UsedSerializer(serializers.Serializer):
     unit_label = TextField(source="line.brick.unit_label")
     quantity = NumberText(help_text="As closing would bill it now.")
     record_count = serializers.IntegerField()
+    unread_count = UnreadCount()
+    unread_sample = UnreadSerializer(many=True, help_text=SAMPLE)
 
 
 class CurrentUsageSerializer(serializers.Serializer):
@@ -90,6 +101,9 @@ def _line(position: int, draft: DraftLine, line: Line) -> InvoiceLine:
         cutoff=draft.cutoff,
         quantity=draft.quantity,
         record_count=draft.record_count,
+        unread_count=draft.unread_count,
+        missing_count=draft.missing_count,
+        unread_sample=draft.unread_sample,
         rated=draft.charge.amount,
         billed_before=draft.billed_before,
         amount=draft.amount,
@@ -133,8 +147,6 @@ class UpcomingInvoiceView(OpenPeriodView):
             | {
                 "currency": currency,
                 "total": format_money(preview.invoice.total, currency=currency),
-                "lines": [
-                    show_line(line_document(line, like_issued) | {"surprises": line.surprises}) for line in lines
-                ],
+                "lines": [show_line(line_document(line, like_issued) | beside_document(line)) for line in lines],
             }
         )

@@ -22,10 +22,14 @@ _NOW = BigIntegerField.MAX_BIGINT
 
 @dataclass(frozen=True, slots=True)
 class Calculation:
-    """The exact value, how many events it counts, and the first and the last of those that were received."""
+    """The exact value, how many events it counts, and the first and the last of those that were received.
+
+    ``unread_count``: of the events, those that are worth nothing, since what is added is no number in them.
+    """
 
     value: Decimal
     event_count: int
+    unread_count: int
     first: UsageRecord | None
     last: UsageRecord | None
 
@@ -44,6 +48,7 @@ def calculate(
     return Calculation(
         value=reduce(EXACT.add, (each.quantity for each in measured), Decimal(0)),
         event_count=sum(each.record_count for each in measured),
+        unread_count=sum(each.unread.count for each in measured),
         first=first,
         last=last,
     )

@@ -1,0 +1,41 @@
+"""What ``measure`` answers: a quantity, how many records it counts, and which of them it could not read."""
+
+from dataclasses import dataclass
+from decimal import Decimal
+
+
+@dataclass(frozen=True, slots=True)
+class Unread:
+    """Events that count and are worth nothing: what is added is no number in them, or what is told apart is not there.
+
+    ``missing``: of the ``count``, those without the property at all. ``sample``: the first and the last of the others,
+    or of all where none has the property, as the id that senders know and the value as JSON, cut, None where missing.
+    """
+
+    count: int
+    missing: int
+    sample: tuple[tuple[int, str | None], ...]
+
+    def as_list(self) -> list[dict[str, int | str | None]]:
+        """Return the sample ready for JSON."""
+        return [{"record": record, "value": value} for record, value in self.sample]
+
+
+ALL_READ = Unread(count=0, missing=0, sample=())
+
+
+@dataclass(frozen=True, slots=True)
+class Measurement:
+    """A quantity, exact to 9 places, how many records of the window it counts, and which of them are worth nothing."""
+
+    quantity: Decimal
+    record_count: int
+    unread: Unread = ALL_READ
+
+    @property
+    def is_missing_everywhere(self) -> bool:
+        """Tell whether there are events, and none has the property that is added or told apart."""
+        return 0 < self.record_count == self.unread.missing
+
+
+NOTHING = Measurement(quantity=Decimal(0), record_count=0)
