@@ -357,6 +357,8 @@ EVENT_RULE_FILTERS = envint("EVENT_RULE_FILTERS", 20)
 EVENT_RULE_VALUES = envint("EVENT_RULE_VALUES", 100)
 # Of one record, as JSON with its numbers written out.
 PROPERTIES_BYTES = envint("PROPERTIES_BYTES", 64 * 1024)
+# Events that wait under a name are given to whoever gets it at once up to this number, and by a task beyond it.
+MATCH_AT_ONCE = envint("MATCH_AT_ONCE", 1000)
 
 # A close run whose workers have been silent for this long is taken up by others.
 CLOSE_HEARTBEAT_SECONDS = envint("CLOSE_HEARTBEAT_SECONDS", 60)

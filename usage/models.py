@@ -5,6 +5,7 @@ from typing import Self
 from django.db import models
 from django.db.models import F, Q
 from django.db.models.expressions import RawSQL
+from django.db.models.functions import Now
 
 from billing.exact import ExactDecimalField
 from billing.jsontext import ExactJSONField
@@ -154,6 +155,48 @@ class UsageRecord(models.Model):
     def handle(self) -> int:
         """The id that senders know: of the first record, whatever has superseded it since."""
         return self.origin_id or self.pk
+
+
+class Matching(models.Model):
+    """Many events that waited under a name when a customer got it, given to the customer batch by batch.
+
+    A job that is a row. It is about the ledger ids in ``(after_id, until_id]``: what is sent under the name later is
+    the customer's at once, and what waited before that is another's who had the name in between.
+    """
+
+    class State(models.TextChoices):
+        MATCHING = "matching", "Being matched"
+        DONE = "done", "Done"
+
+    workspace = models.ForeignKey(Workspace, models.PROTECT, related_name="+", db_index=False)
+    customer = models.ForeignKey(Customer, models.PROTECT, related_name="matchings", db_index=False)
+    name = models.CharField(max_length=255)
+    state = models.CharField(max_length=8, choices=State, default=State.MATCHING)
+    after_id = models.BigIntegerField()
+    until_id = models.BigIntegerField()
+    found_count = models.PositiveBigIntegerField(
+        null=True, blank=True, help_text="How many waited; counted by the job."
+    )
+    matched_count = models.PositiveBigIntegerField(default=0)
+    started_at = models.DateTimeField(db_default=Now(), editable=False)
+    heartbeat_at = models.DateTimeField(db_default=Now(), help_text="When a worker last said that it is at work.")
+    finished_at = models.DateTimeField(null=True, blank=True)
+
+    class Meta:
+        constraints = (
+            models.CheckConstraint(
+                condition=Q(state="matching", finished_at=None) | Q(state="done", finished_at__isnull=False),
+                name="usage_matching_is_finished_when_done",
+            ),
+            models.CheckConstraint(condition=Q(until_id__gt=F("after_id")), name="usage_matching_is_about_events"),
+        )
+        indexes = (
+            models.Index(fields=["customer", "-id"], name="usage_matching_of_customer"),
+            models.Index(fields=["heartbeat_at"], condition=Q(state="matching"), name="usage_matching_at_work"),
+        )
+
+    def __str__(self) -> str:
+        return f"Matching {self.name}"
 
 
 class StoredReply(models.Model):

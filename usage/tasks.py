@@ -1,6 +1,7 @@
 """What the queue runs: load, one call. Every task can be run again at any time."""
 
 import logging
+from collections.abc import Sequence
 from typing import Any
 
 from celery import shared_task
@@ -9,9 +10,10 @@ from django.db import transaction
 from django.utils import timezone
 from kombu.exceptions import OperationalError
 
-from billing.models import CloseRun
-from usage import closing
+from billing.models import CloseRun, Customer
+from usage import closing, ledger
 from usage.dialects import idempotency
+from usage.models import Matching
 
 logger = logging.getLogger(__name__)
 
@@ -29,8 +31,22 @@ def close_due(**_: Any) -> None:
 
 @shared_task(name="usage.sweep")
 def sweep(**_: Any) -> None:
-    for run in closing.stalled(as_of=timezone.now()):
+    now = timezone.now()
+    for run in closing.stalled(as_of=now):
         enqueue(run)
+    for matching in ledger.stalled_matchings(as_of=now):
+        enqueue_matching(matching)
+
+
+@shared_task(name="usage.match_events")
+def match_events(*, matching_id: int, **_: Any) -> None:
+    ledger.work_on_matching(matching_id=matching_id, clock=timezone.now)
+
+
+def match_waiting(customer: Customer, names: Sequence[str]) -> None:
+    """Give a customer the events that wait under names: a few at once, many by the workers."""
+    for matching in ledger.match_waiting(customer, names):
+        enqueue_matching(matching)
 
 
 @shared_task(name="usage.expire_replies")
@@ -40,12 +56,17 @@ def expire_replies(**_: Any) -> None:
 
 def enqueue(run: CloseRun) -> None:
     """Hand a run to the workers once it is committed. Without a queue it waits for the sweep: nothing is lost."""
-    transaction.on_commit(lambda: _send(run.pk))
+    transaction.on_commit(lambda: _send(run, work_on_close, settings.CLOSE_WORKERS, run_id=run.pk))
 
 
-def _send(run_id: int) -> None:
+def enqueue_matching(matching: Matching) -> None:
+    """Hand a matching to the workers, likewise."""
+    transaction.on_commit(lambda: _send(matching, match_events, 1, matching_id=matching.pk))
+
+
+def _send(job: CloseRun | Matching, task: Any, workers: int, **arguments: Any) -> None:
     try:
-        for _ in range(settings.CLOSE_WORKERS):
-            work_on_close.delay(run_id=run_id)
+        for _ in range(workers):
+            task.delay(**arguments)
     except (OperationalError, OSError):
-        logger.warning("The queue is out of reach: close run %s waits for the sweep", run_id)
+        logger.warning("The queue is out of reach: %s waits for the sweep", job)

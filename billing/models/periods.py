@@ -58,6 +58,11 @@ class CloseItem(models.Model):
     subscription = models.ForeignKey(Subscription, models.PROTECT, related_name="close_items")
     state = models.CharField(max_length=7, choices=State, default=State.PENDING)
     reason = models.TextField(blank=True, help_text="Why it was parked.")
+    is_passing = models.BooleanField(
+        db_default=False,
+        default=False,
+        help_text="Parked for what passes by itself: an automatic run takes it up again.",
+    )
 
     class Meta:
         constraints = (

@@ -25,7 +25,7 @@ from billing.models import (
     NumberSeries,
 )
 from tests import factories as make
-from usage.models import StoredReply, UsageRecord
+from usage.models import Matching, StoredReply, UsageRecord
 
 pytestmark = pytest.mark.django_db
 
@@ -135,6 +135,9 @@ def add_invoices(world: SimpleNamespace) -> None:
 
 
 def add_records(world: SimpleNamespace) -> None:
+    world.matching = Matching.objects.create(
+        workspace=world.live, customer=world.customer, name="globex", after_id=1, until_id=2
+    )
     world.reply = StoredReply.objects.create(
         workspace=world.live, api_key=world.key, key="r-1", fingerprint="f", status=201, created_at=START
     )
@@ -248,6 +251,9 @@ BREAKS: list[tuple[str, Break]] = [
     ("usage_record_key_is_not_empty", lambda w: spoil(w.entry, key="")),
     ("usage_record_has_one_address", lambda w: spoil(w.entry, customer=w.customer)),
     ("usage_record_supersedes_one", lambda w: spoil(w.entry, superseded_by=w.correction)),
+    ("usage_matching_is_finished_when_done", lambda w: spoil(w.matching, state="done")),
+    ("usage_matching_is_finished_when_done", lambda w: spoil(w.matching, finished_at=START)),
+    ("usage_matching_is_about_events", lambda w: spoil(w.matching, until_id=1)),
     ("usage_stored_reply_key_is_unique", lambda w: duplicate(w.reply)),
 ]
 

@@ -3,6 +3,7 @@ import threading
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from decimal import Decimal
 from typing import Any, TypeVar
 
@@ -16,7 +17,7 @@ from tests.concurrency.threads import at_once
 from tests.scenarios.closing import all_replay_identically, close, close_and_issue, issue
 from usage import closing, ledger
 from usage.commands import Origin, ReportEvent
-from usage.models import UsageRecord
+from usage.models import Matching, UsageRecord
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.postgres]
 
@@ -280,3 +281,36 @@ def test_customers_with_many_names_are_added_at_once():
     at_once([lambda n=n: add(n) for n in range(10)])
 
     assert not UsageRecord.objects.unmatched().exists()
+
+
+def test_events_that_wait_in_thousands_are_matched_beside_intakes_and_closes_and_billed_once(settings):
+    settings.MATCH_AT_ONCE = 50
+    owner = make.workspace()
+    globex = make.customer(owner)
+    make.counting_line(globex, make.event_brick(owner))
+    for number in range(2500):
+        make.event(owner, "gx", AT, key=f"before-{number}")
+    parties.add_alias(customer=globex, value="gx")
+    job = Matching.objects.get()
+
+    def match() -> None:
+        ledger.work_on_matching(matching_id=job.pk, clock=lambda: make.moment("2026-02-01"))
+
+    def intake() -> None:
+        for number in range(100):
+            make.event(owner, "gx", AT, key=f"after-{number}")
+            # One that may still wait: it is the customer's, whichever comes first.
+            make.event(owner, "gx", AT, key=f"before-{number * 25}")
+
+    def closes() -> None:
+        for _ in range(10):
+            with suppress(closing.NothingToClose):
+                close(owner, "2026-02-01")
+
+    at_once([match, match, intake, closes])
+    match()
+    close(owner, "2026-03-01")
+
+    assert not UsageRecord.objects.unmatched().exists()
+    assert UsageRecord.objects.live().filter(customer=globex).count() == 2600
+    assert sum(invoice.total for invoice in owner.invoices.all()) == 2 * 2600

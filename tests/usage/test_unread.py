@@ -1,6 +1,7 @@
 """Events that count and are worth nothing are told, wherever a quantity is: 0.00 “from 5 records” is no riddle."""
 
 from decimal import Decimal
+from typing import Any
 
 import pytest
 from django.urls import reverse
@@ -27,9 +28,9 @@ def sent(customer, alias: str = "gx", **properties):
     return make.event(customer.workspace, alias, "2026-01-10", **properties)
 
 
-def measured(customer, aggregation: str = "sum", **terms) -> Measurement:
-    terms = {"property": "length"} | terms
-    rule = make.event_brick(customer.workspace, aggregation=aggregation, **terms).event_rules.get()
+def measured(customer, aggregation: str = "sum", **terms: Any) -> Measurement:
+    given: dict[str, Any] = {"property": "length", **terms}
+    rule = make.event_brick(customer.workspace, aggregation=aggregation, **given).event_rules.get()
     return measure(
         [Window("events", None, make.moment("2026-01-01"), make.moment("2026-02-01"), 10**12, customer.pk, rule)]
     )[0]
@@ -37,7 +38,13 @@ def measured(customer, aggregation: str = "sum", **terms) -> Measurement:
 
 def five_events(customer) -> list[int]:
     """Two are numbers, 500 and 1.5; three are none: "1e3", "1,000" and a Length with a capital."""
-    given = [{"length": 500}, {"length": "1e3"}, {"length": "1.5"}, {"length": "1,000"}, {"Length": 7}]
+    given: list[dict[str, Any]] = [
+        {"length": 500},
+        {"length": "1e3"},
+        {"length": "1.5"},
+        {"length": "1,000"},
+        {"Length": 7},
+    ]
     return [sent(customer, **properties).handle for properties in given]
 
 
@@ -97,8 +104,9 @@ def test_an_event_that_was_corrected_is_told_by_the_id_that_its_sender_knows(glo
 NOTICE = '3 of 5 events have no number in “length” and count for nothing, such as "1e3" of record {}'
 
 
-def line_of(customer, **terms):
-    brick = make.event_brick(customer.workspace, aggregation="sum", **{"property": "length"} | terms)
+def line_of(customer, **terms: Any):
+    given: dict[str, Any] = {"property": "length", **terms}
+    brick = make.event_brick(customer.workspace, aggregation="sum", **given)
     return make.counting_line(customer, brick)
 
 

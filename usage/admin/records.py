@@ -23,6 +23,7 @@ from billing.models import Customer
 from billing.parties import NOBODY
 from usage import ledger
 from usage.admin import preview
+from usage.admin.matchings import matchings
 from usage.admin.record_filters import CountedBy, DialectFilter, SourceFilter, StateFilter, search
 from usage.admin.record_forms import CorrectionForm, CustomerForm, EntryForm, EventCorrectionForm, ReasonForm
 from usage.commands import CorrectUsage, LineById, Origin, RecordById, RecordUsage, RetractUsage
@@ -71,6 +72,7 @@ class UsageRecordAdmin(ReadOnlyAdmin):
 
     def get_urls(self) -> list[URLPattern]:
         return [
+            self.view_at("matchings/<uuid:customer_id>/", matchings, "usage_matchings"),
             self.view_at("preview/<uuid:subscription_id>/", preview.upcoming_invoice, "usage_preview"),
             self.view_at("opening/<int:invoice_line_id>/", preview.opening_value, "usage_opening"),
             *super().get_urls(),

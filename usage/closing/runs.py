@@ -8,7 +8,7 @@ from django.db.models import Exists, F, OuterRef, Q, QuerySet
 
 from billing.models import CloseItem, CloseRun, Subscription, Workspace
 from usage.changed import has_changed_events
-from usage.models import UsageRecord
+from usage.models import Matching, UsageRecord
 
 
 class NothingToClose(Exception):
@@ -20,7 +20,7 @@ def start(*, workspace: Workspace, until_at: datetime, by: str, as_of: datetime,
     """Open a run over all periods of the workspace that end by ``until_at`` and are over; raise ``NothingToClose``.
 
     It computes nothing yet: ``work`` does. An automatic run leaves out what an earlier run has parked for that period,
-    until a person closes it.
+    until a person closes it, and for the time being customers to whom events are still being given.
     """
     until_at = min(until_at, as_of)
     due = _due(workspace, until_at)
@@ -28,9 +28,11 @@ def start(*, workspace: Workspace, until_at: datetime, by: str, as_of: datetime,
         parked = CloseItem.objects.filter(
             subscription=OuterRef("pk"),
             state=CloseItem.State.PARKED,
+            is_passing=False,
             run__until_at__gte=OuterRef("next_close_at"),
         )
-        due = due.exclude(Exists(parked))
+        matching = Matching.objects.filter(customer=OuterRef("customer"), state=Matching.State.MATCHING)
+        due = due.exclude(Exists(parked)).exclude(Exists(matching))
     issues_itself = automatic and workspace.closing == Workspace.Closing.ISSUE
     run = CloseRun.objects.create(
         workspace=workspace,

@@ -19,6 +19,8 @@ from usage.drafting import Due, draft
 
 logger = logging.getLogger(__name__)
 
+BEING_MATCHED = "Events that came under another name are still being given to the customer: close again when they are."
+
 
 def work(*, run_id: int, clock: Callable[[], datetime], batch: int | None = None) -> CloseRun:
     """Close a run's pending subscriptions until none is left to take, and issue its drafts where it was told to.
@@ -98,13 +100,30 @@ def _close_batch(run: CloseRun, items: QuerySet[CloseItem], taken: list[int]) ->
     # What another run has closed meanwhile is left alone: a cutoff may only pass records whose differences were billed.
     dues = [due for due in dues if due.bills_differences]
     customer_ids = _lock_customers(dues)
+    being_matched = ledger.being_matched(customer_ids=customer_ids)
+    parked = _park_what_waits(subscription_ids, dues, being_matched) if being_matched else []
+    dues = [due for due in dues if due.subscription.pk not in parked]
+    customer_ids -= being_matched
     cutoff = ledger.last_id()
     invoicing.write_drafts(run=run, drafts=draft(dues=dues, cutoff=cutoff))
     if dues:
         invoicing.move_pointers(pointers=[_pointers_after(due) for due in dues], cutoff=cutoff)
     if customer_ids:
         invoicing.move_event_pointers(customer_ids=customer_ids)
-    return CloseItem.objects.filter(pk__in=taken).update(state=CloseItem.State.DONE)
+    done = [pk for pk, subscription_id in subscription_ids.items() if subscription_id not in parked]
+    CloseItem.objects.filter(pk__in=done).update(state=CloseItem.State.DONE)
+    return len(taken)
+
+
+def _park_what_waits(items: dict[int, Any], dues: Sequence[Due], being_matched: set[UUID]) -> list[UUID]:
+    """Park the subscriptions that count events of which some are still being given to the customer; return which."""
+    waiting = [
+        due.subscription.pk for due in dues if due.counting_lines and due.subscription.customer_id in being_matched
+    ]
+    CloseItem.objects.filter(pk__in=[pk for pk, subscription_id in items.items() if subscription_id in waiting]).update(
+        state=CloseItem.State.PARKED, reason=BEING_MATCHED, is_passing=True
+    )
+    return waiting
 
 
 def _hold(run: CloseRun) -> bool:

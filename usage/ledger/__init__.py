@@ -24,7 +24,7 @@ from usage.ledger.errors import (
 )
 from usage.ledger.event_changes import correct_event, retract_event
 from usage.ledger.events import insert_event, report_event
-from usage.ledger.matching import match_waiting
+from usage.ledger.matching import being_matched, match_waiting, stalled_matchings, work_on_matching
 from usage.ledger.reading import last_id, objection_to_ending
 from usage.ledger.values import DIGITS_AFTER_POINT, DIGITS_BEFORE_POINT, Recorded, RecordedEvent, exact_quantity
 
@@ -44,6 +44,7 @@ __all__ = [
     "TAKES_USAGE",
     "TextRefused",
     "UnableToRecord",
+    "being_matched",
     "correct",
     "correct_event",
     "exact_quantity",
@@ -56,4 +57,6 @@ __all__ = [
     "report_event",
     "retract",
     "retract_event",
+    "stalled_matchings",
+    "work_on_matching",
 ]

@@ -6,7 +6,8 @@ from billing.caseless import folded_copy
 from usage.commands import KEEP, CorrectUsage, RecordById, RecordByKey, RetractUsage
 from usage.ledger.changes import live_records, what_stays
 from usage.ledger.errors import QuantityRefused, RecordNotFound
-from usage.ledger.locks import Moved, lock_events, next_id, settled
+from usage.ledger.locks import Moved, lock_customers, lock_events, lock_names, next_id, settled
+from usage.ledger.matching import owner_to_be
 from usage.ledger.values import RecordedEvent, adapt_properties
 from usage.models import UsageRecord
 
@@ -52,7 +53,16 @@ def _lock(workspace_id: int, target: RecordById | RecordByKey) -> tuple[UsageRec
     former = events.first()
     if former is None:
         raise RecordNotFound("There is no such usage.")
-    return former, lock_events(former)
+    owner = None if former.customer_id else owner_to_be(former)
+    if owner is None:
+        return former, lock_events(former)
+    # It is the customer's already, but for the record that says so.
+    late_before = max(lock_customers([owner]), default=None)
+    lock_names(workspace_id, [str(former.customer_alias)])
+    if owner_to_be(former) != owner:
+        raise Moved
+    former.customer_id = owner
+    return former, late_before
 
 
 def supersede_event(former: UsageRecord, change: UsageRecord, *, late_before: datetime | None) -> RecordedEvent:

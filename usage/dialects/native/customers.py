@@ -4,6 +4,7 @@ from operator import attrgetter
 from typing import Any
 
 from django.db.models import QuerySet
+from django_filters import FilterSet
 from drf_spectacular.utils import extend_schema, extend_schema_field
 from rest_framework import serializers, status
 from rest_framework.request import Request
@@ -13,8 +14,9 @@ from billing import parties
 from billing.models import Customer, CustomerAlias
 from usage.dialects.native.base import NativeView, row_by_id, row_by_number, shown_by
 from usage.dialects.native.documentation import by_id, creation, listing
-from usage.dialects.native.fields import IdField, MomentField, ReferenceField, TextField
-from usage.dialects.native.filters import CreatedFilterSet, TextFilter
+from usage.dialects.native.fields import IdField, MomentField, ReferenceField, TextField, WordField
+from usage.dialects.native.filters import CreatedFilterSet, TextFilter, WordFilter
+from usage.models import Matching
 
 MOST_ALIASES = 100
 
@@ -68,10 +70,26 @@ class NewAliasSerializer(serializers.Serializer):
     label = TextField(max_length=255, required=False, allow_blank=True)  # type: ignore[assignment]  # a field, not its label
 
 
+class MatchingSerializer(serializers.Serializer):
+    """Many events that waited under a name, given to the customer who got it; what they count in waits for it."""
+
+    id = serializers.IntegerField()
+    name = TextField()
+    state = WordField(choices=Matching.State.choices)
+    found_count = serializers.IntegerField(allow_null=True, help_text="How many waited; null until they are counted.")
+    matched_count = serializers.IntegerField()
+    started_at = MomentField()
+    finished_at = MomentField(allow_null=True)
+
+
 class CustomerFilter(CreatedFilterSet):
     name = TextFilter()
     reference = TextFilter()
     alias = TextFilter(field_name="aliases__value", help_text="The customer that has this alias.")
+
+
+class MatchingFilter(FilterSet):
+    state = WordFilter(Matching.State)
 
 
 class AliasFilter(CreatedFilterSet):
@@ -80,6 +98,7 @@ class AliasFilter(CreatedFilterSet):
 
 show = shown_by(CustomerSerializer)
 show_alias = shown_by(AliasSerializer)
+show_matching = shown_by(MatchingSerializer)
 
 
 class CustomersView(NativeView):
@@ -140,3 +159,12 @@ class AliasView(CustomersView):
 
     def alias(self, customer_id: str, alias_id: str) -> CustomerAlias:
         return row_by_number(row_by_id(self.customers(), customer_id).aliases.all(), alias_id)
+
+
+@by_id("customer_id")
+class MatchingListView(CustomersView):
+    @listing("listMatchings", of=MatchingSerializer, filters=MatchingFilter)
+    def get(self, request: Request, customer_id: str) -> Response:
+        """Return the names for which many events waited when the customer got them, and how far their matching is."""
+        matchings = Matching.objects.filter(customer=row_by_id(self.customers(), customer_id))
+        return self.page(self.filtered(MatchingFilter, matchings), show_matching)

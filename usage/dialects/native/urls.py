@@ -9,6 +9,7 @@ urlpatterns = [
     served("customers/<str:customer_id>/", customers.CustomerView.as_view()),
     served("customers/<str:customer_id>/aliases/", customers.AliasListView.as_view()),
     served("customers/<str:customer_id>/aliases/<str:alias_id>/", customers.AliasView.as_view()),
+    served("customers/<str:customer_id>/matchings/", customers.MatchingListView.as_view()),
     served("bricks/", bricks.BrickListView.as_view()),
     served("bricks/<str:brick_id>/", bricks.BrickView.as_view()),
     served("bricks/<str:brick_id>/archive/", bricks.BrickArchiveView.as_view()),

@@ -1,0 +1,26 @@
+"""On a customer's page: events that came under a name before it was the customer's, while they are given to it."""
+
+from uuid import UUID
+
+from django.core.exceptions import PermissionDenied
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import get_object_or_404, render
+
+from billing.models import Customer
+from usage.models import Matching
+
+MOST = 20
+
+
+def matchings(request: HttpRequest, customer_id: UUID) -> HttpResponse:
+    if not request.user.has_perms(["billing.view_customer", "usage.view_usagerecord"]):
+        raise PermissionDenied
+    customer = get_object_or_404(Customer.objects.select_related("workspace"), pk=customer_id)
+    jobs = list(customer.matchings.order_by("-pk")[:MOST])
+    context = {
+        "customer": customer,
+        "tz": customer.workspace.tz,
+        "matchings": jobs,
+        "is_active": any(job.state == Matching.State.MATCHING for job in jobs),
+    }
+    return render(request, "usage/matchings.html", context)
