@@ -5,6 +5,7 @@ from typing import Any
 from uuid import UUID
 
 from django.db import connection, connections, models
+from django.db.models.expressions import RawSQL
 
 from billing.exact import ExactDecimalField
 
@@ -33,11 +34,17 @@ def insert(*, model: type[models.Model], rows: Iterable[dict[str, Any]]) -> list
     return ids
 
 
-def among(ids: Sequence[UUID]) -> tuple[str, list[Any]]:
-    """Return the SQL condition that a UUID column is one of these, and its parameters: one array on PostgreSQL."""
+def among(ids: Sequence[UUID] | Sequence[int]) -> tuple[str, list[Any]]:
+    """Return the SQL condition that a column of ids is one of these, and its parameters: one array on PostgreSQL."""
     if connection.vendor == "postgresql":
         return "= ANY(%s)", [list(ids)]
-    return f"IN ({', '.join(['%s'] * len(ids))})", [pk.hex for pk in ids]
+    return f"IN ({', '.join(['%s'] * len(ids))})", [pk.hex if isinstance(pk, UUID) else pk for pk in ids]
+
+
+def is_among(column: str, ids: Sequence[UUID] | Sequence[int]) -> RawSQL:
+    """Return the same as a filter: what is looked for in thousands is one parameter, where `__in` has one for each."""
+    condition, parameters = among(ids)
+    return RawSQL(f"{column} {condition}", parameters, output_field=models.BooleanField())
 
 
 def _draw_ids(model: type[models.Model], count: int) -> list[int]:

@@ -14,6 +14,7 @@ from django.conf import settings
 from django.core.exceptions import ValidationError
 from django.db import IntegrityError, transaction
 
+from billing import bulk
 from billing.caseless import fold
 from billing.models import Brick, EventRule, Price, PriceTier, Workspace
 from billing.rating import PricingModel, Terms, Tier, bound_order
@@ -112,7 +113,8 @@ def terms_of(rule: EventRule) -> EventTerms:
 
 def current_rules(*, brick_ids: Iterable[uuid.UUID]) -> dict[uuid.UUID, EventRule]:
     """Return the rule that each brick counts events by now; one query."""
-    rules = EventRule.objects.filter(brick__in=set(brick_ids), replaced_at=None)
+    of_bricks = bulk.is_among("billing_eventrule.brick_id", list(set(brick_ids)))
+    rules = EventRule.objects.filter(of_bricks, replaced_at=None)
     return {rule.brick_id: rule for rule in rules}
 
 

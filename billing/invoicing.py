@@ -379,7 +379,8 @@ def billed_amounts(*, subscription_ids: Sequence[UUID]) -> dict[tuple[int, datet
 
 def billed_rules(*, line_ids: Sequence[int]) -> dict[tuple[int, datetime], EventRule]:
     """Return the rule by which events were counted, per line and start of the measured window; one query."""
-    rows = InvoiceLine.objects.filter(line__in=line_ids, kind=InvoiceLine.Kind.USAGE, rule__isnull=False)
+    of_lines = bulk.is_among("billing_invoiceline.line_id", line_ids)
+    rows = InvoiceLine.objects.filter(of_lines, kind=InvoiceLine.Kind.USAGE, rule__isnull=False)
     return {
         (row.line_id, row.starts_at): row.rule
         for row in rows.select_related("rule").only("line_id", "starts_at", "rule")

@@ -1,9 +1,10 @@
+import uuid
 from typing import Any
 
 import pytest
 from django.core.exceptions import ValidationError
 
-from billing import catalog, contracts
+from billing import catalog, contracts, invoicing
 from billing.catalog import EventTerms
 from billing.models import Brick, EventRule
 from tests import factories as make
@@ -148,3 +149,11 @@ def test_bounds_of_a_rule_are_settings(settings):
     for filters in ({"a": ["x"], "b": ["x"]}, {"a": ["x", "y", "z"]}):
         with pytest.raises(ValidationError):
             created(rule=EventTerms("call", "count", filters=filters))
+
+
+def test_rules_of_more_bricks_and_lines_than_a_statement_has_parameters_are_found():
+    brick = created()
+    others = [uuid.uuid4() for _ in range(70_000)]
+
+    assert catalog.current_rules(brick_ids=[*others, brick.pk]) == {brick.pk: brick.event_rules.get()}
+    assert invoicing.billed_rules(line_ids=range(1, 70_000)) == {}

@@ -37,7 +37,7 @@ def match_waiting(customer: Customer, names: Sequence[str]) -> list[Matching]:
     waiting = _waiting(customer.workspace_id, {name: after.get(name, 0) for name in given})
     found = list(waiting.order_by("id").values_list("id", flat=True)[: settings.MATCH_AT_ONCE + 1])
     if len(found) > settings.MATCH_AT_ONCE:
-        return _open(customer, waiting, after)
+        return _open(customer, {name: after.get(name, 0) for name in given})
     for start in range(0, len(found), BATCH):
         _match(found[start : start + BATCH], customer, late_before)
     return []
@@ -58,18 +58,15 @@ def _waiting(workspace_id: int, after: dict[str, int]) -> QuerySet[UsageRecord]:
     return events.filter(named)
 
 
-def _open(customer: Customer, waiting: QuerySet[UsageRecord], after: dict[str, int]) -> list[Matching]:
-    names = waiting.order_by().values_list("customer_alias", flat=True).distinct()
+def _open(customer: Customer, after: dict[str, int]) -> list[Matching]:
+    # Looked for by name, since reading all that waits could take long.
+    names = [name for name in sorted(after) if _waiting(customer.workspace_id, {name: after[name]}).exists()]
     until_id = last_id()
     return [
         Matching.objects.create(
-            workspace_id=customer.workspace_id,
-            customer=customer,
-            name=name,
-            after_id=after.get(str(name), 0),
-            until_id=until_id,
+            workspace_id=customer.workspace_id, customer=customer, name=name, after_id=after[name], until_id=until_id
         )
-        for name in sorted(map(str, names))
+        for name in names
     ]
 
 

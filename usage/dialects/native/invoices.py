@@ -196,7 +196,7 @@ class InvoiceView(InvoicesView):
 def _document(invoice: Invoice) -> dict[str, Any]:
     if invoice.document:
         document = decode(invoice.document)
-        unread = {row.position: _unread(row) for row in invoice.lines.only("position", *_UNREAD)}
+        unread = {row["position"]: row for row in invoice.lines.values("position", *_UNREAD)}
         lines = [
             line | {"surprises": [*filter(None, [line["surprise"]])]} | unread[line["position"]]
             for line in document["lines"]
@@ -211,11 +211,7 @@ _UNREAD = ("unread_count", "unread_sample")
 
 def beside_document(line: InvoiceLine) -> dict[str, Any]:
     """Return what is said of a line beside its document."""
-    return {"surprises": line.surprises, **_unread(line)}
-
-
-def _unread(line: InvoiceLine) -> dict[str, Any]:
-    return {name: getattr(line, name) for name in _UNREAD}
+    return {"surprises": line.surprises, **{name: getattr(line, name) for name in _UNREAD}}
 
 
 class NoFilter(FilterSet):

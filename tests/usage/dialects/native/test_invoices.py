@@ -63,6 +63,8 @@ def test_an_issued_invoice_shows_its_arithmetic_and_the_names_of_its_day(api, li
         "of_days": 31,
         "quantity": "12",
         "record_count": 2,
+        "unread_count": 0,
+        "unread_sample": [],
         "surprise": "",
         "surprises": [],
         "rated": "23.00",
@@ -189,7 +191,7 @@ def test_an_invoice_is_shown_with_as_many_queries_for_many_lines(
     with django_assert_num_queries(3):
         api.get(path)
     issue(run)
-    with django_assert_num_queries(1):
+    with django_assert_num_queries(2):
         api.get(path)
 
 
@@ -208,6 +210,8 @@ def test_current_usage_is_that_of_the_open_period_until_now(api, line):
         "unit_label": "units",
         "quantity": "8",
         "record_count": 1,
+        "unread_count": 0,
+        "unread_sample": [],
     }
 
     response = api.get(f"subscriptions/{line.subscription_id}/usage/")
