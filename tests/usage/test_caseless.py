@@ -80,7 +80,7 @@ def test_a_rule_is_told_as_it_was_written_and_stays_where_nothing_changes(globex
 
 
 def test_rules_and_events_from_before_are_folded_batch_by_batch(globex, monkeypatch):
-    events = importlib.import_module("usage.migrations.0004_fold_texts")
+    events = importlib.import_module("usage.migrations.0005_fold_texts")
     rules = importlib.import_module("billing.migrations.0005_folded_filters")
     monkeypatch.setattr(events, "BATCH", 2)
     for street in ("ΟΔΟΣ", "x", "É", "e\u0301"):

@@ -8,7 +8,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
     dependencies = [
         ("billing", "0007_items_that_pass"),
-        ("usage", "0004_fold_texts"),
+        ("usage", "0005_fold_texts"),
     ]
 
     operations = [

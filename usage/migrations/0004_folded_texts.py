@@ -6,7 +6,7 @@ import billing.jsontext
 class Migration(migrations.Migration):
     dependencies = [
         ("billing", "0005_folded_filters"),
-        ("usage", "0002_events_and_stored_replies"),
+        ("usage", "0003_stored_replies_by_age"),
     ]
 
     operations = [

@@ -35,7 +35,7 @@ def _write(changed: list[tuple[int, dict[str, str]]]) -> None:
 class Migration(migrations.Migration):
     atomic = False
     dependencies = [
-        ("usage", "0003_folded_texts"),
+        ("usage", "0004_folded_texts"),
     ]
 
     operations = [
