@@ -3,8 +3,9 @@
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from django.db.models import F, QuerySet, Sum
+from django.db.models import Exists, F, OuterRef, QuerySet
 
+from billing.exact import ExactSum
 from billing.models import CloseRun, EventRule, InvoiceLine
 from usage.metering import Measurement
 
@@ -42,15 +43,13 @@ class MissingProperty:
 def missing_properties(run: CloseRun) -> list[MissingProperty]:
     """Return the rules of a run whose property is missing on every event that they counted, each once; one query."""
     lines = InvoiceLine.objects.filter(invoice__run=run, rule__isnull=False, record_count__gt=0)
-    found = (
-        lines.values("rule", "rule__property", "rule__brick__name")
-        .annotate(counted=Sum("record_count"), missing=Sum("missing_count"))
-        .filter(missing=F("counted"))
-        .order_by("rule__brick__name", "rule")
-    )
+    with_it = lines.filter(rule=OuterRef("rule"), missing_count__lt=F("record_count"))
+    found = lines.exclude(Exists(with_it)).values("rule", "rule__property", "rule__brick__name")
     return [
-        MissingProperty(row["rule"], row["rule__brick__name"], missing_notice(row["rule__property"], row["counted"]))
-        for row in found
+        MissingProperty(
+            row["rule"], row["rule__brick__name"], missing_notice(row["rule__property"], int(row["counted"]))
+        )
+        for row in found.annotate(counted=ExactSum("record_count")).order_by("rule__brick__name", "rule")
     ]
 
 
