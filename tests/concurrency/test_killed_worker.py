@@ -2,11 +2,14 @@ from pathlib import Path
 
 import pytest
 
-from billing import contracts
+from billing import contracts, parties
 from billing.models import BillingPeriod, CloseItem, CloseRun, Invoice, Workspace
 from tests import factories as make
 from tests.concurrency.processes import call, environment, wait_for, worker
 from tests.scenarios.closing import all_replay_identically, close, issue
+from usage import ledger
+from usage.commands import Origin, ReportEvent
+from usage.models import Matching, UsageRecord
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.postgres]
 
@@ -56,6 +59,35 @@ def test_a_worker_killed_in_the_middle_of_closing_changes_no_invoice(tmp_path: P
     assert BillingPeriod.objects.filter(workspace=workspace).count() == SUBSCRIPTIONS
     issue(run, "2026-02-01")
     assert all_replay_identically(workspace)
+
+
+def test_a_worker_killed_in_the_middle_of_matching_loses_and_doubles_no_event(tmp_path: Path):
+    owner = make.workspace()
+    globex = make.customer(owner)
+    origin, at = Origin(owner.pk, "api", "native", "tests"), make.moment("2026-01-10")
+    waiting = [ReportEvent(origin, "gx", "call", at, None, {}, supersedes=False) for _ in range(5000)]
+    for _ in range(3):
+        ledger.record_many(commands=waiting, recorded_at=at)
+    parties.add_alias(customer=globex, value="gx")
+    job = Matching.objects.get()
+    env = environment(tmp_path, broker="filesystem://localhost")
+
+    def progress() -> Matching:
+        job.refresh_from_db()
+        return job
+
+    with worker(env) as first:
+        wait_for(lambda: bool(sweep(env)) and progress().matched_count > 0)
+        first.kill()
+        first.wait()
+    matched_before = progress().matched_count
+    with worker(env):
+        wait_for(lambda: bool(sweep(env)) and progress().state == Matching.State.DONE)
+
+    assert 0 < matched_before < 15_000, "the worker was not killed in the middle: this run proves nothing"
+    assert (job.found_count, job.matched_count) == (15_000, 15_000)
+    assert UsageRecord.objects.live().filter(customer=globex).count() == 15_000
+    assert UsageRecord.objects.count() == 30_000
 
 
 def sweep(env: dict[str, str]) -> str:
