@@ -14,9 +14,10 @@ from django.conf import settings
 from django.core.exceptions import ValidationError
 from django.db import IntegrityError, transaction
 
-from billing import bulk
+from billing import bulk, history
 from billing.caseless import fold
 from billing.models import Brick, EventRule, Price, PriceTier, Workspace
+from billing.money import format_decimal
 from billing.rating import PricingModel, Terms, Tier, bound_order
 
 MAX_NAME = 255
@@ -214,9 +215,11 @@ def _save_brick(brick: Brick, **options: Any) -> None:
         raise ValidationError({taken: told}) from error
 
 
+@transaction.atomic
 def archive_brick(*, brick: Brick, as_of: datetime) -> Brick:
     """Sell a brick no longer: no further line of it can be added, and those that there are go on."""
-    Brick.objects.filter(pk=brick.pk, archived_at=None).update(archived_at=as_of)
+    if Brick.objects.filter(pk=brick.pk, archived_at=None).update(archived_at=as_of):
+        history.note(brick, "archived")
     brick.refresh_from_db(fields=["archived_at"])
     return brick
 
@@ -258,6 +261,7 @@ def create_price(
     Terms(model=PricingModel(model), currency=currency, unit_price=unit_price, tiers=tuple(ordered))
     price.save()
     PriceTier.objects.bulk_create(rows)
+    note_tiers(price, [], rows)
     return price
 
 
@@ -277,8 +281,24 @@ def copy_price(*, price: Price, name: str) -> Price:
         currency=price.currency,
         unit_price=price.unit_price,
     )
-    PriceTier.objects.bulk_create(_tier_rows(copy, price.terms().tiers))
+    note_tiers(copy, [], PriceTier.objects.bulk_create(_tier_rows(copy, price.terms().tiers)))
     return copy
+
+
+def note_tiers(price: Price, before: Iterable[PriceTier], after: Iterable[PriceTier]) -> None:
+    """Keep in the price's history what became of its tiers, which are written in bulk."""
+    was, now = _told(before), _told(after)
+    if was != now:
+        history.note(price, "changed" if was else "added", {"tiers": (was, now)})
+
+
+def _told(tiers: Iterable[PriceTier]) -> list[str]:
+    ordered = sorted(tiers, key=lambda tier: bound_order(tier.up_to))
+    texts = ((tier.up_to, tier.unit_price, tier.fee) for tier in ordered)
+    return [
+        f"up to {'any' if up_to is None else format_decimal(up_to)}: {format_decimal(price)}, fee {format_decimal(fee)}"
+        for up_to, price, fee in texts
+    ]
 
 
 def _tier_rows(price: Price, tiers: Sequence[Tier]) -> list[PriceTier]:

@@ -15,7 +15,7 @@ from uuid import UUID
 from django.db import connection, transaction
 from django.db.models import Exists, F, Max, OuterRef, Q, QuerySet
 
-from billing import bulk
+from billing import bulk, history
 from billing.calendar import Period
 from billing.documents import document_of
 from billing.exact import ExactSum
@@ -229,6 +229,7 @@ WHERE billing_customer.id = opened.customer_id
 """
 
 
+@transaction.atomic
 def approve(*, run: CloseRun, by: str, as_of: datetime) -> CloseRun:
     """Let a reviewed run's drafts be issued; ``issue_next`` then does it, batch by batch. Raises ``UnableToIssue``."""
     if earlier := _named(_runs_with_earlier_drafts(run)):
@@ -237,6 +238,8 @@ def approve(*, run: CloseRun, by: str, as_of: datetime) -> CloseRun:
         state=CloseRun.State.ISSUING, decided_by=by, heartbeat_at=as_of
     )
     run.refresh_from_db()
+    if changed:
+        history.note(run, "approved")
     if not changed:
         raise UnableToIssue(f"{run} is not waiting for review: {run.get_state_display().lower()}.")
     return run

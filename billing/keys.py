@@ -7,6 +7,8 @@ from datetime import datetime, timedelta
 from django.core.exceptions import ValidationError
 from django.db import IntegrityError, connection, transaction
 
+from billing import history
+from billing.guessing import is_guessable
 from billing.models import ApiKey, Workspace
 
 # How stale `last_used_at` may be: an UPDATE per request would cost as much as the usage it reports.
@@ -26,7 +28,7 @@ def create_key(*, workspace: Workspace, name: str, created_by: str, text: str | 
     """Make a key of a workspace and return it with its text, which can't be read again.
 
     ``text`` takes over a token that clients already send to the vendor they were written for. Raises
-    ``UnableToCreateKey`` where it is short or in use.
+    ``UnableToCreateKey`` where it is short, guessable or in use.
     """
     # Of a given token only a few characters are shown: more would be a good part of a short one.
     shown = 4
@@ -34,6 +36,8 @@ def create_key(*, workspace: Workspace, name: str, created_by: str, text: str | 
         text, shown = f"ark_{workspace.mode}_{secrets.token_urlsafe(24)}", 13
     elif len(text) < SHORTEST_GIVEN or " " in text or not text.isascii() or not text.isprintable():
         raise UnableToCreateKey({"text": f"A key has at least {SHORTEST_GIVEN} characters and no white space."})
+    elif is_guessable(text):
+        raise UnableToCreateKey({"text": "This key can be guessed: give one that was drawn at random, or none."})
     prefix = text[:shown]
     try:
         with transaction.atomic():
@@ -87,7 +91,9 @@ def forget_trusted() -> None:
 
 def revoke_key(*, key: ApiKey, as_of: datetime) -> None:
     """End a key at once. It stays listed; a revoked key does not come back."""
-    ApiKey.objects.filter(pk=key.pk, revoked_at=None).update(revoked_at=as_of)
+    with transaction.atomic():
+        if ApiKey.objects.filter(pk=key.pk, revoked_at=None).update(revoked_at=as_of):
+            history.note(key, "revoked")
     forget_trusted()
     key.refresh_from_db(fields=["revoked_at"])
 

@@ -8,7 +8,9 @@ hosts have to be given, HTTPS is enforced and static files are collected.
 
 import os
 import secrets
+import stat
 from contextlib import suppress
+from ipaddress import IPv4Network, IPv6Network, ip_network
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -38,12 +40,12 @@ def envbool(name: str, default: bool) -> bool:
     return value.lower() in YES
 
 
-def envint(name: str, default: int) -> int:
+def envint(name: str, default: int, *, least: int = 0) -> int:
     value = os.environ.get(name)
     if not value:
         return default
-    if not (value.isascii() and value.isdigit()):
-        raise ImproperlyConfigured(f"{name}={value!r} is no whole number of zero or more.")
+    if not (value.isascii() and value.isdigit() and int(value) >= least):
+        raise ImproperlyConfigured(f"{name}={value!r} is no whole number of {least or 'zero'} or more.")
     return int(value)
 
 
@@ -53,6 +55,14 @@ def envlist(name: str, default: list[str] | None = None) -> list[str]:
     if not values and default is None:
         raise ImproperlyConfigured(f"{name} must be set: one or more values, separated by commas.")
     return values or default or []
+
+
+def envnetworks(name: str) -> list[IPv4Network | IPv6Network]:
+    """Read comma-separated addresses and networks, such as ``10.0.0.0/8``; none by default."""
+    try:
+        return [ip_network(entry) for entry in envlist(name, default=[])]
+    except ValueError as error:
+        raise ImproperlyConfigured(f"{name} is a list of addresses and networks: {error}.") from error
 
 
 def envmap(name: str) -> dict[str, str]:
@@ -77,6 +87,30 @@ def stored_secret(path: Path) -> str:
             os.link(draft, path)
         draft.unlink()
     return path.read_text()
+
+
+def require_safety(*, secret_key: str, debug: bool, allowed_hosts: list[str], broker: str) -> None:
+    """Stop the start of what is reached by others with settings that would be their way in, or lose their work."""
+    if len(secret_key) < 50 or len(set(secret_key)) < 10 or secret_key.startswith("django-insecure-"):
+        raise ImproperlyConfigured("SECRET_KEY can be guessed: use 50 or more random characters.")
+    if debug:
+        raise ImproperlyConfigured("DEBUG=1 shows everybody the code and its data: leave it out in production.")
+    if any("*" in host for host in allowed_hosts):
+        raise ImproperlyConfigured("ALLOWED_HOSTS lets in any host by *: name the hosts that are served.")
+    if not broker:
+        raise ImproperlyConfigured("CELERY_BROKER_URL must be set, such as redis://host:6379/0.")
+
+
+def keep_private(folder: Path) -> None:
+    """Let only its owner read a folder and what is in it, also what was made earlier with wider rights."""
+    os.umask(0o077)
+    for path in (folder, *folder.iterdir(), *folder.glob("queue/*")):
+        # What belongs to another user can't be changed, and is theirs to answer for.
+        with suppress(PermissionError, FileNotFoundError):
+            mode = path.lstat().st_mode
+            # A sticky folder is everybody's.
+            if mode & 0o077 and not mode & stat.S_ISVTX and not stat.S_ISLNK(mode):
+                path.chmod(stat.S_IMODE(mode) & 0o700)
 
 
 def database(url: str) -> dict[str, Any]:
@@ -115,6 +149,8 @@ VAR = Path(envstr("ARREARS_VAR", str(BASE / "var"))).resolve()
 VAR.mkdir(parents=True, exist_ok=True)
 
 EMBEDDED = not os.environ.get("DATABASE_URL")
+if EMBEDDED:
+    keep_private(VAR)
 HTTPS = envbool("HTTPS", default=not EMBEDDED)
 STATIC_COLLECTED = envbool("STATIC_COLLECTED", default=not EMBEDDED)
 
@@ -125,6 +161,12 @@ if EMBEDDED:
 else:
     SECRET_KEY = envstr("SECRET_KEY")
     ALLOWED_HOSTS = envlist("ALLOWED_HOSTS")
+    require_safety(
+        secret_key=SECRET_KEY,
+        debug=DEBUG,
+        allowed_hosts=ALLOWED_HOSTS,
+        broker=os.environ.get("CELERY_BROKER_URL", ""),
+    )
 
 # Host name -> vendor: below its own host a vendor's paths stand at the root, as its clients were written for.
 DIALECT_HOSTS = envmap("DIALECT_HOSTS")
@@ -156,20 +198,23 @@ INSTALLED_APPS = [
 
 MIDDLEWARE = [
     "django.middleware.security.SecurityMiddleware",
+    "config.security.content_security_policy",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "billing.history.requests.acts_for_its_sender",
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "usage.hosts.dialect_hosts",
 ]
 # What of it the APIs need; config/wsgi.py tells their paths from those of pages.
 API_MIDDLEWARE = [
-    "django.middleware.security.SecurityMiddleware",
+    "config.security.ApiSecurityMiddleware",
     "usage.hosts.dialect_hosts",
     "django.middleware.common.CommonMiddleware",
+    "billing.history.requests.acts_for_its_sender",
 ]
 
 ROOT_URLCONF = "config.urls"
@@ -222,12 +267,26 @@ AUTH_PASSWORD_VALIDATORS = [
     )
 ]
 LOGIN_URL = "admin:login"
+LOGIN_REDIRECT_URL = "admin:index"
+# Wrong passwords that a place may try on an account in a window, and all places together before each has one alone.
+LOGIN_ATTEMPTS = envint("LOGIN_ATTEMPTS", 5, least=1)
+LOGIN_ATTEMPTS_PER_ACCOUNT = envint("LOGIN_ATTEMPTS_PER_ACCOUNT", 50, least=1)
+LOGIN_WINDOW_MINUTES = envint("LOGIN_WINDOW_MINUTES", 15, least=1)
+# Passwords that a web process hashes at once, for strangers and for known browsers each, and how long others wait.
+LOGIN_HASHES = envint("LOGIN_HASHES", 1, least=1)
+LOGIN_WAIT_SECONDS = envint("LOGIN_WAIT_SECONDS", 2)
+# For how long a browser in which a person has logged in is known.
+LOGIN_DEVICE_DAYS = envint("LOGIN_DEVICE_DAYS", 90)
+# Only what these proxies say of a client's address is believed.
+TRUSTED_PROXIES = envnetworks("TRUSTED_PROXIES")
 
 SECURE_SSL_REDIRECT = envbool("SSL_REDIRECT", default=HTTPS)
 SECURE_REDIRECT_EXEMPT = [r"^healthz$"]
 SECURE_HSTS_SECONDS = envint("HSTS_SECONDS", default=365 * 24 * 3600) if HTTPS else 0
 SECURE_HSTS_INCLUDE_SUBDOMAINS = HTTPS
-SECURE_HSTS_PRELOAD = HTTPS
+# Browsers keep preloaded names for good, and the whole domain with them: somebody has to want that.
+SECURE_HSTS_PRELOAD = envbool("HSTS_PRELOAD", default=False) and HTTPS
+SILENCED_SYSTEM_CHECKS = [] if SECURE_HSTS_PRELOAD else ["security.W021"]
 SESSION_COOKIE_SECURE = HTTPS
 CSRF_COOKIE_SECURE = HTTPS
 CSRF_TRUSTED_ORIGINS = envlist("CSRF_TRUSTED_ORIGINS", default=[])

@@ -8,6 +8,7 @@ import atexit
 import functools
 import os
 import shutil
+import string
 import tempfile
 from dataclasses import dataclass
 
@@ -88,7 +89,7 @@ def pytest_addoption() -> None:
     os.environ["HTTPS"] = "0"
     os.environ["STATIC_COLLECTED"] = "0"
     if os.environ.get("DATABASE_URL"):
-        os.environ.setdefault("SECRET_KEY", "only-for-tests")
+        os.environ.setdefault("SECRET_KEY", "only-for-tests-" + string.ascii_letters)
         os.environ.setdefault("ALLOWED_HOSTS", "localhost,127.0.0.1")
 
 

@@ -1,16 +1,44 @@
-from django.contrib import admin
+from typing import Any, cast
+
+from django import forms
+from django.contrib import admin, messages
 from django.contrib.auth.admin import GroupAdmin as DjangoGroupAdmin
 from django.contrib.auth.admin import UserAdmin as DjangoUserAdmin
 from django.contrib.auth.models import Group, User
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from unfold.admin import ModelAdmin
 from unfold.forms import AdminPasswordChangeForm, UserChangeForm, UserCreationForm
+
+from billing import people
+from billing.people import grants
 
 admin.site.unregister(User)
 admin.site.unregister(Group)
 
+TO_GIVE = {
+    "user_permissions": grants.permissions_to_give,
+    "permissions": grants.permissions_to_give,
+    "groups": grants.groups_to_give,
+}
+
+
+def _person(request: HttpRequest) -> User:
+    # The panel lets nobody in who is not logged in.
+    return cast(User, request.user)
+
+
+class Granting(ModelAdmin):
+    """Offers and takes only what the person at the form may give."""
+
+    def formfield_for_manytomany(self, db_field: Any, request: HttpRequest, **options: Any) -> forms.Field | None:
+        field = super().formfield_for_manytomany(db_field, request, **options)
+        if field and db_field.name in TO_GIVE and not request.user.is_superuser:
+            field.queryset = field.queryset.filter(pk__in=TO_GIVE[db_field.name](by=_person(request)))
+        return field
+
 
 @admin.register(User)
-class UserAdmin(DjangoUserAdmin, ModelAdmin):
+class UserAdmin(DjangoUserAdmin, Granting):
     form = UserChangeForm
     add_form = UserCreationForm
     change_password_form = AdminPasswordChangeForm
@@ -19,8 +47,45 @@ class UserAdmin(DjangoUserAdmin, ModelAdmin):
     list_display = ("username", "first_name", "last_name", "is_active", "is_superuser", "last_login")
     list_filter_submit = True
 
+    def has_change_permission(self, request: HttpRequest, obj: User | None = None) -> bool:
+        allowed = super().has_change_permission(request, obj)
+        return allowed and (obj is None or grants.may_change_person(by=_person(request), person=obj))
+
+    def has_delete_permission(self, request: HttpRequest, obj: User | None = None) -> bool:
+        return False
+
+    def get_readonly_fields(self, request: HttpRequest, obj: User | None = None) -> tuple[str, ...]:
+        fixed = () if request.user.is_superuser else ("is_superuser",)
+        return (*super().get_readonly_fields(request, obj), *fixed)
+
+    def user_change_password(self, request: HttpRequest, id: str, form_url: str = "") -> HttpResponse:  # noqa: A002
+        return self._in_turn(request, super().user_change_password, id, form_url)
+
+    def add_view(self, request: HttpRequest, form_url: str = "", extra_context: Any = None) -> HttpResponse:
+        return self._in_turn(request, super().add_view, form_url, extra_context)
+
+    def _in_turn(self, request: HttpRequest, view: Any, *arguments: Any) -> HttpResponse:
+        """Answer a form with a new password, whose hashing takes a turn."""
+        if request.method != "POST":
+            return view(request, *arguments)
+        try:
+            with people.hashing(username=request.user.get_username()):
+                return view(request, *arguments)
+        except people.Busy as refusal:
+            messages.error(request, str(refusal))
+            return HttpResponseRedirect(request.get_full_path())
+
 
 @admin.register(Group)
-class GroupAdmin(DjangoGroupAdmin, ModelAdmin):
+class GroupAdmin(DjangoGroupAdmin, Granting):
     actions = None
     ordering = ("name",)
+
+    def has_change_permission(self, request: HttpRequest, obj: Group | None = None) -> bool:
+        return super().has_change_permission(request, obj) and self._may_change(request, obj)
+
+    def has_delete_permission(self, request: HttpRequest, obj: Group | None = None) -> bool:
+        return super().has_delete_permission(request, obj) and self._may_change(request, obj)
+
+    def _may_change(self, request: HttpRequest, group: Group | None) -> bool:
+        return group is None or grants.may_change_group(by=_person(request), group=group)

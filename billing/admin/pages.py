@@ -2,8 +2,10 @@
 
 from collections.abc import Callable, Mapping
 from typing import Any
+from zoneinfo import ZoneInfo
 
 from django import forms
+from django.contrib.admin.utils import unquote
 from django.contrib.admin.widgets import RelatedFieldWidgetWrapper
 from django.core.exceptions import NON_FIELD_ERRORS, PermissionDenied, ValidationError
 from django.db.models import Field, Model
@@ -16,9 +18,11 @@ from unfold.admin import ModelAdmin
 from unfold.contrib.filters.admin import RelatedDropdownFilter
 from unfold.widgets import UnfoldAdminAutocompleteModelChoiceFieldWidget
 
+from billing import history
 from billing.calendar import CalendarOutOfRange
 
 PICK_PAGE = 20
+CHANGES_SHOWN = 100
 
 by_workspace = ("workspace", RelatedDropdownFilter)
 
@@ -118,6 +122,17 @@ class PanelAdmin(ModelAdmin):
     def title_of(self, obj: Any) -> str:
         """Return what the page's head calls a row: a name, where the row itself only has an id."""
         return str(obj)
+
+    def history_view(self, request: HttpRequest, object_id: str, extra_context: Any = None) -> HttpResponse:
+        """Show what the panel has logged, and beside it every change by its values, whoever made it."""
+        row = self.get_object(request, unquote(object_id))
+        changes = () if row is None else history.changes_of(row)[:CHANGES_SHOWN]
+        context = {"changes": changes, "tz": self.zone_of(row)}
+        return super().history_view(request, object_id, context | (extra_context or {}))
+
+    def zone_of(self, row: Any) -> ZoneInfo | None:
+        """Return the zone in which a row's moments are shown: its workspace's, which a workspace is itself."""
+        return getattr(getattr(row, "workspace", row), "tz", None)
 
     def object_or_404(self, request: HttpRequest, object_id: str) -> Any:
         obj = self.get_object(request, object_id)

@@ -96,9 +96,11 @@ class TierFormSet(PaginationInlineFormSet):
         # All rows anew: saved one by one, two tiers that change their bounds would meet at one of them.
         super().save(commit=False)
         tiers = [form.instance for form in self.kept()]
+        former = list(PriceTier.objects.filter(price=self.instance))
         PriceTier.objects.filter(price=self.instance).delete()
         for tier in tiers:
             tier.pk, tier.workspace_id, tier.price = None, self.instance.workspace_id, self.instance
+        catalog.note_tiers(self.instance, former, tiers)
         return PriceTier.objects.bulk_create(tiers)
 
 

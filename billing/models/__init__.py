@@ -5,15 +5,19 @@ Foreign keys to the workspace have no index of their own where another index or 
 
 from billing.models.catalog import Brick, EventRule, Price, PriceTier
 from billing.models.contracts import Line, Subscription
+from billing.models.history import AppendOnly, Change
 from billing.models.invoices import Invoice, InvoiceLine, NumberSeries
 from billing.models.parties import AllowedOrigin, ApiKey, Customer, CustomerAlias, Workspace
+from billing.models.people import LoginTally
 from billing.models.periods import BillingPeriod, CloseItem, CloseRun
 
 __all__ = [
     "AllowedOrigin",
     "ApiKey",
+    "AppendOnly",
     "BillingPeriod",
     "Brick",
+    "Change",
     "CloseItem",
     "CloseRun",
     "Customer",
@@ -22,6 +26,7 @@ __all__ = [
     "Invoice",
     "InvoiceLine",
     "Line",
+    "LoginTally",
     "NumberSeries",
     "Price",
     "PriceTier",

@@ -25,6 +25,7 @@ def main() -> int:
                 "DATABASE_URL": urlunsplit(server._replace(path=f"/{NAME}")),
                 "SECRET_KEY": secrets.token_urlsafe(50),
                 "ALLOWED_HOSTS": "127.0.0.1",
+                "CELERY_BROKER_URL": "memory://",
                 "HTTPS": "0",
                 "STATIC_COLLECTED": "0",
             }

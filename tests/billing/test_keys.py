@@ -32,7 +32,7 @@ def test_made_key_tells_its_mode_and_differs_from_any_other():
     assert [len(text) for text in set(texts)] == [41, 41, 41]
 
 
-@pytest.mark.parametrize("given", [None, "sk-0123456789-abcdefghij", "ark_live_0123456789012345678901234567"])
+@pytest.mark.parametrize("given", [None, "sk-7Qm2xV9tL4-bR8kZ1wNcY", "ark_live_5e0c9a7f13d84b26a1f0937ce8d2"])
 def test_text_is_not_kept_only_its_digest_and_a_few_characters(given):
     key, text = create_key(workspace=make.workspace(), name="importer", created_by="ada", text=given)
 
@@ -43,7 +43,7 @@ def test_text_is_not_kept_only_its_digest_and_a_few_characters(given):
     assert str(key) == f"importer ({row['prefix']}…)"
 
 
-@pytest.mark.parametrize("given", ["0123456789abcdef", "ark_456789abcdef", "ark_live_abcdefg"])
+@pytest.mark.parametrize("given", ["0a5f3c91e7b2d846", "ark_7d20f9c4e1b6", "ark_live_x7Qm2vT"])
 def test_prefix_of_a_given_text_leaves_a_secret(given):
     key, _ = create_key(workspace=make.workspace(), name="importer", created_by="ada", text=given)
 
@@ -71,9 +71,20 @@ def test_given_text_that_is_short_or_no_token_is_refused(given):
     assert not ApiKey.objects.exists()
 
 
+@pytest.mark.parametrize("given", ["aaaaaaaaaaaaaaaa", "0123456789abcdef", "password12345678"])
+def test_given_text_that_can_be_guessed_is_refused(given):
+    with pytest.raises(UnableToCreateKey) as refusal:
+        create_key(workspace=make.workspace(), name="importer", created_by="ada", text=given)
+
+    assert refusal.value.message_dict == {
+        "text": ["This key can be guessed: give one that was drawn at random, or none."]
+    }
+    assert not ApiKey.objects.exists()
+
+
 def test_given_text_of_16_characters_is_taken():
-    assert make.api_key(make.workspace(), text="0123456789abcdef") == "0123456789abcdef"
-    assert find_key(text="0123456789abcdef", as_of=NOW) is not None
+    assert make.api_key(make.workspace(), text="0a5f3c91e7b2d846") == "0a5f3c91e7b2d846"
+    assert find_key(text="0a5f3c91e7b2d846", as_of=NOW) is not None
 
 
 def test_text_in_use_is_refused_even_elsewhere_and_after_it_was_revoked():
@@ -89,7 +100,7 @@ def test_text_in_use_is_refused_even_elsewhere_and_after_it_was_revoked():
 
 @pytest.mark.parametrize("change", [str.upper, lambda text: f"{text} ", lambda text: text[:-1], lambda text: ""])
 def test_other_text_finds_nothing(change):
-    text = make.api_key(make.workspace(), text="sk-0123456789-abcdef")
+    text = make.api_key(make.workspace(), text="sk-7Qm2xV9tL4-bR8kZ1")
 
     assert find_key(text=change(text), as_of=NOW) is None
 

@@ -1,0 +1,8 @@
+"""Who works in the panel: how they get in, and what they may give to whom. Knows no request and no page."""
+
+from billing.people.addresses import client_address
+from billing.people.attempts import TooManyAttempts
+from billing.people.login import attempt, hashing, mark_for
+from billing.people.turns import Busy
+
+__all__ = ["Busy", "TooManyAttempts", "attempt", "client_address", "hashing", "mark_for"]

@@ -1,0 +1,46 @@
+"""From where a request comes, as far as that can be trusted. Pure."""
+
+from collections.abc import Sequence
+from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
+
+Address = IPv4Address | IPv6Address
+Network = IPv4Network | IPv6Network
+
+# Whoever has one address of the sixth version has all of these.
+V6_OF_ONE = 64
+UNKNOWN = "unknown"
+
+
+def client_address(*, peer: str, forwarded_for: str, trusted: Sequence[Network]) -> str:
+    """Return the client's address: that of the peer, or what a trusted proxy says of its own peer.
+
+    ``forwarded_for`` is the header ``X-Forwarded-For``. It is read from the right, as each proxy adds the peer that it
+    saw, and only as far as the proxies are trusted: what stands left of that may be anybody's invention.
+    """
+    entries = [entry.strip() for entry in forwarded_for.split(",") if entry.strip()]
+    address = _read(peer)
+    while entries and address is not None and any(address in network for network in trusted):
+        told = _read(entries.pop())
+        if told is None:
+            break
+        address = told
+    return UNKNOWN if address is None else str(address)
+
+
+def place_of(address: str) -> str:
+    """Return what one client may have at once: an address, or all of a network of the sixth version."""
+    known = _read(address)
+    return str(ip_network((known, V6_OF_ONE), strict=False)) if isinstance(known, IPv6Address) else address
+
+
+def _read(text: str) -> Address | None:
+    """Read an address, with or without a port, as proxies write it."""
+    if text.startswith("["):
+        text = text[1:].partition("]")[0]
+    elif text.count(":") == 1:
+        text = text.partition(":")[0]
+    try:
+        address = ip_address(text)
+    except ValueError:
+        return None
+    return address.ipv4_mapped or address if isinstance(address, IPv6Address) else address

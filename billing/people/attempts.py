@@ -1,0 +1,103 @@
+"""Log-in attempts, counted where all web processes and hosts see them: in the database.
+
+Each attempt is counted before its password is looked at, so that many at once are no way around the limit.
+"""
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from math import ceil
+
+from django.conf import settings
+from django.db import connection, transaction
+from django.db.models import F
+
+from billing.models import LoginTally
+
+# How many tallies that are over go with each attempt: more than one attempt adds, so that the table stays small.
+SWEPT = 100
+
+_COUNT = """
+INSERT INTO billing_logintally (name, tries, since_at) VALUES (%(name)s, 1, %(now)s)
+ON CONFLICT (name) DO UPDATE SET
+    tries = CASE WHEN billing_logintally.since_at <= %(over)s THEN 1 ELSE billing_logintally.tries + 1 END,
+    since_at = CASE WHEN billing_logintally.since_at <= %(over)s THEN excluded.since_at
+        ELSE billing_logintally.since_at END
+RETURNING tries
+"""
+
+
+class TooManyAttempts(Exception):
+    """No further attempt is looked at until the window is over. ``retry_after`` counts seconds."""
+
+    def __init__(self, wait: timedelta) -> None:
+        self.retry_after = max(1, ceil(wait.total_seconds()))
+        minutes = ceil(self.retry_after / 60)
+        super().__init__(f"Too many attempts; try again in {minutes} minute{'' if minutes == 1 else 's'}.")
+
+
+@dataclass(frozen=True, slots=True)
+class Attempt:
+    """Who tries what, as names of tallies. The account's own concerns no device that is recognised."""
+
+    own: str
+    of_account: str
+    is_recognised: bool
+
+
+def refuse_beyond(attempt: Attempt, *, as_of: datetime) -> None:
+    """Raise ``TooManyAttempts`` where none is left; one query.
+
+    A place has ``LOGIN_ATTEMPTS`` in a window. Once an account was tried ``LOGIN_ATTEMPTS_PER_ACCOUNT`` times from all
+    places, each place has one: guessing from many places is slow, and yet nobody keeps a person out who knows the
+    password.
+    """
+    live = LoginTally.objects.filter(pk__in=[attempt.own, attempt.of_account], since_at__gt=as_of - _window())
+    tallies = {tally.name: tally for tally in live}
+    own, of_account = tallies.get(attempt.own), tallies.get(attempt.of_account)
+    if own is None:
+        return
+    if own.tries >= settings.LOGIN_ATTEMPTS:
+        raise TooManyAttempts(own.since_at + _window() - as_of)
+    if of_account is not None and _is_guessed_at(attempt, of_account.tries):
+        raise TooManyAttempts(min(own.since_at, of_account.since_at) + _window() - as_of)
+
+
+def count(attempt: Attempt, *, as_of: datetime) -> None:
+    """Count an attempt that is about to be looked at; raise ``TooManyAttempts`` where others were faster."""
+    tries = _count(attempt.own, as_of)
+    # The account's counts what came before this one.
+    of_account = 0 if attempt.is_recognised else _count(attempt.of_account, as_of) - 1
+    _sweep(as_of)
+    if tries > (1 if _is_guessed_at(attempt, of_account) else settings.LOGIN_ATTEMPTS):
+        raise TooManyAttempts(_window())
+
+
+def forgive(attempt: Attempt) -> None:
+    """Take back what was counted of a place that knew the password."""
+    LoginTally.objects.filter(pk=attempt.own).delete()
+    if not attempt.is_recognised:
+        LoginTally.objects.filter(pk=attempt.of_account, tries__gt=0).update(tries=F("tries") - 1)
+
+
+def _is_guessed_at(attempt: Attempt, tries: int) -> bool:
+    return not attempt.is_recognised and tries >= settings.LOGIN_ATTEMPTS_PER_ACCOUNT
+
+
+def _window() -> timedelta:
+    return timedelta(minutes=settings.LOGIN_WINDOW_MINUTES)
+
+
+def _count(name: str, as_of: datetime) -> int:
+    adapt = connection.ops.adapt_datetimefield_value
+    with connection.cursor() as cursor:
+        cursor.execute(_COUNT, {"name": name, "now": adapt(as_of), "over": adapt(as_of - _window())})
+        (tries,) = cursor.fetchone()
+    return tries
+
+
+@transaction.atomic
+def _sweep(as_of: datetime) -> None:
+    over = LoginTally.objects.filter(since_at__lte=as_of - _window()).order_by("since_at")
+    # What another attempt is counting or sweeping just now is left to it.
+    names = over.select_for_update(skip_locked=True).values_list("pk", flat=True)[:SWEPT]
+    LoginTally.objects.filter(pk__in=list(names)).delete()

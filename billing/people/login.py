@@ -1,0 +1,70 @@
+"""One attempt to log in: counted, in its turn, and forgiven where the password was right."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import datetime
+
+from django.conf import settings
+from django.core.checks import CheckMessage, Warning
+from django.utils.crypto import salted_hmac
+
+from billing.people import attempts, devices
+from billing.people.addresses import place_of
+from billing.people.attempts import Attempt, TooManyAttempts
+from billing.people.turns import Turns
+
+# Those who are known do not wait behind those who are not.
+_strangers = Turns(at_a_time=settings.LOGIN_HASHES, seconds=settings.LOGIN_WAIT_SECONDS)
+_recognised = Turns(at_a_time=settings.LOGIN_HASHES, seconds=settings.LOGIN_WAIT_SECONDS)
+
+
+@contextmanager
+def attempt(
+    *, username: str, address: str, mark: str = "", is_logged_in: bool = False, as_of: datetime
+) -> Iterator[None]:
+    """Look at a password inside: what raises there has failed, and counts.
+
+    ``address`` is the client's, ``mark`` what ``mark_of`` has left in its browser; a person who is logged in and types
+    the password again needs none. Raises ``TooManyAttempts``, also in place of the error that used up the last
+    attempt, and ``Busy`` where too many passwords are looked at just now, which does not count.
+    """
+    account = _digest(username)
+    device = f"person {account}" if is_logged_in else devices.device_in(mark, account=account)
+    place = device or place_of(address)
+    tried = Attempt(own=_digest(f"{username}\0{place}"), of_account=account, is_recognised=device is not None)
+    attempts.refuse_beyond(tried, as_of=as_of)
+    with (_recognised if device else _strangers).take(place):
+        attempts.count(tried, as_of=as_of)
+        try:
+            yield
+        except Exception as error:
+            try:
+                attempts.refuse_beyond(tried, as_of=as_of)
+            except TooManyAttempts as refusal:
+                raise refusal from error
+            raise
+        attempts.forgive(tried)
+
+
+@contextmanager
+def hashing(*, username: str) -> Iterator[None]:
+    """Hash a new password inside, in the turn of the person who is logged in and sets it; raise ``Busy``."""
+    with _recognised.take(f"person {_digest(username)}"):
+        yield
+
+
+def mark_for(*, username: str, former: str = "") -> str:
+    """Return what to leave in a browser in which this person has just logged in; ``former`` is what it had."""
+    return devices.mark_of(account=_digest(username), former=former)
+
+
+def check_proxies(**_: object) -> list[CheckMessage]:
+    """Say where all clients would seem to have one address: their proxy's."""
+    if settings.SECURE_PROXY_SSL_HEADER and not settings.TRUSTED_PROXIES:
+        hint = "Name the proxy's address in TRUSTED_PROXIES, and let it set X-Forwarded-For."
+        return [Warning("All log-ins seem to come from the proxy's address.", hint=hint, id="billing.W001")]
+    return []
+
+
+def _digest(text: str) -> str:
+    return salted_hmac("arrears.login", text, algorithm="sha256").hexdigest()

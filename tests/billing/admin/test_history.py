@@ -1,0 +1,107 @@
+"""The History page: what was changed, by whoever, beside what the panel has logged."""
+
+import pytest
+from django.urls import reverse
+
+from billing import contracts, history, parties
+from billing.models import ApiKey, Change
+from tests import factories as make
+from tests.billing.admin.staff import administrator, client_of, queries_of
+
+pytestmark = pytest.mark.django_db
+
+
+def page(row):
+    return reverse(f"admin:billing_{row._meta.model_name}_history", args=[row.pk])
+
+
+def test_what_a_key_has_changed_is_shown_with_both_values_in_the_workspaces_time():
+    owner = make.workspace(time_zone="Asia/Tokyo")
+    make.api_key(owner)
+    key = ApiKey.objects.get()
+    customer = make.customer(owner, email="old@globex.example")
+    with history.acting(lambda: history.key(key)):
+        parties.update_customer(customer=customer, email="new@globex.example")
+
+    shown = administrator().get(page(customer)).content.decode()
+
+    assert "old@globex.example" in shown
+    assert "new@globex.example" in shown
+    assert f"API key a service ({key.prefix}…)" in shown
+    assert "Times of Asia/Tokyo" in shown
+    assert "doesn’t have a change history" not in shown
+
+
+def test_what_a_person_changes_in_the_panel_names_them():
+    customer, client = make.customer(make.workspace()), administrator()
+    url = reverse("admin:billing_customer_change", args=[customer.pk])
+    aliases = {"aliases-TOTAL_FORMS": "0", "aliases-INITIAL_FORMS": "0"}
+
+    client.post(url, {"name": "Other", "reference": "", "email": "", "address": "", **aliases})
+
+    change = Change.objects.latest("id")
+    assert (change.actor_kind, change.actor_name, change.values) == (
+        "person",
+        "Fiona Ledger",
+        {"name": ["Globex", "Other"]},
+    )
+    shown = client.get(page(customer)).content.decode()
+    assert "Changed Name." in shown
+    assert "Person Fiona Ledger" in shown
+
+
+def test_the_page_of_a_subscription_shows_its_lines():
+    line = make.line()
+    contracts.end_line(line=line, ends_at=make.moment("2026-05-01"))
+
+    shown = administrator().get(page(line.subscription)).content.decode()
+
+    assert f"line {line.pk} ends_at changed" in shown
+
+
+def test_the_history_is_only_for_who_sees_the_row():
+    customer = make.customer(make.workspace())
+
+    assert client_of("billing.view_invoice").get(page(customer)).status_code == 403
+    assert client_of("billing.view_customer").get(page(customer)).status_code == 200
+
+
+def test_a_history_of_any_length_takes_as_many_queries():
+    owner = make.workspace()
+    customers = make.customer(owner, "Globex"), make.customer(owner, "Initech")
+    for n in range(30):
+        parties.update_customer(customer=customers[1], address=f"Street {n}")
+    client = administrator()
+
+    assert queries_of(client, page(customers[0])) == queries_of(client, page(customers[1]))
+
+
+def test_prices_changed_in_the_panel_are_told_tier_by_tier_where_they_differ():
+    price = make.price(make.brick(make.workspace()), model="volume", tiers=[("10", "2", "0"), (None, "1", "0")])
+    client = administrator()
+    last = Change.objects.latest("id").pk
+    tiers = list(price.tiers.order_by("id"))
+    form = {
+        "name": price.name,
+        "model": "volume",
+        "currency": "USD",
+        "unit_price": "0",
+        "tiers-TOTAL_FORMS": "2",
+        "tiers-INITIAL_FORMS": "2",
+    }
+    for place, (tier, unit_price) in enumerate(zip(tiers, ("2", "1.25"), strict=True)):
+        bound = "" if tier.up_to is None else "10"
+        form |= {f"tiers-{place}-id": str(tier.pk), f"tiers-{place}-up_to": bound}
+        form |= {f"tiers-{place}-unit_price": unit_price, f"tiers-{place}-fee": "0"}
+
+    response = client.post(reverse("admin:billing_price_change", args=[price.pk]), form)
+
+    assert response.status_code == 302, response.context["errors"]
+    assert [change.values for change in Change.objects.filter(pk__gt=last)] == [
+        {
+            "tiers": [
+                ["up to 10: 2, fee 0", "up to any: 1, fee 0"],
+                ["up to 10: 2, fee 0", "up to any: 1.25, fee 0"],
+            ]
+        }
+    ]
