@@ -107,23 +107,27 @@ def load(*, as_of: datetime) -> Workspace:
 
 
 def _make_logins() -> None:
-    group, _ = Group.objects.get_or_create(name="Finance")
-    allowed = Permission.objects.filter(content_type__app_label__in=["billing", "usage"])
-    viewing = allowed.filter(content_type__model__in=NOT_FINANCE, codename__startswith="view_")
-    group.permissions.set([*allowed.exclude(content_type__model__in=NOT_FINANCE), *viewing])
-    for username in ROLES:
-        user, is_new = User.objects.get_or_create(
-            username=username, defaults={"is_staff": True, "is_superuser": username == "admin"}
-        )
-        if is_new:
-            user.set_password(_password(username))
-            user.save()
-        if username != "admin":
-            user.groups.add(group)
+    """Make the people of the demo. Those and the group that are there by these names are somebody's, and left alone."""
+    taken = set(User.objects.filter(username__in=ROLES).values_list("username", flat=True))
+    for username in ROLES.keys() - taken:
+        is_admin = username == "admin"
+        user = User.objects.create_user(username, password=_password(username), is_staff=True, is_superuser=is_admin)
+        if not is_admin:
+            user.groups.add(_finance_group())
+
+
+def _finance_group() -> Group:
+    group, is_new = Group.objects.get_or_create(name="Finance (demo)")
+    if is_new:
+        allowed = Permission.objects.filter(content_type__app_label__in=["billing", "usage"])
+        viewing = allowed.filter(content_type__model__in=NOT_FINANCE, codename__startswith="view_")
+        group.permissions.set([*allowed.exclude(content_type__model__in=NOT_FINANCE), *viewing])
+    return group
 
 
 def _password(username: str) -> str:
-    return secret(f"password of {username}")[:12]
+    """Return a password of 128 bits: nobody types it, and a demo may be reached by others."""
+    return secret(f"password of {username}")
 
 
 def _key_text(workspace: Workspace) -> str:

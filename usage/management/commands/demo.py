@@ -4,7 +4,8 @@ import os
 import shlex
 from typing import Any
 
-from django.core.management.base import BaseCommand
+from django.conf import settings
+from django.core.management.base import BaseCommand, CommandError
 from django.utils import timezone
 
 from usage import demo
@@ -16,9 +17,17 @@ class Command(BaseCommand):
     def add_arguments(self, parser: argparse.ArgumentParser) -> None:
         form = parser.add_mutually_exclusive_group()
         form.add_argument("--json", action="store_true", help="for scripts: headers and ids per dialect")
+        parser.add_argument(
+            "--in-production", action="store_true", help="also where DATABASE_URL is set: it makes a superuser"
+        )
         form.add_argument("--shell", action="store_true", help="for a shell's eval: the same as variables")
 
-    def handle(self, *, json: bool, shell: bool, **_: Any) -> None:
+    def handle(self, *, json: bool, shell: bool, in_production: bool, **_: Any) -> None:
+        if not settings.EMBEDDED and not in_production:
+            raise CommandError(
+                "DATABASE_URL is set: a demo in a production database makes a superuser and shows the password."
+                " Add --in-production if you mean it."
+            )
         demo.load(as_of=timezone.now())
         facts = demo.facts()
         if json:
