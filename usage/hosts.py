@@ -5,12 +5,14 @@ from collections.abc import Callable
 from django.conf import settings
 from django.core.checks import CheckMessage, Error
 from django.http import HttpRequest
+from django.http.request import split_domain_port
 from django.http.response import HttpResponseBase
 
 
 def vendor_of(host: str) -> str | None:
     """Return the vendor that a ``Host`` header's name is given to, or None."""
-    return settings.DIALECT_HOSTS.get(host.partition(":")[0].lower()) if settings.DIALECT_HOSTS else None
+    # Read as Django reads it when it asks whether the host is allowed: with or without a port or a dot at its end.
+    return settings.DIALECT_HOSTS.get(split_domain_port(host)[0]) if settings.DIALECT_HOSTS else None
 
 
 def dialect_hosts(get_response: Callable[[HttpRequest], HttpResponseBase]) -> Callable[[HttpRequest], HttpResponseBase]:

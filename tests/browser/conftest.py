@@ -23,6 +23,8 @@ def page(chromium: Browser, live_server, visited: list[str]) -> Iterator[Page]:
     problems: list[str] = []
     page.on("request", lambda request: visited.append(request.url))
     page.on("pageerror", lambda error: problems.append(str(error)))
+    # A browser tells here what a page's policy has kept it from.
+    page.on("console", lambda message: problems.extend([message.text] * (message.type == "error")))
     page.on("response", lambda response: problems.extend([response.url] * (response.status >= 400)))
     page.goto(f"{live_server.url}/admin/login/")
     page.get_by_label("Username").fill("fiona")

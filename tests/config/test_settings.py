@@ -46,6 +46,7 @@ def test_envlist_splits_at_commas(monkeypatch):
     [
         (lambda: settings.envbool("X", default=False), "maybe", "X='maybe' is no yes or no: use 1 or 0."),
         (lambda: settings.envint("X", 1), "-1", "X='-1' is no whole number of zero or more."),
+        (lambda: settings.envint("X", 5, least=1), "0", "X='0' is no whole number of 1 or more."),
         (lambda: settings.envint("X", 1), "²", "X='²' is no whole number of zero or more."),
         (lambda: settings.envstr("X"), "", "X must be set."),
         (lambda: settings.envlist("X"), " , ", "X must be set: one or more values, separated by commas."),
@@ -90,7 +91,7 @@ def test_stored_secret_is_private_and_stays(tmp_path):
     assert [file.name for file in tmp_path.iterdir()] == ["secret_key"]
 
 
-@pytest.mark.parametrize("name", ["SECRET_KEY", "ALLOWED_HOSTS"])
+@pytest.mark.parametrize("name", ["SECRET_KEY", "ALLOWED_HOSTS", "CELERY_BROKER_URL"])
 def test_production_requires(name, tmp_path):
     checked = manage("check", tmp_path=tmp_path, **{**PRODUCTION, name: ""})
     assert checked.returncode == 1
@@ -99,9 +100,133 @@ def test_production_requires(name, tmp_path):
     )
 
 
+@pytest.mark.parametrize(
+    ("name", "value", "message"),
+    [
+        ("SECRET_KEY", "x", "SECRET_KEY can be guessed: use 50 or more random characters."),
+        ("SECRET_KEY", "only-for-tests" * 3, "SECRET_KEY can be guessed: use 50 or more random characters."),
+        ("SECRET_KEY", "ab" * 40, "SECRET_KEY can be guessed: use 50 or more random characters."),
+        ("SECRET_KEY", f"django-insecure-{PRODUCTION['SECRET_KEY']}", "SECRET_KEY can be guessed: use 50 or more"),
+        ("DEBUG", "1", "DEBUG=1 shows everybody the code and its data: leave it out in production."),
+        ("ALLOWED_HOSTS", "*", "ALLOWED_HOSTS lets in any host by *: name the hosts that are served."),
+        ("ALLOWED_HOSTS", "billing.example.com,*.example.com", "ALLOWED_HOSTS lets in any host by *: name the hosts"),
+        ("CELERY_BROKER_URL", "", "CELERY_BROKER_URL must be set, such as redis://host:6379/0."),
+    ],
+)
+def test_production_refuses_what_is_unsafe(name, value, message, tmp_path):
+    checked = manage("check", tmp_path=tmp_path, **{**PRODUCTION, name: value})
+
+    assert checked.returncode == 1
+    assert checked.stderr.splitlines()[-1].startswith(f"django.core.exceptions.ImproperlyConfigured: {message}")
+
+
+def test_a_proxy_that_is_not_named_is_told_of(tmp_path):
+    behind = {**PRODUCTION, "TRUST_PROXY_HEADER": "1"}
+    unnamed = manage("check", "--deploy", "--fail-level", "WARNING", tmp_path=tmp_path, **behind)
+    named = manage(
+        "check", "--deploy", "--fail-level", "WARNING", tmp_path=tmp_path, **behind, TRUSTED_PROXIES="10.0.0.1"
+    )
+
+    assert "(billing.W001) All log-ins seem to come from the proxy's address." in unnamed.stderr
+    assert (unnamed.returncode, named.returncode) == (1, 0)
+
+
+def test_hsts_is_preloaded_only_where_it_is_wanted(tmp_path):
+    asked = ("shell", "--no-imports", "-c", "from django.conf import settings; print(settings.SECURE_HSTS_PRELOAD)")
+
+    assert manage(*asked, tmp_path=tmp_path, **PRODUCTION).stdout == "False\n"
+    assert manage(*asked, tmp_path=tmp_path, **PRODUCTION, HSTS_PRELOAD="1").stdout == "True\n"
+
+
+def test_a_demo_is_refused_in_production(tmp_path):
+    refused = manage("demo", tmp_path=tmp_path, **PRODUCTION)
+
+    assert refused.returncode == 1
+    assert refused.stderr.startswith("CommandError: DATABASE_URL is set: a demo in a production database makes a")
+
+
+@pytest.mark.parametrize("named", ["10.0.0.0/8,192.0.2.7", "2001:db8::/32"])
+def test_networks_are_read(monkeypatch, named):
+    monkeypatch.setenv("PROXIES", named)
+
+    assert [str(network) for network in settings.envnetworks("PROXIES")] == [
+        entry if "/" in entry else f"{entry}/32" for entry in named.split(",")
+    ]
+
+
+@pytest.mark.parametrize("named", ["10.0.0.1/8", "proxy.example", "10.0.0.0/99"])
+def test_what_is_no_network_is_refused(monkeypatch, named):
+    monkeypatch.setenv("PROXIES", named)
+
+    with pytest.raises(ImproperlyConfigured, match="^PROXIES is a list of addresses and networks: "):
+        settings.envnetworks("PROXIES")
+
+
+def modes(folder):
+    return {str(path.relative_to(folder)): stat.S_IMODE(path.stat().st_mode) for path in (folder, *folder.rglob("*"))}
+
+
+EMBEDDED = {
+    "DATABASE_URL": "",
+    "SECRET_KEY": "",
+    "ALLOWED_HOSTS": "",
+    "CELERY_BROKER_URL": "",
+    "DJANGO_ALLOW_ASYNC_UNSAFE": "",
+}
+# Writes to the database while another connection reads it, so that both files of its log are there.
+WRITE = """
+from django.db import connection
+from config.celery import app
+with connection.cursor() as cursor:
+    cursor.execute("CREATE TABLE t (a)")
+    cursor.execute("INSERT INTO t VALUES (1)")
+app.send_task("usage.sweep")
+import os, pathlib, shelve
+shelve.open(os.environ["ARREARS_VAR"] + "/beat-schedule").close()
+for path in pathlib.Path(os.environ["ARREARS_VAR"]).rglob("*"):
+    print(path.relative_to(os.environ["ARREARS_VAR"]), oct(path.stat().st_mode & 0o777), path.is_dir())
+"""
+
+
+def test_only_its_owner_reads_what_the_embedded_program_keeps(tmp_path):
+    var = tmp_path / "var"
+    written = manage("shell", "--no-imports", "-c", WRITE, tmp_path=var, **EMBEDDED)
+
+    found = {name: (mode, is_dir == "True") for name, mode, is_dir in map(str.split, written.stdout.splitlines())}
+    assert {"arrears.sqlite3", "arrears.sqlite3-wal", "arrears.sqlite3-shm", "secret_key", "queue"} <= found.keys()
+    assert any(name.startswith("beat-schedule") for name in found)
+    assert any(name.startswith("queue/messages/") for name in found)
+    assert {mode for mode, is_dir in found.values() if is_dir} == {"0o700"}
+    assert {mode for mode, is_dir in found.values() if not is_dir} == {"0o600"}
+    assert stat.S_IMODE(var.stat().st_mode) == 0o700
+
+
+def test_what_was_made_with_wider_rights_is_closed(tmp_path):
+    var = tmp_path / "var"
+    (var / "queue" / "messages").mkdir(parents=True)
+    for name in ("arrears.sqlite3", "arrears.sqlite3-wal", "secret_key", "beat-schedule.db"):
+        (var / name).write_text("a" * 60 if name == "secret_key" else "")
+    for path in (var, *var.rglob("*")):
+        path.chmod(0o777 if path.is_dir() else 0o666)
+
+    settings.keep_private(var)
+
+    assert set(modes(var).values()) == {0o700, 0o600}
+    assert {mode for name, mode in modes(var).items() if name in (".", "queue", "queue/messages")} == {0o700}
+
+
+def test_a_folder_of_everybody_stays_as_it_is(tmp_path):
+    tmp_path.chmod(0o1777)
+    (tmp_path / "arrears.sqlite3").touch(mode=0o644)
+
+    settings.keep_private(tmp_path)
+
+    assert modes(tmp_path) == {".": 0o1777, "arrears.sqlite3": 0o600}
+
+
 def test_production_passes_the_deployment_check(tmp_path):
     checked = manage("check", "--deploy", "--fail-level", "WARNING", tmp_path=tmp_path, **PRODUCTION)
-    assert (checked.returncode, checked.stdout) == (0, "System check identified no issues (0 silenced).\n")
+    assert (checked.returncode, checked.stdout) == (0, "System check identified no issues (1 silenced).\n")
 
 
 def test_migrations_match_the_models(tmp_path):

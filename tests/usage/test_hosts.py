@@ -64,6 +64,23 @@ def test_its_requests_go_without_what_pages_need():
     assert "X-Frame-Options" not in headers
 
 
+@pytest.mark.parametrize(
+    "host", ["usage.example.com.", "USAGE.Example.COM", "usage.example.com:8443", "usage.example.com.:443"]
+)
+def test_its_host_is_known_however_it_is_written(host):
+    assert ask("/usages/", host=host)[0] == "401 Unauthorized"
+    status, headers = ask("/admin/login/", host=host)
+    assert status == "401 Unauthorized"
+    assert "X-Frame-Options" not in headers
+
+
+@pytest.mark.parametrize(
+    "host", ["usage.example.com..", "usage.example.com:80:80", "a@usage.example.com", "usage.example.com/"]
+)
+def test_what_is_no_host_is_refused(host):
+    assert ask("/admin/login/", host=host)[0] == "400 Bad Request"
+
+
 def test_a_vendor_that_there_is_not_stops_the_start(settings):
     settings.DIALECT_HOSTS = {"usage.example.com": "pirod"}
 

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, tzinfo
 from typing import IO, Any, ClassVar, NoReturn, cast
 
+from django.conf import settings
 from django.db import Error as DatabaseFailure
 from django.db import connection, transaction
 from django.http import HttpRequest, UnreadablePostError
@@ -29,6 +30,7 @@ from rest_framework.serializers import Serializer
 from rest_framework.settings import api_settings
 from rest_framework.views import APIView
 
+from billing import history
 from billing.jsontext import MalformedJSON, decode, encode
 from billing.keys import find_key
 from billing.models import ApiKey, Workspace
@@ -42,6 +44,7 @@ from usage.metering import RuleTooLarge
 logger = logging.getLogger(__name__)
 
 MAX_BODY_BYTES = 1024 * 1024
+IN_THE_CLEAR = "This API is served over https alone. A key that was sent over plain http went in the clear: replace it."
 
 
 class BodyTooLarge(exceptions.APIException):
@@ -223,7 +226,10 @@ class DialectView(APIView):
         return self.response
 
     def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
+        if settings.SECURE_SSL_REDIRECT and not request.is_secure():
+            raise exceptions.PermissionDenied(IN_THE_CLEAR)
         super().initial(request, *args, **kwargs)
+        history.act_as(history.key(self.key))
         self.rate, goes_on = rates.count(key=self.key, as_of=timezone.now())
         if not goes_on:
             raise rates.TooManyRequests

@@ -196,6 +196,10 @@ def test_a_count_is_any_whole_number_of_31_bits_however_it_is_written(salesbrick
         (2**63, f"Int cannot represent non 32-bit signed integer value: {2**63}"),
         (2**64, f"Int cannot represent non-integer value: {2**64}"),
         (Decimal("1E+400"), "Int cannot represent non-integer value: 1E+400"),
+        (Decimal("1E+999999999"), "Int cannot represent non-integer value: 1E+999999999"),
+        (Decimal("-1E+999999999"), "Int cannot represent non-integer value: -1E+999999999"),
+        (Decimal("1E-999999999"), "Int cannot represent non-integer value: 1E-999999999"),
+        ([Decimal("1E+999999999")], "Int cannot represent non-integer value: [<Decimal instance>]"),
         (Decimal("7.5"), "Int cannot represent non-integer value: 7.5"),
         (Decimal("1E-400"), "Int cannot represent non-integer value: 1E-400"),
         ("7", "Int cannot represent non-integer value: '7'"),
@@ -225,6 +229,8 @@ def test_a_count_that_is_no_int_is_refused_before_anything_runs(salesbricks, sen
         ("true", "Int cannot represent non-integer value: true"),
         ("null", "Expected value of type 'Int!', found null."),
         ("1e400", "Int cannot represent non-integer value: 1e400"),
+        ("1e999999999", "Int cannot represent non-integer value: 1e999999999"),
+        ("9" * 400, f"Int cannot represent non 32-bit signed integer value: {'9' * 400}"),
     ],
 )
 def test_a_written_count_that_is_no_int_is_refused_where_it_stands(salesbricks, sent, message):

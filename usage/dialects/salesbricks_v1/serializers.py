@@ -5,7 +5,8 @@ from typing import Any
 
 from rest_framework import serializers
 
-# Beyond this, Int is refused anyway; and 1e999999999 is a short text, but an int of a billion digits.
+# Beyond this, Int is refused anyway; and 1e999999999 is a short text, but an int of a billion digits. It is only
+# compared: arithmetic, abs() included, would find its exponent out of range.
 _GREATEST = 2**53
 
 
@@ -28,7 +29,7 @@ class VariablesField(serializers.Field):
 
 
 def _number(sent: Decimal) -> int | Decimal:
-    return int(sent) if abs(sent) <= _GREATEST and sent == sent.to_integral_value() else _Fraction(sent)
+    return int(sent) if -_GREATEST <= sent <= _GREATEST and sent == sent.to_integral_value() else _Fraction(sent)
 
 
 class TextField(serializers.Field):

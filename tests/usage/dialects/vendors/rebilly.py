@@ -11,6 +11,7 @@ def rebilly_error(status: int, message: str, field: str | None = None) -> dict[s
     titles = {
         400: "Bad Request",
         401: "Unauthorized",
+        403: "Forbidden",
         404: "Not Found",
         411: "Length Required",
         413: "Content Too Large",

@@ -10,6 +10,7 @@ def salesbricks_error(status: int, message: str, field: str | None = None) -> di
     codes = {
         400: "ERR_BAD_REQUEST",
         401: "ERR_UNAUTHORIZED",
+        403: "ERR_FORBIDDEN",
         404: "ERR_NOT_FOUND",
         411: "ERR_LENGTH_REQUIRED",
         413: "ERR_PAYLOAD_TOO_LARGE",

@@ -5,7 +5,7 @@ from django.db import migrations, models
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("billing", "0002_events_limits_and_origins"),
+        ("billing", "0004_lines_that_carry_on"),
     ]
 
     operations = [

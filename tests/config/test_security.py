@@ -1,0 +1,70 @@
+import re
+from pathlib import Path
+
+import pytest
+from django.test import Client
+from django.urls import reverse
+
+from config import security
+from config.settings import API_MIDDLEWARE, BASE
+from tests.billing.admin.staff import administrator
+from tests.usage.dialects.shared import assert_refused, nothing_changed
+from tests.usage.dialects.vendors import each_path
+
+pytestmark = pytest.mark.django_db
+
+HEADER = "Content-Security-Policy"
+
+
+def directives(response):
+    return dict(part.partition(" ")[::2] for part in response.headers[HEADER].split("; "))
+
+
+def test_a_page_runs_no_script_but_from_a_file_of_this_host():
+    for page in (Client().get("/admin/login/"), administrator().get("/admin/"), Client().get("/docs/native/")):
+        assert page.status_code == 200
+        found = directives(page)
+        assert found["script-src"] == "'self' 'unsafe-eval'"
+        assert found["default-src"] == found["form-action"] == "'self'"
+        assert found["object-src"] == found["base-uri"] == found["frame-ancestors"] == "'none'"
+
+
+def test_no_template_of_ours_holds_a_script_or_a_handler():
+    inline = re.compile(r"<script(?![^>]*\bsrc=)(?![^>]*application/json)|\son[a-z]+=|javascript:", re.IGNORECASE)
+    templates = list(Path(BASE / "templates").rglob("*.html"))
+
+    assert len(templates) > 20
+    assert [str(path) for path in templates if inline.search(path.read_text())] == []
+
+
+def test_the_documents_may_send_to_the_vendors_own_hosts(settings):
+    settings.DIALECT_HOSTS = {"usage.example.com": "piriod"}
+
+    assert "connect-src 'self' usage.example.com:*;" in security.policy()
+
+
+def test_an_api_sends_no_page_and_no_policy():
+    assert HEADER not in Client().get("/piriod/usages/").headers
+    assert HEADER not in Client().get(reverse("documents:json", args=["native"])).headers
+
+
+@each_path
+def test_a_request_in_the_clear_is_refused_in_the_vendors_shape_and_not_led_on(vendor, endpoint, settings):
+    world = vendor.world()
+    settings.SECURE_SSL_REDIRECT = True
+    settings.MIDDLEWARE = API_MIDDLEWARE
+
+    with nothing_changed():
+        response = vendor.ask(endpoint, world)
+
+    message = "This API is served over https alone. A key that was sent over plain http went in the clear: replace it."
+    assert_refused(response, vendor, 403, message)
+    assert vendor.ask(endpoint, world, secure=True).status_code < 300 or endpoint in vendor.unserved
+
+
+def test_a_page_in_the_clear_is_led_on(settings):
+    settings.SECURE_SSL_REDIRECT = True
+
+    response = Client().get("/admin/login/")
+
+    assert (response.status_code, response.headers["Location"]) == (301, "https://testserver/admin/login/")
