@@ -45,9 +45,9 @@ def acting(who: Callable[[], Actor]) -> Iterator[None]:
         _who.reset(before)
 
 
-def act_as(actor: Actor) -> None:
+def act_as(who: Callable[[], Actor]) -> None:
     """Name who acts from now on, inside of ``acting``: a request says by what it bears who sends it."""
-    _who.set(lambda: actor)
+    _who.set(who)
 
 
 def current() -> Actor:

@@ -10,8 +10,8 @@ from billing.history.actors import current
 from billing.history.kinds import KINDS, told, values_of
 from billing.models import Change
 
-# Where a row that is being saved keeps what it was.
-_BEFORE = "_values_before"
+# Where a row that is being saved keeps the row as it was.
+_BEFORE = "_row_before"
 
 
 def watch() -> None:
@@ -40,22 +40,36 @@ def _before_saving(*, sender: type[Model], instance: Model, update_fields: Any, 
         return
     row = sender._default_manager.filter(pk=instance.pk).first()
     if row is not None:
-        instance.__dict__[_BEFORE] = values_of(row)
+        instance.__dict__[_BEFORE] = row
 
 
 def _after_saving(*, instance: Model, created: bool, update_fields: Any, **_: Any) -> None:
-    before = instance.__dict__.pop(_BEFORE, None)
-    if before is None and not created:
-        return
-    values = _differences(before or {}, values_of(instance))
-    if update_fields is not None:
-        values = {name: change for name, change in values.items() if name in update_fields}
-    if values or created:
-        Change.objects.bulk_create([_change(instance, "added" if created else "changed", values)])
+    former = instance.__dict__.pop(_BEFORE, None)
+    if created:
+        note_added([instance])
+    elif former is not None and _has_moved(former, instance):
+        _note_removed(former)
+        note_added([instance])
+    elif former is not None:
+        values = _differences(values_of(former), values_of(instance))
+        if update_fields is not None:
+            values = {name: change for name, change in values.items() if name in update_fields}
+        if values:
+            Change.objects.bulk_create([_change(instance, "changed", values)])
+
+
+def _has_moved(former: Model, row: Model) -> bool:
+    """Tell whether a part is another's now: an alias may be given to another customer."""
+    kind = KINDS[type(row)]
+    return kind.subject_id_of(former) != kind.subject_id_of(row)
 
 
 def _after_deleting(*, instance: Model, **_: Any) -> None:
-    Change.objects.bulk_create([_change(instance, "removed", _differences(values_of(instance), {}))])
+    _note_removed(instance)
+
+
+def _note_removed(row: Model) -> None:
+    Change.objects.bulk_create([_change(row, "removed", _differences(values_of(row), {}))])
 
 
 def _differences(before: Mapping[str, Any], after: Mapping[str, Any]) -> dict[str, list[Any]]:

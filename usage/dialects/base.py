@@ -229,7 +229,7 @@ class DialectView(APIView):
         if settings.SECURE_SSL_REDIRECT and not request.is_secure():
             raise exceptions.PermissionDenied(IN_THE_CLEAR)
         super().initial(request, *args, **kwargs)
-        history.act_as(history.key(self.key))
+        history.act_as(lambda: history.key(self.key))
         self.rate, goes_on = rates.count(key=self.key, as_of=timezone.now())
         if not goes_on:
             raise rates.TooManyRequests

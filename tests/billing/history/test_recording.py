@@ -38,6 +38,16 @@ def test_a_customer_is_told_from_its_first_value_to_its_last():
     ]
 
 
+def test_an_alias_that_moves_leaves_one_customer_and_comes_to_the_other():
+    owner = make.workspace()
+    globex, initech = make.customer(owner, "Globex"), make.customer(owner, "Initech")
+    alias = parties.add_alias(customer=globex, value="tenant-9")
+    parties.update_alias(alias=alias, customer=initech)
+
+    assert trace(globex)[-1] == ("removed", "alias", {"value": ["tenant-9", None]})
+    assert trace(initech)[-1] == ("added", "alias", {"value": [None, "tenant-9"]})
+
+
 def test_what_changes_nothing_leaves_no_trace():
     customer = make.customer(make.workspace())
     parties.update_customer(customer=customer, name=customer.name, email="")
