@@ -11,6 +11,7 @@ LEAST_BITS = 40
 # One word of a list of 20,000.
 BITS_OF_A_WORD = 14
 _PARTS = re.compile(r"[A-Za-z]+|[0-9]+|[^A-Za-z0-9]+")
+_AGAIN = re.compile(r"(.+?)\1+")
 _ALPHABETS = (("[0-9]+", 10), ("[0-9a-f]+|[0-9A-F]+", 16), ("[a-z]+|[A-Z]+", 26), ("[0-9a-z]+|[0-9A-Z]+", 36))
 _LARGEST = 62
 
@@ -27,7 +28,9 @@ def bits_of(text: str) -> float:
     bits = 0.0
     for part in _PARTS.finditer(text):
         surprising = sum(text[at].isalnum() and not _is_foreseen(text, at) for at in range(*part.span()))
-        most = BITS_OF_A_WORD if part[0].lower() in _common_words() else surprising * each
+        again = _AGAIN.fullmatch(part[0].lower())
+        word = again[1] if again else part[0].lower()
+        most = BITS_OF_A_WORD if word in _common_words() else surprising * each
         bits += min(surprising * each, most)
     return bits
 
