@@ -9,7 +9,7 @@ import billing.jsontext
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("billing", "0005_login_tallies"),
+        ("billing", "0008_login_tallies"),
     ]
 
     operations = [

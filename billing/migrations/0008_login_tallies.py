@@ -5,7 +5,7 @@ from django.db import migrations, models
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("billing", "0004_lines_that_carry_on"),
+        ("billing", "0007_items_that_pass"),
     ]
 
     operations = [
