@@ -62,7 +62,7 @@ KINDS: Mapping[type[Model], Kind] = {
     Customer: Kind("customer", not_told=frozenset({"events_open_from_at"})),
     CustomerAlias: Kind("customer", "customer_id", lambda row: "alias"),
     Brick: Kind("brick"),
-    EventRule: Kind("brick", "brick_id", lambda row: "rule", frozenset({"replaced_at"})),
+    EventRule: Kind("brick", "brick_id", lambda row: "rule", frozenset({"replaced_at", "folded_filters"})),
     Price: Kind("price"),
     Subscription: Kind("subscription", not_told=frozenset({"open_from_at", "next_close_at"})),
     Line: Kind("subscription", "subscription_id", lambda row: f"line {row.pk}", frozenset({"open_from_at", "cutoff"})),
