@@ -7,6 +7,8 @@ from typing import Any
 from django.core.exceptions import ValidationError
 from django.db import IntegrityError, transaction
 
+from billing.entry.moments import DayFormat
+from billing.entry.numbers import NumberFormat
 from billing.models import Customer, CustomerAlias, NumberSeries, Workspace
 from billing.models.invoices import Invoice
 
@@ -27,11 +29,13 @@ def create_workspace(
     currency: str,
     closing: str = Workspace.Closing.MANUAL,
     closing_delay_hours: int = 1,
+    number_format: str = NumberFormat.POINT,
+    day_format: str = DayFormat.ISO,
 ) -> Workspace:
     """Open a live workspace together with its test-mode twin and their number series; return the live one.
 
-    ``time_zone`` is an IANA name, ``currency`` an ISO 4217 code. Raises ``ValidationError`` on a bad field or a code
-    that is taken.
+    ``time_zone`` is an IANA name, ``currency`` an ISO 4217 code; the formats are how its people write. Raises
+    ``ValidationError`` on a bad field or a code that is taken.
     """
     live = Workspace(
         code=code,
@@ -40,6 +44,8 @@ def create_workspace(
         currency=currency,
         closing=closing,
         closing_delay_hours=closing_delay_hours,
+        number_format=number_format,
+        day_format=day_format,
     )
     live.full_clean()
     live.save()
@@ -51,6 +57,8 @@ def create_workspace(
         time_zone=time_zone,
         currency=currency,
         closing_delay_hours=closing_delay_hours,
+        number_format=number_format,
+        day_format=day_format,
     )
     twin.save()
     NumberSeries.objects.bulk_create(

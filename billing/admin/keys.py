@@ -10,11 +10,12 @@ from unfold.enums import ActionVariant
 from unfold.widgets import UnfoldAdminSelectWidget, UnfoldAdminTextInputWidget
 
 from billing import figures, keys
-from billing.admin.pages import PanelAdmin, by_workspace, name_of, posted
+from billing.admin.pages import PanelAdmin, WholeModelForm, by_workspace, name_of, posted
+from billing.admin.panel_forms import PanelForm
 from billing.models import ApiKey, Workspace
 
 
-class NewKeyForm(forms.Form):
+class NewKeyForm(PanelForm):
     workspace = forms.ModelChoiceField(
         Workspace.objects.order_by("name", "mode"),
         widget=UnfoldAdminSelectWidget,
@@ -32,6 +33,7 @@ class NewKeyForm(forms.Form):
 
 @admin.register(ApiKey)
 class ApiKeyAdmin(PanelAdmin):
+    form = WholeModelForm
     list_display = (
         "name",
         "workspace",
@@ -117,7 +119,7 @@ class ApiKeyAdmin(PanelAdmin):
 
         return self.form_page(
             request,
-            form=forms.Form(posted(request)),
+            form=PanelForm(posted(request)),
             obj=key,
             title=f"Revoke {key}?",
             intro="Requests with this key are refused from now on. A revoked key does not come back.",

@@ -1,6 +1,7 @@
 """What the panel's pages share: a list's defaults, pages that are one form and one domain call, and searching."""
 
 from collections.abc import Callable, Mapping
+from decimal import Decimal
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -8,21 +9,26 @@ from django import forms
 from django.contrib.admin.utils import unquote
 from django.contrib.admin.widgets import RelatedFieldWidgetWrapper
 from django.core.exceptions import NON_FIELD_ERRORS, PermissionDenied, ValidationError
-from django.db.models import Field, Model
+from django.db.models import Field, IntegerField, Model
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect, JsonResponse
 from django.shortcuts import render
 from django.template.loader import render_to_string
-from django.urls import URLPattern, path, reverse, reverse_lazy
+from django.urls import URLPattern, path, reverse
 from django.utils.safestring import SafeString
 from unfold.admin import ModelAdmin
 from unfold.contrib.filters.admin import RelatedDropdownFilter
-from unfold.widgets import UnfoldAdminAutocompleteModelChoiceFieldWidget
 
 from billing import history
+from billing.admin.entry_fields import NumberField, WholeNumberField
+from billing.admin.panel_forms import AskingForm, in_workspace
 from billing.calendar import CalendarOutOfRange
+from billing.entry import Formats
+from billing.exact import ExactDecimalField
 
 PICK_PAGE = 20
 CHANGES_SHOWN = 100
+# A request that asks what is understood of a form as it stands: nothing is saved.
+ECHO = "X-Panel-Echo"
 
 by_workspace = ("workspace", RelatedDropdownFilter)
 
@@ -38,52 +44,37 @@ def posted(request: HttpRequest) -> Any:
     return request.POST if request.method == "POST" else None
 
 
-def in_workspace(row: Any) -> str:
-    return f"{row} — {row.workspace}"
-
-
 def copyable(text: Any) -> SafeString:
     return render_to_string("panel/copyable.html", {"text": text})
 
 
-class WholeModelForm(forms.ModelForm):
+class WholeModelForm(AskingForm, forms.ModelForm):
     """Checks uniqueness in the workspace also where the workspace itself is not edited on the form."""
 
     def __init__(self, *args: Any, **options: Any) -> None:
         super().__init__(*args, **options)
+        self.read_as(self.formats_of_row())
         if given := self.fields.get("id"):
             given.label = "ID"
             given.help_text = "Change it only to take over an id that clients hold already."
 
+    def formats_of_row(self) -> Formats | None:
+        """Return the formats of the row's workspace; None of a row that has none yet."""
+        return self.instance.workspace.formats if self.instance.workspace_id else None
+
     def _get_validation_exclusions(self) -> set[str]:
-        return super()._get_validation_exclusions() - {"workspace"}  # type: ignore[misc]
+        # A row whose workspace was not found out yet has another field that says so.
+        known = {"workspace"} if getattr(self.instance, "workspace_id", None) else set()
+        return super()._get_validation_exclusions() - known  # type: ignore[misc]
 
 
-class PickField(forms.ModelChoiceField):
-    """A row that is searched for by name; offers none until it is given one, so that no page lists a whole table."""
-
-    widget = UnfoldAdminAutocompleteModelChoiceFieldWidget
-
-    def __init__(self, model: type[Model], **options: Any) -> None:
-        self.model = model
-        rows = model._default_manager.select_related("workspace")
-        super().__init__(rows, **options)
-
-    def widget_attrs(self, widget: forms.Widget) -> dict[str, Any]:
-        return {
-            "data-ajax--url": reverse_lazy(f"admin:{self.model._meta.app_label}_{self.model._meta.model_name}_pick")
-        }
-
-    def narrow(self, value: Any) -> None:
-        """Offer the chosen row alone: a page shows no other, and validation looks for no other."""
-        try:
-            key = self.model._meta.pk.to_python(value or None)
-        except ValidationError:
-            key = None
-        self.queryset = self.model._default_manager.select_related("workspace").filter(pk=key)
-
-    def label_from_instance(self, obj: Any) -> str:
-        return in_workspace(obj)
+def entry_field(column: Field) -> forms.Field | None:
+    """Return the form field of a column whose values are typed as numbers, None of any other."""
+    if isinstance(column, ExactDecimalField):
+        return column.formfield(form_class=NumberField, min_value=Decimal(0))
+    if isinstance(column, IntegerField):
+        return column.formfield(form_class=WholeNumberField)
+    return None
 
 
 class PanelAdmin(ModelAdmin):
@@ -107,6 +98,8 @@ class PanelAdmin(ModelAdmin):
         return HttpResponseRedirect(self.url_of(obj))
 
     def formfield_for_dbfield(self, db_field: Field, request: HttpRequest, **options: Any) -> forms.Field | None:
+        if (typed := entry_field(db_field)) is not None:
+            return typed
         field = super().formfield_for_dbfield(db_field, request, **options)
         # Buttons that open other forms in windows: there are pages for that.
         if field and isinstance(field.widget, RelatedFieldWidgetWrapper):
@@ -161,6 +154,8 @@ class PanelAdmin(ModelAdmin):
 
         `names`: the form's name of a field where the domain has another.
         """
+        if ECHO in request.headers and isinstance(form, AskingForm):
+            return JsonResponse(form.echoes())
         if request.method == "POST" and form.is_valid():
             try:
                 return perform(form.cleaned_data)
@@ -171,6 +166,26 @@ class PanelAdmin(ModelAdmin):
         cancel = self.url_of(obj) if obj else reverse(self.url_name("changelist"))
         page = {"form": form, "title": title, "submit_text": submit, "cancel_url": cancel, "original": obj, **context}
         return self.page(request, template, page)
+
+    def changeform_view(
+        self, request: HttpRequest, object_id: str | None = None, form_url: str = "", extra_context: Any = None
+    ) -> HttpResponse:
+        if ECHO in request.headers and request.method == "POST":
+            return JsonResponse(self._echoes(request, object_id))
+        return super().changeform_view(request, object_id, form_url, extra_context)
+
+    def _echoes(self, request: HttpRequest, object_id: str | None) -> dict[str, Any]:
+        row = None if object_id is None else self.get_object(request, unquote(object_id))
+        self.require(self.has_add_permission(request) if row is None else self.has_change_permission(request, row))
+        form = self.get_form(request, row, change=row is not None)(request.POST, instance=row)
+        form.is_valid()
+        formsets, _ = self._create_formsets(request, form.instance, change=row is not None)
+        rows = [one for formset in formsets for one in formset.forms]
+        echoes: dict[str, Any] = {}
+        for one in (form, *rows):
+            if isinstance(one, AskingForm):
+                echoes |= one.echoes()
+        return echoes
 
     def page(self, request: HttpRequest, template: str, context: Mapping[str, Any]) -> HttpResponse:
         request.current_app = self.admin_site.name

@@ -11,29 +11,15 @@ from unfold.admin import TabularInline
 from unfold.decorators import action
 from unfold.decorators import display as column
 from unfold.forms import PaginationInlineFormSet
-from unfold.widgets import UnfoldAdminDecimalFieldWidget, UnfoldAdminTextInputWidget
+from unfold.widgets import UnfoldAdminTextInputWidget
 
 from billing import catalog, figures
-from billing.admin.pages import PanelAdmin, PickField, WholeModelForm, by_workspace, posted
-from billing.exact import ExactDecimalField
+from billing.admin.pages import PanelAdmin, WholeModelForm, by_workspace, entry_field, posted
+from billing.admin.panel_forms import AskingForm, PanelForm, PickField
+from billing.entry import Formats
 from billing.models import Brick, Price, PriceTier
-from billing.money import format_decimal, format_price
+from billing.money import format_price
 from billing.rating import PricingModel, Terms, TermsError, Tier, bound_order
-
-
-class PlainDecimalField(forms.DecimalField):
-    """An exact decimal, not negative, written without the zeros that its column adds."""
-
-    def __init__(self, **options: Any) -> None:
-        options["widget"] = UnfoldAdminDecimalFieldWidget({"step": "any"})
-        super().__init__(min_value=Decimal(0), **options)
-
-    def prepare_value(self, value: Any) -> Any:
-        return format_decimal(value) if isinstance(value, Decimal) else value
-
-
-def exact_formfield(field: Field) -> forms.Field:
-    return field.formfield(form_class=PlainDecimalField)  # type: ignore[return-value]
 
 
 class PriceForm(WholeModelForm):
@@ -41,9 +27,9 @@ class PriceForm(WholeModelForm):
 
     def __init__(self, *args: Any, **options: Any) -> None:
         super().__init__(*args, **options)
-        brick = self.fields.get("brick")
-        if isinstance(brick, PickField):
-            brick.narrow(self["brick"].value())
+        if "brick" in self.fields:
+            brick = self.pick("brick")
+            self.read_as(brick and brick.workspace.formats)
 
     def clean(self) -> dict[str, Any]:
         data = super().clean() or {}
@@ -57,8 +43,25 @@ class PriceForm(WholeModelForm):
         return data
 
 
+class TierForm(AskingForm, forms.ModelForm):
+    pass
+
+
 class TierFormSet(PaginationInlineFormSet):
     """Checks a price and its tiers as one, before either is saved."""
+
+    def add_fields(self, form: Any, index: int | None) -> None:
+        super().add_fields(form, index)
+        form.read_as(self._formats())
+
+    def full_clean(self) -> None:
+        # Of a price that is being added, the brick is known only once its own form was read.
+        for form in self.forms:
+            form.read_as(self._formats())
+        super().full_clean()
+
+    def _formats(self) -> Formats | None:
+        return self.instance.brick.workspace.formats if self.instance.brick_id else None
 
     def clean(self) -> None:
         super().clean()
@@ -110,6 +113,7 @@ def without_zeros(text: str) -> str:
 
 class TierInline(TabularInline):
     model = PriceTier
+    form = TierForm
     formset = TierFormSet
     fields = ("up_to", "unit_price", "fee")
     verbose_name_plural = "tiers, for graduated and volume prices"
@@ -121,9 +125,7 @@ class TierInline(TabularInline):
         return super().get_queryset(request).order_by(F("up_to").asc(nulls_last=True))
 
     def formfield_for_dbfield(self, db_field: Field, request: HttpRequest, **options: Any) -> forms.Field | None:
-        if isinstance(db_field, ExactDecimalField):
-            return exact_formfield(db_field)
-        return super().formfield_for_dbfield(db_field, request, **options)
+        return entry_field(db_field) or super().formfield_for_dbfield(db_field, request, **options)
 
     def has_add_permission(self, request: HttpRequest, obj: Price | None = None) -> bool:
         return super().has_add_permission(request, obj) and not is_fixed(obj)
@@ -139,7 +141,7 @@ def is_fixed(price: Price | None) -> bool:
     return price is not None and catalog.is_billed(price)
 
 
-class CopyForm(forms.Form):
+class CopyForm(PanelForm):
     name = forms.CharField(max_length=200, widget=UnfoldAdminTextInputWidget, help_text="The name of the copy.")
 
 
@@ -178,11 +180,6 @@ class PriceAdmin(PanelAdmin):
 
     def get_readonly_fields(self, request: HttpRequest, obj: Price | None = None) -> tuple[str, ...]:
         return () if obj is None else ("brick", "workspace", "currency")
-
-    def formfield_for_dbfield(self, db_field: Field, request: HttpRequest, **options: Any) -> forms.Field | None:
-        if isinstance(db_field, ExactDecimalField):
-            return exact_formfield(db_field)
-        return super().formfield_for_dbfield(db_field, request, **options)
 
     def has_change_permission(self, request: HttpRequest, obj: Price | None = None) -> bool:
         return super().has_change_permission(request, obj) and not is_fixed(obj)

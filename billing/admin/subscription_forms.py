@@ -1,31 +1,27 @@
+from calendar import monthrange
+from collections.abc import Iterator
+from datetime import date, datetime
 from decimal import Decimal
 from typing import Any
 
 from django import forms
-from django.core.validators import MinValueValidator
 from django.forms.models import ModelChoiceIterator
 from unfold.widgets import (
-    UnfoldAdminDateWidget,
-    UnfoldAdminDecimalFieldWidget,
-    UnfoldAdminIntegerFieldWidget,
     UnfoldAdminSelect2Widget,
     UnfoldAdminSelectWidget,
     UnfoldAdminTextInputWidget,
 )
 
-from billing.admin.pages import PickField
+from billing.admin.entry_fields import DayField, NumberField, WholeNumberField
+from billing.admin.panel_forms import PanelForm, PickField, Question
+from billing.entry import Formats
+from billing.entry.moments import spell_day
 from billing.limits import Limits
 from billing.models import Customer, Line, Price, Subscription
 from billing.models.parties import validate_currency
-from billing.money import format_decimal
 
 REFERENCE_HELP = "Its id in the system it came from, if that has one."
 AMOUNT_HELP = "In the subscription's currency, in place of a quantity."
-
-
-class DayField(forms.DateField):
-    def __init__(self, **options: Any) -> None:
-        super().__init__(widget=UnfoldAdminDateWidget, **options)
 
 
 class TextField(forms.CharField):
@@ -33,16 +29,11 @@ class TextField(forms.CharField):
         super().__init__(widget=UnfoldAdminTextInputWidget, **options)
 
 
-class LimitField(forms.DecimalField):
-    def __init__(self, **options: Any) -> None:
-        widget = UnfoldAdminDecimalFieldWidget({"step": "any"})
-        super().__init__(required=False, max_digits=24, widget=widget, **options)
-
-    def prepare_value(self, value: Any) -> Any:
-        return format_decimal(value) if isinstance(value, Decimal) else value
+def limit_field(**options: Any) -> NumberField:
+    return NumberField(required=False, max_digits=24, **options)
 
 
-class NewSubscriptionForm(forms.Form):
+class NewSubscriptionForm(PanelForm):
     customer = PickField(Customer)
     starts_on = DayField(label="First day", help_text="In the time zone of the customer's workspace.")
     ends_on = DayField(label="Last day", required=False, help_text="The last day covered. Empty: until it is ended.")
@@ -64,11 +55,19 @@ class NewSubscriptionForm(forms.Form):
         help_text="A UUID that clients hold already. Empty: a new one.",
     )
 
-    def __init__(self, *args: Any, **options: Any) -> None:
+    def __init__(self, *args: Any, as_of: datetime, **options: Any) -> None:
         super().__init__(*args, **options)
-        customer = self.fields["customer"]
-        assert isinstance(customer, PickField)
-        customer.narrow(self["customer"].value())
+        chosen = self.pick("customer")
+        self.read_as(chosen and chosen.workspace.formats)
+        self.today = as_of.astimezone(chosen.workspace.tz).date() if chosen else as_of.date()
+
+    def questions(self) -> Iterator[Question]:
+        for name in ("starts_on", "anchor_on"):
+            if reason := far_off(self.cleaned_data[name], self.today):
+                yield Question(name, reason)
+
+    def remark(self, name: str, value: Any) -> str:
+        return day_remark(value, self.today)
 
     def clean(self) -> dict[str, Any]:
         data = super().clean() or {}
@@ -101,19 +100,19 @@ class PriceField(forms.ModelChoiceField):
         return f"{price.brick} — {price}"
 
 
-class LimitsForm(forms.Form):
-    hard_limit_quantity = LimitField(
+class LimitsForm(PanelForm):
+    hard_limit_quantity = limit_field(
         label="Hard limit: quantity", decimal_places=9, help_text="Of a period. Beyond it, usage is refused."
     )
-    hard_limit_amount = LimitField(
+    hard_limit_amount = limit_field(
         label="Hard limit: amount",
         decimal_places=4,
         help_text=AMOUNT_HELP,
     )
-    soft_limit_quantity = LimitField(
+    soft_limit_quantity = limit_field(
         label="Soft limit: quantity", decimal_places=9, help_text="Of a period. It is shown when it is reached."
     )
-    soft_limit_amount = LimitField(
+    soft_limit_amount = limit_field(
         label="Soft limit: amount",
         decimal_places=4,
         help_text=AMOUNT_HELP,
@@ -148,19 +147,28 @@ class NewLineForm(LimitsForm):
         label="Last day", required=False, help_text="The last day covered. Empty: as long as the subscription."
     )
     reference = TextField(required=False, max_length=100, help_text=REFERENCE_HELP)
-    id = forms.IntegerField(
+    id = WholeNumberField(
         label="Line ID",
         required=False,
-        validators=[MinValueValidator(1)],
-        widget=UnfoldAdminIntegerFieldWidget,
+        is_grouped=False,
+        min_value=1,
         help_text="A whole number that clients hold already. Empty: the next one.",
     )
 
-    def __init__(self, *args: Any, subscription: Subscription, **options: Any) -> None:
+    def __init__(self, *args: Any, subscription: Subscription, as_of: datetime, **options: Any) -> None:
         super().__init__(*args, **options)
         price = self.fields["price"]
         assert isinstance(price, PriceField)
         price.queryset = _prices_for(subscription)
+        self.read_as(subscription.workspace.formats)
+        self.today = as_of.astimezone(subscription.workspace.tz).date()
+
+    def questions(self) -> Iterator[Question]:
+        if reason := far_off(self.cleaned_data["starts_on"], self.today):
+            yield Question("starts_on", reason)
+
+    def remark(self, name: str, value: Any) -> str:
+        return day_remark(value, self.today) if isinstance(value, date) else ""
 
 
 def _prices_for(subscription: Subscription) -> Any:
@@ -168,5 +176,26 @@ def _prices_for(subscription: Subscription) -> Any:
     return prices.select_related("brick").order_by("brick__name", "brick_id", "name", "id")
 
 
-class EndForm(forms.Form):
+class EndForm(PanelForm):
     ends_on = DayField(label="Last day", help_text="The last day that is covered.")
+
+    def __init__(self, *args: Any, formats: Formats, **options: Any) -> None:
+        super().__init__(*args, **options)
+        self.read_as(formats)
+
+
+def far_off(day: date | None, today: date) -> str:
+    """Return why a first day is asked for once more: it lies more than a year back or ahead."""
+    remark = "" if day is None else day_remark(day, today)
+    return f"{spell_day(day)} is {remark}." if day and remark else ""
+
+
+def day_remark(day: date, today: date) -> str:
+    if day < _a_year_from(today, -1):
+        return "more than a year back"
+    return "more than a year ahead" if day > _a_year_from(today, 1) else ""
+
+
+def _a_year_from(today: date, years: int) -> date:
+    # 29 February is 28 February in other years.
+    return date(today.year + years, today.month, min(today.day, monthrange(today.year + years, today.month)[1]))

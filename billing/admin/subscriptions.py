@@ -116,7 +116,8 @@ class SubscriptionAdmin(ReadOnlyAdmin):
             messages.success(request, f"{subscription.customer} has a subscription: add its lines.")
             return self.go_to(subscription)
 
-        form = NewSubscriptionForm(posted(request), initial={"customer": request.GET.get("customer")})
+        initial = {"customer": request.GET.get("customer")}
+        form = NewSubscriptionForm(posted(request), initial=initial, as_of=timezone.now())
         return self.form_page(
             request, form=form, title="Add a subscription", submit="Add subscription", perform=perform, names=DAYS
         )
@@ -144,7 +145,7 @@ class SubscriptionAdmin(ReadOnlyAdmin):
         first = max(subscription.open_from_at, subscription.starts_at)
         return self.form_page(
             request,
-            form=NewLineForm(posted(request), subscription=subscription),
+            form=NewLineForm(posted(request), subscription=subscription, as_of=timezone.now()),
             obj=subscription,
             title=f"Add a line for {subscription.customer}",
             intro=f"Days are those of {tz.key}. A line can start from {figures.day(first, tz)} on.",
@@ -189,6 +190,7 @@ class SubscriptionAdmin(ReadOnlyAdmin):
             return self.go_to(line.subscription)
 
         form = LimitsForm(posted(request), initial=limits_of(line))
+        form.read_as(line.subscription.workspace.formats)
         return self.form_page(
             request,
             form=form,
@@ -212,7 +214,7 @@ class SubscriptionAdmin(ReadOnlyAdmin):
         today = timezone.now().astimezone(tz).date()
         return self.form_page(
             request,
-            form=EndForm(posted(request), initial={"ends_on": today}),
+            form=EndForm(posted(request), initial={"ends_on": today}, formats=subscription.workspace.formats),
             obj=subscription,
             title=title,
             intro=f"Usage counts up to the end of the last day in {tz.key}; a flat price is prorated by days.",

@@ -1,6 +1,7 @@
 import zoneinfo
 from collections.abc import Sequence
 from typing import Any
+from zoneinfo import ZoneInfo
 
 from django import forms
 from django.contrib import admin, messages
@@ -11,11 +12,21 @@ from unfold.decorators import display as column
 from unfold.widgets import UnfoldAdminSelect2Widget
 
 from billing import parties
-from billing.admin.pages import PanelAdmin, posted
+from billing.admin.pages import PanelAdmin, WholeModelForm, posted
+from billing.entry import Formats
+from billing.entry.moments import DayFormat
+from billing.entry.numbers import NumberFormat
 from billing.models import AllowedOrigin, Workspace
 
 FIXED = ("code", "mode", "live")
 FIXED_ONCE_SUBSCRIBED = ("time_zone",)
+
+
+class WorkspaceForm(WholeModelForm):
+    def formats_of_row(self) -> Formats:
+        written = self["number_format"].value() if self.is_bound and "number_format" in self.fields else ""
+        style = written if written in list(NumberFormat) else self.instance.number_format
+        return Formats(numbers=NumberFormat(style), days=DayFormat(self.instance.day_format), tz=ZoneInfo("UTC"))
 
 
 class AllowedOriginInline(TabularInline):
@@ -32,7 +43,18 @@ class WorkspaceAdmin(PanelAdmin):
     list_select_related = ("live",)
     search_fields = ("^code", "^name")
     ordering = ("name", "mode")
-    fields = ("name", "code", "mode", "time_zone", "currency", "closing", "closing_delay_hours")
+    form = WorkspaceForm
+    fields = (
+        "name",
+        "code",
+        "mode",
+        "time_zone",
+        "currency",
+        "number_format",
+        "day_format",
+        "closing",
+        "closing_delay_hours",
+    )
     inlines = (AllowedOriginInline,)
 
     def get_inlines(self, request: HttpRequest, obj: Workspace | None = None) -> Sequence[Any]:
@@ -81,8 +103,11 @@ class WorkspaceAdmin(PanelAdmin):
         )
 
     def _new_form(self, request: HttpRequest) -> forms.ModelForm:
-        fields = ["name", "code", "time_zone", "currency", "closing", "closing_delay_hours"]
+        fields = [name for name in self.fields if name != "mode"]
         form_class = forms.modelform_factory(
-            Workspace, fields=fields, formfield_callback=lambda field, **_: self.formfield_for_dbfield(field, request)
+            Workspace,
+            form=WorkspaceForm,
+            fields=fields,
+            formfield_callback=lambda field, **_: self.formfield_for_dbfield(field, request),
         )
         return form_class(posted(request))

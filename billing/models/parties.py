@@ -10,6 +10,9 @@ from django.db import models
 from django.db.models import Q
 from django.db.models.functions import Now
 
+from billing.entry import Formats, moments, numbers
+from billing.entry.moments import DayFormat
+from billing.entry.numbers import NumberFormat
 from billing.money import UnknownCurrency, minor_digits
 
 
@@ -57,6 +60,20 @@ class Workspace(models.Model):
     closing_delay_hours = models.PositiveSmallIntegerField(
         default=1, help_text="How long automatic closing waits for the last usage of an ended period."
     )
+    number_format = models.CharField(
+        max_length=5,
+        choices=[(style.value, numbers.EXAMPLES[style]) for style in NumberFormat],
+        default=NumberFormat.POINT.value,
+        db_default=NumberFormat.POINT.value,
+        help_text="How numbers are typed and shown here. One that is written otherwise is refused, never guessed.",
+    )
+    day_format = models.CharField(
+        max_length=10,
+        choices=[(style.value, moments.EXAMPLES[style]) for style in DayFormat],
+        default=DayFormat.ISO.value,
+        db_default=DayFormat.ISO.value,
+        help_text="How days are typed here; 2026-11-30 is read always.",
+    )
     created_at = models.DateTimeField(db_default=Now(), editable=False)
 
     class Meta:
@@ -74,6 +91,10 @@ class Workspace(models.Model):
     @property
     def tz(self) -> zoneinfo.ZoneInfo:
         return zoneinfo.ZoneInfo(self.time_zone)
+
+    @property
+    def formats(self) -> Formats:
+        return Formats(numbers=NumberFormat(self.number_format), days=DayFormat(self.day_format), tz=self.tz)
 
     def local(self, moment: datetime) -> str:
         """Return a moment as ISO 8601 with this zone's offset: how messages tell it."""

@@ -3,6 +3,7 @@
 import os
 import re
 from datetime import date
+from decimal import Decimal
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -57,6 +58,7 @@ def test_usage_is_added_closed_issued_and_traced_back_to_its_record(page, live_s
     page.locator("[name=line]").select_option(str(line.pk))
     page.locator("[name=occurred_at_0]").fill("2026-01-20")
     page.locator("[name=occurred_at_1]").fill("23:30")
+    expect(page.locator("[data-of=occurred_at]")).to_have_text("Tue 20 Jan 2026, 23:30, open period")
     page.get_by_label("Quantity").fill("12")
     keep(page, "browser-add-usage")
     page.get_by_role("button", name="Add usage").click()
@@ -88,6 +90,56 @@ def test_usage_is_added_closed_issued_and_traced_back_to_its_record(page, live_s
     assert CloseRun.objects.get().decided_by == "Fiona Ledger"
 
 
+def test_what_is_typed_is_read_by_the_server_while_it_is_typed(page, live_server):
+    owner = make.workspace(time_zone="Europe/Berlin", number_format="comma", day_format="dd.mm.yyyy")
+    line = make.line(owner, starts_on=date(2026, 1, 1))
+    close(owner, "2026-02-01", tz="Europe/Berlin")
+
+    go(page, live_server.url, "usage_usagerecord_add", query=f"?customer={line.subscription.customer_id}")
+    quantity = page.get_by_label("Quantity")
+    quantity.press_sequentially("12.5")
+    echo = page.locator("[data-of=quantity]")
+    expect(echo).to_contain_text("It could be 12,5 or 125")
+    page.locator("[name=occurred_at_0]").press_sequentially("31/01/2026")
+    page.locator("[name=occurred_at_1]").press_sequentially("23:30")
+    expect(page.locator("[data-of=occurred_at]")).to_contain_text("It could be Sat 31 Jan 2026")
+    keep(page, "browser-entry-unread")
+    quantity.fill("")
+    quantity.press_sequentially("12,5")
+    expect(echo).to_have_text("12,5: with 1 decimal")
+    page.locator(".panel-pick input").fill("2026-01-31")
+    expect(page.locator("[name=occurred_at_0]")).to_have_value("2026-01-31")
+    expect(page.locator("[data-of=occurred_at]")).to_have_text("Sat 31 Jan 2026, 23:30, closed period")
+    keep(page, "browser-entry-read")
+
+    page.get_by_role("button", name="Add usage").click()
+    expect(page.get_by_text("Please look at this once more")).to_be_visible()
+    keep(page, "browser-entry-once-more")
+    assert not UsageRecord.objects.exists()
+    page.locator("[name=once_more]").check()
+    page.get_by_role("button", name="Add usage").click()
+    expect(page.get_by_text("The usage is recorded.")).to_be_visible()
+    record = UsageRecord.objects.get()
+    assert (record.quantity, record.is_late) == (Decimal("12.5"), True)
+    assert record.occurred_at == make.moment("2026-01-31 23:30", tz="Europe/Berlin")
+
+
+def test_one_of_two_times_is_chosen_in_the_hour_that_is_repeated(page, live_server):
+    line = make.line(make.workspace(time_zone="Europe/Berlin"), starts_on=date(2026, 1, 1))
+
+    go(page, live_server.url, "usage_usagerecord_add", query=f"?customer={line.subscription.customer_id}")
+    page.locator("[name=occurred_at_0]").fill("2026-10-25")
+    page.locator("[name=occurred_at_1]").fill("02:30")
+    page.get_by_label("Quantity").fill("1")
+    page.get_by_role("button", name="Add usage").click()
+    page.locator("[name=occurred_at_2]").select_option(label="Sun 25 Oct 2026, 02:30 (+01:00)")
+    keep(page, "browser-entry-twice")
+    page.get_by_role("button", name="Add usage").click()
+    expect(page.get_by_text("The usage is recorded.")).to_be_visible()
+
+    assert UsageRecord.objects.get().occurred_at == make.moment("2026-10-25 01:30")
+
+
 def test_record_is_corrected_and_the_chain_shown(page, live_server):
     line = a_customer_of_globex()
     record = make.use(line, "12", "2026-01-20 10:00", tz="Europe/Berlin")
@@ -115,8 +167,11 @@ def test_tiers_are_added_to_a_price_and_what_is_wrong_is_shown(page, live_server
     page.locator("[name=model]").select_option("graduated")
     page.locator("[name=currency]").fill("USD")
     page.get_by_text("Add another Price tier").click()
-    page.locator("[name=tiers-0-up_to]").fill("10")
-    page.locator("[name=tiers-0-unit_price]").fill("2")
+    page.locator("[name=tiers-0-up_to]").fill("1,000")
+    page.locator("[name=tiers-0-unit_price]").fill("0.25")
+    expect(page.locator("[data-of=tiers-0-up_to]")).to_have_text("1,000: a whole number")
+    expect(page.locator("[data-of=tiers-0-unit_price]")).to_have_text("0.25: with 2 decimals")
+    keep(page, "browser-price-echo")
     page.get_by_role("button", name="Save", exact=True).click()
     expect(page.get_by_text("The last tier must be open, without a bound.")).to_be_visible()
     keep(page, "browser-price-error")

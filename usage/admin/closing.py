@@ -13,10 +13,12 @@ from django.utils import timezone
 from unfold.decorators import action
 from unfold.decorators import display as column
 from unfold.enums import ActionVariant
-from unfold.widgets import UnfoldAdminDateWidget, UnfoldAdminSelectWidget
+from unfold.widgets import UnfoldAdminSelectWidget
 
 from billing import figures, invoicing
+from billing.admin.entry_fields import DayField
 from billing.admin.pages import ReadOnlyAdmin, by_workspace, name_of, posted
+from billing.admin.panel_forms import PanelForm
 from billing.calendar import end_of
 from billing.models import CloseItem, CloseRun, Invoice, Workspace
 from usage import closing, tasks
@@ -27,13 +29,17 @@ DRAFTS_PER_PAGE = 50
 MOST_PARKED = 200
 
 
-class CloseForm(forms.Form):
+class CloseForm(PanelForm):
     workspace = forms.ModelChoiceField(Workspace.objects.order_by("name", "mode"), widget=UnfoldAdminSelectWidget)
-    last_day = forms.DateField(
+    last_day = DayField(
         label="Last day",
-        widget=UnfoldAdminDateWidget,
         help_text="Every period whose last day is this one or earlier is closed. In the workspace's time zone.",
     )
+
+    def __init__(self, *args: Any, **options: Any) -> None:
+        super().__init__(*args, **options)
+        workspace = self.chosen("workspace")
+        self.read_as(workspace and workspace.formats)
 
 
 @admin.register(CloseRun)
@@ -170,7 +176,7 @@ class CloseRunAdmin(ReadOnlyAdmin):
         count = run.invoices.count()
         return self.form_page(
             request,
-            form=forms.Form(posted(request)),
+            form=PanelForm(posted(request)),
             obj=run,
             title=f"Issue {count} invoice{'' if count == 1 else 's'}?",
             intro="Each gets its number and becomes a document that is never edited again.",
@@ -194,7 +200,7 @@ class CloseRunAdmin(ReadOnlyAdmin):
 
         return self.form_page(
             request,
-            form=forms.Form(posted(request)),
+            form=PanelForm(posted(request)),
             obj=run,
             title=f"Discard {run}?",
             intro="Its drafts go and its periods are open again. The next close computes them anew.",

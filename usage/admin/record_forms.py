@@ -1,52 +1,62 @@
-from decimal import Decimal
+from collections.abc import Iterator
+from datetime import datetime
 from typing import Any
 from uuid import uuid4
 
 from django import forms
-from unfold.widgets import (
-    UnfoldAdminDecimalFieldWidget,
-    UnfoldAdminExpandableTextareaWidget,
-    UnfoldAdminSelectWidget,
-    UnfoldAdminSplitDateTimeWidget,
-    UnfoldAdminTextInputWidget,
-)
+from unfold.widgets import UnfoldAdminExpandableTextareaWidget, UnfoldAdminSelectWidget, UnfoldAdminTextInputWidget
 
 from billing import figures
-from billing.admin.pages import PickField
+from billing.admin.entry_fields import MomentField, NumberField
+from billing.admin.panel_forms import PanelForm, PickField, Question
 from billing.jsontext import MalformedJSON, decode, encode
 from billing.models import Brick, Customer, Line
-from billing.money import format_decimal
 from usage.ledger import DIGITS_AFTER_POINT, DIGITS_BEFORE_POINT, TAKES_USAGE
 from usage.models import UsageRecord
 
 NOTE_LENGTH = 500
 
 
-class QuantityField(forms.DecimalField):
-    def __init__(self, **options: Any) -> None:
-        digits = DIGITS_BEFORE_POINT + DIGITS_AFTER_POINT
-        widget = UnfoldAdminDecimalFieldWidget({"step": "any"})
-        super().__init__(max_digits=digits, decimal_places=DIGITS_AFTER_POINT, widget=widget, **options)
-
-    def prepare_value(self, value: Any) -> Any:
-        return format_decimal(value) if isinstance(value, Decimal) else value
+def quantity_field(**options: Any) -> NumberField:
+    return NumberField(
+        max_digits=DIGITS_BEFORE_POINT + DIGITS_AFTER_POINT, decimal_places=DIGITS_AFTER_POINT, **options
+    )
 
 
-class MomentField(forms.SplitDateTimeField):
-    """A day and a time in the zone that is active: its page activates the workspace's."""
+class DatedForm(PanelForm):
+    """A form with a moment of use: it tells whether its period is open, and asks once more where few mean it."""
 
-    def __init__(self, **options: Any) -> None:
-        super().__init__(widget=UnfoldAdminSplitDateTimeWidget, **options)
+    as_of: datetime
+
+    def is_closed(self, at: datetime) -> bool:
+        """Tell whether a moment lies in a closed period of what the form is about."""
+        raise NotImplementedError
+
+    def remark(self, name: str, value: Any) -> str:
+        if name != "occurred_at":
+            return ""
+        if value > self.as_of:
+            return "in the future"
+        return "closed period" if self.is_closed(value) else "open period"
+
+    def questions(self) -> Iterator[Question]:
+        if "occurred_at" not in self.changed_data:
+            return
+        at = self.cleaned_data["occurred_at"]
+        spelled = self.fields["occurred_at"].spell(at)  # type: ignore[attr-defined]
+        if at > self.as_of:
+            yield Question("occurred_at", f"{spelled} lies in the future.")
+        if self.is_closed(at):
+            billed = "the difference is billed with the next close"
+            yield Question("occurred_at", f"{spelled} lies in a closed period: {billed}.")
 
 
-class CustomerForm(forms.Form):
+class CustomerForm(PanelForm):
     customer = PickField(Customer)
 
     def __init__(self, *args: Any, **options: Any) -> None:
         super().__init__(*args, **options)
-        customer = self.fields["customer"]
-        assert isinstance(customer, PickField)
-        customer.narrow(self["customer"].value())
+        self.pick("customer")
 
 
 class LineField(forms.ModelChoiceField):
@@ -58,10 +68,10 @@ class LineField(forms.ModelChoiceField):
         return f"{line.brick} ({kind}, {line.brick.unit_label}) — {covers}{of} — line {line.pk}"
 
 
-class EntryForm(forms.Form):
+class EntryForm(DatedForm):
     line = LineField(Line.objects.none(), widget=UnfoldAdminSelectWidget, empty_label=None)
     occurred_at = MomentField(label="When it was used")
-    quantity = QuantityField(help_text="Counter: how much was used. Gauge: the value from this moment on.")
+    quantity = quantity_field(help_text="Counter: how much was used. Gauge: the value from this moment on.")
     note = forms.CharField(
         required=False,
         max_length=NOTE_LENGTH,
@@ -71,12 +81,18 @@ class EntryForm(forms.Form):
     # A form that is sent twice, by a second click or a reload, has the same key: it makes one record.
     key = forms.CharField(max_length=255, widget=forms.HiddenInput, initial=uuid4)
 
-    def __init__(self, *args: Any, customer: Customer, **options: Any) -> None:
+    def __init__(self, *args: Any, customer: Customer, as_of: datetime, **options: Any) -> None:
         super().__init__(*args, **options)
+        self.as_of = as_of
         line = self.fields["line"]
         assert isinstance(line, LineField)
         line.queryset = metered_lines(customer)
+        self.read_as(customer.workspace.formats)
         self.fields["occurred_at"].help_text = f"Date and time in {customer.workspace.time_zone}."
+
+    def is_closed(self, at: datetime) -> bool:
+        line = self.chosen("line")
+        return line is not None and line.starts_at <= at < line.open_from_at
 
 
 def metered_lines(customer: Customer) -> Any:
@@ -84,7 +100,7 @@ def metered_lines(customer: Customer) -> Any:
     return lines.select_related("brick", "subscription", "workspace").order_by("brick__name", "-starts_at", "id")
 
 
-class ReasonForm(forms.Form):
+class ReasonForm(PanelForm):
     note = forms.CharField(
         label="Reason",
         max_length=NOTE_LENGTH,
@@ -93,19 +109,27 @@ class ReasonForm(forms.Form):
     )
 
 
-class CorrectionForm(ReasonForm):
+class CorrectionForm(DatedForm, ReasonForm):
     occurred_at = MomentField(label="When it was used")
-    quantity = QuantityField()
+    quantity = quantity_field()
     field_order = ("quantity", "occurred_at", "note")
 
-    def __init__(self, data: Any, *, record: UsageRecord) -> None:
+    def __init__(self, data: Any, *, record: UsageRecord, as_of: datetime) -> None:
         initial = {
             "quantity": record.quantity,
             "properties": record.properties or {},
-            "occurred_at": record.occurred_at.replace(microsecond=0),
+            "occurred_at": record.occurred_at,
         }
         super().__init__(data, initial=initial)
+        self.record, self.as_of = record, as_of
+        self.read_as(record.workspace.formats)
         self.fields["occurred_at"].help_text = f"Date and time in {record.workspace.time_zone}."
+
+    def is_closed(self, at: datetime) -> bool:
+        if line := self.record.line:
+            return line.starts_at <= at < line.open_from_at
+        opened = self.record.customer.events_open_from_at if self.record.customer else None
+        return opened is not None and at < opened
 
     def clean(self) -> dict[str, Any] | None:
         if not self.errors and not set(self.changed_data) - {"note"}:

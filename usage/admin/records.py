@@ -142,16 +142,15 @@ class UsageRecordAdmin(ReadOnlyAdmin):
         if not picker.is_valid():
             return self.page(request, "usage/pick_customer.html", {"title": "Add usage", "form": picker})
         customer: Customer = picker.cleaned_data["customer"]
-        with timezone.override(customer.workspace.tz):
-            return self.form_page(
-                request,
-                form=EntryForm(posted(request), customer=customer),
-                title=f"Add usage of {customer}",
-                submit="Add usage",
-                template="usage/add_usage.html",
-                perform=self._recorder(request, customer),
-                customer=customer,
-            )
+        return self.form_page(
+            request,
+            form=EntryForm(posted(request), customer=customer, as_of=timezone.now()),
+            title=f"Add usage of {customer}",
+            submit="Add usage",
+            template="usage/add_usage.html",
+            perform=self._recorder(request, customer),
+            customer=customer,
+        )
 
     def _recorder(self, request: HttpRequest, customer: Customer) -> Callable[[dict[str, Any]], HttpResponse]:
         def perform(data: dict[str, Any]) -> HttpResponse:
@@ -199,9 +198,9 @@ class UsageRecordAdmin(ReadOnlyAdmin):
             return self.go_to(UsageRecord(pk=change.id))
 
         correct = ledger.correct if record.line_id else ledger.correct_event
-        with timezone.override(record.workspace.tz):
-            form = (CorrectionForm if record.line_id else EventCorrectionForm)(posted(request), record=record)
-            return self._change_page(request, record, form, "Correct", perform)
+        form_class = CorrectionForm if record.line_id else EventCorrectionForm
+        form = form_class(posted(request), record=record, as_of=timezone.now())
+        return self._change_page(request, record, form, "Correct", perform)
 
     @action(description="Retract", icon="undo", permissions=["correct"])
     def retract(self, request: HttpRequest, object_id: str) -> HttpResponse:

@@ -42,6 +42,14 @@ def errors_of(response: Any) -> dict[str, list[str]]:
     return {field: list(map(str, errors)) for field, errors in response.context["form"].errors.items()}
 
 
+def post_and_confirm(client: Client, url: str, data: dict[str, Any]) -> Any:
+    """Post a form that asks once more, and answer all that it asks."""
+    asked = client.post(url, data)
+    answers = [question.answer for question in asked.context["form"].unanswered]
+    assert answers, errors_of(asked)
+    return client.post(url, data | {"once_more": answers})
+
+
 def problems_of(response: Any) -> list[str]:
     """All errors that a row's page shows, its own and its inlines'."""
     found = response.context["errors"]

@@ -19,6 +19,8 @@ WORKSPACE = {
     "currency": "EUR",
     "closing": "manual",
     "closing_delay_hours": "1",
+    "number_format": "point",
+    "day_format": "iso",
 }
 
 

@@ -1,0 +1,146 @@
+"""What the panel's forms do alike: they read by the workspace's formats, and ask once more of what few mean."""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from typing import Any, cast
+
+from django import forms
+from django.core.exceptions import ValidationError
+from django.db.models import Model
+from django.urls import reverse_lazy
+from django.utils.crypto import constant_time_compare, salted_hmac
+from unfold.widgets import UnfoldAdminAutocompleteModelChoiceFieldWidget
+
+from billing.admin.entry_fields import EntryField
+from billing.entry import Formats
+
+CONFIRMED = "once_more"
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """What a form asks once more: of which field, and why. Its answer is bound to what was typed and chosen."""
+
+    name: str
+    reason: str
+    answer: str = ""
+
+
+def in_workspace(row: Any) -> str:
+    return f"{row} — {row.workspace}"
+
+
+class PickField(forms.ModelChoiceField):
+    """A row that is searched for by name; offers none until it is given one, so that no page lists a whole table."""
+
+    widget = UnfoldAdminAutocompleteModelChoiceFieldWidget
+
+    def __init__(self, model: type[Model], **options: Any) -> None:
+        self.model = model
+        rows = model._default_manager.select_related("workspace")
+        super().__init__(rows, **options)
+
+    def widget_attrs(self, widget: forms.Widget) -> dict[str, Any]:
+        return {
+            "data-ajax--url": reverse_lazy(f"admin:{self.model._meta.app_label}_{self.model._meta.model_name}_pick")
+        }
+
+    def narrow(self, value: Any) -> Any:
+        """Offer the chosen row alone, and return it: a page shows no other, and validation looks for no other."""
+        try:
+            key = self.model._meta.pk.to_python(value or None)
+        except ValidationError:
+            key = None
+        found = self.model._default_manager.select_related("workspace").filter(pk=key)
+        self.queryset = found
+        return found.first()
+
+    def label_from_instance(self, obj: Any) -> str:
+        return in_workspace(obj)
+
+
+class AskingForm(forms.BaseForm):
+    """A form whose entry fields follow a workspace, and that is valid only once its questions are answered.
+
+    A question is answered by the very value that the server drew for it, so one that was never shown can't be, and one
+    that was asked of other values is asked anew.
+    """
+
+    unanswered: tuple[Question, ...] = ()
+
+    def read_as(self, formats: Formats | None) -> None:
+        """Let all entry fields follow a workspace's formats; where it is not known yet, they refuse what is typed."""
+        for field in self.fields.values():
+            if isinstance(field, EntryField):
+                field.formats = formats
+                if hasattr(field.widget, "formats"):
+                    field.widget.formats = formats
+
+    def pick(self, name: str) -> Any:
+        """Let a pick field offer what it names now alone; return that row, or None."""
+        field = self.fields[name]
+        assert isinstance(field, PickField)
+        return field.narrow(self[name].value())
+
+    def chosen(self, name: str) -> Any:
+        """Return the row that a choice names now, or None."""
+        try:
+            return self.fields[name].clean(self[name].value())
+        except ValidationError:
+            return None
+
+    def questions(self) -> Iterable[Question]:
+        """Give what is to be asked once more of what was typed; called when all of it is right."""
+        return ()
+
+    def remark(self, name: str, value: Any) -> str:
+        """Return what is said of a value beside what was understood, such as “open period”."""
+        return ""
+
+    def full_clean(self) -> None:
+        super().full_clean()
+        if not self.is_bound or self.errors:
+            return
+        given = self._confirmations()
+        asked = [Question(one.name, one.reason, self._answer(one)) for one in self.questions()]
+        self.unanswered = tuple(
+            one for one in asked if not any(constant_time_compare(one.answer, answer) for answer in given)
+        )
+        for one in self.unanswered:
+            self.add_error(one.name, ValidationError(f"{one.reason} Is this meant?", code=CONFIRMED))
+
+    def understood(self) -> list[tuple[str, str]]:
+        """Return the label of each entry field and what was understood of it."""
+        return [(str(self[name].label), echo["text"]) for name, echo in self._echoes() if echo["is_read"]]
+
+    def echoes(self) -> dict[str, dict[str, Any]]:
+        """Return, by the name in the page, what was understood of each entry field, or why it was not."""
+        return {self.add_prefix(name): echo for name, echo in self._echoes()}
+
+    def _echoes(self) -> Iterator[tuple[str, dict[str, Any]]]:
+        for name, field in self.fields.items():
+            if not isinstance(field, EntryField):
+                continue
+            value = field.widget.value_from_datadict(self.data, self.files, self.add_prefix(name))
+            if not any(value) if isinstance(value, list) else not str(value or "").strip():
+                continue
+            try:
+                read = field.clean(value)
+            except ValidationError as error:
+                yield name, {"is_read": False, "text": " ".join(error.messages)}
+                continue
+            said = ", ".join(filter(None, [field.spell(read), self.remark(name, read)]))
+            yield name, {"is_read": True, "text": said}
+
+    def _confirmations(self) -> list[str]:
+        return cast(Any, self.data).getlist(CONFIRMED) if hasattr(self.data, "getlist") else []
+
+    def _answer(self, question: Question) -> str:
+        choices = [name for name, field in self.fields.items() if isinstance(field, forms.ModelChoiceField)]
+        values = [getattr(value, "pk", value) for value in map(self.cleaned_data.get, [question.name, *choices])]
+        said = "\n".join([f"{type(self).__module__}.{type(self).__qualname__}", question.reason, *map(str, values)])
+        return salted_hmac("billing.admin.once-more", said, algorithm="sha256").hexdigest()
+
+
+class PanelForm(AskingForm, forms.Form):
+    pass

@@ -1,0 +1,210 @@
+"""The one reader of days and moments that people write: ISO 8601, or the workspace's format.
+
+What could be another day by another format is refused with what it could be. A time that the clock shows twice is told
+apart by its offset from UTC; one that the clock skips is refused.
+"""
+
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, time
+from enum import StrEnum
+from zoneinfo import ZoneInfo
+
+MAX_LENGTH = 64
+WEEKDAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
+MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
+
+
+class DayFormat(StrEnum):
+    ISO = "iso"
+    DOTS = "dd.mm.yyyy"
+    DAY_FIRST = "dd/mm/yyyy"
+    MONTH_FIRST = "mm/dd/yyyy"
+
+
+EXAMPLES = {
+    DayFormat.ISO: "2026-11-30",
+    DayFormat.DOTS: "30.11.2026",
+    DayFormat.DAY_FIRST: "30/11/2026",
+    DayFormat.MONTH_FIRST: "11/30/2026",
+}
+_PATTERNS = {
+    DayFormat.ISO: re.compile(r"(?P<year>[0-9]{4})-(?P<month>[0-9]{2})-(?P<day>[0-9]{2})"),
+    DayFormat.DOTS: re.compile(r"(?P<day>[0-9]{1,2})\.(?P<month>[0-9]{1,2})\.(?P<year>[0-9]{4})"),
+    DayFormat.DAY_FIRST: re.compile(r"(?P<day>[0-9]{1,2})/(?P<month>[0-9]{1,2})/(?P<year>[0-9]{4})"),
+    DayFormat.MONTH_FIRST: re.compile(r"(?P<month>[0-9]{1,2})/(?P<day>[0-9]{1,2})/(?P<year>[0-9]{4})"),
+}
+_WRITTEN = {
+    DayFormat.ISO: "{0:04}-{1:02}-{2:02}",
+    DayFormat.DOTS: "{2:02}.{1:02}.{0:04}",
+    DayFormat.DAY_FIRST: "{2:02}/{1:02}/{0:04}",
+    DayFormat.MONTH_FIRST: "{1:02}/{2:02}/{0:04}",
+}
+_SHORT_YEAR = re.compile(r"[0-9]{1,2}[./-][0-9]{1,2}[./-][0-9]{2}")
+_TIME = re.compile(
+    r"(?P<hour>[0-9]{1,2}):(?P<minute>[0-9]{2})(?::(?P<second>[0-9]{2})(?:\.(?P<fraction>[0-9]{1,6}))?)?"
+    r"(?:\s*(?P<offset>Z|[+-][0-9]{2}:[0-9]{2}(?::[0-9]{2})?))?"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Day:
+    """A day that was read; as text, it is spelled out: “Tue 10 Nov 2026”."""
+
+    value: date
+
+    def __str__(self) -> str:
+        return spell_day(self.value)
+
+
+@dataclass(frozen=True, slots=True)
+class Moment:
+    """A moment that was read, in UTC, in the zone it was meant in; as text, “Tue 10 Nov 2026, 14:30”."""
+
+    value: datetime
+    tz: ZoneInfo
+
+    def __str__(self) -> str:
+        return spell_moment(self.value, self.tz)
+
+
+@dataclass(frozen=True, slots=True)
+class UnreadDay:
+    """A text that is no day in the format: why, and which days it could be by other formats."""
+
+    text: str
+    reason: str
+    readings: tuple[Day, ...] = ()
+
+    def __str__(self) -> str:
+        return _refusal(self.reason, map(str, self.readings))
+
+
+@dataclass(frozen=True, slots=True)
+class UnreadMoment:
+    """A text that is no one moment: why, and which moments it could be."""
+
+    text: str
+    reason: str
+    readings: tuple[Moment | Day, ...] = ()
+
+    def __str__(self) -> str:
+        return _refusal(self.reason, map(str, self.readings))
+
+
+def read_day(text: str, style: DayFormat) -> Day | UnreadDay:
+    """Read a day in ISO 8601 or in a format, whose days and months may leave out a leading zero."""
+    text = text.strip()
+    if not text:
+        return UnreadDay(text, "A day is missing.")
+    if len(text) > MAX_LENGTH:
+        return UnreadDay(text, f"A day has at most {MAX_LENGTH} signs.")
+    for own in (DayFormat.ISO, style):
+        if (day := _day(text, own)) is not None:
+            return Day(day)
+    days = (_day(text, other) for other in DayFormat)
+    readings = tuple(Day(day) for day in dict.fromkeys(day for day in days if day is not None))
+    return UnreadDay(text, _reason(text, style), readings)
+
+
+def read_moment(text: str, style: DayFormat, tz: ZoneInfo) -> Moment | UnreadMoment:
+    """Read a day in ISO 8601 or in a format, then a time of the zone's clock: “2026-11-10 14:30”.
+
+    Seconds, their fraction and an offset (“+01:00”, “Z”) may follow. Without one, a time that occurs twice is refused
+    with both moments.
+    """
+    text = text.strip()
+    if len(text) > MAX_LENGTH:
+        return UnreadMoment(text, f"A moment has at most {MAX_LENGTH} signs.")
+    first, _, rest = text.replace("T", " ", 1).partition(" ")
+    day = read_day(first, style)
+    if isinstance(day, UnreadDay):
+        return UnreadMoment(text, day.reason, day.readings)
+    if not rest.strip():
+        return UnreadMoment(text, "A time is missing.")
+    found = _TIME.fullmatch(rest.strip())
+    clock = found and _clock(found)
+    if found is None or clock is None:
+        return UnreadMoment(text, f"“{rest.strip()}” is no time: write it as 14:30.")
+    return _at(text, datetime.combine(day.value, clock), found["offset"], tz)
+
+
+def write_day(day: date, style: DayFormat) -> str:
+    """Write a day in a format; reading it gives the same day."""
+    return _WRITTEN[style].format(day.year, day.month, day.day)
+
+
+def write_time(at: datetime, tz: ZoneInfo) -> str:
+    """Write what the zone's clock shows at a moment: “14:30”, with seconds where there are any."""
+    local = at.astimezone(tz)
+    return local.strftime("%H:%M:%S" if local.second else "%H:%M")
+
+
+def spell_day(day: date) -> str:
+    """Write a day so that it can't be mistaken: “Tue 10 Nov 2026”."""
+    return f"{WEEKDAYS[day.weekday()]} {day.day} {MONTHS[day.month - 1]} {day.year:04}"
+
+
+def spell_moment(at: datetime, tz: ZoneInfo) -> str:
+    """Write a moment on the zone's clock; with its offset where the clock shows that time twice."""
+    local = at.astimezone(tz)
+    twice = f" ({offset_of(at, tz)})" if len(_moments(local.replace(tzinfo=None), tz)) > 1 else ""
+    return f"{spell_day(local.date())}, {write_time(at, tz)}{twice}"
+
+
+def offset_of(at: datetime, tz: ZoneInfo) -> str:
+    """Write the zone's offset from UTC at a moment: “+01:00”."""
+    return at.replace(microsecond=0).astimezone(tz).isoformat()[19:]
+
+
+def _refusal(reason: str, readings: Iterable[str]) -> str:
+    could_be = " or ".join(readings)
+    return f"{reason} It could be {could_be}: write the one that is meant." if could_be else reason
+
+
+def _day(text: str, style: DayFormat) -> date | None:
+    found = _PATTERNS[style].fullmatch(text)
+    try:
+        return found and date(int(found["year"]), int(found["month"]), int(found["day"]))
+    except ValueError:
+        return None
+
+
+def _reason(text: str, style: DayFormat) -> str:
+    if _SHORT_YEAR.fullmatch(text):
+        return f"“{text}” is not read: write the year with four digits."
+    if any(_PATTERNS[own].fullmatch(text) for own in (DayFormat.ISO, style)):
+        return f"“{text}”: there is no such day."
+    ways = dict.fromkeys((EXAMPLES[style], EXAMPLES[DayFormat.ISO]))
+    return f"“{text}” is not written as {' or '.join(ways)}."
+
+
+def _clock(found: re.Match[str]) -> time | None:
+    microsecond = int((found["fraction"] or "0").ljust(6, "0"))
+    try:
+        return time(int(found["hour"]), int(found["minute"]), int(found["second"] or 0), microsecond)
+    except ValueError:
+        return None
+
+
+def _at(text: str, wall: datetime, offset: str | None, tz: ZoneInfo) -> Moment | UnreadMoment:
+    try:
+        if offset is not None:
+            return Moment(datetime.fromisoformat(f"{wall.isoformat()}{offset}").astimezone(UTC), tz)
+        moments = _moments(wall, tz)
+    except (OverflowError, ValueError):
+        return UnreadMoment(text, f"“{text}” lies outside the years 1 to 9999, or has no such offset.")
+    if not moments:
+        return UnreadMoment(text, f"The clock skips {wall:%H:%M} on {spell_day(wall.date())} in {tz.key}.")
+    if len(moments) > 1:
+        twice = f"The clock shows {wall:%H:%M} twice on {spell_day(wall.date())} in {tz.key}."
+        return UnreadMoment(text, twice, tuple(Moment(at, tz) for at in moments))
+    return Moment(moments[0], tz)
+
+
+def _moments(wall: datetime, tz: ZoneInfo) -> list[datetime]:
+    """Return when the zone's clock shows a time: once, twice in the hour that is repeated, or never."""
+    both = [wall.replace(tzinfo=tz, fold=fold).astimezone(UTC) for fold in (0, 1)]
+    shown = [at for at in both if at.astimezone(tz).replace(tzinfo=None, fold=0) == wall.replace(fold=0)]
+    return sorted(set(shown))
