@@ -12,10 +12,11 @@ from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
+from django.conf import settings
 from django.db import connection, transaction
 from django.db.models import Exists, F, Max, OuterRef, Q, QuerySet
 
-from billing import bulk, history
+from billing import bulk, history, timeouts
 from billing.calendar import Period
 from billing.documents import document_of
 from billing.exact import ExactSum
@@ -271,6 +272,7 @@ def issue_next(*, run: CloseRun, as_of: datetime) -> int:
     Numbers are gapless: the series' row is locked from the first number to the commit, and a failure takes them back.
     """
     with transaction.atomic():
+        timeouts.allow(settings.CLOSE_STATEMENT_SECONDS)
         series = {
             row.kind: row
             for row in NumberSeries.objects.filter(workspace_id=run.workspace_id).select_for_update().order_by("kind")
@@ -331,6 +333,7 @@ def discard(*, run: CloseRun, by: str, as_of: datetime) -> None:
 
     Raises ``UnableToDiscard`` once anything of it was issued, or while a later run builds on its drafts.
     """
+    timeouts.allow(settings.CLOSE_STATEMENT_SECONDS)
     run = CloseRun.objects.select_for_update().get(pk=run.pk)
     if run.state not in (CloseRun.State.COMPUTING, CloseRun.State.REVIEW):
         raise UnableToDiscard(f"{run} can't be discarded: {run.get_state_display().lower()}.")

@@ -17,7 +17,7 @@ class Outage(Enum):
     READ_ONLY = "The database takes no changes at the moment. Try again in a moment."
     CHANGED = "The database has just been changed. Try again in a moment."
     BUSY = "The database is busy with the same rows. Try again in a moment."
-    FULL = "The database's disk is full: nothing was saved. Try again later."
+    FULL = "The database's disk is full. Try again later."
     TOO_LONG = "This took the database longer than it may, and was stopped. Ask for less at once, or try again later."
     TOO_MUCH = "This takes more memory than the database has for it. Ask for less at once, or try again later."
 

@@ -137,6 +137,11 @@ def database(url: str) -> dict[str, Any]:
     else:
         parsed["CONN_HEALTH_CHECKS"] = True
         options.setdefault("connect_timeout", 5)
+        # A host that is lost, with all that is on its way there and back, is given up after about as long.
+        options.setdefault("keepalives_idle", 10)
+        options.setdefault("keepalives_interval", 5)
+        options.setdefault("keepalives_count", 2)
+        options.setdefault("tcp_user_timeout", 20_000)
         if envbool("PREPARED_STATEMENTS", default=True):
             # What each usage request runs is planned once a connection, not once a request.
             options["server_side_binding"] = True
@@ -175,6 +180,11 @@ ALLOWED_HOSTS += list(DIALECT_HOSTS)
 DATABASES = {"default": database(envstr("DATABASE_URL", f"sqlite:///{VAR / 'arrears.sqlite3'}"))}
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
+# How many seconds a statement may take on PostgreSQL, by kind of work; 0: any time. See billing/timeouts.py.
+REQUEST_STATEMENT_SECONDS = envint("REQUEST_STATEMENT_SECONDS", 15)
+CLOSE_STATEMENT_SECONDS = envint("CLOSE_STATEMENT_SECONDS", 300)
+JOB_STATEMENT_SECONDS = envint("JOB_STATEMENT_SECONDS", 3600)
+
 INSTALLED_APPS = [
     # unfold's templates and form widgets replace the admin's own, so it stands before it.
     "unfold",
@@ -197,6 +207,8 @@ INSTALLED_APPS = [
 ]
 
 MIDDLEWARE = [
+    # Before all that looks at the host: whoever asks after our health knows us by an address.
+    "config.health.answer_probes",
     "django.middleware.security.SecurityMiddleware",
     "config.security.content_security_policy",
     "whitenoise.middleware.WhiteNoiseMiddleware",
@@ -211,6 +223,7 @@ MIDDLEWARE = [
 ]
 # What of it the APIs need; config/wsgi.py tells their paths from those of pages.
 API_MIDDLEWARE = [
+    "config.health.answer_probes",
     "config.security.ApiSecurityMiddleware",
     "usage.hosts.dialect_hosts",
     "django.middleware.common.CommonMiddleware",
@@ -281,7 +294,6 @@ LOGIN_DEVICE_DAYS = envint("LOGIN_DEVICE_DAYS", 90)
 TRUSTED_PROXIES = envnetworks("TRUSTED_PROXIES")
 
 SECURE_SSL_REDIRECT = envbool("SSL_REDIRECT", default=HTTPS)
-SECURE_REDIRECT_EXEMPT = [r"^healthz$"]
 SECURE_HSTS_SECONDS = envint("HSTS_SECONDS", default=365 * 24 * 3600) if HTTPS else 0
 SECURE_HSTS_INCLUDE_SUBDOMAINS = HTTPS
 # Browsers keep preloaded names for good, and the whole domain with them: somebody has to want that.
@@ -423,5 +435,7 @@ MATCH_AT_ONCE = envint("MATCH_AT_ONCE", 1000)
 CLOSE_HEARTBEAT_SECONDS = envint("CLOSE_HEARTBEAT_SECONDS", 60)
 # How many tasks a close run is spread over; each goes on until nothing is left to take.
 CLOSE_WORKERS = envint("CLOSE_WORKERS", 4)
+# A sweep that is longer ago than this is told as late by /readyz; one is due every 20 seconds.
+SWEEP_LATE_SECONDS = envint("SWEEP_LATE_SECONDS", 120)
 # How many subscriptions are closed in one transaction.
 CLOSE_BATCH = envint("CLOSE_BATCH", 1000)

@@ -49,13 +49,16 @@ DOMAIN = [
     "billing.keys",
     "billing.limits",
     "billing.money",
+    "billing.outages",
     "billing.parties",
+    "billing.timeouts",
     *(f"billing.history.{module.name}" for module in pkgutil.iter_modules(billing.history.__path__)),
     *(f"billing.people.{module.name}" for module in pkgutil.iter_modules(billing.people.__path__)),
     "usage.changed",
     "usage.consumption",
     "usage.drafting",
     "usage.replay",
+    "usage.schedule",
     "usage.unread",
     *(f"billing.rating.{module.name}" for module in pkgutil.iter_modules(billing.rating.__path__)),
     *(f"usage.closing.{module.name}" for module in pkgutil.iter_modules(usage.closing.__path__)),
@@ -112,8 +115,8 @@ def test_every_table_of_a_tenant_carries_its_workspace():
         if not any(field.name == "workspace" and not field.null for field in model._meta.concrete_fields)
     ]
 
-    # People log in before they are anywhere.
-    assert without == ["Workspace", "LoginTally"]
+    # People log in before they are anywhere, and when the schedule last ran through is the installation's.
+    assert sorted(without) == ["LoginTally", "ScheduleTurn", "Workspace"]
 
 
 def test_every_unique_constraint_begins_with_the_workspace():

@@ -13,11 +13,12 @@ from decimal import Decimal
 from typing import Any
 from zoneinfo import ZoneInfo
 
+from django.conf import settings
 from django.contrib.auth.models import Group, Permission, User
 from django.db import transaction
 from django.utils.crypto import salted_hmac
 
-from billing import catalog, contracts, invoicing, keys, parties
+from billing import catalog, contracts, invoicing, keys, parties, timeouts
 from billing.calendar import midnight
 from billing.catalog import EventTerms
 from billing.models import ApiKey, Brick, Customer, Line, Price, Subscription, Workspace
@@ -97,6 +98,7 @@ def load(*, as_of: datetime) -> Workspace:
     """Make the demo workspace as it would stand at ``as_of``, or return it unchanged where it exists."""
     if existing := find():
         return existing
+    timeouts.allow(settings.JOB_STATEMENT_SECONDS)
     live = parties.create_workspace(code=CODE, name="Northwind Cloud", time_zone=TIME_ZONE, currency="USD")
     _make_logins()
     for workspace in (live, live.twin):

@@ -220,3 +220,13 @@ class StoredReply(models.Model):
 
     def __str__(self) -> str:
         return self.key
+
+
+class ScheduleTurn(models.Model):
+    """When a task of the schedule last ran through. It is the installation's, and of no workspace."""
+
+    task = models.CharField(max_length=100, primary_key=True)
+    ended_at = models.DateTimeField()
+
+    def __str__(self) -> str:
+        return self.task

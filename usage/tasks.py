@@ -11,7 +11,7 @@ from django.utils import timezone
 from kombu.exceptions import OperationalError
 
 from billing.models import CloseRun, Customer
-from usage import closing, ledger
+from usage import closing, ledger, schedule
 from usage.dialects import idempotency
 from usage.models import Matching
 
@@ -36,6 +36,7 @@ def sweep(**_: Any) -> None:
         enqueue(run)
     for matching in ledger.stalled_matchings(as_of=now):
         enqueue_matching(matching)
+    schedule.note_turn(task=sweep.name, as_of=timezone.now())
 
 
 @shared_task(name="usage.match_events")

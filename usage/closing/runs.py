@@ -6,6 +6,7 @@ from django.conf import settings
 from django.db import connection, transaction
 from django.db.models import Exists, F, OuterRef, Q, QuerySet
 
+from billing import timeouts
 from billing.models import CloseItem, CloseRun, Subscription, Workspace
 from usage.changed import has_changed_events
 from usage.models import Matching, UsageRecord
@@ -22,6 +23,7 @@ def start(*, workspace: Workspace, until_at: datetime, by: str, as_of: datetime,
     It computes nothing yet: ``work`` does. An automatic run leaves out what an earlier run has parked for that period,
     until a person closes it, and for the time being customers to whom events are still being given.
     """
+    timeouts.allow(settings.CLOSE_STATEMENT_SECONDS)
     until_at = min(until_at, as_of)
     due = _due(workspace, until_at)
     if automatic:

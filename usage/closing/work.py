@@ -10,7 +10,7 @@ from django.conf import settings
 from django.db import connection, transaction
 from django.db.models import Exists, OuterRef, QuerySet
 
-from billing import contracts, invoicing
+from billing import contracts, invoicing, timeouts
 from billing.models import CloseItem, CloseRun, Customer, Subscription
 from billing.outages import outage_of
 from usage import ledger
@@ -91,6 +91,7 @@ def _isolate(run: CloseRun, item_ids: Sequence[int], error: Exception) -> int:
 
 @transaction.atomic
 def _close_batch(run: CloseRun, items: QuerySet[CloseItem], taken: list[int]) -> int:
+    timeouts.allow(settings.CLOSE_STATEMENT_SECONDS)
     if not _hold(run):
         return 0
     locked = items.select_for_update(skip_locked=True).values_list("id", "subscription_id")

@@ -12,6 +12,7 @@ from django.conf import settings
 from django.db import connection, transaction
 from django.db.models import Max, Q, QuerySet
 
+from billing import timeouts
 from billing.jsontext import encode
 from billing.models import Customer
 from billing.parties import NOBODY
@@ -79,6 +80,7 @@ def work_on_matching(*, matching_id: int, clock: Callable[[], datetime]) -> None
 @transaction.atomic
 def _match_next(matching_id: int, now: datetime) -> bool:
     """Match the next batch of a job; tell whether there may be more."""
+    timeouts.allow(settings.JOB_STATEMENT_SECONDS)
     jobs = Matching.objects.select_for_update(of=("self",)).select_related("customer")
     job = jobs.filter(pk=matching_id, state=Matching.State.MATCHING).first()
     if job is None:

@@ -54,7 +54,7 @@ def test_with_a_database_that_only_reads_each_request_is_told_to_wait(vendor, en
     ("refusal", "retry_after", "message"),
     [
         (errors.DeadlockDetected, "5", "The database is busy with the same rows. Try again in a moment."),
-        (errors.DiskFull, "60", "The database's disk is full: nothing was saved. Try again later."),
+        (errors.DiskFull, "60", "The database's disk is full. Try again later."),
     ],
 )
 def test_a_passing_refusal_is_told_truly_and_when_to_try_again(vendor, refusal, retry_after, message, line, key):

@@ -1,8 +1,10 @@
 import argparse
 from typing import Any
 
+from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
 
+from billing import timeouts
 from billing.models import Invoice
 from usage.replay import UnableToReplay, replay
 
@@ -30,13 +32,15 @@ class Command(BaseCommand):
         ).select_related("workspace")
         if workspace:
             issued = issued.filter(workspace__code=workspace)
-        chosen = [*issued.order_by("pk")] if all else [self._find(issued, number) for number in invoice]
+        with timeouts.reading(settings.JOB_STATEMENT_SECONDS):
+            chosen = [*issued.order_by("pk")] if all else [self._find(issued, number) for number in invoice]
         if not chosen and not all:
             raise CommandError("Name an invoice, or --all.")
         different = 0
         for one in chosen:
             try:
-                result = replay(invoice=one)
+                with timeouts.reading(settings.JOB_STATEMENT_SECONDS):
+                    result = replay(invoice=one)
             except UnableToReplay as error:
                 different += 1
                 self.stdout.write(f"{one}: {error}")

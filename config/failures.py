@@ -1,0 +1,20 @@
+"""What a page says where something of ours failed. The APIs answer for themselves, in their vendors' shapes."""
+
+import sys
+
+from django.http import HttpRequest, HttpResponse
+from django.http.response import HttpResponseBase
+from django.template.loader import render_to_string
+from django.views import defaults
+
+from billing.outages import outage_of
+
+
+def server_error(request: HttpRequest) -> HttpResponseBase:
+    """Answer a request that ended in an exception: 503 with Retry-After where the database was out of reach."""
+    outage = outage_of(sys.exc_info()[1])
+    if outage is None:
+        return defaults.server_error(request)
+    # Without the request: what the panel's pages show around their content is in the database.
+    page = render_to_string("503.html", {"message": outage.value, "seconds": outage.retry_after})
+    return HttpResponse(page, status=503, headers={"Retry-After": str(outage.retry_after)})
