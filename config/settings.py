@@ -268,7 +268,19 @@ STORAGES = {
     },
 }
 FILE_UPLOAD_PERMISSIONS = 0o600
-DATA_UPLOAD_MAX_MEMORY_SIZE = 5 * 1024 * 1024
+
+# How many bytes a body may have: of a page's form, and of an API's request, before and after it is decompressed.
+DATA_UPLOAD_MAX_MEMORY_SIZE = envint("FORM_BODY_BYTES", 5 * 1024 * 1024)
+API_BODY_BYTES = envint("API_BODY_BYTES", 1024 * 1024)
+# What is larger waits on disk until it is whole.
+BODY_SPOOL_BYTES = envint("BODY_SPOOL_BYTES", 256 * 1024)
+# A body has the grace, and then has to have come at this rate on the whole: a large one may take its time.
+BODY_GRACE_SECONDS = envint("BODY_GRACE_SECONDS", 20)
+BODY_BYTES_PER_SECOND = max(1, envint("BODY_BYTES_PER_SECOND", 500))
+# How many bodies one web process waits for. With one more, the one that has been coming longest is refused.
+BODIES_AT_ONCE = max(1, envint("BODIES_AT_ONCE", 1000))
+# Threads of one web process that answer requests; each holds a database connection.
+WEB_THREADS = max(1, envint("WEB_THREADS", 4))
 
 AUTH_PASSWORD_VALIDATORS = [
     {"NAME": f"django.contrib.auth.password_validation.{validator}"}

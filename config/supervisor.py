@@ -32,10 +32,7 @@ HOST = os.environ.get("HOST") or "127.0.0.1"
 PORT = os.environ.get("PORT") or "8000"
 CELERY = [sys.executable, "-m", "celery", "--app", "config", "--quiet"]
 COMMANDS = {
-    "web": [sys.executable, "-m", "granian", "--interface", "wsgi", "--host", HOST, "--port", PORT]
-    # Each thread has a database connection of its own; what comes beyond waits its turn.
-    + ["--blocking-threads", "4", "--backpressure", "64"]
-    + ["--no-ws", "--log-level", "warning", "config.wsgi:application"],
+    "web": [sys.executable, "-m", "config.web", "--host", HOST, "--port", PORT, "--log-level", "warning"],
     "worker": [*CELERY, "worker", "--pool", "threads", "--concurrency", "2", "--loglevel", "INFO"]
     + ["--without-gossip", "--without-mingle", "--without-heartbeat"],
     "schedule": [*CELERY, "beat", "--loglevel", "WARNING", "--pidfile="],
@@ -138,7 +135,7 @@ class Child:
             stderr=subprocess.STDOUT,
             text=True,
             errors="replace",
-            env={"GRANIAN_BLOCKING_THREADS": str(2 * (os.cpu_count() or 1)), **os.environ, "PYTHONUNBUFFERED": "1"},
+            env={**os.environ, "PYTHONUNBUFFERED": "1"},
             start_new_session=True,
             preexec_fn=die_with_parent,
         )

@@ -2,10 +2,12 @@
 
 import os
 from collections.abc import Iterable
+from io import BytesIO
 from typing import Any
 
 import django
 from django.core.handlers.wsgi import WSGIHandler
+from django.http import HttpResponse
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
 django.setup(set_prefix=False)
@@ -33,6 +35,43 @@ _apis = _handler(settings.API_MIDDLEWARE)
 freeze_what_was_loaded()
 
 
+_UNREAD = {
+    413: "The request is too large.",
+    408: "The request came too slowly.",
+    400: "The request broke off.",
+    507: "There is no room for the request.",
+}
+
+
+def is_api(path: str, host: str) -> bool:
+    return path.startswith(MOUNTS) or vendor_of(host) is not None
+
+
+def body_limit(api: bool) -> int:
+    """Return how many bytes a body may have."""
+    return settings.API_BODY_BYTES if api else settings.DATA_UPLOAD_MAX_MEMORY_SIZE
+
+
 def application(environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
-    is_api = environ.get("PATH_INFO", "").startswith(MOUNTS) or vendor_of(environ.get("HTTP_HOST", "")) is not None
-    return (_apis if is_api else _pages)(environ, start_response)
+    api = is_api(environ.get("PATH_INFO", ""), environ.get("HTTP_HOST", ""))
+    if "HTTP_TRANSFER_ENCODING" in environ and environ.get("wsgi.input_terminated"):
+        _measure(environ, body_limit(api))
+    unread = environ.get("arrears.unread")
+    if unread is not None and not api:
+        return _refuse(unread, start_response)
+    return (_apis if api else _pages)(environ, start_response)
+
+
+def _measure(environ: dict[str, Any], limit: int) -> None:
+    """Read a body of unknown length, which Django would take for none, from a server that knows where it ends."""
+    body = environ["wsgi.input"].read(limit + 1)
+    environ["wsgi.input"], environ["CONTENT_LENGTH"] = BytesIO(body), str(len(body))
+
+
+def _refuse(status: int, start_response: Any) -> HttpResponse:
+    """Answer a page's request whose body was not read; APIs answer in their vendor's shape."""
+    response = HttpResponse(_UNREAD[status], status=status, content_type="text/plain")
+    start_response(
+        f"{status} {response.reason_phrase}", [*response.items(), ("Content-Length", str(len(response.content)))]
+    )
+    return response

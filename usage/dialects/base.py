@@ -15,7 +15,7 @@ from typing import IO, Any, ClassVar, NoReturn, cast
 from django.conf import settings
 from django.db import Error as DatabaseFailure
 from django.db import connection, transaction
-from django.http import HttpRequest, UnreadablePostError
+from django.http import HttpRequest
 from django.http.response import HttpResponseBase
 from django.utils import timezone
 from drf_spectacular.utils import OpenApiParameter
@@ -36,25 +36,14 @@ from billing.keys import find_key
 from billing.models import ApiKey, Workspace
 from billing.outages import Outage, outage_of
 from usage.commands import Origin
-from usage.dialects import cors, idempotency, rates
+from usage.dialects import bodies, cors, idempotency, rates
 from usage.dialects.rates import Rate
 from usage.ledger import UnableToRecord
 from usage.metering import RuleTooLarge
 
 logger = logging.getLogger(__name__)
 
-MAX_BODY_BYTES = 1024 * 1024
 IN_THE_CLEAR = "This API is served over https alone. A key that was sent over plain http went in the clear: replace it."
-
-
-class BodyTooLarge(exceptions.APIException):
-    status_code = status.HTTP_413_REQUEST_ENTITY_TOO_LARGE
-    default_detail = f"A request has at most {MAX_BODY_BYTES} bytes."
-
-
-class LengthRequired(exceptions.APIException):
-    status_code = status.HTTP_411_LENGTH_REQUIRED
-    default_detail = "A request with a body needs a Content-Length header."
 
 
 class KeyAuthentication(BaseAuthentication):
@@ -113,13 +102,7 @@ class ExactJSONParser(BaseParser):
         self, stream: IO[Any], media_type: str | None = None, parser_context: Mapping[str, Any] | None = None
     ) -> Any:
         try:
-            body = stream.read(MAX_BODY_BYTES + 1)
-        except UnreadablePostError as error:
-            raise exceptions.ParseError("The request broke off.") from error
-        if len(body) > MAX_BODY_BYTES:
-            raise BodyTooLarge
-        try:
-            return decode(body)
+            return decode((parser_context or {})["view"].body)
         except MalformedJSON as error:
             raise exceptions.ParseError(f"JSON parse error - {error}") from error
 
@@ -230,9 +213,7 @@ class DialectView(APIView):
         self.rate, goes_on = rates.count(key=self.key, as_of=timezone.now())
         if not goes_on:
             raise rates.TooManyRequests
-        # WSGI knows the end of a body by its length alone: without one it would be read as empty.
-        if "HTTP_TRANSFER_ENCODING" in request.META and not request.META.get("CONTENT_LENGTH"):
-            raise LengthRequired
+        bodies.require(request._request)
         self.workspace = self.chosen_workspace(self.key)
 
     def chosen_workspace(self, key: ApiKey) -> Workspace:
@@ -272,13 +253,7 @@ class DialectView(APIView):
         return key or None
 
     def _answer_once(self, key: str, handler: Callable[..., Any]) -> Any:
-        request = self.request
-        if int(request.META.get("CONTENT_LENGTH") or 0) > MAX_BODY_BYTES:
-            raise BodyTooLarge
-        try:
-            body = request._request.body
-        except UnreadablePostError as error:
-            raise exceptions.ParseError("The request broke off.") from error
+        request, body = self.request, self.body
 
         def handle() -> Any:
             try:
@@ -298,6 +273,11 @@ class DialectView(APIView):
             handle=handle,
             is_kept=lambda reply: self.keeps_failures or (reply.status_code < 300 and self.has_changed),
         )
+
+    @functools.cached_property
+    def body(self) -> bytes:
+        """What was sent, read once: whoever parses it and whoever compares it see the same."""
+        return bodies.read(self.request._request)
 
     @property
     def naive_zone(self) -> tzinfo:
@@ -361,7 +341,7 @@ def _serializer(serializer_class: type[Serializer], zone: tzinfo) -> Serializer:
 def _answer(error: Exception, context: dict[str, Any]) -> Response:
     view: DialectView = context["view"]
     problem = view.problem(error)
-    headers = {}
+    headers: dict[str, str] = {**getattr(error, "headers", {})}
     if problem.status == status.HTTP_401_UNAUTHORIZED:
         headers["WWW-Authenticate"] = view.get_authenticate_header(view.request)
     if problem.retry_after is not None:

@@ -97,7 +97,7 @@ class DialectSchema(AutoSchema):
         if "{" in self.path:
             codes.add(404)
         if self.method != "GET":
-            codes.update({411, 413, 415}, style.statuses.values())
+            codes.update({408, 411, 413, 415, 507}, style.statuses.values())
             if view.idempotency_header is not None:
                 codes.update({409, view.idempotency_reuse_status})
         return codes

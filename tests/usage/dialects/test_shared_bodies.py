@@ -1,12 +1,15 @@
 """What a body may be, before its fields are looked at; and what is answered, whatever is asked for."""
 
+import gzip
+import zlib
+
 import pytest
+from django.conf import settings
 from django.test import Client
 
 from billing.jsontext import encode
 from tests.usage.dialects.shared import assert_refused, nothing_changed
 from tests.usage.dialects.vendors import each_vendor, each_with_body
-from usage.dialects.base import MAX_BODY_BYTES
 from usage.models import UsageRecord
 
 pytestmark = pytest.mark.django_db
@@ -60,10 +63,10 @@ def test_a_body_is_bounded(vendor, endpoint):
     body = encode(world.body(endpoint))
 
     with nothing_changed():
-        response = vendor.ask(endpoint, world, body=body.ljust(MAX_BODY_BYTES + 1))
+        response = vendor.ask(endpoint, world, body=body.ljust(settings.API_BODY_BYTES + 1))
 
-    assert_refused(response, vendor, 413, f"A request has at most {MAX_BODY_BYTES} bytes.")
-    assert vendor.ask(endpoint, world, body=body.ljust(MAX_BODY_BYTES)).status_code < 300
+    assert_refused(response, vendor, 413, f"A request has at most {settings.API_BODY_BYTES} bytes.")
+    assert vendor.ask(endpoint, world, body=body.ljust(settings.API_BODY_BYTES)).status_code < 300
 
 
 @each_with_body
@@ -74,6 +77,122 @@ def test_a_body_of_unknown_length_is_refused(vendor, endpoint):
         response = vendor.ask(endpoint, world, body="", HTTP_TRANSFER_ENCODING="chunked", CONTENT_LENGTH="")
 
     assert_refused(response, vendor, 411, "A request with a body needs a Content-Length header.")
+
+
+@pytest.mark.parametrize(
+    ("status", "message"),
+    [
+        (400, "The request broke off."),
+        (408, "The body came too slowly."),
+        (413, "A request has at most 1048576 bytes."),
+        (507, "There is no room for the body. Try again later."),
+    ],
+)
+@each_with_body
+def test_a_body_that_the_server_did_not_read_is_refused(vendor, endpoint, status, message):
+    world = vendor.world()
+
+    with nothing_changed():
+        response = vendor.ask(endpoint, world, body="", **{"arrears.unread": status})
+
+    assert_refused(response, vendor, status, message)
+
+
+def bare_deflate(body: bytes) -> bytes:
+    squeezer = zlib.compressobj(wbits=-15)
+    return squeezer.compress(body) + squeezer.flush()
+
+
+ENCODERS = {
+    "gzip": gzip.compress,
+    "GZIP": gzip.compress,
+    "x-gzip": lambda body: gzip.compress(body[:9]) + gzip.compress(body[9:]),
+    "deflate": zlib.compress,
+    "deflate, identity": bare_deflate,
+    "deflate, gzip": lambda body: gzip.compress(zlib.compress(body)),
+    "identity": bytes,
+}
+
+
+@pytest.mark.parametrize("encoding", ENCODERS)
+@each_vendor
+def test_a_compressed_body_is_read(vendor, line, key, encoding):
+    body = ENCODERS[encoding](encode(vendor.report(line)))
+
+    response = vendor.send(key, body, HTTP_CONTENT_ENCODING=encoding)
+
+    expected = {"dialect": vendor.name, **vendor.recorded(line)}
+    assert response.status_code == vendor.accepted
+    assert list(UsageRecord.objects.values(*expected)) == [expected]
+
+
+@each_with_body
+def test_a_compressed_body_is_bounded_when_it_is_unpacked(vendor, endpoint):
+    world = vendor.world()
+    body = encode(world.body(endpoint))
+    whole, bomb = body.ljust(settings.API_BODY_BYTES), body.ljust(settings.API_BODY_BYTES + 1)
+
+    with nothing_changed():
+        for encoding in ("gzip", "deflate", "deflate, gzip"):
+            response = vendor.ask(endpoint, world, body=ENCODERS[encoding](bomb), HTTP_CONTENT_ENCODING=encoding)
+            assert_refused(response, vendor, 413, "A request has at most 1048576 bytes.")
+        two = gzip.compress(bomb[:-9]) + gzip.compress(bomb[-9:])
+        response = vendor.ask(endpoint, world, body=two, HTTP_CONTENT_ENCODING="gzip")
+        assert_refused(response, vendor, 413, "A request has at most 1048576 bytes.")
+    assert vendor.ask(endpoint, world, body=gzip.compress(whole), HTTP_CONTENT_ENCODING="gzip").status_code < 300
+
+
+@pytest.mark.parametrize("encoding", ["br", "zstd", "gzip, br", "gzip, gzip, gzip", "nonsense"])
+@each_with_body
+def test_another_content_encoding_is_refused(vendor, endpoint, encoding):
+    world = vendor.world()
+
+    with nothing_changed():
+        response = vendor.ask(endpoint, world, HTTP_CONTENT_ENCODING=encoding)
+
+    message = f'Unsupported content encoding "{encoding}". Send gzip, deflate, or none.'
+    assert_refused(response, vendor, 415, message)
+    assert response.headers["Accept-Encoding"] == "gzip, deflate"
+
+
+@each_with_body
+def test_what_is_not_compressed_as_it_says_is_refused(vendor, endpoint):
+    world = vendor.world()
+    body = encode(world.body(endpoint))
+
+    with nothing_changed():
+        for encoding, sent in [
+            ("gzip", body),
+            ("gzip", gzip.compress(body)[:-1]),
+            ("gzip", gzip.compress(body) + b"x"),
+            ("gzip", zlib.compress(body)),
+            ("deflate", body),
+            ("deflate", zlib.compress(body)[:-1]),
+            ("deflate", zlib.compress(body) + b"x"),
+            ("deflate", b""),
+        ]:
+            response = vendor.ask(endpoint, world, body=sent or b" ", HTTP_CONTENT_ENCODING=encoding)
+            assert_refused(response, vendor, 400, f"The body is not {encoding}.")
+
+
+@each_vendor
+def test_a_byte_order_mark_is_passed_over(vendor, line, key):
+    assert vendor.send(key, b"\xef\xbb\xbf" + encode(vendor.report(line))).status_code == vendor.accepted
+    assert UsageRecord.objects.count() == 1
+
+
+@pytest.mark.parametrize(
+    ("codec", "name"), [("utf-16", "UTF-16"), ("utf-32", "UTF-32"), ("utf-16-be", "UTF-16"), ("utf-32-be", "UTF-32")]
+)
+@each_with_body
+def test_a_body_in_another_unicode_is_refused(vendor, endpoint, codec, name):
+    world = vendor.world()
+    body = encode(world.body(endpoint)).decode()
+
+    with nothing_changed():
+        response = vendor.ask(endpoint, world, body=f"\ufeff{body}".encode(codec))
+
+    assert_refused(response, vendor, 400, f"The body is in {name}. Send UTF-8.")
 
 
 @each_with_body

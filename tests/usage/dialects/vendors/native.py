@@ -15,12 +15,14 @@ def native_error(status: int, message: str, field: str | None = None) -> dict[st
         401: "Unauthorized",
         403: "Forbidden",
         404: "Not Found",
+        408: "Request Timeout",
         411: "Length Required",
         413: "Content Too Large",
         415: "Unsupported Media Type",
         422: "Unprocessable Content",
         500: "Internal Server Error",
         503: "Service Unavailable",
+        507: "Insufficient Storage",
     }
     told = {"type": "about:blank", "title": titles[status], "status": status}
     if field is None:

@@ -12,11 +12,13 @@ def salesbricks_error(status: int, message: str, field: str | None = None) -> di
         401: "ERR_UNAUTHORIZED",
         403: "ERR_FORBIDDEN",
         404: "ERR_NOT_FOUND",
+        408: "ERR_REQUEST_TIMEOUT",
         411: "ERR_LENGTH_REQUIRED",
         413: "ERR_PAYLOAD_TOO_LARGE",
         415: "ERR_UNSUPPORTED_MEDIA_TYPE",
         500: "ERR_INTERNAL_SERVER_ERROR",
         503: "ERR_SERVICE_UNAVAILABLE",
+        507: "ERR_INSUFFICIENT_STORAGE",
     }
     if field is None:
         return {"error": {"code": codes[status], "message": message}}

@@ -1,0 +1,192 @@
+"""The server's way in: bodies are read by an event loop, and only whole requests get one of the threads.
+
+A thread has a database connection, so there are few; one that waited for a client's bytes would be a client's to hold.
+"""
+
+import asyncio
+import functools
+import logging
+import sys
+import threading
+import time
+from collections.abc import Iterable
+from queue import SimpleQueue
+from typing import Any
+
+from config.wsgi import application as wsgi
+from config.wsgi import body_limit, is_api
+
+# After `config.wsgi`, which sets Django up.
+from django.conf import settings  # isort: skip
+
+from config.bodies import Bodies, Body  # isort: skip
+
+logger = logging.getLogger(__name__)
+
+_SAME_FOR_ALL: dict[str, Any] = {
+    "GATEWAY_INTERFACE": "CGI/1.1",
+    "SCRIPT_NAME": "",
+    "SERVER_SOFTWARE": "Granian",
+    "wsgi.errors": sys.stderr,
+    "wsgi.input_terminated": True,
+    "wsgi.multiprocess": True,
+    "wsgi.multithread": True,
+    "wsgi.run_once": False,
+    "wsgi.version": (1, 0),
+}
+
+
+class Front:
+    """An RSGI application, which any loop can run, on top of the WSGI one."""
+
+    def __rsgi_init__(self, loop: asyncio.AbstractEventLoop) -> None:
+        self._loop = loop
+        self._bodies = Bodies()
+        self._requests: SimpleQueue[tuple[dict[str, Any], Any, asyncio.Future[None]]] = SimpleQueue()
+        for target in [self._watch] + [self._work] * settings.WEB_THREADS:
+            threading.Thread(target=target, daemon=True).start()
+
+    async def __rsgi__(self, scope: Any, protocol: Any) -> None:
+        environ = environ_of(scope)
+        limit = body_limit(is_api(environ["PATH_INFO"], environ["HTTP_HOST"]))
+        body = await self._bodies.read(environ, protocol, limit)
+        _put_in(body, environ)
+        answered: asyncio.Future[None] = self._loop.create_future()
+        self._requests.put((environ, protocol, answered))
+        await answered
+
+    def _watch(self) -> None:
+        while True:
+            time.sleep(1)
+            self._loop.call_soon_threadsafe(self._bodies.refuse_slow)
+
+    def _work(self) -> None:
+        while True:
+            environ, protocol, answered = self._requests.get()
+            body = environ["wsgi.input"]
+            try:
+                _answer(environ, protocol)
+            except BaseException:
+                logger.exception("A request failed")
+                protocol.response_empty(500, [])
+            finally:
+                body.close()
+                self._loop.call_soon_threadsafe(_end, answered)
+
+
+def _end(answered: asyncio.Future[None]) -> None:
+    if not answered.done():
+        answered.set_result(None)
+
+
+def _answer(environ: dict[str, Any], protocol: Any) -> None:
+    status: int
+    headers: list[tuple[str, str]]
+
+    def start_response(line: str, pairs: list[tuple[str, str]]) -> None:
+        nonlocal status, headers
+        status, headers = int(line[:3]), pairs
+
+    response: Any = wsgi(environ, start_response)
+    try:
+        if not response.streaming:
+            protocol.response_bytes(status, headers, response.content)
+        elif (span := _span_on_disk(response)) is not None:
+            # The server sends it, so that a client which reads slowly holds no thread.
+            protocol.response_file_range(status, headers, *span)
+        else:
+            _stream(response, protocol, status, headers)
+    finally:
+        # Django takes it for the end of the request.
+        response.close()
+
+
+def _span_on_disk(response: Any) -> tuple[str, int, int] | None:
+    """Return the path of a static file, and the first and the end of the bytes that are asked for."""
+    file = getattr(response, "file_to_stream", None)
+    # What whitenoise answers a range with: a file that is open at its beginning.
+    whole = getattr(file, "fileobj", file)
+    path, length = getattr(whole, "name", None), response.get("Content-Length", "")
+    if not isinstance(path, str) or not length.isdecimal() or length == "0":
+        return None
+    start = whole.tell()  # type: ignore[union-attr]  # it has a name, so it is a file
+    return path, start, start + int(length)
+
+
+def _stream(chunks: Iterable[bytes], protocol: Any, status: int, headers: list[tuple[str, str]]) -> None:
+    transport = protocol.response_stream(status, headers)
+    for chunk in chunks:
+        transport.send_bytes(chunk)
+
+
+@functools.lru_cache(maxsize=1024)
+def _variable_of(name: str) -> str | None:
+    """Return the variable of a header; none for one that would pass for another, since both `-` and `_` become `_`."""
+    if "_" in name:
+        return None
+    variable = name.upper().replace("-", "_")
+    return variable if variable in ("CONTENT_TYPE", "CONTENT_LENGTH") else f"HTTP_{variable}"
+
+
+@functools.lru_cache(maxsize=64)
+def _server_of(address: str) -> tuple[str, str]:
+    name, _, port = address.rpartition(":")
+    return name.strip("[]"), port
+
+
+def _latin(text: str) -> str:
+    """Return text as WSGI has it: bytes, each as the character of its number."""
+    return text if text.isascii() else text.encode().decode("latin-1")
+
+
+def environ_of(scope: Any) -> dict[str, Any]:
+    """Return the WSGI environment of a request, but for its body."""
+    environ = _SAME_FOR_ALL.copy()
+    environ["REQUEST_METHOD"] = scope.method
+    environ["PATH_INFO"] = _latin(scope.path)
+    environ["QUERY_STRING"] = _latin(scope.query_string)
+    environ["SERVER_PROTOCOL"] = f"HTTP/{scope.http_version}"
+    environ["SERVER_NAME"], environ["SERVER_PORT"] = _server_of(scope.server)
+    environ["REMOTE_ADDR"] = scope.client.rpartition(":")[0].strip("[]")
+    environ["wsgi.url_scheme"] = scope.scheme
+    # Each look at its headers copies them.
+    _add_headers(environ, scope.headers)
+    if "HTTP_HOST" not in environ:
+        environ["HTTP_HOST"] = scope.authority or ""
+    return environ
+
+
+def _add_headers(environ: dict[str, Any], headers: Any) -> None:
+    pairs = headers.items()
+    for name, value in pairs:
+        variable = _variable_of(name)
+        if variable is None:
+            continue
+        if variable not in environ:
+            environ[variable] = value
+        elif variable == "HTTP_COOKIE":
+            environ[variable] += f"; {value}"
+        elif variable != "CONTENT_TYPE":
+            environ[variable] += f",{value}"
+    if len(headers) != len(dict(pairs)):
+        _add_unreadable(environ, headers)
+
+
+def _add_unreadable(environ: dict[str, Any], headers: Any) -> None:
+    # The server leaves out values with bytes beyond ASCII. That they came has to be seen: who sends a key for
+    # idempotency which cannot be read must not be answered as if there were none.
+    for name in headers:
+        variable = _variable_of(name)
+        if variable is not None:
+            environ.setdefault(variable, "\N{REPLACEMENT CHARACTER}")
+
+
+def _put_in(body: Body, environ: dict[str, Any]) -> None:
+    """Complete the environment: the body is there as a whole, however it came."""
+    environ["wsgi.input"], environ["CONTENT_LENGTH"] = body.file, str(body.length)
+    environ.pop("HTTP_TRANSFER_ENCODING", None)
+    if body.unread is not None:
+        environ["arrears.unread"] = body.unread
+
+
+application = Front()

@@ -1,0 +1,27 @@
+"""The front on an ordinary event loop, before an application that tells what it was given."""
+
+import json
+import time
+
+from django.http import HttpResponse, StreamingHttpResponse
+
+from config import front
+
+
+def echo(environ, start_response):
+    told = {name: value for name, value in environ.items() if isinstance(value, str)}
+    body = environ["wsgi.input"].read()
+    told["body"] = body.decode("latin-1")
+    if environ["PATH_INFO"] == "/slow":
+        time.sleep(1)
+    if environ["PATH_INFO"] == "/stream":
+        response = StreamingHttpResponse(iter([b"one,", b"two,", b"three"]))
+    else:
+        response = HttpResponse(json.dumps(told))
+        response["X-Twice"] = "ä"
+    start_response("200 OK", list(response.items()))
+    return response
+
+
+front.wsgi = echo  # type: ignore[attr-defined]
+application = front.application

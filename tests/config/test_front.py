@@ -1,0 +1,314 @@
+"""The web server with clients of every kind: slow ones, large ones, ones that break off, and honest ones between."""
+
+import json
+import os
+import signal
+import socket
+import time
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.config.server import answers, ask, chunked, connect, embedded, head, manage, read, serving, wait_until
+
+CONNECTIONS = 200
+NOW = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
+
+
+@pytest.fixture(scope="module")
+def var(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("var")
+    environment = embedded(folder)
+    manage(environment, "migrate", "--verbosity", "0")
+    manage(environment, "demo")
+    return folder
+
+
+@pytest.fixture(scope="module")
+def facts(var):
+    return json.loads(manage(embedded(var), "demo", "--json"))["dialects"]
+
+
+@pytest.fixture(scope="module")
+def patient(var):
+    """A server that gives bodies a minute."""
+    with serving(embedded(var, BODY_GRACE_SECONDS=60)) as (port, _):
+        yield port
+
+
+@pytest.fixture(scope="module")
+def strict(var):
+    """A server that gives bodies a second, and then wants 1,000 bytes in each."""
+    settings = {"BODY_GRACE_SECONDS": 1, "BODY_BYTES_PER_SECOND": 1000, "BODIES_AT_ONCE": 5, "BODY_SPOOL_BYTES": 5000}
+    with serving(embedded(var, **settings)) as (port, _):
+        yield port
+
+
+@pytest.fixture(scope="module")
+def echo(var):
+    with serving(embedded(var), "granian", "--interface", "rsgi", "--no-ws", "tests.config.echo:application") as (
+        port,
+        _,
+    ):
+        yield port
+
+
+@pytest.fixture
+def piriod(facts):
+    """Give a function that returns a usage as its client sends it: path, headers, body."""
+    about = facts["piriod"]
+
+    def usage(quantity: int = 1) -> tuple[str, dict[str, str], bytes]:
+        sent = {"subscription_line": about["subscription_line"], "date_time": NOW, "quantity": quantity}
+        headers = {**about["headers"], "Content-Type": "application/json"}
+        return f"{about['base_url']}/usages/", headers, json.dumps(sent).encode()
+
+    return usage
+
+
+def recorded(port, piriod) -> int:
+    path, headers, _ = piriod()
+    return json.loads(ask(port, "GET", path, headers).body)["count"]
+
+
+def workers(pid: int) -> list[int]:
+    """Return the processes of a server that serve; multiprocessing keeps another."""
+    listed = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
+    return [int(child) for child in listed if b"spawn_main" in Path(f"/proc/{child}/cmdline").read_bytes()]
+
+
+@pytest.mark.parametrize("attacked", ["log-in", "API", "chunked API"])
+def test_slow_bodies_hold_up_nobody(patient, piriod, attacked):
+    path, headers, body = piriod()
+    begun = {
+        "log-in": head("POST", "/admin/login/", {"Content-Length": 1000}) + b"a",
+        "API": head("POST", path, {**headers, "Content-Length": 1000}) + b"{",
+        "chunked API": head("POST", path, {**headers, "Transfer-Encoding": "chunked"}) + b"1\r\n{\r\n",
+    }[attacked]
+    with ExitStack() as stack:
+        slow = [stack.enter_context(connect(patient, begun)) for _ in range(CONNECTIONS)]
+        time.sleep(0.5)
+
+        for _ in range(20):
+            for connection in slow[::10]:
+                connection.sendall(b"1\r\n \r\n" if attacked == "chunked API" else b" ")
+            began = time.monotonic()
+            assert ask(patient, "GET", "/healthz").status == 200
+            assert ask(patient, "POST", path, headers, body).status == 201
+            assert time.monotonic() - began < 2
+
+        for connection in slow:
+            connection.setblocking(False)
+            with pytest.raises(BlockingIOError):
+                connection.recv(1)
+
+
+def test_a_body_that_comes_too_slowly_is_refused(strict, piriod):
+    path, headers, body = piriod()
+    before = recorded(strict, piriod)
+    framings: list[tuple[dict[str, Any], bytes]] = [
+        ({"Content-Length": len(body)}, body[:-1]),
+        ({"Content-Length": 6000}, body[:-1]),
+        ({"Transfer-Encoding": "chunked"}, chunked(body[:-1])[:-5]),
+    ]
+    for framing, part in framings:
+        with connect(strict, head("POST", path, headers | framing) + part) as connection:
+            answer = read(connection)
+
+            assert (answer.status, json.loads(answer.body)) == (408, {"detail": "The body came too slowly."}), framing
+    with connect(strict, head("POST", "/admin/login/", {"Content-Length": 50}) + b"a") as connection:
+        answer = read(connection)
+
+        assert (answer.status, answer.body) == (408, b"The request came too slowly.")
+    assert recorded(strict, piriod) == before
+
+
+def test_a_large_body_may_take_its_time(strict, piriod):
+    path, headers, body = piriod()
+    body = body.ljust(20_000)
+    with connect(strict, head("POST", path, headers | {"Content-Length": len(body)})) as connection:
+        for start in range(0, len(body), 4_000):
+            connection.sendall(body[start : start + 4_000])
+            time.sleep(0.7)
+
+        assert read(connection).status == 201
+
+
+def test_of_too_many_bodies_the_oldest_is_refused(var, piriod):
+    path, headers, body = piriod()
+    with serving(embedded(var, BODIES_AT_ONCE=5)) as (port, _), ExitStack() as stack:
+        begun = head("POST", path, headers | {"Content-Length": len(body)})
+        waiting = []
+        for _ in range(6):
+            waiting.append(stack.enter_context(connect(port, begun)))
+            time.sleep(0.2)
+
+        assert read(waiting[0]).status == 408
+        for connection in waiting[1:]:
+            connection.sendall(body)
+            assert read(connection).status == 201
+
+
+def test_a_body_of_unknown_length_is_read_to_its_end(patient, piriod):
+    path, headers, body = piriod()
+    framing = headers | {"Transfer-Encoding": "chunked"}
+    for chunks in [[body], [body[:1], body[1:]], [body.ljust(1024 * 1024)]]:
+        with connect(patient, head("POST", path, framing) + chunked(*chunks)) as connection:
+            assert read(connection).status == 201
+
+
+def test_a_body_is_bounded_however_it_comes(patient, piriod):
+    path, headers, body = piriod()
+    large = body.ljust(1024 * 1024 + 1)
+    known, unknown = {"Content-Length": len(large)}, {"Transfer-Encoding": "chunked"}
+    before = recorded(patient, piriod)
+
+    for framing, sent in [(known, large), (unknown, chunked(large)), ({"Content-Length": 10**12}, b"{")]:
+        with connect(patient, head("POST", path, headers | framing) + sent) as connection:
+            answer = read(connection)
+
+            assert answer.status == 413
+            assert json.loads(answer.body) == {"detail": "A request has at most 1048576 bytes."}
+    answer = ask(patient, "POST", "/admin/login/", body=b"a" * (5 * 1024 * 1024 + 1))
+    assert (answer.status, answer.body) == (413, b"The request is too large.")
+    assert recorded(patient, piriod) == before
+
+
+def test_who_has_no_key_learns_that_first(patient, piriod):
+    path, _, body = piriod()
+    assert ask(patient, "POST", path, body=body.ljust(1024 * 1024 + 1)).status == 401
+
+
+@pytest.mark.parametrize("ending", ["closes", "waits"])
+def test_a_body_that_breaks_off_is_not_taken(patient, piriod, ending):
+    path, headers, body = piriod()
+    before = recorded(patient, piriod)
+    framings: list[tuple[dict[str, Any], bytes]] = [
+        ({"Content-Length": len(body) + 1}, body),
+        ({"Content-Length": 300_000}, body),
+        ({"Transfer-Encoding": "chunked"}, chunked(body)[:-5]),
+        ({"Transfer-Encoding": "chunked"}, chunked(body)[:-8]),
+        ({"Transfer-Encoding": "chunked"}, b"zz\r\n"),
+    ]
+    for framing, sent in framings:
+        with connect(patient, head("POST", path, headers | framing) + sent) as connection:
+            if ending == "waits":
+                connection.shutdown(socket.SHUT_WR)
+                assert read(connection).status == 400
+    time.sleep(0.5)
+    assert recorded(patient, piriod) == before
+
+
+def test_a_client_may_ask_before_it_sends(patient, piriod):
+    path, headers, body = piriod()
+    asks = headers | {"Expect": "100-continue"}
+    with connect(patient, head("POST", path, asks | {"Content-Length": len(body)})) as connection:
+        assert connection.recv(1000) == b"HTTP/1.1 100 Continue\r\n\r\n"
+        connection.sendall(body)
+        assert read(connection).status == 201
+    with connect(patient, head("POST", path, asks | {"Content-Length": 1024 * 1024 + 1})) as connection:
+        assert read(connection).status == 413
+
+
+def test_a_connection_is_used_again_and_again(patient, piriod):
+    path, headers, body = piriod()
+    request = head("POST", path, headers | {"Content-Length": len(body)}) + body
+    with connect(patient) as connection:
+        for _ in range(3):
+            connection.sendall(request)
+            assert read(connection).status == 201
+
+
+def test_static_files_are_sent_in_whole_and_in_part(patient):
+    path = "/static/admin/css/base.css"
+    whole = ask(patient, "GET", path)
+    part = ask(patient, "GET", path, {"Range": "bytes=10-19"})
+    known = ask(patient, "GET", path, {"If-None-Match": whole.headers["ETag"]})
+    about = ask(patient, "HEAD", path)
+    missing = ask(patient, "GET", path, {"Range": "bytes=99999999-"})
+
+    assert (whole.status, whole.headers["Content-Length"]) == (200, str(len(whole.body)))
+    assert (part.status, part.body) == (206, whole.body[10:20])
+    assert (known.status, known.body) == (304, b"")
+    assert (about.status, about.headers["Content-Length"], about.body) == (200, str(len(whole.body)), b"")
+    assert missing.status == 416
+
+
+def test_slow_readers_hold_up_nobody(patient):
+    path = "/static/drf_spectacular_sidecar/swagger-ui-dist/swagger-ui-bundle.js"
+    with ExitStack() as stack:
+        for _ in range(50):
+            stack.enter_context(connect(patient, head("GET", path)))
+        time.sleep(0.5)
+
+        assert ask(patient, "GET", "/healthz").status == 200
+
+
+def test_a_page_and_its_head_have_the_same_length(patient):
+    page, about = ask(patient, "GET", "/admin/login/"), ask(patient, "HEAD", "/admin/login/")
+
+    assert (page.status, about.status, about.body) == (200, 200, b"")
+    assert page.headers["Content-Type"] == about.headers["Content-Type"] == "text/html; charset=utf-8"
+
+
+def test_the_application_is_told_what_was_sent(echo):
+    sent = (
+        b"PUT /a%20b/%C3%BC/%2F/%FF//c/?q=%20&r=\xc3\xbc HTTP/1.1\r\nHost: h.example:81\r\nContent-Type: text/plain\r\n"
+        b"Cookie: a=1\r\nCookie: b=2\r\nX-Twice: 1\r\nx-twice: 2\r\nX_Forwarded_Proto: https\r\nX-Key: \xff\r\n"
+        b"X-Forwarded-For: 203.0.113.9\r\nContent-Length: 3\r\n\r\n\x00\xff\n"
+    )
+    with connect(echo, sent) as connection:
+        told = json.loads(read(connection).body)
+
+    expected = {
+        "REQUEST_METHOD": "PUT",
+        "PATH_INFO": "/a b/\xc3\xbc///\xef\xbf\xbd//c/",
+        "QUERY_STRING": "q=%20&r=\xc3\xbc",
+        "SERVER_PROTOCOL": "HTTP/1.1",
+        "SERVER_NAME": "127.0.0.1",
+        "SERVER_PORT": str(echo),
+        "REMOTE_ADDR": "127.0.0.1",
+        "wsgi.url_scheme": "http",
+        "CONTENT_TYPE": "text/plain",
+        "CONTENT_LENGTH": "3",
+        "HTTP_HOST": "h.example:81",
+        "HTTP_COOKIE": "a=1; b=2",
+        "HTTP_X_TWICE": "1,2",
+        "HTTP_X_KEY": "\N{REPLACEMENT CHARACTER}",
+        "HTTP_X_FORWARDED_FOR": "203.0.113.9",
+        "body": "\x00\xff\n",
+    }
+    assert {name: told.get(name) for name in expected} == expected
+    assert "HTTP_X_FORWARDED_PROTO" not in told
+
+
+def test_a_request_without_a_body_has_none(echo):
+    told = json.loads(ask(echo, "POST", "/").body)
+
+    assert (told["CONTENT_LENGTH"], told["body"], told.get("CONTENT_TYPE")) == ("0", "", None)
+
+
+def test_an_answer_can_come_in_pieces(echo):
+    assert ask(echo, "GET", "/stream").body == b"one,two,three"
+
+
+def test_a_request_on_its_way_is_answered_before_the_end(var):
+    options = ["granian", "--interface", "rsgi", "--no-ws", "tests.config.echo:application"]
+    with serving(embedded(var), *options) as (port, process), connect(port, head("GET", "/slow")) as connection:
+        time.sleep(0.3)
+        process.terminate()
+
+        assert read(connection).status == 200
+
+
+def test_a_killed_worker_is_started_again(var):
+    with serving(embedded(var)) as (port, process):
+        (worker,) = workers(process.pid)
+        assert ask(port, "GET", "/healthz").status == 200
+        os.kill(worker, signal.SIGKILL)
+
+        wait_until(lambda: workers(process.pid) not in ([], [worker]))
+        wait_until(lambda: answers(port))
+        assert process.poll() is None

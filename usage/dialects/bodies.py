@@ -1,0 +1,140 @@
+"""What a body says once it is whole: decompressed within its bound, without a mark of byte order, in UTF-8."""
+
+import zlib
+from typing import Any, ClassVar
+
+from django.conf import settings
+from django.core.exceptions import RequestDataTooBig
+from django.http import HttpRequest, UnreadablePostError
+from rest_framework import exceptions, status
+
+# A body may be compressed, and that compressed again; who goes on means harm.
+MAX_ENCODINGS = 2
+_GZIP, _ZLIB, _BARE = 31, 15, -15
+_BYTE_ORDER_MARK = b"\xef\xbb\xbf"
+# The longer ones first: UTF-32 begins as UTF-16 does.
+_OTHER_MARKS = {
+    b"\xff\xfe\x00\x00": "UTF-32",
+    b"\x00\x00\xfe\xff": "UTF-32",
+    b"\xff\xfe": "UTF-16",
+    b"\xfe\xff": "UTF-16",
+}
+
+
+class BodyTooLarge(exceptions.APIException):
+    status_code = status.HTTP_413_REQUEST_ENTITY_TOO_LARGE
+    default_detail = f"A request has at most {settings.API_BODY_BYTES} bytes."
+
+
+class LengthRequired(exceptions.APIException):
+    status_code = status.HTTP_411_LENGTH_REQUIRED
+    default_detail = "A request with a body needs a Content-Length header."
+
+
+class BodyTooSlow(exceptions.APIException):
+    status_code = status.HTTP_408_REQUEST_TIMEOUT
+    default_detail = "The body came too slowly."
+
+
+class NoRoom(exceptions.APIException):
+    status_code = status.HTTP_507_INSUFFICIENT_STORAGE
+    default_detail = "There is no room for the body. Try again later."
+
+
+class BrokenOff(exceptions.ParseError):
+    default_detail = "The request broke off."
+
+
+class UnknownEncoding(exceptions.APIException):
+    status_code = status.HTTP_415_UNSUPPORTED_MEDIA_TYPE
+    headers: ClassVar = {"Accept-Encoding": "gzip, deflate"}
+
+
+# What the web server tells of a body that it did not read, by its status.
+_UNREAD: dict[int, type[exceptions.APIException]] = {
+    error.status_code: error for error in (BrokenOff, BodyTooSlow, BodyTooLarge, NoRoom)
+}
+
+
+def require(request: HttpRequest) -> None:
+    """Raise what keeps the body from being read, where something does."""
+    unread = request.META.get("arrears.unread")
+    if unread is not None:
+        raise _UNREAD[unread]
+    # WSGI knows the end of a body by its length alone: without one it would be read as empty.
+    if "HTTP_TRANSFER_ENCODING" in request.META and not request.META.get("CONTENT_LENGTH"):
+        raise LengthRequired
+
+
+def read(request: HttpRequest) -> bytes:
+    """Return the body in UTF-8, decompressed.
+
+    Raises ``BodyTooLarge`` where it has more bytes than ``API_BODY_BYTES``, compressed or not, ``UnknownEncoding`` for
+    a ``Content-Encoding`` other than gzip and deflate, ``ParseError`` where it is not what it is said to be.
+    """
+    if int(request.META.get("CONTENT_LENGTH") or 0) > settings.API_BODY_BYTES:
+        raise BodyTooLarge
+    try:
+        body = request.body
+    except UnreadablePostError as error:
+        raise BrokenOff from error
+    except RequestDataTooBig as error:
+        raise BodyTooLarge from error
+    encodings = request.META.get("HTTP_CONTENT_ENCODING")
+    if encodings:
+        body = _decoded(body, encodings)
+    return _in_utf8(body)
+
+
+def _in_utf8(body: bytes) -> bytes:
+    for mark, name in _OTHER_MARKS.items():
+        if body.startswith(mark):
+            raise exceptions.ParseError(f"The body is in {name}. Send UTF-8.")
+    return body.removeprefix(_BYTE_ORDER_MARK)
+
+
+def _decoded(body: bytes, encodings: str) -> bytes:
+    names = [name.strip().lower() for name in encodings.split(",")]
+    names = [name for name in names if name not in ("", "identity")]
+    if len(names) > MAX_ENCODINGS or any(name not in _DECODERS for name in names):
+        raise UnknownEncoding(f'Unsupported content encoding "{encodings}". Send gzip, deflate, or none.')
+    # The last was applied last.
+    for name in reversed(names):
+        try:
+            body = _DECODERS[name](body)
+        except zlib.error as error:
+            raise exceptions.ParseError(f"The body is not {name}.") from error
+    return body
+
+
+def _gunzip(body: bytes) -> bytes:
+    """Decompress gzip, which may be of several members, one after the other."""
+    text = b""
+    while True:
+        part, body = _inflate(body, _GZIP, room=settings.API_BODY_BYTES - len(text))
+        text += part
+        if not body:
+            return text
+
+
+def _undeflate(body: bytes) -> bytes:
+    # By the standard deflate comes in zlib's wrapping; many senders leave that off.
+    wrapped = len(body) > 1 and body[0] & 0x0F == 8 and int.from_bytes(body[:2]) % 31 == 0
+    text, rest = _inflate(body, _ZLIB if wrapped else _BARE, room=settings.API_BODY_BYTES)
+    if rest:
+        raise zlib.error("something follows the end")
+    return text
+
+
+def _inflate(body: bytes, wrapping: int, *, room: int) -> tuple[bytes, bytes]:
+    """Return what is compressed and what follows it. A bomb is let go off no further than there is room."""
+    inflater: Any = zlib.decompressobj(wrapping)
+    text = inflater.decompress(body, room + 1)
+    if len(text) > room:
+        raise BodyTooLarge
+    if not inflater.eof:
+        raise zlib.error("it breaks off")
+    return text, inflater.unused_data
+
+
+_DECODERS = {"gzip": _gunzip, "x-gzip": _gunzip, "deflate": _undeflate}
