@@ -14,7 +14,7 @@ from django.utils import timezone
 
 from tests.bench.load import Target, seconds_for
 from tests.bench.report import Row
-from tests.bench.server import serving
+from tests.bench.server import PROGRAM, serving
 from tests.bench.setting import Setting, build, moment_of
 from usage.models import UsageRecord
 
@@ -32,7 +32,7 @@ _COLUMNS = (
 def run() -> list[Row]:
     """Measure rounds of batches, from one sender and from four, each in turns with the limit; quote the medians."""
     setting = build("batch")
-    with serving("config.wsgi:application", "config.settings") as port:
+    with serving(PROGRAM, "config.settings") as port:
         return [_row(setting, port, senders) for senders in (1, 4)]
 
 

@@ -8,7 +8,7 @@ from itertools import count
 
 from tests.bench.load import Target, requests_a_second
 from tests.bench.report import Row
-from tests.bench.server import serving
+from tests.bench.server import BARE, PROGRAM, serving
 from tests.bench.setting import Setting, alias_of, build, moment_of
 
 ROUNDS = 5
@@ -25,8 +25,8 @@ def run() -> list[Row]:
     """Measure every dialect in turns with the limit, and quote the median of the rounds' ratios."""
     setting = build("intake")
     with (
-        serving("config.wsgi:application", "config.settings") as ours,
-        serving("tests.bench.bare:application", "tests.bench.bare_settings") as limit,
+        serving(PROGRAM, "config.settings") as ours,
+        serving(BARE, "tests.bench.bare_settings") as limit,
     ):
         return [_row(name, make(setting), ours, _bare(setting), limit) for name, make in TARGETS.items()]
 

@@ -5,22 +5,27 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from itertools import count
 
 PORTS = count(8951)
 
 
+THREADS = 8
+PROGRAM = ["config.web"]
+# Of the server what it cannot do without: it calls the view in the thread that the request came to.
+BARE = ["granian", "--interface", "wsgi", "--no-ws", "--blocking-threads", str(THREADS), "--backpressure", "64"]
+BARE += ["tests.bench.bare:application"]
+
+
 @contextmanager
-def serving(application: str, settings: str) -> Iterator[int]:
-    """Start a server and give its port; stop it in the end."""
+def serving(command: Sequence[str], settings: str) -> Iterator[int]:
+    """Start a server of one process and give its port; stop it in the end."""
     port = next(PORTS)
-    options = ["--interface", "wsgi", "--host", "127.0.0.1", "--port", str(port), "--no-ws", "--log-level", "warning"]
-    options += ["--blocking-threads", "8", "--backpressure", "64"]
     process = subprocess.Popen(
-        [sys.executable, "-m", "granian", *options, application],
-        env=os.environ | {"DJANGO_SETTINGS_MODULE": settings},
+        [sys.executable, "-m", *command, "--host", "127.0.0.1", "--port", str(port), "--log-level", "warning"],
+        env=os.environ | {"DJANGO_SETTINGS_MODULE": settings, "WEB_THREADS": str(THREADS)},
     )
     try:
         _wait_for(port)

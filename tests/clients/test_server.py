@@ -37,8 +37,8 @@ def server(environment: dict[str, str]) -> Iterator[str]:
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
-    options = ["--interface", "wsgi", "--port", str(port), "--no-ws", "--log-level", "error"]
-    process = subprocess.Popen([sys.executable, "-m", "granian", *options, "config.wsgi:application"], env=environment)
+    options = ["--port", str(port), "--log-level", "error"]
+    process = subprocess.Popen([sys.executable, "-m", "config.web", *options], env=environment)
     try:
         wait_until_it_answers(f"http://127.0.0.1:{port}/healthz")
         yield f"http://127.0.0.1:{port}"
