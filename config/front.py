@@ -13,13 +13,11 @@ from collections.abc import Iterable
 from queue import SimpleQueue
 from typing import Any
 
+from django.conf import settings
+
+from config.bodies import Bodies, Body
 from config.wsgi import application as wsgi
 from config.wsgi import body_limit, is_api
-
-# After `config.wsgi`, which sets Django up.
-from django.conf import settings  # isort: skip
-
-from config.bodies import Bodies, Body  # isort: skip
 
 logger = logging.getLogger(__name__)
 

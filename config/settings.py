@@ -273,7 +273,7 @@ FILE_UPLOAD_PERMISSIONS = 0o600
 DATA_UPLOAD_MAX_MEMORY_SIZE = envint("FORM_BODY_BYTES", 5 * 1024 * 1024)
 API_BODY_BYTES = envint("API_BODY_BYTES", 1024 * 1024)
 # What is larger waits on disk until it is whole.
-BODY_SPOOL_BYTES = envint("BODY_SPOOL_BYTES", 256 * 1024)
+BODY_SPOOL_BYTES = envint("BODY_SPOOL_BYTES", 64 * 1024)
 # A body has the grace, and then has to have come at this rate on the whole: a large one may take its time.
 BODY_GRACE_SECONDS = envint("BODY_GRACE_SECONDS", 20)
 BODY_BYTES_PER_SECOND = max(1, envint("BODY_BYTES_PER_SECOND", 500))

@@ -8,13 +8,8 @@ from config.wsgi import application
 pytestmark = pytest.mark.django_db
 
 
-def ask(path: str, host: str = "localhost") -> tuple[str, dict[str, str]]:
-    answer: dict[str, Any] = {}
-
-    def start_response(status: str, headers: list[tuple[str, str]]) -> None:
-        answer.update(status=status, headers=dict(headers))
-
-    environ = {
+def environ_of(path: str, host: str = "localhost") -> dict[str, Any]:
+    return {
         "REQUEST_METHOD": "GET",
         "PATH_INFO": path,
         "QUERY_STRING": "",
@@ -24,7 +19,15 @@ def ask(path: str, host: str = "localhost") -> tuple[str, dict[str, str]]:
         "wsgi.url_scheme": "https",
         "wsgi.input": io.BytesIO(),
     }
-    response = application(environ, start_response)
+
+
+def ask(path: str, host: str = "localhost") -> tuple[str, dict[str, str]]:
+    answer: dict[str, Any] = {}
+
+    def start_response(status: str, headers: list[tuple[str, str]]) -> None:
+        answer.update(status=status, headers=dict(headers))
+
+    response = application(environ_of(path, host), start_response)
     body = b"".join(response)
     assert int(answer["headers"]["Content-Length"]) == len(body)
     return answer["status"], answer["headers"]
@@ -43,3 +46,12 @@ def test_all_else_is_a_page(path):
     _, headers = ask(path)
 
     assert headers["X-Frame-Options"] == "DENY"
+
+
+@pytest.mark.parametrize(("path", "limit"), [("/piriod/usages/", 1024 * 1024), ("/admin/login/", 5 * 1024 * 1024)])
+def test_under_another_server_a_body_of_unknown_length_is_read_where_that_tells_its_end(path, limit):
+    environ = environ_of(path) | {"HTTP_TRANSFER_ENCODING": "chunked", "wsgi.input": io.BytesIO(b"a" * (limit + 9))}
+
+    for _ in application(environ | {"wsgi.input_terminated": True}, lambda status, headers: None):
+        pass
+    assert environ["wsgi.input"].tell() == limit + 1
