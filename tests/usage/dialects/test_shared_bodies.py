@@ -79,23 +79,20 @@ def test_a_body_of_unknown_length_is_refused(vendor, endpoint):
     assert_refused(response, vendor, 411, "A request with a body needs a Content-Length header.")
 
 
-@pytest.mark.parametrize(
-    ("status", "message"),
-    [
-        (400, "The request broke off."),
-        (408, "The body came too slowly."),
-        (413, "A request has at most 1048576 bytes."),
-        (507, "There is no room for the body. Try again later."),
-    ],
-)
 @each_with_body
-def test_a_body_that_the_server_did_not_read_is_refused(vendor, endpoint, status, message):
+def test_a_body_that_the_server_did_not_read_is_refused(vendor, endpoint):
     world = vendor.world()
 
     with nothing_changed():
-        response = vendor.ask(endpoint, world, body="", **{"arrears.unread": status})
+        for status, message in [
+            (400, "The request broke off."),
+            (408, "The body came too slowly."),
+            (413, "A request has at most 1048576 bytes."),
+            (507, "There is no room for the body. Try again later."),
+        ]:
+            response = vendor.ask(endpoint, world, body="", **{"arrears.unread": status})
 
-    assert_refused(response, vendor, status, message)
+            assert_refused(response, vendor, status, message)
 
 
 def bare_deflate(body: bytes) -> bytes:
@@ -142,17 +139,17 @@ def test_a_compressed_body_is_bounded_when_it_is_unpacked(vendor, endpoint):
     assert vendor.ask(endpoint, world, body=gzip.compress(whole), HTTP_CONTENT_ENCODING="gzip").status_code < 300
 
 
-@pytest.mark.parametrize("encoding", ["br", "zstd", "gzip, br", "gzip, gzip, gzip", "nonsense"])
 @each_with_body
-def test_another_content_encoding_is_refused(vendor, endpoint, encoding):
+def test_another_content_encoding_is_refused(vendor, endpoint):
     world = vendor.world()
 
     with nothing_changed():
-        response = vendor.ask(endpoint, world, HTTP_CONTENT_ENCODING=encoding)
+        for encoding in ("br", "zstd", "gzip, br", "gzip, gzip, gzip", "nonsense"):
+            response = vendor.ask(endpoint, world, HTTP_CONTENT_ENCODING=encoding)
 
-    message = f'Unsupported content encoding "{encoding}". Send gzip, deflate, or none.'
-    assert_refused(response, vendor, 415, message)
-    assert response.headers["Accept-Encoding"] == "gzip, deflate"
+            message = f'Unsupported content encoding "{encoding}". Send gzip, deflate, or none.'
+            assert_refused(response, vendor, 415, message)
+            assert response.headers["Accept-Encoding"] == "gzip, deflate"
 
 
 @each_with_body
@@ -181,18 +178,16 @@ def test_a_byte_order_mark_is_passed_over(vendor, line, key):
     assert UsageRecord.objects.count() == 1
 
 
-@pytest.mark.parametrize(
-    ("codec", "name"), [("utf-16", "UTF-16"), ("utf-32", "UTF-32"), ("utf-16-be", "UTF-16"), ("utf-32-be", "UTF-32")]
-)
 @each_with_body
-def test_a_body_in_another_unicode_is_refused(vendor, endpoint, codec, name):
+def test_a_body_in_another_unicode_is_refused(vendor, endpoint):
     world = vendor.world()
     body = encode(world.body(endpoint)).decode()
 
     with nothing_changed():
-        response = vendor.ask(endpoint, world, body=f"\ufeff{body}".encode(codec))
+        for codec in ("utf-16-le", "utf-16-be", "utf-32-le", "utf-32-be"):
+            response = vendor.ask(endpoint, world, body=f"\ufeff{body}".encode(codec))
 
-    assert_refused(response, vendor, 400, f"The body is in {name}. Send UTF-8.")
+            assert_refused(response, vendor, 400, f"The body is in {codec[:6].upper()}. Send UTF-8.")
 
 
 @each_with_body
