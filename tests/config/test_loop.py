@@ -8,7 +8,7 @@ from config.loop import InPlaceLoop
 
 @pytest.fixture
 def loop():
-    return InPlaceLoop()  # type: ignore[abstract]
+    return InPlaceLoop()
 
 
 def test_a_callback_runs_in_the_thread_that_brings_it(loop):
