@@ -181,6 +181,8 @@ def _line_row(workspace_id: int, invoice_id: int, position: int, line: DraftLine
 
 def move_pointers(*, pointers: Sequence[tuple[UUID, datetime, datetime | None]], cutoff: int) -> None:
     """Note where closing stands: (subscription id, start and end of the first open period), and the lines' cutoff."""
+    if not pointers:
+        return
     among, ids = bulk.among([pk for pk, _, _ in pointers])
     with connection.cursor() as cursor:
         if connection.vendor == "postgresql":
@@ -288,11 +290,20 @@ def issue_next(*, run: CloseRun, as_of: datetime) -> int:
         _save_issued(drafts)
         for row in series.values():
             row.save(update_fields=["next_sequence"])
-    if not drafts:
-        CloseRun.objects.filter(pk=run.pk, state=CloseRun.State.ISSUING).update(
-            state=CloseRun.State.ISSUED, finished_at=as_of
-        )
+        if not drafts:
+            _finish_issuing(run, as_of)
     return len(drafts)
+
+
+def _finish_issuing(run: CloseRun, as_of: datetime) -> None:
+    issuing = CloseRun.objects.filter(pk=run.pk, state=CloseRun.State.ISSUING)
+    if issuing.update(state=CloseRun.State.ISSUED, finished_at=as_of):
+        _let_go(run)
+
+
+def _let_go(run: CloseRun) -> None:
+    """Leave a run's subscriptions to other runs again."""
+    CloseItem.objects.filter(run=run, holds_subscription=True).update(holds_subscription=False)
 
 
 def _issue(invoice: Invoice, series: NumberSeries, as_of: datetime) -> None:
@@ -338,7 +349,7 @@ def discard(*, run: CloseRun, by: str, as_of: datetime) -> None:
     if run.state not in (CloseRun.State.COMPUTING, CloseRun.State.REVIEW):
         raise UnableToDiscard(f"{run} can't be discarded: {run.get_state_display().lower()}.")
     subscriptions = list(
-        Subscription.objects.filter(close_items__run=run)
+        Subscription.objects.filter(close_items__run=run, close_items__state=CloseItem.State.DONE)
         .select_for_update(of=("self",))
         .select_related("workspace")
         .order_by("id")
@@ -350,6 +361,7 @@ def discard(*, run: CloseRun, by: str, as_of: datetime) -> None:
     Invoice.objects.filter(run=run).delete()
     _reopen(run, subscriptions)
     CloseItem.objects.filter(run=run, state=CloseItem.State.PENDING).delete()
+    _let_go(run)
     run.state, run.decided_by, run.finished_at = CloseRun.State.DISCARDED, by, as_of
     run.save(update_fields=["state", "decided_by", "finished_at"])
 

@@ -19,6 +19,7 @@ class CloseRun(models.Model):
         DISCARDED = "discarded", "Discarded"
 
     ACTIVE = (State.COMPUTING, State.ISSUING)
+    UNFINISHED = (State.COMPUTING, State.REVIEW, State.ISSUING)
 
     workspace = models.ForeignKey(Workspace, models.PROTECT, related_name="close_runs", db_index=False)
     state = models.CharField(max_length=9, choices=State, default=State.COMPUTING)
@@ -36,7 +37,7 @@ class CloseRun(models.Model):
             models.Index(fields=["workspace", "-started_at"], name="billing_close_run_newest"),
             models.Index(
                 fields=["heartbeat_at"],
-                condition=Q(state__in=["computing", "issuing"]),
+                condition=Q(state__in=["computing", "issuing"]) | Q(state="review", issues_itself=True),
                 name="billing_close_run_at_work",
             ),
         )
@@ -63,9 +64,23 @@ class CloseItem(models.Model):
         default=False,
         help_text="Parked for what passes by itself: an automatic run takes it up again.",
     )
+    # What is pending or drafted in one run is left alone by all others: from the start until the drafts are issued or
+    # discarded, or the subscription is parked. Two runs can then never wait for each other.
+    holds_subscription = models.BooleanField(default=True, editable=False)
 
     class Meta:
         constraints = (
+            models.UniqueConstraint(
+                fields=["workspace", "subscription"],
+                condition=Q(holds_subscription=True),
+                name="billing_close_item_holds_its_subscription_alone",
+            ),
+            models.CheckConstraint(
+                condition=Q(state="pending", holds_subscription=True)
+                | Q(state="done")
+                | Q(state="parked", holds_subscription=False),
+                name="billing_close_item_holds_while_pending_not_when_parked",
+            ),
             models.UniqueConstraint(fields=["workspace", "run", "subscription"], name="billing_close_item_is_unique"),
             models.CheckConstraint(
                 condition=(Q(state="parked") & ~Q(reason="")) | (~Q(state="parked") & Q(reason="")),

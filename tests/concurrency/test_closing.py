@@ -1,12 +1,19 @@
+import io
 import random
+import re
 from collections import Counter
+from contextlib import suppress
+from datetime import date
 from decimal import Decimal
+from typing import Any
 
 import pytest
+from django.core.management import CommandError, call_command
+from django.db import transaction
 from django.db.models import Sum
 
 from billing import contracts, invoicing
-from billing.models import BillingPeriod, CloseRun, Invoice, InvoiceLine, Line, Workspace
+from billing.models import BillingPeriod, CloseItem, CloseRun, Invoice, InvoiceLine, Line, Workspace
 from tests import factories as make
 from tests.concurrency.threads import at_once
 from tests.scenarios.closing import all_replay_identically, close, close_and_issue, issue
@@ -17,14 +24,16 @@ pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.postgres]
 
 FEBRUARY = make.moment("2026-02-01")
 MARCH = make.moment("2026-03-01")
+AUGUST = "2026-08-01"
 
 
-def lines_of(workspace: Workspace, count: int, aggregation: str = "sum") -> list[Line]:
+def lines_of(workspace: Workspace, count: int, aggregation: str = "sum", **fields: Any) -> list[Line]:
     brick = make.brick(workspace, name=f"Brick {aggregation}", aggregation=aggregation)
     price = make.price(brick)
     customer = make.customer(workspace)
     return [
-        contracts.add_line(subscription=make.subscription(customer), brick=brick, price=price) for _ in range(count)
+        contracts.add_line(subscription=make.subscription(customer, **fields), brick=brick, price=price)
+        for _ in range(count)
     ]
 
 
@@ -37,14 +46,77 @@ def test_six_closers_at_once_make_one_invoice_per_period():
     lines = lines_of(workspace, 40)
     for line in lines:
         make.use(line, "5", "2026-01-10")
-    runs = [start(workspace) for _ in range(6)]
 
-    at_once([lambda run=run: closing.work(run_id=run.pk, clock=lambda: FEBRUARY, batch=7) for run in runs])
+    def closer() -> None:
+        with suppress(closing.NothingToClose):
+            closing.work(run_id=start(workspace).pk, clock=lambda: FEBRUARY, batch=7)
+
+    at_once([closer] * 6)
 
     assert Counter(Invoice.objects.values_list("subscription_id", flat=True)).most_common(1)[0][1] == 1
     assert Invoice.objects.count() == BillingPeriod.objects.count() == 40
     assert {str(total) for total in Invoice.objects.values_list("total", flat=True)} == {"10.0000"}
     assert {run.state for run in CloseRun.objects.all()} == {CloseRun.State.REVIEW}
+    # Whoever was second to a subscription left it alone.
+    assert CloseItem.objects.filter(holds_subscription=True).count() == CloseItem.objects.count() == 40
+
+
+def test_runs_that_are_started_worked_on_issued_and_discarded_at_once_never_wait_for_each_other():
+    # X's have ended and are closed whole, late usage of theirs comes all the time; Y's are monthly.
+    workspace = make.workspace()
+    x, y = lines_of(workspace, 6, ends_on=date(2026, 2, 1)), lines_of(workspace, 6, "unit_days")
+    for line in [*x, *y]:
+        make.use(line, "1", "2026-01-01")
+    close_and_issue(workspace, "2026-02-01")
+    untils = [MARCH, make.moment("2026-04-01"), make.moment("2026-05-01")]
+
+    def late(seed: int) -> None:
+        rng = random.Random(seed)
+        for _ in range(40):
+            make.use(rng.choice(x), str(rng.randint(1, 9)), f"2026-01-{rng.randint(1, 31):02d}", recorded_at=AUGUST)
+
+    def manager(seed: int) -> None:
+        rng = random.Random(seed)
+        for _ in range(8):
+            with suppress(closing.NothingToClose):
+                run = closing.start(workspace=workspace, until_at=rng.choice(untils), by="m", as_of=untils[-1])
+                if rng.random() < 0.8:
+                    closing.work(run_id=run.pk, clock=lambda: untils[-1], batch=3)
+                # A run that is in review, whoever made it, can be issued or discarded there and then.
+                decide_on_one(workspace, rng)
+
+    at_once(
+        [*(lambda seed=seed: late(seed) for seed in range(2)), *(lambda seed=seed: manager(seed) for seed in "abc")]
+    )
+    for run in CloseRun.objects.filter(state=CloseRun.State.COMPUTING):
+        closing.work(run_id=run.pk, clock=lambda: untils[-1])
+    close_and_issue_whatever_is_open(workspace, "2026-05-01")
+
+    for line in x:
+        live = UsageRecord.objects.live().filter(line=line)
+        billed = sum((row.amount for row in line.invoice_lines.all()), Decimal(0))
+        assert billed == 2 * sum((record.quantity for record in live), Decimal(0))
+    for line in y:
+        # A value of 1 at 2.00 for the 120 days until 1 May.
+        assert sum((row.amount for row in line.invoice_lines.all()), Decimal(0)) == 240
+    assert not CloseRun.objects.filter(state__in=CloseRun.UNFINISHED).exists()
+    assert not CloseItem.objects.filter(holds_subscription=True).exists()
+    assert all_replay_identically(workspace)
+
+
+def decide_on_one(workspace: Workspace, rng: random.Random) -> None:
+    run = CloseRun.objects.filter(workspace=workspace, state=CloseRun.State.REVIEW).order_by("?").first()
+    if run is None:
+        return
+    decide = rng.choice((invoicing.approve, invoicing.discard))
+    try:
+        decide(run=run, by="m", as_of=MARCH)
+    except (invoicing.UnableToIssue, invoicing.UnableToDiscard) as refused:
+        # That another manager was faster is the only reason: no run stands in the way of another.
+        if not re.search("not waiting for review|can't be discarded", str(refused)):
+            raise
+    else:
+        closing.work(run_id=run.pk, clock=lambda: MARCH)
 
 
 def test_six_workers_share_one_run():
@@ -81,9 +153,10 @@ def test_what_eight_intakes_send_during_a_close_is_billed_exactly_once(aggregati
                 mine.append(make.use(rng.choice(lines), str(rng.randint(1, 9)), at))
 
     def closer() -> None:
-        run = start(workspace)
-        closing.work(run_id=run.pk, clock=lambda: FEBRUARY, batch=2)
-        issue(run)
+        with suppress(closing.NothingToClose):
+            run = start(workspace)
+            closing.work(run_id=run.pk, clock=lambda: FEBRUARY, batch=2)
+            issue(run)
 
     at_once([*(lambda seed=seed: intake(seed) for seed in range(8)), closer, closer])
     counted_by_the_first_close = InvoiceLine.objects.aggregate(n=Sum("record_count"))["n"]
@@ -130,7 +203,7 @@ def test_closing_discarding_and_issuing_beside_intakes_loses_and_doubles_nothing
                 continue
 
     at_once([*(lambda seed=seed: intake(seed) for seed in range(5)), lambda: manager(1), lambda: manager(2)])
-    close_and_issue_whatever_is_open(workspace)
+    close_and_issue_whatever_is_open(workspace, "2026-03-01")
 
     for line in lines:
         billed = sum((row.amount for row in line.invoice_lines.filter(starts_at__lt=FEBRUARY)), Decimal(0))
@@ -141,10 +214,11 @@ def test_closing_discarding_and_issuing_beside_intakes_loses_and_doubles_nothing
     assert numbers == list(range(1, len(numbers) + 1))
 
 
-def close_and_issue_whatever_is_open(workspace: Workspace) -> None:
+def close_and_issue_whatever_is_open(workspace: Workspace, until: str) -> None:
     for run in CloseRun.objects.filter(state=CloseRun.State.REVIEW).order_by("pk"):
         issue(run)
-    close_and_issue(workspace, "2026-03-01")
+    with suppress(closing.NothingToClose):
+        close_and_issue(workspace, until)
 
 
 def test_two_issuers_neither_repeat_nor_skip_a_number():
@@ -185,3 +259,25 @@ def test_two_runs_issued_at_once_share_one_series(monkeypatch):
 
     numbers = sorted(Invoice.objects.values_list("sequence", flat=True))
     assert numbers == list(range(1, 31))
+
+
+def test_a_command_that_finds_others_at_work_says_so_by_its_exit_status():
+    workspace = make.workspace()
+    lines_of(workspace, 1)
+    run = start(workspace)
+
+    with transaction.atomic():
+        list(CloseItem.objects.select_for_update())
+        said = io.StringIO()
+
+        def command() -> int:
+            try:
+                call_command("close", "--workspace", "acme", "--until", "2026-01-31", "--issue", stdout=said)
+            except CommandError as error:
+                return error.returncode
+            return 0
+
+        (status,) = at_once([command])
+
+    assert status == 4
+    assert said.getvalue().startswith(f"{run}: computing drafts.\n")

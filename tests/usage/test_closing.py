@@ -142,13 +142,15 @@ def test_a_run_that_comes_second_does_not_pass_over_late_usage():
     line = make.line()
     make.use(line, "10", "2026-01-05")
     february = make.moment("2026-02-01")
-    first, second = (
-        closing.start(workspace=line.workspace, until_at=february, by="finance", as_of=february) for _ in range(2)
-    )
+    first = closing.start(workspace=line.workspace, until_at=february, by="finance", as_of=february)
+    with pytest.raises(closing.NothingToClose, match=rf"left to {first} \(computing drafts\)") as refused:
+        closing.start(workspace=line.workspace, until_at=february, by="finance", as_of=february)
+    assert refused.value.left_to == (first,)
     closing.work(run_id=first.pk, clock=lambda: february)
     make.use(line, "1", "2026-01-06")
 
-    closing.work(run_id=second.pk, clock=lambda: february)
+    with pytest.raises(closing.NothingToClose):
+        closing.start(workspace=line.workspace, until_at=february, by="finance", as_of=february)
     issue(first)
     close_and_issue(line.workspace, "2026-03-01")
 
@@ -185,9 +187,29 @@ def test_a_discarded_true_up_comes_again():
     assert all_replay_identically(line.workspace)
 
 
-def test_drafts_are_issued_and_discarded_in_the_order_of_their_periods():
+def test_what_is_drafted_in_one_run_is_left_alone_by_another():
     line = make.line()
-    january, february = close(line.workspace, "2026-02-01"), close(line.workspace, "2026-03-01")
+    january = close(line.workspace, "2026-02-01")
+
+    with pytest.raises(closing.NothingToClose, match=rf"left to {january} \(drafts to review\)"):
+        close(line.workspace, "2026-03-01")
+    other = make.line(line.workspace)
+    february = close(line.workspace, "2026-03-01")
+    issue(january)
+
+    assert set(february.items.values_list("subscription", flat=True)) == {other.subscription_id}
+    assert set(close(line.workspace, "2026-03-01").items.values_list("subscription", flat=True)) == {
+        line.subscription_id
+    }
+    with pytest.raises(invoicing.UnableToDiscard, match="issued"):
+        invoicing.discard(run=january, by="finance", as_of=make.moment("2026-03-01"))
+    with pytest.raises(invoicing.UnableToIssue, match="not waiting for review"):
+        invoicing.approve(run=january, by="finance", as_of=make.moment("2026-03-01"))
+
+
+def test_drafts_of_two_runs_over_one_subscription_are_issued_and_discarded_in_order():
+    line = make.line()
+    january, february = drafts_of_two_runs(line)
 
     with pytest.raises(invoicing.UnableToIssue, match=f"issue or discard {january}"):
         invoicing.approve(run=february, by="finance", as_of=make.moment("2026-03-01"))
@@ -196,10 +218,13 @@ def test_drafts_are_issued_and_discarded_in_the_order_of_their_periods():
 
     issue(january)
     issue(february)
-    with pytest.raises(invoicing.UnableToDiscard, match="issued"):
-        invoicing.discard(run=january, by="finance", as_of=make.moment("2026-03-01"))
-    with pytest.raises(invoicing.UnableToIssue, match="not waiting for review"):
-        invoicing.approve(run=january, by="finance", as_of=make.moment("2026-03-01"))
+
+
+def drafts_of_two_runs(line: Line) -> tuple[CloseRun, CloseRun]:
+    """As a database may have them from before runs held their subscriptions."""
+    january = close(line.workspace, "2026-02-01")
+    CloseItem.objects.update(holds_subscription=False)
+    return january, close(line.workspace, "2026-03-01")
 
 
 def test_differences_of_an_ended_subscription_come_on_an_invoice_of_their_own():
@@ -335,7 +360,7 @@ def test_the_number_of_queries_does_not_grow_with_the_customers_whose_events_cou
             subscription = make.subscription(make.customer(owner, reference=f"C-{n}"))
             contracts.add_line(subscription=subscription, brick=brick, price=price)
             make.event(owner, f"C-{n}", "2026-01-10", length=5)
-        close(owner, "2026-02-01")
+        close_and_issue(owner, "2026-02-01")
         for n in range(size):
             make.event(owner, f"C-{n}", "2026-01-11", length=5)
         with CaptureQueriesContext(connection) as queries:

@@ -135,9 +135,13 @@ class CloseRunAdmin(ReadOnlyAdmin):
                 run = closing.start(workspace=workspace, until_at=until_at, by=name_of(request), as_of=timezone.now())
             except closing.NothingToClose as error:
                 nothing = f"Nothing to close: no open period of {workspace} that is over ends by this day."
-                raise ValidationError({"last_day": nothing}) from error
+                raise ValidationError({"last_day": str(error) if error.left_to else nothing}) from error
             self.log_addition(request, run, f"Periods up to {data['last_day']}.")
             tasks.enqueue(run)
+            others = [other for other in closing.left_to(workspace=workspace, until_at=run.until_at) if other != run]
+            if others:
+                names = ", ".join(map(str, others))
+                messages.warning(request, f"Subscriptions that are in {names} are left to it: close again after that.")
             return self.go_to(run)
 
         return self.form_page(

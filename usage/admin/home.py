@@ -7,6 +7,7 @@ from django.http import HttpRequest
 from django.utils import timezone
 
 from billing.models import CloseItem, CloseRun, Invoice, Subscription
+from usage import closing
 
 MOST = 8
 
@@ -41,11 +42,8 @@ def _runs() -> Any:
 
 
 def _parked() -> Any:
-    """Return what was parked and is still open: a later close settles it."""
-    open_still = CloseItem.objects.filter(
-        state=CloseItem.State.PARKED, subscription__next_close_at__lte=F("run__until_at")
-    ).exclude(run__state=CloseRun.State.DISCARDED)
-    return open_still.select_related("subscription__customer", "run").order_by("-pk")[:MOST]
+    """Return what was parked and is open still: a later close settles it."""
+    return closing.still_parked().select_related("subscription__customer", "run").order_by("-pk")[:MOST]
 
 
 def _invoices() -> Any:

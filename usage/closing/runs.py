@@ -1,5 +1,7 @@
 """Opening runs: by a person or the schedule; and finding those that nobody works on any more."""
 
+from collections.abc import Sequence
+from contextlib import suppress
 from datetime import datetime, timedelta
 
 from django.conf import settings
@@ -13,29 +15,42 @@ from usage.models import Matching, UsageRecord
 
 
 class NothingToClose(Exception):
-    """No period of the workspace is over by then, and no ended subscription has differences."""
+    """No period that has ended by then is left to a further run; ``left_to`` are the runs that hold those that have."""
+
+    def __init__(self, workspace: Workspace, until_at: datetime, left_to: Sequence[CloseRun]) -> None:
+        until = f"{until_at.astimezone(workspace.tz):%Y-%m-%d %H:%M}"
+        runs = ", ".join(f"{run} ({run.get_state_display().lower()})" for run in left_to)
+        super().__init__(
+            f"What has ended by {until} in {workspace} is left to {runs}."
+            if left_to
+            else f"No period of {workspace} has ended by {until}."
+        )
+        self.left_to = tuple(left_to)
 
 
 @transaction.atomic
-def start(*, workspace: Workspace, until_at: datetime, by: str, as_of: datetime, automatic: bool = False) -> CloseRun:
+def start(
+    *,
+    workspace: Workspace,
+    until_at: datetime,
+    by: str,
+    as_of: datetime,
+    automatic: bool = False,
+    issues_itself: bool = False,
+) -> CloseRun:
     """Open a run over all periods of the workspace that end by ``until_at`` and are over; raise ``NothingToClose``.
 
-    It computes nothing yet: ``work`` does. An automatic run leaves out what an earlier run has parked for that period,
+    It computes nothing yet: ``work`` does, and issues the drafts of a run that ``issues_itself``. What another run has
+    pending or drafted is left to that run until it is issued or discarded. An automatic run leaves out what is parked,
     until a person closes it, and for the time being customers to whom events are still being given.
     """
     timeouts.allow(settings.CLOSE_STATEMENT_SECONDS)
     until_at = min(until_at, as_of)
-    due = _due(workspace, until_at)
+    due = _due(workspace, until_at).exclude(Exists(_holding(workspace).filter(subscription=OuterRef("pk"))))
     if automatic:
-        parked = CloseItem.objects.filter(
-            subscription=OuterRef("pk"),
-            state=CloseItem.State.PARKED,
-            is_passing=False,
-            run__until_at__gte=OuterRef("next_close_at"),
-        )
+        parked = still_parked().filter(subscription=OuterRef("pk"), is_passing=False)
         matching = Matching.objects.filter(customer=OuterRef("customer"), state=Matching.State.MATCHING)
         due = due.exclude(Exists(parked)).exclude(Exists(matching))
-    issues_itself = automatic and workspace.closing == Workspace.Closing.ISSUE
     run = CloseRun.objects.create(
         workspace=workspace,
         until_at=until_at,
@@ -45,22 +60,34 @@ def start(*, workspace: Workspace, until_at: datetime, by: str, as_of: datetime,
         heartbeat_at=as_of,
     )
     if not _add_items(run, due):
-        raise NothingToClose(
-            f"No period of {workspace} has ended by {until_at.astimezone(workspace.tz):%Y-%m-%d %H:%M}."
-        )
+        raise NothingToClose(workspace, until_at, left_to(workspace=workspace, until_at=until_at))
     return run
 
 
 def _add_items(run: CloseRun, due: QuerySet[Subscription]) -> int:
-    """Give the run an item per due subscription in one statement, without bringing their ids here and back."""
+    """Give the run an item per due subscription in one statement, without bringing their ids here and back.
+
+    Of runs that are started at the same moment, the first to hold a subscription has it.
+    """
     found, parameters = due.values("pk").query.get_compiler(connection=connection).as_sql()
     with connection.cursor() as cursor:
         cursor.execute(
-            "INSERT INTO billing_closeitem (workspace_id, run_id, subscription_id, state, reason)"
-            f" SELECT %s, %s, due.pk, 'pending', '' FROM ({found}) due ORDER BY due.pk",
+            "INSERT INTO billing_closeitem (workspace_id, run_id, subscription_id, state, reason, holds_subscription)"
+            f" SELECT %s, %s, due.pk, 'pending', '', true FROM ({found}) due WHERE true ORDER BY due.pk"
+            " ON CONFLICT DO NOTHING",
             [run.workspace_id, run.pk, *parameters],
         )
         return cursor.rowcount
+
+
+def left_to(*, workspace: Workspace, until_at: datetime) -> list[CloseRun]:
+    """Return, in order, the runs that hold subscriptions of which a period has ended by then and is not drafted yet."""
+    held = _holding(workspace).filter(subscription__in=_due(workspace, until_at))
+    return list(CloseRun.objects.filter(pk__in=held.values("run")).order_by("pk"))
+
+
+def _holding(workspace: Workspace) -> QuerySet[CloseItem]:
+    return CloseItem.objects.filter(workspace=workspace, holds_subscription=True)
 
 
 def _due(workspace: Workspace, until_at: datetime) -> QuerySet[Subscription]:
@@ -72,24 +99,51 @@ def _due(workspace: Workspace, until_at: datetime) -> QuerySet[Subscription]:
     return Subscription.objects.filter(Q(next_close_at__lte=until_at) | ended_with_changes, workspace=workspace)
 
 
+def still_parked() -> QuerySet[CloseItem]:
+    """Return what was parked last and is to be closed still, of all workspaces; a person's next close tries it again.
+
+    An ended subscription with closed periods was parked with differences, which stay until they are billed.
+    """
+    effective = CloseItem.objects.exclude(run__state=CloseRun.State.DISCARDED)
+    later = effective.filter(subscription=OuterRef("subscription"), pk__gt=OuterRef("pk"))
+    is_open = Q(subscription__next_close_at__lte=F("run__until_at")) | Q(
+        subscription__next_close_at=None, subscription__open_from_at__gt=F("subscription__starts_at")
+    )
+    return effective.filter(is_open, ~Exists(later), state=CloseItem.State.PARKED)
+
+
 def close_due(*, as_of: datetime) -> list[CloseRun]:
     """Open the runs of the workspaces that close automatically and have periods over since their delay."""
     runs = []
     for workspace in Workspace.objects.exclude(closing=Workspace.Closing.MANUAL).order_by("pk"):
-        until_at = as_of - timedelta(hours=workspace.closing_delay_hours)
-        try:
-            runs.append(start(workspace=workspace, until_at=until_at, by="schedule", as_of=as_of, automatic=True))
-        except NothingToClose:
-            continue
+        with suppress(NothingToClose):
+            runs.append(
+                start(
+                    workspace=workspace,
+                    until_at=as_of - timedelta(hours=workspace.closing_delay_hours),
+                    by="schedule",
+                    as_of=as_of,
+                    automatic=True,
+                    issues_itself=workspace.closing == Workspace.Closing.ISSUE,
+                )
+            )
     return runs
+
+
+def at_work() -> QuerySet[CloseRun]:
+    """Return the runs that have to go on by themselves, of all workspaces, in order.
+
+    All others wait for a person, or are over.
+    """
+    issues_itself = Q(state=CloseRun.State.REVIEW, issues_itself=True)
+    return CloseRun.objects.filter(Q(state__in=CloseRun.ACTIVE) | issues_itself).order_by("pk")
 
 
 def stalled(*, as_of: datetime) -> list[CloseRun]:
     """Return the runs at work whose heartbeat stopped, each to one caller only: whoever gets a run takes it up."""
     limit = as_of - timedelta(seconds=settings.CLOSE_HEARTBEAT_SECONDS)
-    silent = CloseRun.objects.filter(state__in=CloseRun.ACTIVE, heartbeat_at__lt=limit)
     return [
         run
-        for run in silent.order_by("pk")
+        for run in at_work().filter(heartbeat_at__lt=limit)
         if CloseRun.objects.filter(pk=run.pk, heartbeat_at=run.heartbeat_at).update(heartbeat_at=as_of)
     ]

@@ -8,7 +8,7 @@ from uuid import UUID
 
 from django.conf import settings
 from django.db import connection, transaction
-from django.db.models import Exists, OuterRef, QuerySet
+from django.db.models import Exists, QuerySet
 
 from billing import contracts, invoicing, timeouts
 from billing.models import CloseItem, CloseRun, Customer, Subscription
@@ -31,8 +31,7 @@ def work(*, run_id: int, clock: Callable[[], datetime], batch: int | None = None
     run = CloseRun.objects.select_related("workspace").get(pk=run_id)
     while run.state == CloseRun.State.COMPUTING and _settle(run, _pending(run)[: batch or settings.CLOSE_BATCH]):
         _beat(run, clock())
-    if run.state == CloseRun.State.COMPUTING:
-        _finish_computing(run, clock())
+    _go_on(run, clock())
     while run.state == CloseRun.State.ISSUING:
         invoicing.issue_next(run=run, as_of=clock())
         _beat(run, clock())
@@ -44,18 +43,27 @@ def _beat(run: CloseRun, now: datetime) -> None:
     run.refresh_from_db(fields=["state"])
 
 
-def _finish_computing(run: CloseRun, now: datetime) -> None:
-    """Move on to review once nothing is pending. Of several workers, the last one out finds nothing pending."""
-    pending = CloseItem.objects.filter(run=OuterRef("pk"), state=CloseItem.State.PENDING)
-    CloseRun.objects.filter(~Exists(pending), pk=run.pk, state=CloseRun.State.COMPUTING).update(
+@transaction.atomic
+def _go_on(run: CloseRun, now: datetime) -> None:
+    """Move on to review once nothing is pending; a run that is to issue itself goes on to that in the same transaction.
+
+    Of several workers, the last one out finds nothing pending.
+    """
+    CloseRun.objects.filter(~Exists(_pending(run)), pk=run.pk, state=CloseRun.State.COMPUTING).update(
         state=CloseRun.State.REVIEW, heartbeat_at=now
     )
     run.refresh_from_db(fields=["state"])
-    if run.state == CloseRun.State.REVIEW and run.issues_itself:
+    if run.state == CloseRun.State.REVIEW and (run.issues_itself or _came_to_nothing(run)):
         try:
             invoicing.approve(run=run, by=run.started_by, as_of=now)
         except invoicing.UnableToIssue as obstacle:
             logger.warning("%s is left to a person: %s", run, obstacle)
+
+
+def _came_to_nothing(run: CloseRun) -> bool:
+    """Tell whether a run has nothing for a person to decide on: no draft, no period that it closed, none parked."""
+    parked = run.items.filter(state=CloseItem.State.PARKED)
+    return not (run.invoices.exists() or run.periods.exists() or parked.exists())
 
 
 def _pending(run: CloseRun) -> QuerySet[CloseItem]:
@@ -83,7 +91,11 @@ def _isolate(run: CloseRun, item_ids: Sequence[int], error: Exception) -> int:
         return (
             _pending(run)
             .filter(pk=item_ids[0])
-            .update(state=CloseItem.State.PARKED, reason=f"{type(error).__name__}: {error}")
+            .update(
+                state=CloseItem.State.PARKED,
+                reason=f"{type(error).__name__}: {error}",
+                holds_subscription=False,
+            )
         )
     middle = len(item_ids) // 2
     return sum(_settle(run, _pending(run).filter(pk__in=half)) for half in (item_ids[:middle], item_ids[middle:]))
@@ -107,8 +119,7 @@ def _close_batch(run: CloseRun, items: QuerySet[CloseItem], taken: list[int]) ->
     customer_ids -= being_matched
     cutoff = ledger.last_id()
     invoicing.write_drafts(run=run, drafts=draft(dues=dues, cutoff=cutoff))
-    if dues:
-        invoicing.move_pointers(pointers=[_pointers_after(due) for due in dues], cutoff=cutoff)
+    invoicing.move_pointers(pointers=[_pointers_after(due) for due in dues], cutoff=cutoff)
     if customer_ids:
         invoicing.move_event_pointers(customer_ids=customer_ids)
     done = [pk for pk, subscription_id in subscription_ids.items() if subscription_id not in parked]
@@ -122,7 +133,7 @@ def _park_what_waits(items: dict[int, Any], dues: Sequence[Due], being_matched: 
         due.subscription.pk for due in dues if due.counting_lines and due.subscription.customer_id in being_matched
     ]
     CloseItem.objects.filter(pk__in=[pk for pk, subscription_id in items.items() if subscription_id in waiting]).update(
-        state=CloseItem.State.PARKED, reason=BEING_MATCHED, is_passing=True
+        state=CloseItem.State.PARKED, reason=BEING_MATCHED, is_passing=True, holds_subscription=False
     )
     return waiting
 

@@ -78,17 +78,28 @@ def test_all_drafts_are_issued_after_a_confirmation(eager_tasks, django_capture_
     assert client.post(page(run, "discard")).status_code == 403
 
 
-def test_later_drafts_are_not_issued_before_earlier_ones():
+def test_what_waits_for_review_is_named_where_it_stands_in_the_way():
     line, client = make.line(), administrator()
     first = close(line.workspace, "2026-02-01")
-    later = close(line.workspace, "2026-03-01")
 
-    response = client.post(page(later, "issue_all"), follow=True)
+    response = client.post(reverse(ADD), {"workspace": line.workspace.pk, "last_day": "2026-02-28"})
 
-    later.refresh_from_db()
-    assert later.state == "review"
+    assert errors_of(response) == {
+        "last_day": [f"What has ended by 2026-03-01 00:00 in Acme is left to {first} (drafts to review)."]
+    }
+    assert CloseRun.objects.get() == first
+
+
+def test_what_is_left_to_another_run_is_said_beside_what_is_closed():
+    line, client = make.line(), administrator()
+    first = close(line.workspace, "2026-02-01")
+    make.line(line.workspace)
+
+    response = client.post(reverse(ADD), {"workspace": line.workspace.pk, "last_day": "2026-02-28"}, follow=True)
+
+    assert CloseRun.objects.latest("pk").items.count() == 1
     assert [str(message) for message in response.context["messages"]] == [
-        f"Earlier drafts of the same subscriptions come first: issue or discard {first}."
+        f"Subscriptions that are in {first} are left to it: close again after that."
     ]
 
 
@@ -104,18 +115,6 @@ def test_run_is_discarded_after_a_confirmation():
     assert (run.state, run.decided_by) == ("discarded", "Fiona Ledger")
     assert not Invoice.objects.exists()
     assert not BillingPeriod.objects.exists()
-
-
-def test_run_on_which_a_later_one_builds_is_not_discarded():
-    line, client = make.line(), administrator()
-    first = close(line.workspace, "2026-02-01")
-    close(line.workspace, "2026-03-01")
-
-    response = client.post(page(first, "discard"), follow=True)
-
-    first.refresh_from_db()
-    assert first.state == "review"
-    assert len(response.context["messages"]) == 1
 
 
 def test_parked_subscription_is_shown_with_its_reason():

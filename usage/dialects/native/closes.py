@@ -122,7 +122,8 @@ class CloseRunListView(CloseRunsView):
     def post(self, request: Request) -> Response:
         """Close periods: their drafts are computed for review, in the background. Nothing is issued yet.
 
-        Where no period is over by then, there is nothing to close: 409.
+        Where no period is over by then, there is nothing to close: 409. What another run has pending or drafted is left
+        to it until it is issued or discarded; where that is all, the 409 names the run.
         """
         until_at = end_of(self.validated(NewCloseRunSerializer, request.data)["until"], tz=self.workspace.tz)
         by = self.origin.recorded_by

@@ -99,6 +99,17 @@ def test_without_the_queue_a_run_waits_for_the_sweep(api, monkeypatch, django_ca
     assert CloseRun.objects.get().state == CloseRun.State.COMPUTING
 
 
+def test_what_another_run_holds_is_a_conflict_that_names_it(api, workspace):
+    run = close(workspace, "2026-02-01", tz="Asia/Tokyo")
+
+    response = api.post("close-runs/", until="2026-02-28")
+
+    assert wrong(response) == (409, {})
+    assert response.json()["detail"] == (
+        f"What has ended by 2026-03-01 00:00 in Acme is left to {run} (drafts to review)."
+    )
+
+
 def test_a_reviewed_run_is_issued_once(api, workspace, commits):
     run = close(workspace, "2026-02-01", tz="Asia/Tokyo")
 
@@ -143,6 +154,7 @@ def test_what_is_parked_is_told_with_its_reason(api, workspace):
 
 def test_runs_are_listed_newest_first(api, workspace):
     first = close(workspace, "2026-02-01", tz="Asia/Tokyo")
+    make.line(workspace)
     second = close(workspace, "2026-03-01", tz="Asia/Tokyo")
     api("POST", f"close-runs/{second.pk}/discard/")
     theirs = make.line(make.workspace("other"))

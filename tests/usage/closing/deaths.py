@@ -1,0 +1,37 @@
+"""A process that is killed: an exception that nothing catches, at a chosen statement."""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from datetime import datetime
+from typing import Any
+
+from django.db import connection
+
+from usage import closing
+
+
+class Killed(BaseException):
+    """No code catches it, as none runs on after SIGKILL."""
+
+
+@contextmanager
+def killed_at(statement: int) -> Iterator[list[str]]:
+    """Die instead of the n-th statement, the first is 1; give the statements that were reached."""
+    reached: list[str] = []
+
+    def count(execute: Callable[..., Any], sql: str, params: Any, many: bool, context: Any) -> Any:
+        # What ends a transaction is left alone: a process that dies before it rolls back as one that dies within.
+        if not sql.startswith(("SAVEPOINT", "RELEASE", "ROLLBACK")):
+            reached.append(sql)
+            if len(reached) == statement:
+                raise Killed
+        return execute(sql, params, many, context)
+
+    with connection.execute_wrapper(count), suppress(Killed):
+        yield reached
+
+
+def sweep(now: datetime) -> None:
+    """What the schedule and the workers do between them until nothing is left to do at that moment."""
+    for run in [*closing.close_due(as_of=now), *closing.stalled(as_of=now)]:
+        closing.work(run_id=run.pk, clock=lambda: now)
