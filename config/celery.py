@@ -4,6 +4,10 @@ from typing import Any
 
 from celery import Celery
 from celery.signals import worker_init
+from kombu.transport import TRANSPORT_ALIASES
+
+# Whoever asks for filesystem:// gets ours, which bears processes that are killed.
+TRANSPORT_ALIASES["filesystem"] = "config.file_queue:Transport"
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
 

@@ -4,11 +4,11 @@ import logging
 from collections.abc import Sequence
 from typing import Any
 
-from celery import shared_task
+from celery import current_app, shared_task
 from django.conf import settings
 from django.db import transaction
 from django.utils import timezone
-from kombu.exceptions import OperationalError
+from kombu.exceptions import KombuError
 
 from billing.models import CloseRun, Customer
 from usage import closing, ledger, schedule
@@ -69,5 +69,11 @@ def _send(job: CloseRun | Matching, task: Any, workers: int, **arguments: Any) -
     try:
         for _ in range(workers):
             task.delay(**arguments)
-    except (OperationalError, OSError):
-        logger.warning("The queue is out of reach: %s waits for the sweep", job)
+    except _queue_errors() as error:
+        logger.warning("The queue takes nothing (%s): %s waits for the sweep", error, job)
+
+
+def _queue_errors() -> tuple[type[BaseException], ...]:
+    """Whatever a queue may fail with, each in its own words: none of it undoes what was committed."""
+    queue = current_app.connection_for_write()
+    return (KombuError, OSError, *queue.connection_errors, *queue.channel_errors)

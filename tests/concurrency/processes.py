@@ -35,9 +35,16 @@ def call(*arguments: str, env: dict[str, str]) -> str:
 
 
 @contextmanager
-def worker(env: dict[str, str]) -> Iterator[subprocess.Popen[bytes]]:
-    """A queue worker of one process, stopped at the end if it still runs."""
-    options = ["--pool=solo", "--without-gossip", "--without-mingle", "--without-heartbeat", "--loglevel=WARNING"]
+def worker(env: dict[str, str], *, pool: str = "solo") -> Iterator[subprocess.Popen[bytes]]:
+    """A queue worker, of one process unless it is told otherwise, stopped at the end if it still runs."""
+    options = [
+        f"--pool={pool}",
+        "--concurrency=1",
+        "--without-gossip",
+        "--without-mingle",
+        "--without-heartbeat",
+        "--loglevel=WARNING",
+    ]
     process = subprocess.Popen([sys.executable, "-m", "celery", "-A", "config", "worker", *options], env=env)
     try:
         yield process
