@@ -145,8 +145,9 @@ def periods_due(
     tz: ZoneInfo,
     starts_at: datetime,
     ends_at: datetime | None,
+    most: int | None = None,
 ) -> tuple[Period, ...]:
-    """Return, in order, the periods from ``open_from_at`` that end by ``until``, clipped to the life.
+    """Return, in order, the first ``most`` periods from ``open_from_at`` that end by ``until``, clipped to the life.
 
     The first begins exactly at ``open_from_at`` (or ``starts_at`` if later), even within a window: what was
     billed before a workspace changed its time zone is not billed again. Raises ``CalendarOutOfRange``.
@@ -154,7 +155,7 @@ def periods_due(
     open_from_at = max(open_from_at, starts_at)
     index = _index_at(open_from_at, anchor_on=anchor_on, interval=interval, tz=tz)
     due: list[Period] = []
-    while open_from_at < until:
+    while open_from_at < until and (most is None or len(due) < most):
         full = billing_period(index=index, anchor_on=anchor_on, interval=interval, tz=tz)
         period = full.intersect(open_from_at, ends_at)
         if period is None or period.ends_at > until:

@@ -416,6 +416,9 @@ CELERY_BROKER_TRANSPORT_OPTIONS = broker_options(urlsplit(CELERY_BROKER_URL).sch
 CELERY_BROKER_CONNECTION_TIMEOUT = 1
 CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
 CELERY_BROKER_CONNECTION_MAX_RETRIES = None
+# A Redis that refuses writes for a while (it became a replica, or has lost its own) answers with an error of a command,
+# not of the connection: the worker waits for it all the same.
+CELERY_BROKER_CHANNEL_ERROR_RETRY = True
 CELERY_TASK_PUBLISH_RETRY = False
 CELERY_TASK_SERIALIZER = "json"
 CELERY_ACCEPT_CONTENT = ["json"]
@@ -446,8 +449,10 @@ MATCH_AT_ONCE = envint("MATCH_AT_ONCE", 1000)
 # A close run whose workers have been silent for this long is taken up by others.
 CLOSE_HEARTBEAT_SECONDS = envint("CLOSE_HEARTBEAT_SECONDS", 60)
 # How many tasks a close run is spread over; each goes on until nothing is left to take.
-CLOSE_WORKERS = envint("CLOSE_WORKERS", 4)
+CLOSE_WORKERS = envint("CLOSE_WORKERS", 4, least=1)
 # A sweep that is longer ago than this is told as late by /readyz; one is due every 20 seconds.
 SWEEP_LATE_SECONDS = envint("SWEEP_LATE_SECONDS", 120)
 # How many subscriptions are closed in one transaction.
-CLOSE_BATCH = envint("CLOSE_BATCH", 1000)
+CLOSE_BATCH = envint("CLOSE_BATCH", 1000, least=1)
+# A subscription of which more periods are due at once is parked: it starts by mistake in a distant year.
+CLOSE_MAX_PERIODS = envint("CLOSE_MAX_PERIODS", 120, least=1)

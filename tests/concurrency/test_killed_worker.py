@@ -1,9 +1,11 @@
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
-from billing import contracts, parties
-from billing.models import BillingPeriod, CloseItem, CloseRun, Invoice, Workspace
+from billing import contracts, invoicing, parties
+from billing.models import BillingPeriod, CloseItem, CloseRun, Customer, Invoice, Workspace
 from tests import factories as make
 from tests.concurrency.processes import call, environment, wait_for, worker
 from tests.scenarios.closing import all_replay_identically, close, issue
@@ -36,6 +38,10 @@ def busy_workspace(code: str) -> Workspace:
 def invoices(workspace: Workspace) -> list[tuple[str | None, str]]:
     rows = Invoice.objects.filter(workspace=workspace).order_by("subscription__reference")
     return [(row.subscription.reference, str(row.total)) for row in rows.select_related("subscription")]
+
+
+def numbers(workspace: Workspace) -> list[int | None]:
+    return list(workspace.invoices.order_by("sequence").values_list("sequence", flat=True))
 
 
 def test_a_worker_killed_in_the_middle_of_closing_changes_no_invoice(tmp_path: Path, broker: str):
@@ -88,6 +94,97 @@ def test_a_worker_killed_in_the_middle_of_matching_loses_and_doubles_no_event(tm
     assert (job.found_count, job.matched_count) == (15_000, 15_000)
     assert UsageRecord.objects.live().filter(customer=globex).count() == 15_000
     assert UsageRecord.objects.count() == 30_000
+
+
+def test_a_command_killed_in_the_middle_is_finished_and_issued_by_the_same_command(tmp_path: Path):
+    workspace, control = busy_workspace("acme"), busy_workspace("control")
+    close(control, "2026-02-01")
+    env = environment(tmp_path, broker="filesystem://localhost")
+    command = ["manage.py", "close", "--workspace", "acme", "--until", "2026-01-31", "--issue"]
+
+    with subprocess.Popen([sys.executable, *command], env=env, stdout=subprocess.DEVNULL) as first:
+        done = CloseItem.objects.filter(run__workspace=workspace, state=CloseItem.State.DONE)
+        wait_for(lambda: done.count() > 20)
+        first.kill()
+    settled_before = done.count()
+    said = call(*command, env=env)
+
+    assert 20 < settled_before < SUBSCRIPTIONS, "the command was not killed in the middle: this run proves nothing"
+    run = CloseRun.objects.get(workspace=workspace)
+    assert (run.state, said.splitlines()[0]) == (CloseRun.State.ISSUED, f"{run}: issued.")
+    assert invoices(workspace) == invoices(control)
+    assert numbers(workspace) == list(range(1, SUBSCRIPTIONS + 1))
+    assert call(*command, env=env) == "There is nothing to close: no period has ended by then that is not closed.\n"
+
+
+def test_an_automatic_run_whose_worker_is_killed_while_it_issues_is_issued_by_the_sweep(tmp_path: Path, broker: str):
+    workspace = busy_workspace("acme")
+    env = environment(tmp_path, broker=broker)
+    command = ["manage.py", "close", "--workspace", "acme", "--until", "2026-01-31", "--issue", "--queue"]
+
+    with worker(env) as first:
+        call(*command, env=env)
+        run = CloseRun.objects.get(workspace=workspace)
+        wait_for(lambda: CloseRun.objects.filter(state=CloseRun.State.ISSUING).exists())
+        first.kill()
+        first.wait()
+    run.refresh_from_db()
+    with worker(env):
+        wait_for(lambda: bool(sweep(env)) and has_state(run, CloseRun.State.ISSUED))
+
+    assert numbers(workspace) == list(range(1, SUBSCRIPTIONS + 1))
+
+
+def test_a_database_out_of_reach_is_told_without_a_traceback(tmp_path: Path):
+    env = environment(tmp_path, broker="filesystem://localhost") | {
+        "DATABASE_URL": "postgres://nobody@127.0.0.1:1/none"
+    }
+    command = [sys.executable, "manage.py", "close", "--workspace", "acme", "--until", "2026-01-31"]
+
+    done = subprocess.run(command, env=env, capture_output=True, text=True, timeout=60)
+
+    assert (done.returncode, done.stdout) == (1, "")
+    assert done.stderr.startswith("CommandError: The database is out of reach.")
+    assert done.stderr.count("\n") == 1
+
+
+def test_names_that_the_output_can_not_show_fail_no_command(tmp_path: Path):
+    line = make.line()
+    make.use(line, "5", "2026-01-10")
+    Customer.objects.update(name="Čeština 東京\n")
+    env = environment(tmp_path, broker="filesystem://localhost") | {"PYTHONIOENCODING": "ascii"}
+
+    said = call("manage.py", "close", "--workspace", "acme", "--until", "2026-01-31", "--issue", env=env)
+
+    assert said.splitlines()[1] == "  INV-000001  \\u010ce\\u0161tina \\u6771\\u4eac\\n  10.00 USD"
+    assert call("manage.py", "replay", "--all", env=env).startswith("INV-000001: identical")
+
+
+def test_a_worker_outlives_messages_and_tables_that_can_not_be_read(tmp_path: Path):
+    line = make.line()
+    make.use(line, "5", "2026-01-10")
+    env = environment(tmp_path, broker="filesystem://localhost")
+    queue = tmp_path / "queue"
+
+    with worker(env) as running:
+        call("manage.py", "close", "--workspace", "acme", "--until", "2026-01-31", "--queue", env=env)
+        wait_for(lambda: has_state(CloseRun.objects.get(), CloseRun.State.REVIEW))
+        for number, torn in enumerate((b"", b"{", b"null", b"{}")):
+            (queue / "messages" / f"0_{number}.celery.msg").write_bytes(torn)
+        (queue / "control" / "celery.exchange").write_bytes(b"")
+        issue_later = ["manage.py", "close", "--workspace", "acme", "--until", "2026-02-28", "--queue"]
+        invoicing.approve(run=CloseRun.objects.get(), by="finance", as_of=make.moment("2026-02-01"))
+        wait_for(lambda: bool(sweep(env)) and has_state(CloseRun.objects.get(), CloseRun.State.ISSUED))
+        call(*issue_later, env=env)
+        wait_for(lambda: has_state(CloseRun.objects.latest("pk"), CloseRun.State.REVIEW))
+        assert running.poll() is None
+
+    assert Invoice.objects.count() == 2
+
+
+def has_state(run: CloseRun, state: str) -> bool:
+    run.refresh_from_db()
+    return run.state == state
 
 
 def sweep(env: dict[str, str]) -> str:

@@ -5,8 +5,24 @@ pending items that no other holds, and closes it in one transaction. A worker th
 the sweep finds the run by its heartbeat.
 """
 
+from usage.closing.now import Closed, close_by_workers, close_now, parked_in
 from usage.closing.preview import Preview, preview
-from usage.closing.runs import NothingToClose, close_due, stalled, start
+from usage.closing.runs import NothingToClose, at_work, close_due, left_to, stalled, start, still_parked
 from usage.closing.work import work
 
-__all__ = ["NothingToClose", "Preview", "close_due", "preview", "stalled", "start", "work"]
+__all__ = [
+    "Closed",
+    "NothingToClose",
+    "Preview",
+    "at_work",
+    "close_by_workers",
+    "close_due",
+    "close_now",
+    "left_to",
+    "parked_in",
+    "preview",
+    "stalled",
+    "start",
+    "still_parked",
+    "work",
+]

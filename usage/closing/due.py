@@ -1,15 +1,20 @@
 """What is due of subscriptions: their lines, and the open periods that a run has to bill."""
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import datetime
 from typing import Any
 
+from django.conf import settings
 from django.db.models import QuerySet
 
 from billing.calendar import Interval, Period, periods_due
 from billing.models import Line, Subscription
 from usage.drafting import Due
+
+
+class TooManyPeriods(Exception):
+    """More periods of a subscription are due than anybody leaves open: it starts by mistake in a distant year."""
 
 
 def lines_of(subscriptions: Sequence[Subscription]) -> QuerySet[Line]:
@@ -19,8 +24,11 @@ def lines_of(subscriptions: Sequence[Subscription]) -> QuerySet[Line]:
     return of_these.prefetch_related("brick", "price__tiers").order_by("id")
 
 
-def dues_of(subscriptions: Sequence[Subscription], lines: QuerySet[Line], until_at: datetime) -> list[Due]:
-    """Return subscriptions, whose workspace is loaded, with their lines and the open periods that end by a moment."""
+def dues_of(subscriptions: Sequence[Subscription], lines: Iterable[Line], until_at: datetime) -> list[Due]:
+    """Return subscriptions, whose workspace is loaded, with their lines and the open periods that end by a moment.
+
+    Raises ``TooManyPeriods``.
+    """
     of_subscription: dict[Any, list[Line]] = defaultdict(list)
     for line in lines:
         of_subscription[line.subscription_id].append(line)
@@ -37,7 +45,8 @@ def dues_of(subscriptions: Sequence[Subscription], lines: QuerySet[Line], until_
 def _periods_due(subscription: Subscription, until_at: datetime) -> tuple[Period, ...]:
     if subscription.next_close_at is None or subscription.next_close_at > until_at:
         return ()
-    return periods_due(
+    most = settings.CLOSE_MAX_PERIODS
+    periods = periods_due(
         open_from_at=subscription.open_from_at,
         until=until_at,
         anchor_on=subscription.anchor_on,
@@ -45,4 +54,12 @@ def _periods_due(subscription: Subscription, until_at: datetime) -> tuple[Period
         tz=subscription.workspace.tz,
         starts_at=subscription.starts_at,
         ends_at=subscription.ends_at,
+        most=most + 1,
     )
+    if len(periods) > most:
+        first = subscription.workspace.local(subscription.open_from_at)
+        raise TooManyPeriods(
+            f"More than {most} periods are due at once, the first from {first}. Close up to an earlier day first,"
+            " or correct the start of the subscription."
+        )
+    return periods

@@ -1,14 +1,14 @@
 """The invoice of a running period as it would be now."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime
 
 from billing import contracts
 from billing.invoicing import DraftInvoice
 from billing.models import Subscription
 from usage import ledger
-from usage.closing.due import dues_of, lines_of
-from usage.drafting import draft
+from usage.closing.due import lines_of
+from usage.drafting import Due, draft
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +30,6 @@ def preview(*, subscription: Subscription, as_of: datetime) -> Preview | None:
     period = contracts.open_period(subscription)
     if period is None:
         return None
-    due = replace(dues_of([subscription], lines_of([subscription]), as_of)[0], periods=(period,))
+    due = Due(subscription=subscription, lines=tuple(lines_of([subscription])), periods=(period,))
     drafts = draft(dues=[due], cutoff=ledger.last_id(), measured_until=as_of)
     return Preview(invoice=drafts[0], measured_until=min(as_of, period.ends_at))

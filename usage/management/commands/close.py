@@ -2,18 +2,29 @@ import argparse
 from datetime import date
 from typing import Any
 
-from django.core.management.base import BaseCommand, CommandError
+from django.core.management.base import CommandError
 from django.utils import timezone
 
-from billing import invoicing
 from billing.calendar import CalendarOutOfRange, end_of
-from billing.models import CloseItem, CloseRun, Invoice, Workspace
+from billing.models import CloseRun, Invoice, Workspace
+from billing.money import format_money
 from usage import closing
+from usage.closing import Closed
+from usage.management.reporting import ReportingCommand
 from usage.tasks import enqueue
 
+# What a timer goes by; 1 and 2 are Django's, for what could not be done and for arguments that can't be read.
+LEFT_TO_A_PERSON = 3
+STILL_AT_WORK = 4
 
-class Command(BaseCommand):
-    help = "Close a workspace's periods whose last day is DATE or before: compute drafts, and issue them with --issue."
+
+class Command(ReportingCommand):
+    help = (
+        "Close a workspace's periods whose last day is DATE or before: compute drafts, and issue them with --issue."
+        " What an earlier run left undone is finished first. Exit status: 0 all that was asked for is done, or there"
+        f" was nothing to do; {LEFT_TO_A_PERSON} something is parked or waits for a person;"
+        f" {STILL_AT_WORK} others are still at work on it; 1 it could not be done."
+    )
 
     def add_arguments(self, parser: argparse.ArgumentParser) -> None:
         parser.add_argument("--workspace", required=True, metavar="CODE")
@@ -23,33 +34,46 @@ class Command(BaseCommand):
         parser.add_argument("--queue", action="store_true", help="leave the work to the workers")
 
     def handle(self, *, workspace: str, until: date, test: bool, issue: bool, queue: bool, **_: Any) -> None:
-        if issue and queue:
-            raise CommandError("--issue needs the drafts: leave out --queue.")
         mode = Workspace.Mode.TEST if test else Workspace.Mode.LIVE
         owner = Workspace.objects.filter(code=workspace, mode=mode).first()
         if owner is None:
             raise CommandError(f"There is no workspace {workspace!r} in {mode} mode.")
         try:
             until_at = end_of(until, tz=owner.tz)
-            run = closing.start(workspace=owner, until_at=until_at, by="command line", as_of=timezone.now())
         except CalendarOutOfRange as error:
             raise CommandError(str(error)) from error
-        except closing.NothingToClose as nothing:
-            self.stdout.write(str(nothing))
-            return
+        asked: dict[str, Any] = {"workspace": owner, "until_at": until_at, "by": "command line", "issues_itself": issue}
         if queue:
-            enqueue(run)
-            self.stdout.write(f"{run} is with the workers.")
-            return
-        run = closing.work(run_id=run.pk, clock=timezone.now)
-        if issue:
-            invoicing.approve(run=run, by="command line", as_of=timezone.now())
-            run = closing.work(run_id=run.pk, clock=timezone.now)
-        self._report(run)
+            self._hand_over(closing.close_by_workers(**asked, as_of=timezone.now()))
+        else:
+            self._report(closing.close_now(**asked, clock=timezone.now))
 
-    def _report(self, run: CloseRun) -> None:
-        self.stdout.write(f"{run}: {run.get_state_display().lower()}.")
-        for invoice in Invoice.objects.filter(run=run).select_related("customer").order_by("id"):
-            self.stdout.write(f"  {invoice}  {invoice.customer}  {invoice.total:.2f} {invoice.currency}")
-        for item in run.items.filter(state=CloseItem.State.PARKED).order_by("id"):
-            self.stdout.write(f"  parked: subscription {item.subscription_id}: {item.reason}")
+    def _hand_over(self, closed: Closed) -> None:
+        for run in closed.runs:
+            enqueue(run)
+            self.say(f"{run} is with the workers.")
+        self._say_what_is_left(closed)
+        if any(run.state == CloseRun.State.REVIEW for run in closed.left_to):
+            raise CommandError("Drafts wait for a person.", returncode=LEFT_TO_A_PERSON)
+        if closed.left_to:
+            raise CommandError("An earlier run comes first: say it again later.", returncode=STILL_AT_WORK)
+
+    def _report(self, closed: Closed) -> None:
+        for run in closed.runs:
+            self.say(f"{run}: {run.get_state_display().lower()}.")
+            for invoice in Invoice.objects.filter(run=run).select_related("customer").defer("document").order_by("id"):
+                amount = format_money(invoice.total, currency=invoice.currency)
+                self.say(f"  {invoice}  {invoice.customer}  {amount} {invoice.currency}")
+            for item in closing.parked_in((run,)):
+                self.say(f"  parked: subscription {item.subscription_id}: {item.reason}")
+        self._say_what_is_left(closed)
+        if closed.waits_for_a_person:
+            raise CommandError("Something is parked or waits for a person.", returncode=LEFT_TO_A_PERSON)
+        if closed.is_at_work:
+            raise CommandError("Others are still at work on it.", returncode=STILL_AT_WORK)
+
+    def _say_what_is_left(self, closed: Closed) -> None:
+        for run in closed.left_to:
+            self.say(f"{run}: {run.get_state_display().lower()}, started by {run.started_by}; it comes first.")
+        if not closed.runs and not closed.left_to:
+            self.say("There is nothing to close: no period has ended by then that is not closed.")

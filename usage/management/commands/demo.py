@@ -5,13 +5,14 @@ import shlex
 from typing import Any
 
 from django.conf import settings
-from django.core.management.base import BaseCommand, CommandError
+from django.core.management.base import CommandError
 from django.utils import timezone
 
 from usage import demo
+from usage.management.reporting import ReportingCommand
 
 
-class Command(BaseCommand):
+class Command(ReportingCommand):
     help = "Make the demo workspace if it is not there, and say how to use it."
 
     def add_arguments(self, parser: argparse.ArgumentParser) -> None:
@@ -36,9 +37,9 @@ class Command(BaseCommand):
         if shell:
             self.stdout.write(_as_variables(facts))
             return
-        self.stdout.write(f"Workspace {facts['workspace']} is there. Log in at {facts['admin']} as")
+        self.say(f"Workspace {facts['workspace']} is there. Log in at {facts['admin']} as")
         for login in facts["logins"]:
-            self.stdout.write(f"  {login['username']} / {login['password']}  ({login['role']})")
+            self.say(f"  {login['username']} / {login['password']}  ({login['role']})")
 
 
 def _as_json(facts: dict[str, Any]) -> str:

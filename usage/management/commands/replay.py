@@ -2,14 +2,15 @@ import argparse
 from typing import Any
 
 from django.conf import settings
-from django.core.management.base import BaseCommand, CommandError
+from django.core.management.base import CommandError
 
 from billing import timeouts
 from billing.models import Invoice
+from usage.management.reporting import ReportingCommand
 from usage.replay import UnableToReplay, replay
 
 
-class Command(BaseCommand):
+class Command(ReportingCommand):
     help = "Compute issued invoices again from the ledger and compare them with what was issued, to the byte."
 
     def add_arguments(self, parser: argparse.ArgumentParser) -> None:
@@ -43,17 +44,15 @@ class Command(BaseCommand):
                     result = replay(invoice=one)
             except UnableToReplay as error:
                 different += 1
-                self.stdout.write(f"{one}: {error}")
+                self.say(f"{one}: {error}")
                 continue
             if result.is_identical:
-                self.stdout.write(f"{one}: identical ({one.document_sha256[:12]}).")
+                self.say(f"{one}: identical ({one.document_sha256[:12]}).")
                 continue
             different += 1
-            self.stdout.write(f"{one}: DIFFERENT.")
+            self.say(f"{one}: DIFFERENT.")
             for difference in result.differences:
-                self.stdout.write(
-                    f"  {difference.path}: issued {difference.issued!r}, computed {difference.computed!r}"
-                )
+                self.say(f"  {difference.path}: issued {difference.issued!r}, computed {difference.computed!r}")
         if different:
             raise CommandError(f"{different} of {len(chosen)} invoices can't be reproduced.")
 

@@ -33,7 +33,7 @@ def let_go(apps: Any, schema_editor: Any) -> None:
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("billing", "0009_history"),
+        ("billing", "0010_workspace_formats"),
     ]
 
     operations = [
