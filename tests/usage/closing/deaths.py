@@ -16,12 +16,14 @@ class Killed(BaseException):
 
 @contextmanager
 def killed_at(statement: int) -> Iterator[list[str]]:
-    """Die instead of the n-th statement, the first is 1; give the statements that were reached."""
+    """Die instead of the n-th statement that writes, the first is 1; give the statements that were reached.
+
+    What is read changes nothing: a process that dies there dies as before the next write.
+    """
     reached: list[str] = []
 
     def count(execute: Callable[..., Any], sql: str, params: Any, many: bool, context: Any) -> Any:
-        # What ends a transaction is left alone: a process that dies before it rolls back as one that dies within.
-        if not sql.startswith(("SAVEPOINT", "RELEASE", "ROLLBACK")):
+        if sql.lstrip().startswith(("INSERT", "UPDATE", "DELETE")):
             reached.append(sql)
             if len(reached) == statement:
                 raise Killed
