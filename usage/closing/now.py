@@ -4,8 +4,10 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 
+from django.conf import settings
 from django.db.models import QuerySet
 
+from billing import timeouts
 from billing.models import CloseItem, CloseRun, Workspace
 from usage.closing.runs import NothingToClose, at_work, left_to, start
 from usage.closing.work import work
@@ -75,7 +77,8 @@ def _started(
 def _closed(
     workspace: Workspace, until_at: datetime, runs: list[CloseRun], started: CloseRun | None, issues_itself: bool
 ) -> Closed:
-    in_the_way = set(left_to(workspace=workspace, until_at=until_at))
+    with timeouts.reading(settings.CLOSE_STATEMENT_SECONDS):
+        in_the_way = set(left_to(workspace=workspace, until_at=until_at))
     if issues_itself:
         in_the_way |= set(workspace.close_runs.filter(state=CloseRun.State.REVIEW, until_at__lte=until_at))
     others = in_the_way - {started}

@@ -49,6 +49,7 @@ def _go_on(run: CloseRun, now: datetime) -> None:
 
     Of several workers, the last one out finds nothing pending.
     """
+    timeouts.allow(settings.CLOSE_STATEMENT_SECONDS)
     CloseRun.objects.filter(~Exists(_pending(run)), pk=run.pk, state=CloseRun.State.COMPUTING).update(
         state=CloseRun.State.REVIEW, heartbeat_at=now
     )
