@@ -1,9 +1,10 @@
 from typing import Any
 
+from django.core.management.base import CommandError
 from django.db import connection
 
 from billing import timeouts
-from usage.management.reporting import CommandError, ReportingCommand
+from usage.management.reporting import ReportingCommand
 
 
 class Command(ReportingCommand):
