@@ -11,17 +11,15 @@ from dataclasses import dataclass, fields
 from datetime import date, datetime
 
 from django.core.exceptions import NON_FIELD_ERRORS, ValidationError
-from django.db import connection, transaction
+from django.db import transaction
 
 from billing import catalog
 from billing.calendar import CalendarOutOfRange, Interval, Period, period_at
 from billing.catalog import PriceTerms
 from billing.limits import NO_LIMITS, Limits
+from billing.line_numbers import number_for_line
 from billing.models import Brick, Customer, Line, Price, Subscription
 from billing.rating import TermsError
-
-# Line ids that JavaScript clients can hold, and that leave the sequence room for those that are not given.
-GREATEST_LINE_ID = 2**53 - 1
 
 # Asked before a line ends earlier than it did; each returns why it may not, or None. The ledger adds the question
 # whether usage was recorded later: billing does not know the ledger.
@@ -45,7 +43,7 @@ class LineTerms:
     ends_at: datetime | None = None
     reference: str | None = None
     limits: Limits = NO_LIMITS
-    id: int | None = None
+    number: int | None = None
     carries_on: bool | None = None
 
 
@@ -121,7 +119,7 @@ def add_line(
     ends_at: datetime | None = None,
     reference: str | None = None,
     limits: Limits = NO_LIMITS,
-    id: int | None = None,  # noqa: A002  (the field's own name)
+    number: int | None = None,
     carries_on: bool | None = None,
 ) -> Line:
     """Add a brick at a price to a subscription, from its start or a later moment on; raise ``UnableToAgree``.
@@ -129,18 +127,15 @@ def add_line(
     Of terms a price is made first.
 
     A brick has one line at a time: to change its price, end the line and add the next. A gauge then opens with the
-    former line's last value, unless ``carries_on`` says that it opens at 0. ``id`` takes over the integer
-    that clients of another system already hold. A taken id or reference raises a plain ``ValidationError``, limits that
-    the line can't have ``LimitsRefused``.
+    former line's last value, unless ``carries_on`` says that it opens at 0. ``number`` takes over the integer that
+    clients of another system already hold; without one it is the workspace's next. A taken number or reference raises a
+    plain ``ValidationError``, limits that the line can't have ``LimitsRefused``.
     """
-    if id is not None and not 1 <= id <= GREATEST_LINE_ID:
-        raise UnableToAgree({"id": f"A line's id is a whole number from 1 to {GREATEST_LINE_ID}."})
     subscription = _locked(subscription.pk)
     if isinstance(price, PriceTerms):
         with _within("price"):
             price = catalog.create_price(brick=brick, **vars(price))
     line = Line(
-        id=id,
         workspace_id=subscription.workspace_id,
         subscription=subscription,
         brick=brick,
@@ -157,10 +152,9 @@ def add_line(
         raise UnableToAgree({"starts_at": f"Periods before {since} are closed or not covered."})
     _check_end(line)
     limits.put_on(line)
+    line.number = number_for_line(workspace_id=line.workspace_id, given=number)
     line.full_clean()
     line.save(force_insert=True)
-    if id is not None:
-        _move_sequence_past_given_ids()
     return line
 
 
@@ -276,16 +270,3 @@ def end_subscription(*, subscription: Subscription, ends_at: datetime) -> Subscr
         if line.ends_at is None or line.ends_at > ends_at:
             end_line(line=line, ends_at=ends_at)
     return subscription
-
-
-def _move_sequence_past_given_ids() -> None:
-    # SQLite keeps the highest id by itself; a PostgreSQL sequence does not see ids that were given. One at a time
-    # until commit: of two that see only their own id, the later one would set the sequence back.
-    if connection.vendor == "postgresql":
-        with connection.cursor() as cursor:
-            cursor.execute("SELECT pg_advisory_xact_lock(%s::regclass::bigint)", [Line._meta.db_table])
-            cursor.execute(
-                "SELECT setval(pg_get_serial_sequence(%s, 'id'), GREATEST(nextval(pg_get_serial_sequence(%s, 'id')),"
-                f" (SELECT max(id) FROM {Line._meta.db_table})))",
-                [Line._meta.db_table, Line._meta.db_table],
-            )

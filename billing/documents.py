@@ -51,7 +51,7 @@ def line_document(line: InvoiceLine, invoice: Invoice) -> dict[str, Any]:
         "position": line.position,
         "kind": line.kind,
         "description": line.description,
-        "line_id": line.line_id,
+        "line_id": line.line.number,
         "brick_id": str(line.line.brick_id),
         "aggregation": line.line.brick.aggregation,
         "unit_label": line.line.brick.unit_label,

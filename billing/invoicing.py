@@ -277,7 +277,9 @@ def issue_next(*, run: CloseRun, as_of: datetime) -> int:
         timeouts.allow(settings.CLOSE_STATEMENT_SECONDS)
         series = {
             row.kind: row
-            for row in NumberSeries.objects.filter(workspace_id=run.workspace_id).select_for_update().order_by("kind")
+            for row in NumberSeries.objects.filter(workspace_id=run.workspace_id, kind__in=Invoice.Kind.values)
+            .select_for_update()
+            .order_by("kind")
         }
         drafts = list(
             Invoice.objects.filter(run=run, run__state=CloseRun.State.ISSUING, state=Invoice.State.DRAFT)

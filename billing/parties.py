@@ -10,7 +10,6 @@ from django.db import IntegrityError, transaction
 from billing.entry.moments import DayFormat
 from billing.entry.numbers import NumberFormat
 from billing.models import Customer, CustomerAlias, NumberSeries, Workspace
-from billing.models.invoices import Invoice
 
 # The name of nobody: senders take an event back by reporting it again under this one.
 NOBODY = "VOID"
@@ -62,7 +61,7 @@ def create_workspace(
     )
     twin.save()
     NumberSeries.objects.bulk_create(
-        NumberSeries(workspace=workspace, kind=kind) for workspace in (live, twin) for kind in Invoice.Kind
+        NumberSeries(workspace=workspace, kind=kind) for workspace in (live, twin) for kind in NumberSeries.Kind
     )
     return live
 

@@ -1,5 +1,6 @@
 import os
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 import redis
@@ -35,6 +36,17 @@ def pytest_report_header() -> list[str]:
     return [f"database: {services.database_name()}"] + [
         f"left out: {service.name} ({service.missing})" for service in services.look() if service.missing
     ]
+
+
+@pytest.fixture(scope="session")
+def django_db_setup(django_db_setup: None, django_db_blocker: Any) -> None:
+    """Draw the primary keys of lines far from their numbers, so that no test can take one for the other."""
+    with django_db_blocker.unblock(), connection.cursor() as cursor:
+        if connection.vendor == "postgresql":
+            cursor.execute("SELECT setval(pg_get_serial_sequence('billing_line', 'id'), 1000000)")
+        else:
+            cursor.execute("DELETE FROM sqlite_sequence WHERE name = 'billing_line'")
+            cursor.execute("INSERT INTO sqlite_sequence (name, seq) VALUES ('billing_line', 1000000)")
 
 
 @pytest.fixture(autouse=True)

@@ -9,15 +9,24 @@ from zoneinfo import ZoneInfo
 from billing import catalog, contracts, parties
 from billing.calendar import midnight
 from billing.keys import create_key
-from billing.models import Brick, Customer, Line, Price, Subscription, Workspace
+from billing.models import Brick, Customer, Line, NumberSeries, Price, Subscription, Workspace
 from billing.rating import Tier
 from usage import ledger
-from usage.commands import KEEP, CorrectUsage, LineById, Origin, RecordById, RecordUsage, ReportEvent, RetractUsage
+from usage.commands import KEEP, CorrectUsage, LineByNumber, Origin, RecordById, RecordUsage, ReportEvent, RetractUsage
 from usage.models import UsageRecord
 
 
-def workspace(code: str = "acme", *, time_zone: str = "UTC", currency: str = "USD", **fields: Any) -> Workspace:
-    return parties.create_workspace(code=code, name=code.title(), time_zone=time_zone, currency=currency, **fields)
+def workspace(
+    code: str = "acme",
+    *,
+    time_zone: str = "UTC",
+    currency: str = "USD",
+    next_line_number: int = 1,
+    **fields: Any,
+) -> Workspace:
+    made = parties.create_workspace(code=code, name=code.title(), time_zone=time_zone, currency=currency, **fields)
+    NumberSeries.objects.filter(workspace__code=code, kind="line").update(next_sequence=next_line_number)
+    return made
 
 
 def api_key(owner: Workspace, *, text: str | None = None) -> str:
@@ -128,7 +137,7 @@ def use(
     return ledger.record(
         command=RecordUsage(
             origin=Origin(workspace_id=of.workspace_id, source=source, dialect=dialect, recorded_by="tests"),
-            address=LineById(of.pk),
+            address=LineByNumber(of.number),
             quantity=Decimal(quantity),
             occurred_at=moment(at, tz=tz),
             key=key,

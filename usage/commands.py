@@ -18,8 +18,8 @@ class Origin:
 
 
 @dataclass(frozen=True, slots=True)
-class LineById:
-    line_id: int
+class LineByNumber:
+    number: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +32,7 @@ class LineByBrick:
 
 @dataclass(frozen=True, slots=True)
 class LineByName:
-    """A line by its reference, else by its id; else the one line that takes usage then of a subscription so named."""
+    """A line by its reference, else by its number; else the one that takes usage then of a subscription so named."""
 
     name: str
 
@@ -45,7 +45,7 @@ class RecordUsage:
     """
 
     origin: Origin
-    address: LineById | LineByBrick | LineByName
+    address: LineByNumber | LineByBrick | LineByName
     quantity: Decimal
     occurred_at: datetime
     key: str | None = None

@@ -24,7 +24,7 @@ from billing.catalog import EventTerms
 from billing.models import ApiKey, Brick, Customer, Line, Price, Subscription, Workspace
 from billing.rating import Tier
 from usage import closing, ledger
-from usage.commands import CorrectUsage, LineById, Origin, RecordById, RecordUsage, ReportEvent
+from usage.commands import CorrectUsage, LineByNumber, Origin, RecordById, RecordUsage, ReportEvent
 
 CODE = "acc_demo"
 TIME_ZONE = "Europe/Berlin"
@@ -272,10 +272,10 @@ def _record(line: Line, rng: random.Random, *, since: datetime, until: datetime)
         ledger.record(
             command=RecordUsage(
                 origin=Origin(workspace_id=line.workspace_id, source=source, dialect=dialect, recorded_by=by),
-                address=LineById(line.pk),
+                address=LineByNumber(line.number),
                 quantity=quantity,
                 occurred_at=at,
-                key=f"demo-{line.pk}-{at:%Y%m%d%H%M}" if dialect == "salesbricks_v2" else None,
+                key=f"demo-{line.number}-{at:%Y%m%d%H%M}" if dialect == "salesbricks_v2" else None,
                 note="from the monthly report" if source == "panel" else "",
             ),
             recorded_at=at + timedelta(seconds=2),
@@ -297,7 +297,7 @@ def _change_the_past(lines: list[Line], closed_at: datetime, as_of: datetime) ->
     ledger.record(
         command=RecordUsage(
             origin=by_api,
-            address=LineById(lines[0].pk),
+            address=LineByNumber(lines[0].number),
             quantity=Decimal(850),
             occurred_at=closed_at - timedelta(hours=7),
         ),
@@ -385,9 +385,9 @@ def _ids(workspace: Workspace) -> dict[str, Any]:
     by_brick = {line.brick.name: line for line in subscription.lines.select_related("brick")}
     return {
         "subscription": str(subscription.pk),
-        "counter_line": by_brick[CALLS.name].pk,
+        "counter_line": by_brick[CALLS.name].number,
         "counter_reference": by_brick[CALLS.name].reference,
-        "gauge_line": by_brick[SEATS.name].pk,
+        "gauge_line": by_brick[SEATS.name].number,
         "counter_brick": str(by_brick[CALLS.name].brick_id),
         "gauge_brick": str(by_brick[SEATS.name].brick_id),
     }

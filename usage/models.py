@@ -24,6 +24,10 @@ class UsageRecordQuerySet(models.QuerySet["UsageRecord"]):
         known = self.filter(id__lte=cutoff).exclude(kind=UsageRecord.Kind.RETRACTION)
         return known.filter(Q(superseded_by=None) | Q(superseded_by__gt=cutoff))
 
+    def with_line_numbers(self) -> Self:
+        """Add ``line_number``, what clients call the record's line, without reading the line's other columns."""
+        return self.annotate(line_number=F("line__number"))
+
     def counted_by(self, invoice_line: InvoiceLine) -> Self:
         """Return exactly the records whose quantities make up an invoice line's, or the events that its rule counts."""
         window = self.as_of(invoice_line.cutoff).filter(

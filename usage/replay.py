@@ -70,8 +70,8 @@ def replay(*, invoice: Invoice) -> Replay:
     computed = issued | {
         "total": format_money(total, currency=invoice.currency),
         "lines": [
-            _named_as_issued(line_document(line, invoice), issued["lines"], position)
-            for position, line in enumerate(computed_lines)
+            _named_as_issued(line_document(row, invoice), issued["lines"], place, row)
+            for place, row in enumerate(computed_lines)
         ],
     }
     differences = [*_differences(issued, computed)]
@@ -119,11 +119,14 @@ def _computed(line: InvoiceLine, measurement: Measurement, invoice: Invoice) -> 
     return line
 
 
-def _named_as_issued(line: dict[str, Any], issued: list[Any], position: int) -> dict[str, Any]:
+def _named_as_issued(line: dict[str, Any], issued: list[Any], place: int, row: InvoiceLine) -> dict[str, Any]:
     """Keep what things were called: a later edit of a brick's or a price's name does not change an issued invoice."""
-    if position < len(issued):
-        before = issued[position]
+    if place < len(issued):
+        before = issued[place]
         line |= {name: before[name] for name in ("description", "unit_label")}
+        # Before lines had numbers, documents named them by their keys, of which not all could become numbers.
+        if before["line_id"] == row.line_id:
+            line["line_id"] = before["line_id"]
         line["price"] |= {"name": before["price"]["name"]}
     return line
 

@@ -133,7 +133,7 @@ def limits_of(line: Line) -> dict[str, Decimal | None]:
 
 
 class NewLineForm(LimitsForm):
-    field_order = ("price", "starts_on", "ends_on", "reference", "id", *LIMITS)
+    field_order = ("price", "starts_on", "ends_on", "reference", "number", *LIMITS)
 
     price = PriceField(
         Price.objects.none(),
@@ -147,8 +147,8 @@ class NewLineForm(LimitsForm):
         label="Last day", required=False, help_text="The last day covered. Empty: as long as the subscription."
     )
     reference = TextField(required=False, max_length=100, help_text=REFERENCE_HELP)
-    id = WholeNumberField(
-        label="Line ID",
+    number = WholeNumberField(
+        label="Line number",
         required=False,
         is_grouped=False,
         min_value=1,

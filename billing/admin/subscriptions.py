@@ -89,7 +89,7 @@ class SubscriptionAdmin(ReadOnlyAdmin):
         context = {
             "tz": subscription.workspace.tz,
             "state": self.state(subscription),
-            "lines": subscription.lines.select_related("brick", "price").order_by("id"),
+            "lines": subscription.lines.select_related("brick", "price").order_by("number"),
             "invoices": subscription.invoices.defer("document").order_by("-id")[:RECENT_INVOICES],
             "may_change_line": request.user.has_perm("billing.change_line"),
             "may_see_usage": request.user.has_perm("usage.view_usagerecord"),
@@ -136,10 +136,10 @@ class SubscriptionAdmin(ReadOnlyAdmin):
                 ends_at=figures.end_of(data["ends_on"], tz),
                 reference=data["reference"] or None,
                 limits=limits_in(data),
-                id=data["id"],
+                number=data["number"],
             )
-            self.log_change(request, subscription, f"Added line {line.pk}: {line.brick} at {line.price}.")
-            messages.success(request, f"{line.brick} is line {line.pk} of the subscription.")
+            self.log_change(request, subscription, f"Added {line}: {line.brick} at {line.price}.")
+            messages.success(request, f"{line.brick} is line {line.number} of the subscription.")
             return self.go_to(subscription)
 
         first = max(subscription.open_from_at, subscription.starts_at)
@@ -173,7 +173,7 @@ class SubscriptionAdmin(ReadOnlyAdmin):
 
         def perform(data: dict[str, Any]) -> HttpResponse:
             ended = contracts.end_line(line=line, ends_at=_end(data, tz))
-            self.log_change(request, subscription, f"Line {line_id} ends on {data['ends_on']}.")
+            self.log_change(request, subscription, f"{line} ends on {data['ends_on']}.")
             messages.success(request, f"{line.brick} ends on {figures.last_day(ended.ends_at, tz)}.")
             return self.go_to(subscription)
 
@@ -185,7 +185,7 @@ class SubscriptionAdmin(ReadOnlyAdmin):
         def perform(data: dict[str, Any]) -> HttpResponse:
             contracts.set_limits(line=line, limits=limits_in(data))
             changed = ", ".join(f"{name} {data[name] or 'none'}" for name in form.changed_data)
-            self.log_change(request, line.subscription, f"Line {line_id}: {changed}.")
+            self.log_change(request, line.subscription, f"{line}: {changed}.")
             messages.success(request, f"{line.brick} has these limits for all usage from now on.")
             return self.go_to(line.subscription)
 

@@ -11,6 +11,9 @@ from billing.exact import ExactDecimalField
 from billing.models.catalog import Brick, Price
 from billing.models.parties import Customer, Workspace, validate_currency
 
+# Numbers that JavaScript clients can hold.
+GREATEST_LINE_NUMBER = 2**53 - 1
+
 
 class Subscription(models.Model):
     class Interval(models.TextChoices):
@@ -59,10 +62,15 @@ class Subscription(models.Model):
 
 
 class Line(models.Model):
-    """A brick in a subscription at a price, from ``starts_at`` until ``ends_at``."""
+    """A brick in a subscription at a price, from ``starts_at`` until ``ends_at``.
+
+    Clients know it by its number, which is the workspace's own: no tenant's choice of one concerns another. The primary
+    key is drawn, and neither chosen nor told.
+    """
 
     workspace = models.ForeignKey(Workspace, models.PROTECT, related_name="lines", db_index=False)
     subscription = models.ForeignKey(Subscription, models.PROTECT, related_name="lines")
+    number = models.BigIntegerField(help_text="What clients call it. Unique in the workspace.")
     brick = models.ForeignKey(Brick, models.PROTECT, related_name="lines")
     price = models.ForeignKey(Price, models.PROTECT, related_name="lines")
     reference = models.CharField(max_length=100, null=True, blank=True, help_text="Its id in the system it came from.")
@@ -85,6 +93,10 @@ class Line(models.Model):
 
     class Meta:
         constraints = (
+            models.UniqueConstraint(fields=["workspace", "number"], name="billing_line_number_is_unique"),
+            models.CheckConstraint(
+                condition=Q(number__gte=1, number__lte=GREATEST_LINE_NUMBER), name="billing_line_number_is_in_range"
+            ),
             models.UniqueConstraint(fields=["workspace", "reference"], name="billing_line_reference_is_unique"),
             models.CheckConstraint(condition=~Q(reference=""), name="billing_line_reference_is_not_empty"),
             models.UniqueConstraint(
@@ -117,4 +129,4 @@ class Line(models.Model):
         )
 
     def __str__(self) -> str:
-        return f"Line {self.pk}"
+        return f"Line {self.number}"

@@ -143,10 +143,15 @@ class InvoiceLine(models.Model):
 
 
 class NumberSeries(models.Model):
-    """The next number of a workspace's invoices or credit notes; its row is locked while numbers are given."""
+    """The next number of a workspace's invoices, credit notes or lines; its row is locked while numbers are given."""
+
+    class Kind(models.TextChoices):
+        INVOICE = "invoice", "Invoice"
+        CREDIT_NOTE = "credit_note", "Credit note"
+        LINE = "line", "Line"
 
     workspace = models.ForeignKey(Workspace, models.PROTECT, related_name="+", db_index=False)
-    kind = models.CharField(max_length=11, choices=Invoice.Kind)
+    kind = models.CharField(max_length=11, choices=Kind)
     next_sequence = models.PositiveBigIntegerField(default=1)
 
     class Meta:

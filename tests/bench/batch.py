@@ -67,7 +67,7 @@ def _send(setting: Setting, port: int, name: str, senders: int) -> float:
 def _report(setting: Setting, name: str, n: int) -> dict[str, object]:
     is_unknown, is_repeat = n % ODD == 7, n % ODD == 9
     return {
-        "line": NOBODY if is_unknown else setting.line(n).pk,
+        "line": NOBODY if is_unknown else setting.line(n).number,
         "quantity": f"{n % 100}.25",
         "occurred_at": moment_of(n),
         "key": f"{name}-{n - 1 if is_repeat else n}",

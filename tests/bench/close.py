@@ -26,8 +26,8 @@ SELECT gen_random_uuid(), %(workspace)s, %(customer)s, 'USD', 'monthly', '2026-0
 FROM generate_series(1, %(subscriptions)s)
 """
 _LINES = """
-INSERT INTO billing_line (workspace_id, subscription_id, brick_id, price_id, starts_at, open_from_at)
-SELECT workspace_id, id, %(brick)s, %(price)s, starts_at, open_from_at
+INSERT INTO billing_line (workspace_id, number, subscription_id, brick_id, price_id, starts_at, open_from_at)
+SELECT workspace_id, row_number() OVER (), id, %(brick)s, %(price)s, starts_at, open_from_at
 FROM billing_subscription WHERE workspace_id = %(workspace)s
 """
 # The records of all lines in turn, as they come in over a month.

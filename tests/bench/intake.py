@@ -52,7 +52,7 @@ def _piriod(setting: Setting) -> Target:
         path="/piriod/usages/",
         headers={"Authorization": f"Token {setting.key}", "x-simple-workspace": setting.workspace.code},
         body=lambda n: (
-            f'{{"subscription_line": {setting.line(n).pk}, "date_time": "{moment_of(n)}", "quantity": {n % 100}.25}}'
+            f'{{"subscription_line": {setting.line(n).number}, "date_time": "{moment_of(n)}", "quantity": {n % 100}.25}}'
         ),
     )
 
@@ -108,7 +108,7 @@ def _native(setting: Setting) -> Target:
         path="/api/usage/",
         headers={"Authorization": f"Bearer {setting.key}"},
         body=lambda n: (
-            f'{{"line": {setting.line(n).pk}, "quantity": "{n % 100}.25", "occurred_at": "{moment_of(n)}",'
+            f'{{"line": {setting.line(n).number}, "quantity": "{n % 100}.25", "occurred_at": "{moment_of(n)}",'
             f' "key": "k-{n}"}}'
         ),
     )

@@ -125,7 +125,7 @@ def test_constraints_hold():
         bulk.insert(model=NumberSeries, rows=[{"workspace_id": workspace.pk, "kind": "invoice", "next_sequence": 1}])
 
     assert workspace.pk in NumberSeries.objects.values_list("workspace_id", flat=True)
-    assert NumberSeries.objects.count() == 4
+    assert NumberSeries.objects.count() == 6
 
 
 def test_rows_made_one_by_one_follow_those_made_at_once():

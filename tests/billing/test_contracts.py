@@ -141,35 +141,48 @@ def test_line_lives_as_long_as_its_subscription_unless_told_otherwise():
     ] * 2
 
 
-def test_next_line_id_follows_a_given_one(subscription):
-    first = line_of(subscription)
-    given = line_of(subscription, id=first.pk + 1000)
-    smaller = line_of(subscription, id=first.pk + 500)
-    following = [line_of(subscription).pk for _ in range(3)]
-
-    assert [given.pk, smaller.pk] == [first.pk + 1000, first.pk + 500]
-    assert min(following) > given.pk
-    assert len(set(following)) == 3
-
-
-def test_given_line_id_in_use_is_refused_wherever_it_is(subscription):
-    line = line_of(subscription)
+def test_lines_are_numbered_by_their_workspace(subscription):
     elsewhere = make.subscription(make.customer(make.workspace("other")))
 
+    lines = [line_of(of) for of in (subscription, elsewhere, subscription, elsewhere)]
+
+    assert [line.number for line in lines] == [1, 1, 2, 2]
+    assert str(lines[3]) == "Line 2"
+
+
+def test_given_number_leaves_the_next_as_it_is_and_is_skipped(subscription):
+    given = [line_of(subscription, number=number).number for number in (2**53 - 1, 3, 4, 2)]
+    drawn = [line_of(subscription).number for _ in range(3)]
+
+    assert (given, drawn) == ([2**53 - 1, 3, 4, 2], [1, 5, 6])
+
+
+def test_given_number_concerns_no_other_workspace(subscription):
+    elsewhere = make.subscription(make.customer(make.workspace("other")))
+    line_of(subscription, number=9007199254740991)
+    line_of(subscription, number=4711)
+
+    assert [line_of(elsewhere, number=4711).number, line_of(elsewhere).number] == [4711, 1]
+
+
+def test_number_that_a_line_has_is_refused(subscription):
+    line = line_of(subscription)
+
     with pytest.raises(ValidationError) as refusal:
-        line_of(elsewhere, id=line.pk)
+        line_of(subscription, number=line.number)
 
-    assert fields_of(refusal) == ["id"]
-    assert Line.objects.get().workspace == subscription.workspace
+    assert fields_of(refusal) == ["number"]
+    assert [error.code for error in refusal.value.error_dict["number"]] == ["unique"]
+    assert (Line.objects.count(), line_of(subscription).number) == (1, 2)
 
 
-@pytest.mark.parametrize("given", [0, -1, 2**63 - 1, 2**63])
-def test_given_line_id_that_leaves_no_room_for_others_is_refused(subscription, given):
+@pytest.mark.parametrize("given", [0, -1, 2**53, 2**63])
+def test_number_that_clients_could_not_hold_is_refused(subscription, given):
     with pytest.raises(ValidationError) as refusal, transaction.atomic():
-        line_of(subscription, id=given)
+        line_of(subscription, number=given)
 
-    assert fields_of(refusal) == ["id"]
-    assert line_of(subscription).pk > 0
+    assert fields_of(refusal) == ["number"]
+    assert line_of(subscription).number == 1
 
 
 def test_reference_of_a_line_is_unique_in_its_workspace_only_and_an_empty_one_is_none():
@@ -517,13 +530,13 @@ def test_subscription_begins_with_its_lines_at_prices_that_there_are_or_are_made
     made = make.subscription(
         make.customer(workspace),
         lines=[
-            LineTerms(brick=calls, price=known, id=4711, reference="li_1"),
+            LineTerms(brick=calls, price=known, number=4711, reference="li_1"),
             LineTerms(brick=seats, price=terms, starts_at=at("2026-02-01"), ends_at=at("2026-03-01")),
         ],
     )
 
     first, second = made.lines.order_by("id")
-    assert (first.pk, first.reference, first.price, first.starts_at) == (4711, "li_1", known, made.starts_at)
+    assert (first.number, first.reference, first.price, first.starts_at) == (4711, "li_1", known, made.starts_at)
     assert (second.starts_at, second.ends_at) == (at("2026-02-01"), at("2026-03-01"))
     assert (second.price.brick, second.price.name, second.price.unit_price) == (seats, "Seats", Decimal("0.5"))
 
@@ -531,7 +544,7 @@ def test_subscription_begins_with_its_lines_at_prices_that_there_are_or_are_made
 @pytest.mark.parametrize(
     ("fields", "named"),
     [
-        ({"id": 0}, "lines.1.id"),
+        ({"number": 0}, "lines.1.number"),
         ({"reference": "x" * 101}, "lines.1.reference"),
         ({"starts_at": at("2025-12-31")}, "lines.1.starts_at"),
         ({"price": PriceTerms(name="", model="flat", currency="USD")}, "lines.1.price.name"),

@@ -26,12 +26,12 @@ def test_workspace_opens_with_its_test_twin():
     assert Workspace.objects.count() == 2
 
 
-def test_each_twin_numbers_its_own_invoices_from_one():
+def test_each_twin_numbers_its_own_invoices_and_lines_from_one():
     live = opened()
 
     series = NumberSeries.objects.order_by("workspace_id", "kind").values_list("workspace_id", "kind", "next_sequence")
     assert list(series) == [
-        (workspace.pk, kind, 1) for workspace in (live, live.twin) for kind in ("credit_note", "invoice")
+        (workspace.pk, kind, 1) for workspace in (live, live.twin) for kind in ("credit_note", "invoice", "line")
     ]
 
 

@@ -14,7 +14,7 @@ from tests.concurrency.test_events import while_held
 from tests.concurrency.threads import at_once
 from tests.scenarios.closing import all_replay_identically, close, close_and_issue, issue
 from usage import closing, ledger
-from usage.commands import LineById, Origin, RecordUsage, ReportEvent
+from usage.commands import LineByNumber, Origin, RecordUsage, ReportEvent
 from usage.models import UsageRecord
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.postgres]
@@ -30,7 +30,7 @@ def origin_of(workspace_id: int) -> Origin:
 def usage(line: Line, quantity: int = 1, at: str = "2026-01-10", key: str | None = None) -> RecordUsage:
     return RecordUsage(
         origin=origin_of(line.workspace_id),
-        address=LineById(line.pk),
+        address=LineByNumber(line.number),
         quantity=Decimal(quantity),
         occurred_at=make.moment(at),
         key=key,

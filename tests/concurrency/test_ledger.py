@@ -1,12 +1,12 @@
 from decimal import Decimal
 
 import pytest
-from django.db import connection
+from django.db import connection, transaction
 
 from tests import factories as make
 from tests.concurrency.threads import at_once
 from usage import ledger
-from usage.commands import CorrectUsage, LineById, Origin, RecordByKey, RecordUsage
+from usage.commands import CorrectUsage, LineByNumber, Origin, RecordByKey, RecordUsage
 from usage.ledger.addresses import conditions
 from usage.ledger.entries import insert_entry
 from usage.models import UsageRecord
@@ -46,12 +46,13 @@ def test_eight_corrections_of_one_record_make_one_chain():
     assert UsageRecord.objects.filter(superseded_by=None).count() == 1
 
 
-def test_a_record_draws_its_id_only_under_the_lock_of_its_line():
+@transaction.atomic
+def test_a_record_draws_its_id_only_under_the_lock_of_its_line_which_an_index_finds():
     """The exact cutoff stands on this order in the plan: the id's nextval above the row lock, not below it."""
     line = make.line()
     command = RecordUsage(
         origin=Origin(workspace_id=line.workspace_id, source="api", dialect="piriod", recorded_by="tests"),
-        address=LineById(line.pk),
+        address=LineByNumber(line.number),
         quantity=Decimal(1),
         occurred_at=make.moment("2026-01-10"),
     )
@@ -59,6 +60,8 @@ def test_a_record_draws_its_id_only_under_the_lock_of_its_line():
     (where,) = conditions(command.address, workspace_id=line.workspace_id, occurred_at=at)
     statement, parameters = insert_entry(command, where, Decimal(1), at, at)
     with connection.cursor() as cursor:
+        # A table as small as this one would be read whole.
+        cursor.execute("SET LOCAL enable_seqscan = off")
         cursor.execute(f"EXPLAIN (VERBOSE, COSTS OFF) {statement}", parameters)
         plan = [row[0] for row in cursor.fetchall()]
 
@@ -66,3 +69,4 @@ def test_a_record_draws_its_id_only_under_the_lock_of_its_line():
     locks = next(n for n, step in enumerate(plan) if "LockRows" in step)
     assert draws < locks
     assert not any("nextval" in step for step in plan[locks:])
+    assert any("billing_line_number_is_unique" in step for step in plan[locks:])

@@ -9,7 +9,7 @@ from tests import factories as make
 from tests.concurrency.threads import at_once
 from tests.scenarios.closing import close
 from usage import ledger
-from usage.commands import LineById, Origin, RecordUsage
+from usage.commands import LineByNumber, Origin, RecordUsage
 from usage.models import UsageRecord
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.postgres]
@@ -32,7 +32,7 @@ def send(line, quantity: str, *, accepts_part: bool = False) -> Decimal:
     """Return what was taken of a quantity."""
     command = RecordUsage(
         origin=Origin(workspace_id=line.workspace_id, source="api", dialect="rebilly", recorded_by="tests"),
-        address=LineById(line.pk),
+        address=LineByNumber(line.number),
         quantity=Decimal(quantity),
         occurred_at=make.moment(AT),
         accepts_part=accepts_part,

@@ -1,7 +1,12 @@
 """Things that are made by several requests at once, under one id or one reference: one is made, the others are told."""
 
-import pytest
+import threading
+import time
 
+import pytest
+from django.db import transaction
+
+from billing import contracts
 from billing.models import Customer, Line, Subscription
 from tests import factories as make
 from tests.concurrency.threads import at_once
@@ -43,6 +48,46 @@ def test_one_of_six_subscriptions_is_made_and_it_has_its_line(workspace, named):
 
     assert statuses(workspace, "subscriptions/", body) == [201] + [409] * 5
     assert (Subscription.objects.count(), Line.objects.count()) == (1, 1)
+
+
+def adding_lines(workspace, count):
+    """Return functions that each add a line to a subscription of its own and return its number."""
+    price = make.price(make.brick(workspace))
+
+    def adding(subscription):
+        def add(number=None):
+            given = {"subscription": subscription, "brick": price.brick, "price": price, "number": number}
+            return contracts.add_line(**given).number
+
+        return add
+
+    return [adding(make.subscription(make.customer(workspace))) for _ in range(count)]
+
+
+def test_lines_that_are_added_at_once_get_the_next_numbers_and_none_fails(workspace):
+    elsewhere = make.workspace("other")
+
+    numbers = at_once([*adding_lines(workspace, 6), *adding_lines(elsewhere, 3)])
+
+    assert (sorted(numbers[:6]), sorted(numbers[6:])) == ([1, 2, 3, 4, 5, 6], [1, 2, 3])
+
+
+def test_next_number_is_drawn_once_it_is_known_whether_another_has_been_given_it(workspace):
+    giving, drawing = adding_lines(workspace, 2)
+    is_given = threading.Event()
+
+    def give():
+        with transaction.atomic():
+            number = giving(1)
+            is_given.set()
+            time.sleep(0.5)
+        return number
+
+    def draw():
+        assert is_given.wait(timeout=30)
+        return drawing()
+
+    assert at_once([give, draw]) == [1, 2]
 
 
 def test_one_of_six_subscriptions_gets_the_line_whose_id_all_give(workspace):

@@ -13,7 +13,7 @@ from billing.models import InvoiceLine
 from tests import factories as make
 from tests.scenarios.closing import all_replay_identically, close, issue
 from usage import closing, ledger
-from usage.commands import LineById, Origin, RecordUsage
+from usage.commands import LineByNumber, Origin, RecordUsage
 
 pytestmark = pytest.mark.django_db
 
@@ -88,7 +88,7 @@ def tell(line, story) -> None:
         if kind == "record":
             entry = details[0]
             command = RecordUsage(
-                origin=origin, address=LineById(line.pk), quantity=entry.quantity, occurred_at=entry.at
+                origin=origin, address=LineByNumber(line.number), quantity=entry.quantity, occurred_at=entry.at
             )
             known.append(ledger.record(command=command, recorded_at=entry.at))
         elif kind == "close":

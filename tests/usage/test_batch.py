@@ -17,7 +17,7 @@ from billing.models import Line, Workspace
 from tests import factories as make
 from tests.scenarios.closing import close
 from usage import ledger
-from usage.commands import LineByBrick, LineById, LineByName, Origin, RecordUsage, ReportEvent
+from usage.commands import LineByBrick, LineByName, LineByNumber, Origin, RecordUsage, ReportEvent
 from usage.models import UsageRecord
 
 pytestmark = pytest.mark.django_db
@@ -30,7 +30,7 @@ def origin_of(workspace: Workspace, dialect: str = "native") -> Origin:
 
 
 def report(line: Line, quantity: str, at: str = "2026-01-10", **details: Any) -> RecordUsage:
-    given = {"origin": origin_of(line.workspace), "address": LineById(line.pk), **details}
+    given = {"origin": origin_of(line.workspace), "address": LineByNumber(line.number), **details}
     return RecordUsage(quantity=Decimal(quantity), occurred_at=make.moment(at), **given)
 
 
@@ -83,6 +83,7 @@ def test_records_keep_what_was_sent():
         id=rows[0].pk,
         handle=rows[0].pk,
         line_id=line.pk,
+        line_number=line.number,
         quantity=Decimal("7.25"),
         occurred_at=rows[0].occurred_at,
         recorded_at=NOW,
@@ -95,14 +96,14 @@ def test_what_is_wrong_with_one_keeps_no_other_out():
     line = make.line(ends_on=date(2026, 3, 1))
     workspace = line.workspace
     gauge, flat = make.line(workspace, aggregation="unit_days"), make.line(workspace, aggregation="none", model="flat")
-    theirs = make.line(make.workspace("other"))
+    theirs = make.line(make.workspace("other", next_line_number=1000))
     make.use(line, "1", "2026-01-10", key="known", dialect="native")
 
     outcomes = record_many(
         report(line, "1"),
-        report(line, "1", address=LineById(10**9)),
-        report(line, "1", address=LineById(theirs.pk)),
-        report(line, "1", address=LineById(flat.pk)),
+        report(line, "1", address=LineByNumber(10**9)),
+        report(line, "1", address=LineByNumber(theirs.number)),
+        report(line, "1", address=LineByNumber(flat.number)),
         report(line, "1", "2026-03-01"),
         report(gauge, "-1"),
         report(line, "1e20"),
@@ -183,7 +184,7 @@ def test_lines_are_found_by_brick_and_by_name_at_the_time_of_use():
         report(line, "3", "2026-01-15", address=by_name),
         report(line, "4", "2026-01-16", address=by_name),
         report(line, "5", "2026-01-16", address=LineByName("dearer")),
-        report(line, "6", "2026-01-15", address=LineByName(str(line.pk))),
+        report(line, "6", "2026-01-15", address=LineByName(str(line.number))),
         report(line, "7", "2026-01-15", address=LineByName("nobody")),
     )
 
@@ -310,7 +311,7 @@ def test_the_number_of_statements_does_not_grow_with_the_batch(size):
     record_many(*(report(line, "1", key=f"known-{n}") for n in range(size)))
     fresh = [report(line, "1", key=f"new-{n}") for n in range(size)]
     known = [report(line, "1", key=f"known-{n}") for n in range(size)]
-    unknown = [report(line, "1", address=LineById(10**9 + n)) for n in range(size)]
+    unknown = [report(line, "1", address=LineByNumber(10**9 + n)) for n in range(size)]
     make.customer(line.workspace, aliases=[f"gx-{n}" for n in range(size)])
     events = [event(line.workspace, f"gx-{n}") for n in range(size)]
     waiting = [event(line.workspace, f"nobody-{n}") for n in range(size)]
@@ -390,13 +391,13 @@ def command_of(one: Sent | Happened, workspace: Workspace, lines: list[Line]) ->
         command = event(workspace, one.alias, key=one.key, supersedes=one.supersedes)
         return replace(command, occurred_at=at)
     if one.line == len(lines):
-        address: Any = LineById(10**9)
+        address: Any = LineByNumber(10**9)
     else:
         line = lines[one.line]
         address = {
-            "id": LineById(line.pk),
+            "id": LineByNumber(line.number),
             "brick": LineByBrick(line.subscription_id, line.brick_id),
-            "name": LineByName(str(line.pk)),
+            "name": LineByName(str(line.number)),
             "subscription": LineByName(str(line.subscription_id)),
         }[one.address]
     return RecordUsage(
@@ -427,7 +428,7 @@ def seen(outcome: Outcome, lines: list[Line]) -> Any:
     if isinstance(outcome, ledger.RecordedEvent):
         return outcome.customer_id is None, outcome.customer_alias, outcome.occurred_at, outcome.is_late
     place = [line.pk for line in lines].index(outcome.line_id)
-    return replace(outcome, id=0, handle=0, line_id=place)
+    return replace(outcome, id=0, handle=0, line_id=place, line_number=0)
 
 
 @settings(max_examples=60)

@@ -87,7 +87,7 @@ def sent(response: Any, *statuses: int) -> Any:
 def by_piriod(world: World, facts: Facts) -> None:
     send = world.client("/piriod", authorization=f"Token {world.key}", x_simple_workspace="acme")
     for line, quantity, at in facts:
-        body = {"subscription_line": line.pk, "date_time": at, "quantity": number(quantity)}
+        body = {"subscription_line": line.number, "date_time": at, "quantity": number(quantity)}
         sent(send("POST", "/usages/", body), 201)
 
 
@@ -95,7 +95,7 @@ def by_salesbricks_v2(world: World, facts: Facts) -> None:
     send = world.client("/salesbricks/api/v2", x_salesbricks_key=world.key)
     for line, quantity, at in facts:
         ids = {"subscription_id": str(line.subscription_id), "brick_id": str(line.brick_id)}
-        body = {**ids, "transaction_id": f"{line.pk} {at}", "value": number(quantity), "time": at}
+        body = {**ids, "transaction_id": f"{line.number} {at}", "value": number(quantity), "time": at}
         sent(send("POST", "/usage", body), 201)
 
 
@@ -116,7 +116,7 @@ def by_rebilly(world: World, facts: Facts) -> None:
             # The vendor's least quantity is 0.001: finance sets the gauge back by hand.
             by_panel(world, [(line, quantity, at)])
             continue
-        body = {"subscriptionId": line.reference or str(line.pk), "quantity": number(quantity), "usageTime": at}
+        body = {"subscriptionId": line.reference or str(line.number), "quantity": number(quantity), "usageTime": at}
         sent(send("POST", "/usages", body), 201)
 
 
@@ -131,12 +131,12 @@ def by_sequence(world: World, facts: Facts) -> None:
 def by_native(world: World, facts: Facts) -> None:
     send = world.client("/api", authorization=f"Bearer {world.key}")
     for line, quantity, at in facts:
-        sent(send("POST", "/usage/", {"line": line.pk, "quantity": quantity, "occurred_at": at}), 201)
+        sent(send("POST", "/usage/", {"line": line.number, "quantity": quantity, "occurred_at": at}), 201)
 
 
 def by_native_batch(world: World, facts: Facts) -> None:
     send = world.client("/api", authorization=f"Bearer {world.key}")
-    records = [{"line": line.pk, "quantity": quantity, "occurred_at": at} for line, quantity, at in facts]
+    records = [{"line": line.number, "quantity": quantity, "occurred_at": at} for line, quantity, at in facts]
     reply = sent(send("POST", "/usage/batch/", {"records": records}), 200, 201, 207)
     assert reply["recorded"] == len(facts)
 
@@ -145,7 +145,13 @@ def by_panel(world: World, facts: Facts) -> None:
     client = administrator()
     for line, quantity, at in facts:
         day, _, time = at.removesuffix("Z").partition("T")
-        form = {"line": line.pk, "occurred_at_0": day, "occurred_at_1": time, "quantity": quantity, "note": "report"}
+        form = {
+            "line": line.number,
+            "occurred_at_0": day,
+            "occurred_at_1": time,
+            "quantity": quantity,
+            "note": "report",
+        }
         url = f"{reverse('admin:usage_usagerecord_add')}?customer={line.subscription.customer_id}"
         response = client.post(url, form | {"key": str(uuid.uuid4())})
         assert response.status_code == 302, response.context["form"].errors
@@ -217,7 +223,7 @@ def test_the_ledger_and_the_invoices_are_the_same_whoever_reports(channel):
     assert [f"{invoice.total:.2f}" for invoice in invoices] == ["278.00", "8.00"]
     assert all_replay_identically(world.workspace)
     expected = [
-        (line.pk, number(quantity), make.moment(at.removesuffix("Z")), "entry", late, None)
+        (line.number, number(quantity), make.moment(at.removesuffix("Z")), "entry", late, None)
         for line, facts, late in (
             (world.counter, COUNTER, False),
             (world.gauge, GAUGE, False),

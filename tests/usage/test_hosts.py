@@ -30,7 +30,7 @@ def line():
 def test_on_its_host_a_vendors_paths_stand_at_the_root(line):
     headers = {"authorization": f"Token {make.api_key(line.workspace)}", "x-simple-workspace": "acme"}
     client = Client(headers={**headers, "host": "usage.example.com:8443"})
-    usage = {"subscription_line": line.pk, "date_time": "2026-07-16T10:15:30Z", "quantity": 7}
+    usage = {"subscription_line": line.number, "date_time": "2026-07-16T10:15:30Z", "quantity": 7}
 
     assert client.post("/usages/", usage, content_type="application/json").status_code == 201
     page = client.get("/usages/", {"page_size": 1}).json()

@@ -12,7 +12,7 @@ from usage import ledger
 from usage.commands import (
     CorrectUsage,
     LineByBrick,
-    LineById,
+    LineByNumber,
     Origin,
     RecordById,
     RecordByKey,
@@ -34,7 +34,7 @@ def test_a_record_keeps_what_was_sent():
     line = make.line()
     command = RecordUsage(
         origin=origin_of(line.workspace),
-        address=LineById(line.pk),
+        address=LineByNumber(line.number),
         quantity=Decimal("7.25"),
         occurred_at=make.moment("2026-01-10 08:30", tz="America/New_York"),
         key="tx-1",
@@ -128,7 +128,9 @@ def test_a_gauge_is_not_negative():
 def test_a_line_of_another_workspace_is_not_found():
     line = make.line()
     stranger = origin_of(make.workspace("other"))
-    command = RecordUsage(origin=stranger, address=LineById(line.pk), quantity=Decimal(1), occurred_at=make.moment(AT))
+    command = RecordUsage(
+        origin=stranger, address=LineByNumber(line.number), quantity=Decimal(1), occurred_at=make.moment(AT)
+    )
 
     with pytest.raises(ledger.LineNotFound):
         ledger.record(command=command, recorded_at=make.moment(AT))

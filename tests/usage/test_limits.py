@@ -13,7 +13,7 @@ from billing.limits import NO_LIMITS, Limits
 from tests import factories as make
 from tests.scenarios.closing import all_replay_identically, close_and_issue, totals
 from usage import ledger
-from usage.commands import LineById, Origin, RecordUsage
+from usage.commands import LineByNumber, Origin, RecordUsage
 from usage.models import UsageRecord
 
 pytestmark = pytest.mark.django_db
@@ -30,7 +30,7 @@ def limited(line=None, **limits):
 def use_part(line, quantity, at=AT):
     command = RecordUsage(
         origin=Origin(workspace_id=line.workspace_id, source="api", dialect="rebilly", recorded_by="tests"),
-        address=LineById(line.pk),
+        address=LineByNumber(line.number),
         quantity=Decimal(quantity),
         occurred_at=make.moment(at),
         accepts_part=True,

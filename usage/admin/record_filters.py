@@ -95,7 +95,7 @@ class StateFilter(DropdownFilter):
 
 
 def search(records: QuerySet[UsageRecord], term: str) -> QuerySet[UsageRecord]:
-    """Find live records by their exact key, and records by their line's id, their exact alias or a customer's name.
+    """Find live records by their exact key, and records by their line's number, their exact alias or a customer's name.
 
     A name is found by its beginning.
     """
@@ -110,7 +110,8 @@ def search(records: QuerySet[UsageRecord], term: str) -> QuerySet[UsageRecord]:
     named = Line.objects.filter(subscription__customer__in=customers).order_by("-pk")
     lines = list(named.values_list("pk", flat=True)[:MOST_LINES])
     if term.isascii() and term.isdigit() and len(term) < 19:
-        lines.append(int(term))
+        numbered = Line.objects.filter(workspace_id__in=workspaces, number=int(term))
+        lines.extend(numbered.values_list("pk", flat=True)[:MOST_LINES])
     return records.filter(
         Q(pk__in=list(by_key))
         | Q(line_id__in=lines)

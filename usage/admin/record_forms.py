@@ -65,7 +65,7 @@ class LineField(forms.ModelChoiceField):
         covers = figures.days(line.starts_at, line.ends_at, tz)
         kind = "gauge" if line.brick.aggregation == Brick.Aggregation.UNIT_DAYS else "counter"
         of = f", subscription {line.subscription.reference}" if line.subscription.reference else ""
-        return f"{line.brick} ({kind}, {line.brick.unit_label}) — {covers}{of} — line {line.pk}"
+        return f"{line.brick} ({kind}, {line.brick.unit_label}) — {covers}{of} — line {line.number}"
 
 
 class EntryForm(DatedForm):

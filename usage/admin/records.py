@@ -26,7 +26,7 @@ from usage.admin import preview
 from usage.admin.matchings import matchings
 from usage.admin.record_filters import CountedBy, DialectFilter, SourceFilter, StateFilter, search
 from usage.admin.record_forms import CorrectionForm, CustomerForm, EntryForm, EventCorrectionForm, ReasonForm
-from usage.commands import CorrectUsage, LineById, Origin, RecordById, RecordUsage, RetractUsage
+from usage.commands import CorrectUsage, LineByNumber, Origin, RecordById, RecordUsage, RetractUsage
 from usage.models import UsageRecord
 
 STATES = {"counts": "success", "counts, late": "info", "unmatched": "warning", "retracted": "danger"}
@@ -51,7 +51,7 @@ class UsageRecordAdmin(ReadOnlyAdmin):
     show_full_result_count = False
     show_facets = admin.ShowFacets.NEVER
     search_fields = ("key",)
-    search_help_text = "Key, alias, line id or customer's name"
+    search_help_text = "Key, alias, line number or customer's name"
     ordering = ("-id",)
     sortable_by = ()
     change_form_template = "admin/usage/usagerecord/change_form.html"
@@ -90,7 +90,7 @@ class UsageRecordAdmin(ReadOnlyAdmin):
 
     @column(description="Line or event")
     def line_text(self, record: UsageRecord) -> str:
-        return f"{record.line.brick} (line {record.line_id})" if record.line else str(record.event_type)
+        return f"{record.line.brick} (line {record.line.number})" if record.line else str(record.event_type)
 
     @column(description="Quantity")
     def quantity_text(self, record: UsageRecord) -> str:
@@ -156,7 +156,7 @@ class UsageRecordAdmin(ReadOnlyAdmin):
         def perform(data: dict[str, Any]) -> HttpResponse:
             command = RecordUsage(
                 origin=panel_origin(request, customer.workspace_id),
-                address=LineById(data["line"].pk),
+                address=LineByNumber(data["line"].number),
                 quantity=data["quantity"],
                 occurred_at=data["occurred_at"],
                 key=data["key"],

@@ -5,21 +5,22 @@ from collections.abc import Iterator
 from datetime import datetime
 from typing import Any
 
-from django.db.models import BigIntegerField, Q
+from django.db.models import Q
 
 from billing.models import Brick, Line
-from usage.commands import LineByBrick, LineById, LineByName
+from billing.models.contracts import GREATEST_LINE_NUMBER
+from usage.commands import LineByBrick, LineByName, LineByNumber
 from usage.ledger.values import adapt
 
 # Bricks that count records of their lines; others are not metered, or count events.
 TAKES_USAGE = (Brick.Aggregation.SUM.value, Brick.Aggregation.UNIT_DAYS.value)
 
-Address = LineById | LineByBrick | LineByName
+Address = LineByNumber | LineByBrick | LineByName
 
 _BY_REFERENCE = "line.reference = %s"
 _OF_LINE = """(SELECT l.id FROM billing_line l WHERE l.workspace_id = %s AND l.reference = %s),
-    (SELECT l.id FROM billing_line l WHERE l.workspace_id = %s AND l.id = %s)"""
-_BY_REFERENCE_OR_ID = f"line.id = COALESCE({_OF_LINE})"
+    (SELECT l.id FROM billing_line l WHERE l.workspace_id = %s AND l.number = %s)"""
+_BY_REFERENCE_OR_NUMBER = f"line.id = COALESCE({_OF_LINE})"
 _BY_NAME = f"""line.id = COALESCE(
     {_OF_LINE},
     (SELECT CASE WHEN COUNT(*) = 1 THEN MIN(l.id) END
@@ -36,22 +37,22 @@ Condition = tuple[str, list[Any]]
 def conditions(address: Address, *, workspace_id: int, occurred_at: datetime) -> Iterator[Condition]:
     """Yield the conditions on ``line`` under which it takes usage of that moment, with their parameters.
 
-    Each is to be tried where the one before it found no line: a name mostly is a line's reference or id, and looking
-    for all that it may be takes the database half as long again.
+    Each is to be tried where the one before it found no line: a name mostly is a line's reference or number, and
+    looking for all that it may be takes the database half as long again.
     """
     match address:
-        case LineById(line_id):
-            yield "line.id = %s", [line_id]
+        case LineByNumber(number):
+            yield "line.number = %s", [number]
         case LineByBrick(subscription_id, brick_id):
             yield (
                 "line.subscription_id = %s AND line.brick_id = %s",
                 [adapt("subscription_id", subscription_id, Line), adapt("brick_id", brick_id, Line)],
             )
         case LineByName(name):
-            number, known = as_line_id(name), as_uuid(name)
-            of_line = [workspace_id, name, workspace_id, number]
-            if number is not None:
-                yield _BY_REFERENCE_OR_ID, of_line
+            line_number, known = as_line_number(name), as_uuid(name)
+            of_line = [workspace_id, name, workspace_id, line_number]
+            if line_number is not None:
+                yield _BY_REFERENCE_OR_NUMBER, of_line
             elif known is None:
                 yield _BY_REFERENCE, [name]
             moment = adapt("occurred_at", occurred_at)
@@ -63,22 +64,22 @@ def lines_at(address: Address, *, workspace_id: int) -> list[Line]:
     """Return the lines at an address, whenever they are active: those that take usage, if there are any."""
     lines = Line.objects.filter(workspace_id=workspace_id).select_related("brick", "workspace").order_by("starts_at")
     match address:
-        case LineById(line_id):
-            return list(lines.filter(pk=line_id))
+        case LineByNumber(number):
+            return list(lines.filter(number=number))
         case LineByBrick(subscription_id, brick_id):
             return list(lines.filter(subscription_id=subscription_id, brick_id=brick_id))
         case LineByName(name):
-            if found := list(lines.filter(reference=name)) or list(lines.filter(pk=as_line_id(name) or 0)):
+            if found := list(lines.filter(reference=name)) or list(lines.filter(number=as_line_number(name) or 0)):
                 return found
             named = Q(subscription__reference=name) | Q(subscription_id=as_uuid(name))
             found = list(lines.filter(named))
             return [line for line in found if line.brick.aggregation in TAKES_USAGE] or found
 
 
-def as_line_id(name: str) -> int | None:
-    """Return the id that a name is, None where it is none."""
+def as_line_number(name: str) -> int | None:
+    """Return the number that a name is, None where no line can have it."""
     is_number = name.isascii() and name.isdigit() and len(name) < 20 and name[0] != "0"
-    return int(name) if is_number and int(name) <= BigIntegerField.MAX_BIGINT else None
+    return int(name) if is_number and int(name) <= GREATEST_LINE_NUMBER else None
 
 
 def as_uuid(name: str) -> uuid.UUID | None:

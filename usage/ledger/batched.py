@@ -37,6 +37,7 @@ class UsageToBe(NamedTuple):
             id=record_id,
             handle=record_id,
             line_id=self.line.id,
+            line_number=self.line.number,
             line_reference=self.line.reference,
             quantity=self.quantity,
             occurred_at=self.occurred_at,

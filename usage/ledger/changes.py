@@ -117,6 +117,7 @@ def _supersede(former: UsageRecord, line: Line, change: UsageRecord) -> Recorded
         id=change.pk,
         handle=change.handle,
         line_id=line.pk,
+        line_number=line.number,
         line_reference=line.reference,
         quantity=exact_quantity(change.quantity),
         occurred_at=change.occurred_at,

@@ -7,7 +7,7 @@ from typing import Any
 from django.db import connection, transaction
 
 from billing.models import Brick, Line
-from usage.commands import LineById, RecordUsage
+from usage.commands import LineByNumber, RecordUsage
 from usage.ledger import limits
 from usage.ledger.addresses import TAKES_USAGE, Condition, conditions, lines_at
 from usage.ledger.errors import DuplicateKey, LineNotFound, LineNotMetered, OutsideLine, QuantityRefused
@@ -41,12 +41,12 @@ def _insert(
     occurred_at: datetime,
     recorded_at: datetime,
     *,
-    line_id: int | None = None,
+    bounded: Line | None = None,
 ) -> Recorded | None:
-    address = command.address if line_id is None else LineById(line_id)
+    address = command.address if bounded is None else LineByNumber(bounded.number)
     for where in conditions(address, workspace_id=command.origin.workspace_id, occurred_at=occurred_at):
         statement = insert_entry(
-            command, where, quantity, occurred_at, recorded_at, is_within_limit=line_id is not None
+            command, where, quantity, occurred_at, recorded_at, is_within_limit=bounded is not None
         )
         with connection.cursor() as cursor:
             cursor.execute(*statement)
@@ -55,11 +55,12 @@ def _insert(
             break
     else:
         return None
-    record_id, line_id, is_late, line_reference = row
+    record_id, line_id, is_late, line_number, line_reference = row
     return Recorded(
         id=record_id,
         handle=record_id,
         line_id=line_id,
+        line_number=line_number,
         line_reference=line_reference,
         quantity=quantity,
         occurred_at=occurred_at,
@@ -76,7 +77,7 @@ def _insert_within_limit(
     permitted = limits.permitted(
         line_id=line.pk, quantity=quantity, occurred_at=occurred_at, accepts_part=command.accepts_part
     )
-    return _insert(command, permitted, occurred_at, recorded_at, line_id=line.pk)
+    return _insert(command, permitted, occurred_at, recorded_at, bounded=line)
 
 
 # PostgreSQL puts the row lock below the projection that draws the id: first the lock, then the id. After waiting for a
@@ -94,7 +95,9 @@ WHERE line.workspace_id = %s AND {{address}}
     AND (%s OR (line.hard_limit_quantity IS NULL AND line.hard_limit_amount IS NULL))
 {{lock}}
 ON CONFLICT (workspace_id, dialect, key) WHERE superseded_by_id IS NULL DO NOTHING
-RETURNING id, line_id, is_late, (SELECT l.reference FROM billing_line l WHERE l.id = line_id)
+RETURNING id, line_id, is_late,
+    (SELECT l.number FROM billing_line l WHERE l.id = line_id),
+    (SELECT l.reference FROM billing_line l WHERE l.id = line_id)
 """
 
 

@@ -11,8 +11,8 @@ from uuid import UUID
 from django.db import connection
 
 from billing.models import Brick, Line, Workspace
-from usage.commands import LineByBrick, LineById, LineByName
-from usage.ledger.addresses import TAKES_USAGE, Address, as_line_id, as_uuid
+from usage.commands import LineByBrick, LineByName, LineByNumber
+from usage.ledger.addresses import TAKES_USAGE, Address, as_line_number, as_uuid
 from usage.ledger.errors import LineNotFound, LineNotMetered, OutsideLine, QuantityRefused
 from usage.ledger.given import given, rows
 from usage.ledger.values import life
@@ -22,6 +22,7 @@ class LockedLine(NamedTuple):
     """What the ledger has to know of a line; it stays so until the transaction ends."""
 
     id: int
+    number: int
     reference: str | None
     subscription_id: UUID
     subscription_reference: str | None
@@ -36,19 +37,19 @@ class LockedLine(NamedTuple):
         return self.starts_at <= at and (self.ends_at is None or at < self.ends_at)
 
 
-_WANTED = {"line_id": "bigint", "subscription_id": "uuid", "brick_id": "uuid", "name": "text"}
+_WANTED = {"line_number": "bigint", "subscription_id": "uuid", "brick_id": "uuid", "name": "text"}
 _LOCK = """
 WITH wanted AS (SELECT * FROM {given}),
 found AS (
-    SELECT line_id AS id FROM wanted
+    SELECT line.id FROM wanted JOIN billing_line line ON line.workspace_id = %s AND line.number = wanted.line_number
     UNION SELECT line.id FROM wanted JOIN billing_line line ON line.subscription_id = wanted.subscription_id
         AND (line.brick_id = wanted.brick_id OR wanted.name IS NOT NULL)
     UNION SELECT line.id FROM wanted JOIN billing_line line ON line.workspace_id = %s AND line.reference = wanted.name
     UNION SELECT line.id FROM wanted JOIN billing_subscription s ON s.workspace_id = %s AND s.reference = wanted.name
         JOIN billing_line line ON line.subscription_id = s.id
 )
-SELECT line.id, line.reference, line.subscription_id, subscription.reference, line.brick_id, brick.aggregation,
-    line.hard_limit_quantity IS NOT NULL OR line.hard_limit_amount IS NOT NULL,
+SELECT line.id, line.number, line.reference, line.subscription_id, subscription.reference, line.brick_id,
+    brick.aggregation, line.hard_limit_quantity IS NOT NULL OR line.hard_limit_amount IS NOT NULL,
     line.starts_at, line.ends_at, line.open_from_at
 FROM billing_line line JOIN billing_brick brick ON brick.id = line.brick_id
     JOIN billing_subscription subscription ON subscription.id = line.subscription_id
@@ -66,14 +67,14 @@ class LockedLines:
 
     def __init__(self, workspace_id: int, addresses: Iterable[Address]) -> None:
         self._workspace_id = workspace_id
-        self._by_id: dict[int, LockedLine] = {}
+        self._by_number: dict[int, LockedLine] = {}
         self._by_reference: dict[str, LockedLine] = {}
         self._by_brick: dict[tuple[UUID, UUID], list[LockedLine]] = defaultdict(list)
         self._by_subscription: dict[UUID | str, list[LockedLine]] = defaultdict(list)
         wanted = set(addresses)
         found = _lock(workspace_id, wanted) if wanted else ()
         for line in sorted(found, key=lambda line: line.starts_at):
-            self._by_id[line.id] = line
+            self._by_number[line.number] = line
             self._by_brick[line.subscription_id, line.brick_id].append(line)
             self._by_subscription[line.subscription_id].append(line)
             if line.subscription_reference is not None:
@@ -101,13 +102,13 @@ class LockedLines:
 
     def _at(self, address: Address) -> list[LockedLine]:
         match address:
-            case LineById(line_id):
-                line = self._by_id.get(line_id)
+            case LineByNumber(number):
+                line = self._by_number.get(number)
                 return [] if line is None else [line]
             case LineByBrick(subscription_id, brick_id):
                 return self._by_brick.get((subscription_id, brick_id), [])
             case LineByName(name):
-                line = self._by_reference.get(name) or self._by_id.get(as_line_id(name) or 0)
+                line = self._by_reference.get(name) or self._by_number.get(as_line_number(name) or 0)
                 return self._of_subscription(name) if line is None else [line]
 
     def _of_subscription(self, name: str) -> list[LockedLine]:
@@ -127,20 +128,20 @@ def _lock(workspace_id: int, addresses: set[Address]) -> Iterator[LockedLine]:
     lock = "FOR KEY SHARE OF line" if connection.vendor == "postgresql" else ""
     statement = _LOCK.format(given=given(_WANTED), lock=lock)
     with connection.cursor() as cursor:
-        cursor.execute(statement, [rows(map(_wanted, addresses)), workspace_id, workspace_id, workspace_id])
+        cursor.execute(statement, [rows(map(_wanted, addresses)), *[workspace_id] * 4])
         for line in map(LockedLine._make, cursor.fetchall()):
             yield line if isinstance(line.brick_id, UUID) else _from_sqlite(line)
 
 
 def _wanted(address: Address) -> dict[str, Any]:
     match address:
-        case LineById(line_id):
-            return {"line_id": line_id}
+        case LineByNumber(number):
+            return {"line_number": number}
         case LineByBrick(subscription_id, brick_id):
             return {"subscription_id": subscription_id.hex, "brick_id": brick_id.hex}
         case LineByName(name):
             known = as_uuid(name)
-            return {"line_id": as_line_id(name), "subscription_id": known and known.hex, "name": name}
+            return {"line_number": as_line_number(name), "subscription_id": known and known.hex, "name": name}
 
 
 def _from_sqlite(line: LockedLine) -> LockedLine:

@@ -23,12 +23,13 @@ DIGITS_AFTER_POINT = 9
 class Recorded:
     """What the ledger took. ``handle`` is the id to tell the sender; times are UTC.
 
-    ``line_reference`` is told of what ``record`` took, where the line has one.
+    ``line_number`` is what clients call its line; ``line_reference`` is what else they do, where it has one.
     """
 
     id: int
     handle: int
     line_id: int
+    line_number: int
     quantity: Decimal
     occurred_at: datetime
     recorded_at: datetime

@@ -30,7 +30,7 @@ def test_workspace_is_opened_with_its_twin_and_their_number_series():
     live, test = Workspace.objects.order_by("pk")
     assert response.url == reverse("admin:billing_workspace_change", args=[live.pk])
     assert (live.mode, test.mode, test.live, test.code) == ("live", "test", live, "acme")
-    assert NumberSeries.objects.count() == 4
+    assert NumberSeries.objects.count() == 6
 
 
 @pytest.mark.parametrize(

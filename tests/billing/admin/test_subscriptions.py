@@ -62,17 +62,17 @@ def test_subscription_that_can_not_be_agreed_is_refused_on_its_field(fields, fie
     assert Subscription.objects.count() == 1
 
 
-def test_line_is_added_with_an_id_that_is_given():
+def test_line_is_added_with_a_number_that_is_given():
     subscription = make.subscription(make.customer(make.workspace(time_zone="America/New_York")))
     price = make.price(make.brick(subscription.workspace))
 
     administrator().post(
         page(subscription, "add_line"),
-        {"price": price.pk, "starts_on": "2026-02-10", "ends_on": "2026-02-28", "reference": "", "id": "4711"},
+        {"price": price.pk, "starts_on": "2026-02-10", "ends_on": "2026-02-28", "reference": "", "number": "4711"},
     )
 
     line = Line.objects.get()
-    assert (line.pk, line.brick, line.price) == (4711, price.brick, price)
+    assert (line.number, line.brick, line.price) == (4711, price.brick, price)
     assert line.starts_at == make.moment("2026-02-10", tz="America/New_York")
     assert line.ends_at == make.moment("2026-03-01", tz="America/New_York")
 
@@ -135,7 +135,7 @@ def test_page_shows_the_ids_that_clients_hold_and_loads_the_upcoming_invoice():
 
     shown = administrator().get(page(line.subscription)).content.decode()
 
-    for copied in (line.subscription_id, line.pk, line.brick_id):
+    for copied in (line.subscription_id, line.number, line.brick_id):
         assert shown.count(f'data-copy="{copied}"') == 1
     assert f'hx-get="{reverse("admin:usage_preview", args=[line.subscription_id])}"' in shown
 

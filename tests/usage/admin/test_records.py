@@ -212,7 +212,7 @@ def test_records_are_found_by_key_line_or_customer():
         subscription=make.subscription(make.customer(line.workspace, "Initech")),
         brick=line.brick,
         price=line.price,
-        id=4711,
+        number=4711,
     )
     first = make.use(line, "3", "2026-01-05", key="k-1", source="panel", dialect="panel")
     second = make.use(other, "4", "2026-01-05", key="k-2", source="panel", dialect="panel")

@@ -26,10 +26,10 @@ def line(line):
 def test_piriod_names_the_quantity(line, key):
     piriod = Piriod(key, "acme")
 
-    refused = piriod.post(line.pk, quantity=4)
+    refused = piriod.post(line.number, quantity=4)
 
     assert (refused.status_code, refused.json()) == (400, {"quantity": [FULL]})
-    assert piriod.post(line.pk, quantity=3).status_code == 201
+    assert piriod.post(line.number, quantity=3).status_code == 201
     assert UsageRecord.objects.count() == 2
 
 

@@ -57,14 +57,15 @@ def test_test_mode_leads_to_the_twin_alone(piriod, line):
     key = piriod.headers["authorization"].removeprefix("Token ")
     testing = Piriod(key, test_mode="true")
 
-    recorded = testing.post(twin.pk)
+    recorded = testing.post(twin.number)
 
     assert recorded.status_code == 201
     assert UsageRecord.objects.get().workspace == line.workspace.twin
     assert ids(testing("GET", "usages/")) == [recorded.json()["id"]]
     assert ids(piriod("GET", "usages/")) == []
     assert ids(Piriod(key, test_mode="False")("GET", "usages/")) == []
-    assert testing.post(line.pk).json() == {"subscription_line": [f'Invalid pk "{line.pk}" - object does not exist.']}
+    second = make.line(line.workspace).number
+    assert testing.post(second).json() == {"subscription_line": [f'Invalid pk "{second}" - object does not exist.']}
     assert piriod("GET", f"usages/{recorded.json()['id']}/").status_code == 404
     assert piriod("DELETE", f"usages/{recorded.json()['id']}/").status_code == 404
     assert testing("DELETE", f"usages/{recorded.json()['id']}/").status_code == 204

@@ -21,7 +21,7 @@ def piriod(line):
 
 
 def test_a_usage_is_shown_by_its_id(piriod, line):
-    posted = piriod.post(line.pk)
+    posted = piriod.post(line.number)
 
     response = piriod("GET", f"usages/{posted.json()['id']}/")
 
@@ -35,7 +35,7 @@ def test_a_usage_corrected_in_the_panel_stays_under_its_id(piriod, line):
 
     shown = {
         "id": recorded.id,
-        "subscription_line": line.pk,
+        "subscription_line": line.number,
         "date_time": "2026-07-15T08:00:00-04:00",
         "quantity": 8.5,
         "creation_scheme": "panel",
@@ -48,7 +48,7 @@ def test_a_usage_corrected_in_the_panel_stays_under_its_id(piriod, line):
 
 
 def test_a_deleted_usage_is_retracted_and_gone(piriod, line):
-    usage_id = piriod.post(line.pk).json()["id"]
+    usage_id = piriod.post(line.number).json()["id"]
 
     deleted = piriod("DELETE", f"usages/{usage_id}/")
 
@@ -151,7 +151,7 @@ def three(line):
     ],
 )
 def test_a_list_is_ordered_and_filtered(piriod, line, three, query, found):
-    query = query.format(line=line.pk, correction=UsageRecord.objects.latest("id").pk, **three)
+    query = query.format(line=line.number, correction=UsageRecord.objects.latest("id").pk, **three)
 
     response = piriod("GET", f"usages/?{query}")
 

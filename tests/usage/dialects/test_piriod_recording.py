@@ -28,13 +28,13 @@ def piriod(line):
 
 
 def test_a_usage_is_recorded_and_shown_with_the_workspaces_offset(piriod, line):
-    response = piriod.post(line.pk, date_time="2026-07-15T12:00:00Z", quantity=7)
+    response = piriod.post(line.number, date_time="2026-07-15T12:00:00Z", quantity=7)
 
     record = UsageRecord.objects.get()
     assert response.status_code == 201
     assert response.headers["Content-Type"] == "application/json"
     assert response.content.decode() == (
-        f'{{"id":{record.pk},"subscription_line":{line.pk},"date_time":"2026-07-15T08:00:00-04:00",'
+        f'{{"id":{record.pk},"subscription_line":{line.number},"date_time":"2026-07-15T08:00:00-04:00",'
         '"quantity":7.0,"creation_scheme":"api","created":"2026-07-20T10:00:00-04:00"}'
     )
     assert (record.workspace_id, record.line_id, record.quantity) == (line.workspace_id, line.pk, 7)
@@ -48,7 +48,7 @@ def test_a_usage_is_recorded_and_shown_with_the_workspaces_offset(piriod, line):
 
 
 def test_the_same_request_twice_makes_two_usages(piriod, line):
-    first, second = piriod.post(line.pk), piriod.post(line.pk)
+    first, second = piriod.post(line.number), piriod.post(line.number)
 
     assert (first.status_code, second.status_code) == (201, 201)
     assert UsageRecord.objects.count() == 2
@@ -66,14 +66,14 @@ def test_the_same_request_twice_makes_two_usages(piriod, line):
     ],
 )
 def test_times_without_an_offset_are_in_the_workspaces_zone(piriod, line, sent, in_utc):
-    piriod.post(line.pk, date_time=sent)
+    piriod.post(line.number, date_time=sent)
 
     assert UsageRecord.objects.get().occurred_at == make.moment(in_utc)
 
 
 def test_a_time_that_the_clock_skipped_is_refused(piriod, line):
     # In Chile, 6 September 2026 begins at one o'clock.
-    response = piriod.post(line.pk, date_time="2026-09-06 00:30:00")
+    response = piriod.post(line.number, date_time="2026-09-06 00:30:00")
 
     assert response.status_code == 400
     assert response.json() == {
@@ -98,7 +98,7 @@ def test_a_time_that_the_clock_skipped_is_refused(piriod, line):
     ],
 )
 def test_quantities_keep_their_digits(piriod, line, sent, stored, shown):
-    body = f'{{"subscription_line":{line.pk},"date_time":"{NOW}","quantity":{sent}}}'
+    body = f'{{"subscription_line":{line.number},"date_time":"{NOW}","quantity":{sent}}}'
     response = piriod("POST", "usages/", body)
     listed = piriod("GET", "usages/")
 
@@ -111,7 +111,7 @@ def test_quantities_keep_their_digits(piriod, line, sent, stored, shown):
 
 def test_a_tenth_and_two_tenths_are_three_tenths(piriod, line):
     for quantity in ("0.1", "0.2"):
-        piriod.post(line.pk, quantity=Decimal(quantity))
+        piriod.post(line.number, quantity=Decimal(quantity))
 
     assert UsageRecord.objects.aggregate(total=ExactSum("quantity")) == {"total": Decimal("0.3")}
 
@@ -119,7 +119,7 @@ def test_a_tenth_and_two_tenths_are_three_tenths(piriod, line):
 def test_a_gauge_refuses_a_negative_quantity(line):
     gauge = make.line(make.workspace("gauged"), aggregation="unit_days")
 
-    response = Piriod(make.api_key(gauge.workspace), "gauged").post(gauge.pk, quantity=-1)
+    response = Piriod(make.api_key(gauge.workspace), "gauged").post(gauge.number, quantity=-1)
 
     assert response.status_code == 400
     assert response.json() == {"quantity": ["A gauge can't be negative."]}
@@ -153,7 +153,7 @@ def test_a_line_that_there_is_not_is_a_bad_field(piriod, line, sent, error):
 def test_a_line_of_a_plan_that_is_not_metered_is_refused(piriod, line):
     seats = make.line(line.workspace, aggregation="none", model="flat")
 
-    response = piriod.post(seats.pk)
+    response = piriod.post(seats.number)
 
     assert response.status_code == 400
     assert response.json() == {
@@ -164,7 +164,7 @@ def test_a_line_of_a_plan_that_is_not_metered_is_refused(piriod, line):
 def test_a_line_that_counts_events_is_refused(piriod, line):
     counting = make.counting_line(line.subscription.customer, make.event_brick(line.workspace))
 
-    response = piriod.post(counting.pk)
+    response = piriod.post(counting.number)
 
     assert response.status_code == 400
     assert response.json() == {
@@ -174,22 +174,22 @@ def test_a_line_that_counts_events_is_refused(piriod, line):
 
 def test_a_line_takes_no_more_than_its_limit(piriod, line):
     contracts.set_limits(line=line, limits=Limits(hard_limit_quantity=Decimal(10)))
-    piriod.post(line.pk, quantity=7)
+    piriod.post(line.number, quantity=7)
 
-    response = piriod.post(line.pk, quantity=4)
+    response = piriod.post(line.number, quantity=4)
 
     assert (response.status_code, response.json()) == (
         400,
         {"quantity": ["The limit of this line leaves 3 in the period."]},
     )
-    assert piriod.post(line.pk, quantity=3).status_code == 201
+    assert piriod.post(line.number, quantity=3).status_code == 201
 
 
 def test_usage_outside_the_lines_life_is_refused(piriod):
     ended = make.line(make.workspace("ended"), ends_on=date(2026, 7, 1))
     client = Piriod(make.api_key(ended.workspace), "ended")
 
-    response = client.post(ended.pk, date_time="2026-07-01T00:00:00Z")
+    response = client.post(ended.number, date_time="2026-07-01T00:00:00Z")
 
     assert response.status_code == 400
     assert response.json() == {
@@ -197,7 +197,7 @@ def test_usage_outside_the_lines_life_is_refused(piriod):
             "The line was not active then, only from 2026-01-01T00:00:00+00:00 until 2026-07-01T00:00:00+00:00."
         ]
     }
-    assert client.post(ended.pk, date_time="2026-06-30T23:59:59.999999Z").status_code == 201
+    assert client.post(ended.number, date_time="2026-06-30T23:59:59.999999Z").status_code == 201
 
 
 def test_every_missing_field_is_named(piriod):

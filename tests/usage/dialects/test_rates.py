@@ -28,7 +28,7 @@ def line():
 def report(line):
     key = make.api_key(line.workspace)
     send = ServiceClient("/piriod", {"authorization": f"Token {key}", "x-simple-workspace": "acme"})
-    usage = {"subscription_line": line.pk, "date_time": "2026-07-16T10:15:30Z", "quantity": 7}
+    usage = {"subscription_line": line.number, "date_time": "2026-07-16T10:15:30Z", "quantity": 7}
     return lambda: send("POST", "/usages/", usage)
 
 

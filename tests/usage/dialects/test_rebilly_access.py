@@ -59,7 +59,7 @@ def test_another_organization_is_forbidden(line, rebilly, organization):
     rebilly.mount = f"/rebilly/organizations/{organization}"
     detail = "You do not have permission to perform this action."
 
-    for response in (rebilly.listed(), rebilly.post(line.pk)):
+    for response in (rebilly.listed(), rebilly.post(line.number)):
         assert (response.status_code, response.json()) == (403, problem(403, "Forbidden", detail))
     assert UsageRecord.objects.count() == 0
 
@@ -68,15 +68,15 @@ def test_a_key_of_the_twin_leads_to_the_twin(line):
     twins = make.line(line.workspace.twin)
     testing = Rebilly(make.api_key(line.workspace.twin))
 
-    assert testing.post(twins.pk).status_code == 201
-    assert testing.post(line.pk).status_code == 422
+    assert testing.post(twins.number).status_code == 201
+    assert testing.post(make.line(line.workspace).number).status_code == 422
     assert UsageRecord.objects.get().workspace == line.workspace.twin
 
 
 def test_usages_of_other_workspaces_are_not_to_be_seen(rebilly, line):
     other = make.workspace("other")
     stranger = Rebilly(make.api_key(other), mount="/rebilly")
-    theirs = stranger.post(make.line(other).pk).json()["id"]
+    theirs = stranger.post(make.line(other).number).json()["id"]
 
     assert rebilly.ids() == []
     assert rebilly.ids(filter=f"id:{theirs}") == []
@@ -102,11 +102,11 @@ def test_a_path_that_is_not_served_is_not_found(rebilly, path):
 
 
 def test_a_key_is_told_its_rate_and_when_to_come_back(rebilly, line):
-    assert "X-RateLimit-Limit" not in rebilly.post(line.pk).headers
+    assert "X-RateLimit-Limit" not in rebilly.post(line.number).headers
     ApiKey.objects.update(requests_per_minute=2)
     forget_trusted()
 
-    first, second, refused = (rebilly.post(line.pk) for _ in range(3))
+    first, second, refused = (rebilly.post(line.number) for _ in range(3))
 
     names = ("X-RateLimit-Limit", "X-RateLimit-Remaining", "X-RateLimit-Retry-After")
     assert [first.headers.get(name) for name in names] == ["2", "1", None]

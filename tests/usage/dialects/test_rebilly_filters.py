@@ -161,7 +161,7 @@ def test_usages_are_found_by_every_name_that_a_report_may_give(rebilly, line):
     subscription.reference = "sub_Whole"
     subscription.save(update_fields=["reference"])
 
-    for name in ("sub_One", line.pk, subscription.pk, str(subscription.pk).upper(), "SUB_whole"):
+    for name in ("sub_One", line.number, subscription.pk, str(subscription.pk).upper(), "SUB_whole"):
         assert found(rebilly, f"subscriptionId:{name}") == "1 2.5 40"
 
 

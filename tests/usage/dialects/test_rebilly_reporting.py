@@ -50,7 +50,7 @@ def test_a_usage_is_recorded_and_shown_with_its_address(rebilly, line):
         f'"_links":[{{"href":"{address}","rel":"self"}}]}}'
     )
     assert (record.line_id, record.quantity, record.occurred_at) == (
-        line.pk,
+        line.number,
         Decimal("5.125"),
         make.moment("2026-07-15 10:00"),
     )
@@ -190,7 +190,7 @@ def test_malformed_json_is_no_question_of_fields(rebilly):
 
 
 def test_a_line_is_known_by_its_reference_and_its_id(rebilly, line):
-    by_reference, by_id = rebilly.post(line.reference), rebilly.post(line.pk)
+    by_reference, by_id = rebilly.post(line.reference), rebilly.post(line.number)
 
     assert [response.json()["subscriptionId"] for response in (by_reference, by_id)] == [line.reference] * 2
     assert set(UsageRecord.objects.values_list("line", flat=True)) == {line.pk}
@@ -207,10 +207,10 @@ def test_a_line_without_a_reference_is_shown_by_its_id(rebilly, line):
 def test_a_reference_goes_before_an_id_that_reads_the_same(rebilly, line):
     brick = make.brick(line.workspace)
     other = contracts.add_line(
-        subscription=line.subscription, brick=brick, price=make.price(brick), reference=str(line.pk)
+        subscription=line.subscription, brick=brick, price=make.price(brick), reference=str(line.number)
     )
 
-    assert rebilly.post(line.pk).status_code == 201
+    assert rebilly.post(line.number).status_code == 201
 
     assert UsageRecord.objects.get().line == other
 
@@ -265,7 +265,7 @@ def test_a_name_that_nothing_has_is_refused(rebilly, line, name):
 
 @pytest.mark.parametrize("leading", ["0", "00", "+", " 0"])
 def test_an_id_is_written_in_one_way(rebilly, line, leading):
-    assert rebilly.post(f"{leading}{line.pk}").status_code == 422
+    assert rebilly.post(f"{leading}{line.number}").status_code == 422
 
 
 def not_metered():
@@ -288,7 +288,7 @@ def counting_events():
 def test_a_line_that_takes_no_usage_says_why(made, message, by):
     line = made()
 
-    response = Rebilly(make.api_key(line.workspace)).post(str(line.pk if by == "line" else line.subscription_id))
+    response = Rebilly(make.api_key(line.workspace)).post(str(line.number if by == "line" else line.subscription_id))
 
     assert refusal(response) == (422, invalid(message, subscriptionId=message))
 
@@ -298,7 +298,7 @@ def test_a_time_outside_the_line_is_refused(by):
     line = make.line(ends_on=date(2026, 3, 1))
     message = "The line was not active then, only from 2026-01-01T00:00:00+00:00 until 2026-03-01T00:00:00+00:00."
 
-    response = Rebilly(make.api_key(line.workspace)).post(str(line.pk if by == "line" else line.subscription_id))
+    response = Rebilly(make.api_key(line.workspace)).post(str(line.number if by == "line" else line.subscription_id))
 
     assert refusal(response) == (422, invalid(message, usageTime=message))
 

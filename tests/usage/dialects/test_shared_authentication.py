@@ -95,7 +95,7 @@ def test_what_is_read_is_the_same_whatever_other_workspaces_hold(vendor, endpoin
 
 @each_with_foreign
 def test_another_workspaces_ids_are_as_absent_as_any(vendor, line, key):
-    theirs = make.line(make.workspace("other"))
+    theirs = make.line(make.workspace("other", next_line_number=1000))
 
     response = vendor.send(key, encode(vendor.report(theirs)))
 

@@ -57,7 +57,7 @@ class LimitsSerializer(serializers.Serializer):
 
 
 class LineSerializer(serializers.Serializer):
-    id = serializers.IntegerField()
+    id = serializers.IntegerField(source="number", help_text="The workspace's own number of the line.")
     reference = ReferenceField(required=True)
     brick = IdField(source="brick_id")
     price = serializers.IntegerField(source="price_id")
@@ -125,7 +125,9 @@ class LineChangeSerializer(serializers.Serializer):
 
 
 class NewLineSerializer(serializers.Serializer):
-    id = WholeField(required=False)
+    id = WholeField(
+        source="number", required=False, help_text="One that clients hold already: the workspace's next unless given."
+    )
     reference = ReferenceField()
     brick = TextField(help_text="By id or reference.")
     price = PriceField(help_text="By id, or the terms of one that is made with the line.")

@@ -7,7 +7,6 @@ from typing import Any, ClassVar, TypeVar
 from django.core.exceptions import ValidationError
 from django.db import IntegrityError
 from django.db.models import Model, QuerySet
-from django_filters import FilterSet
 from django_filters.utils import translate_validation
 from rest_framework import exceptions, status
 from rest_framework.request import Request
@@ -19,6 +18,7 @@ from usage.dialects.base import DialectView, KeyAuthentication, Problem
 from usage.dialects.native import errors
 from usage.dialects.native.documentation import NativeSchema
 from usage.dialects.native.fields import parse_id
+from usage.dialects.native.filters import NativeFilterSet
 from usage.dialects.native.pagination import CURSOR, LARGEST_SIZE, SIZE, read_page
 from usage.dialects.parameters import refuse_unknown
 from usage.dialects.rates import Rate
@@ -80,13 +80,13 @@ class NativeView(DialectView):
             response.content_type = errors.MEDIA_TYPE
         return response
 
-    def filtered(self, filter_class: type[FilterSet], queryset: QuerySet) -> QuerySet:
+    def filtered(self, filter_class: type[NativeFilterSet], queryset: QuerySet) -> QuerySet:
         """Return the rows that the query asks for; raise ``ValidationError`` naming a parameter at fault."""
         query = self.request.query_params
         refuse_unknown(query, {*filter_class.base_filters, CURSOR, SIZE})
         if empty := [name for name, value in query.items() if not value]:
             raise exceptions.ValidationError({name: ["This parameter may not be empty."] for name in empty})
-        found = filter_class(query, queryset=queryset)
+        found = filter_class(query, queryset=queryset, workspace=self.workspace)
         if not found.is_valid():
             raise translate_validation(found.errors)
         return found.qs
@@ -113,10 +113,10 @@ def row_by_id(queryset: QuerySet[Row], text: str) -> Row:
     return row
 
 
-def row_by_number(queryset: QuerySet[Row], text: str) -> Row:
+def row_by_number(queryset: QuerySet[Row], text: str, *, field: str = "pk") -> Row:
     """Return the row whose whole number stands in a path; raise ``NotFound``, also for what can't be one."""
     is_number = text.isascii() and text.isdigit() and len(text) < 20
-    row = queryset.filter(pk=int(text)).first() if is_number else None
+    row = queryset.filter(**{field: int(text)}).first() if is_number else None
     if row is None:
         raise exceptions.NotFound
     return row

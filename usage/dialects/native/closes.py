@@ -4,7 +4,6 @@ from typing import Any
 
 from django.db.models import Count, F, Q, QuerySet
 from django.utils import timezone
-from django_filters import FilterSet
 from drf_spectacular.utils import OpenApiParameter, extend_schema, extend_schema_field
 from rest_framework import exceptions, serializers, status
 from rest_framework.request import Request
@@ -19,7 +18,7 @@ from usage import closing, tasks
 from usage.dialects.native.base import NativeView, row_by_number, shown_by
 from usage.dialects.native.documentation import creation, listing
 from usage.dialects.native.fields import WHOLE, CurrencyField, DayField, IdField, MomentField, TextField, WordField
-from usage.dialects.native.filters import MomentFilter, WordFilter
+from usage.dialects.native.filters import MomentFilter, NativeFilterSet, WordFilter
 
 MOST_PARKED = 100
 
@@ -99,7 +98,7 @@ class NewCloseRunSerializer(serializers.Serializer):
     until = DayField(help_text="Closes every period that is over and whose last day is this one or earlier.")
 
 
-class CloseRunFilter(FilterSet):
+class CloseRunFilter(NativeFilterSet):
     state = WordFilter(CloseRun.State)
     started_from = MomentFilter(field_name="started_at", lookup_expr="gte", help_text="Started then or later.")
     started_before = MomentFilter(field_name="started_at", lookup_expr="lt", help_text="Started before.")

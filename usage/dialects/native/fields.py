@@ -10,7 +10,6 @@ from django.core.validators import RegexValidator
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
-from billing.contracts import GREATEST_LINE_ID
 from billing.money import EXACT, format_decimal
 from usage.dialects import fields
 
@@ -119,7 +118,8 @@ class FlagField(serializers.Field):
         return value
 
 
-WHOLE = {"type": "integer", "minimum": 1, "maximum": GREATEST_LINE_ID}
+GREATEST_WHOLE = 2**53 - 1
+WHOLE = {"type": "integer", "minimum": 1, "maximum": GREATEST_WHOLE}
 
 
 @extend_schema_field(WHOLE)
@@ -132,8 +132,8 @@ class WholeField(serializers.Field):
         if isinstance(data, bool) or not isinstance(data, int | Decimal):
             self.fail("invalid")
         # The range first: 1e999999999 is a short text, but an int of a billion digits.
-        if not 1 <= data <= GREATEST_LINE_ID:
-            self.fail("range", greatest=GREATEST_LINE_ID)
+        if not 1 <= data <= GREATEST_WHOLE:
+            self.fail("range", greatest=GREATEST_WHOLE)
         if data != int(data):
             self.fail("invalid")
         return int(data)

@@ -8,9 +8,17 @@ from django import forms
 from django.db import connection
 from django.db.models import CharField, Q, QuerySet, TextChoices, Value
 
-from billing.contracts import GREATEST_LINE_ID
+from billing.models import Workspace
 from usage.dialects.fields import NotAMoment, parse_moment
-from usage.dialects.native.fields import WHOLE, parse_id
+from usage.dialects.native.fields import GREATEST_WHOLE, WHOLE, parse_id
+
+
+class NativeFilterSet(django_filters.FilterSet):
+    """The filters of a list of a workspace's rows."""
+
+    def __init__(self, *args: Any, workspace: Workspace, **options: Any) -> None:
+        super().__init__(*args, **options)
+        self.workspace = workspace
 
 
 class TextFilter(django_filters.CharFilter):
@@ -41,7 +49,7 @@ class WholeFilter(django_filters.Filter):
     field_class = forms.IntegerField
 
     def __init__(self, **options: Any) -> None:
-        super().__init__(**options, min_value=1, max_value=GREATEST_LINE_ID)
+        super().__init__(**options, min_value=1, max_value=GREATEST_WHOLE)
 
 
 class NamedFilter(TextFilter):
@@ -88,6 +96,6 @@ def _shortest(moment: datetime) -> str:
     return f"{whole}{point}{fraction.rstrip('0')}"
 
 
-class CreatedFilterSet(django_filters.FilterSet):
+class CreatedFilterSet(NativeFilterSet):
     created_from = SinceFilter(help_text="Created at this moment or later.")
     created_before = SinceFilter(help_text="Created before this moment.", exclude=True)

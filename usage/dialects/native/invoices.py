@@ -3,7 +3,6 @@
 from typing import Any
 
 from django.db.models import QuerySet
-from django_filters import FilterSet
 from drf_spectacular.utils import OpenApiParameter, extend_schema, extend_schema_field
 from rest_framework import exceptions, serializers
 from rest_framework.request import Request
@@ -17,7 +16,14 @@ from usage.dialects.native import records
 from usage.dialects.native.base import NativeView, row_by_number, shown_by
 from usage.dialects.native.documentation import listing
 from usage.dialects.native.fields import WHOLE, CurrencyField, IdField, MomentField, TextField, WordField
-from usage.dialects.native.filters import MomentFilter, NamedFilter, TextFilter, WholeFilter, WordFilter
+from usage.dialects.native.filters import (
+    MomentFilter,
+    NamedFilter,
+    NativeFilterSet,
+    TextFilter,
+    WholeFilter,
+    WordFilter,
+)
 from usage.dialects.native.records import RecordSerializer
 from usage.models import UsageRecord
 
@@ -154,7 +160,7 @@ class InvoiceDetailSerializer(InvoiceSerializer):
     lines = InvoiceLineSerializer(many=True)
 
 
-class InvoiceFilter(FilterSet):
+class InvoiceFilter(NativeFilterSet):
     number = TextFilter()
     state = WordFilter(Invoice.State)
     kind = WordFilter(Invoice.Kind)
@@ -214,7 +220,7 @@ def beside_document(line: InvoiceLine) -> dict[str, Any]:
     return {"surprises": line.surprises, **{name: getattr(line, name) for name in _UNREAD}}
 
 
-class NoFilter(FilterSet):
+class NoFilter(NativeFilterSet):
     """Pages alone: which records are a line's is not to be chosen."""
 
 
@@ -235,5 +241,5 @@ class InvoiceRecordListView(InvoicesView):
         line = invoice.lines.select_related("invoice", "rule").filter(position=position).first()
         if line is None:
             raise exceptions.NotFound
-        counted = UsageRecord.objects.counted_by(line)
+        counted = UsageRecord.objects.with_line_numbers().counted_by(line)
         return self.page(self.filtered(NoFilter, counted), records.show, by="occurred_at")

@@ -3,7 +3,6 @@
 from typing import Any
 
 from django.db.models import Q, QuerySet, TextChoices
-from django_filters import FilterSet
 from drf_spectacular.extensions import OpenApiSerializerFieldExtension
 from drf_spectacular.openapi import AutoSchema
 from drf_spectacular.utils import Direction, PolymorphicProxySerializer, extend_schema_field
@@ -24,7 +23,7 @@ from usage.dialects.native.fields import (
     as_utc,
     parse_id,
 )
-from usage.dialects.native.filters import FlagFilter, MomentFilter, TextFilter, WordFilter
+from usage.dialects.native.filters import FlagFilter, MomentFilter, NativeFilterSet, TextFilter, WordFilter
 from usage.dialects.native.reports import LONGEST_NOTE, LONGEST_TEXT
 from usage.ledger import DIGITS_AFTER_POINT, DIGITS_BEFORE_POINT
 from usage.models import UsageRecord, UsageRecordQuerySet
@@ -117,7 +116,7 @@ class RecordSerializer(serializers.Serializer):
     revision = serializers.IntegerField(source="pk", help_text="Of this version; each correction has a greater one.")
     kind = WordField(choices=UsageRecord.Kind.choices)
     is_live = serializers.BooleanField(help_text="Whether it counts.")
-    line = serializers.IntegerField(source="line_id", allow_null=True)
+    line = serializers.IntegerField(source="line_number", allow_null=True, help_text="By its id.")
     customer = IdField(source="customer_id", allow_null=True, help_text="Of an event: whom its alias named.")
     customer_alias = TextField(allow_null=True)
     event_type = TextField(allow_null=True)
@@ -177,7 +176,7 @@ def show(record: UsageRecord) -> dict[str, Any]:
         "revision": record.pk,
         "kind": record.kind,
         "is_live": record.superseded_by_id is None and record.kind != UsageRecord.Kind.RETRACTION,
-        "line": record.line_id,
+        "line": record.line_number,  # type: ignore[attr-defined]  # annotated
         "customer": None if record.customer_id is None else str(record.customer_id),
         "customer_alias": record.customer_alias,
         "event_type": record.event_type,
@@ -201,13 +200,14 @@ class _LinesFilter(TextFilter):
         return queryset.filter(line__in=self.lines(value)) if value else queryset
 
     def lines(self, value: str) -> QuerySet[Line]:
-        return Line.objects.filter(_named(self.field_name, value))
+        return Line.objects.filter(_named(self.field_name, value), workspace=self.parent.workspace)
 
 
 class _LineFilter(_LinesFilter):
     def lines(self, value: str) -> QuerySet[Line]:
         is_id = value.isascii() and value.isdigit() and len(value) < 16
-        return Line.objects.filter(Q(reference=value) | (Q(pk=int(value)) if is_id else Q()))
+        known = Q(reference=value) | (Q(number=int(value)) if is_id else Q())
+        return Line.objects.filter(known, workspace=self.parent.workspace)
 
 
 class _CustomerFilter(TextFilter):
@@ -216,7 +216,8 @@ class _CustomerFilter(TextFilter):
     def filter(self, queryset: QuerySet, value: str) -> QuerySet:
         if not value:
             return queryset
-        customers = list(Customer.objects.filter(_named("", value)).values_list("pk", flat=True))
+        own = Customer.objects.filter(workspace=self.parent.workspace)
+        customers = list(own.filter(_named("", value)).values_list("pk", flat=True))
         lines = list(Line.objects.filter(subscription__customer__in=customers).values_list("pk", flat=True))
         return queryset.filter(Q(customer__in=customers) | Q(line__in=lines))
 
@@ -246,7 +247,7 @@ class _StateFilter(WordFilter):
         return queryset if value == State.ALL else queryset.live()
 
 
-class RecordFilter(FilterSet):
+class RecordFilter(NativeFilterSet):
     line = _LineFilter(help_text="By id or reference.")
     subscription = _LinesFilter(field_name="subscription", help_text="By id or reference.")
     brick = _LinesFilter(field_name="brick", help_text="By id or reference.")

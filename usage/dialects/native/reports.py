@@ -12,9 +12,9 @@ from uuid import UUID
 
 from django.db.models import QuerySet
 
-from billing.contracts import GREATEST_LINE_ID
 from billing.models import Brick, Line, Subscription, Workspace
-from usage.commands import LineByBrick, LineById, Origin, RecordUsage, ReportEvent
+from billing.models.contracts import GREATEST_LINE_NUMBER
+from usage.commands import LineByBrick, LineByNumber, Origin, RecordUsage, ReportEvent
 from usage.dialects.fields import NotAMoment, parse_moment, text_of
 from usage.dialects.native.fields import parse_id
 from usage.ledger import UnableToRecord, exact_quantity
@@ -100,7 +100,7 @@ def _line(value: Any) -> int | str:
     if isinstance(value, bool) or not isinstance(value, int | Decimal):
         raise _Refused("A line is named by its id, a whole number, or by its reference, a string.")
     # The range first: 1e999999999 is a short text, but an int of a billion digits.
-    if not 1 <= value <= GREATEST_LINE_ID or value != int(value):
+    if not 1 <= value <= GREATEST_LINE_NUMBER or value != int(value):
         raise _Refused("There is no such line.")
     return int(value)
 
@@ -185,7 +185,8 @@ class _Names:
         for name, references in given.items():
             if references:
                 found = rows[name].filter(workspace=workspace, reference__in=references)
-                self._ids[name] = dict(found.values_list("reference", "pk"))
+                known_by = "number" if name == "line" else "pk"
+                self._ids[name] = dict(found.values_list("reference", known_by))
 
     def id_of(self, name: str, given: Any) -> Any:
         if not isinstance(given, str):
@@ -214,7 +215,7 @@ def _command(report: _Report, origin: Origin, names: _Names) -> RecordUsage | Re
         return {str(unknown): [f"There is no such {unknown}."]}
     return RecordUsage(
         origin=origin,
-        address=LineById(*ids) if whose == _LINE else LineByBrick(*ids),
+        address=LineByNumber(*ids) if whose == _LINE else LineByBrick(*ids),
         quantity=fields["quantity"],
         occurred_at=fields["occurred_at"],
         key=fields.get("key"),

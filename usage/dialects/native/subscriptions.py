@@ -51,13 +51,14 @@ class SubscriptionFilter(CreatedFilterSet):
 
 class SubscriptionsView(NativeView):
     paths = {f"{side}_limit_{kind}": f"limits.{side}.{kind}" for side in agreements.SIDES for kind in agreements.KINDS}
+    paths |= {"number": "id"}
 
     def subscriptions(self) -> QuerySet[Subscription]:
         return Subscription.objects.filter(workspace=self.workspace).prefetch_related("lines")
 
     def line(self, subscription_id: str, line_id: str) -> Line:
         lines = Line.objects.filter(workspace=self.workspace, subscription=parse_id(subscription_id))
-        return row_by_number(lines, line_id)
+        return row_by_number(lines, line_id, field="number")
 
     def terms(self, lines: dict[str, dict[str, Any]], *, currency: str) -> list[LineTerms]:
         """Return the lines that were sent, by where in the request they stand, with the bricks and prices they name."""

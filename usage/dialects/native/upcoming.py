@@ -45,7 +45,7 @@ NOT_PRICED: dict[Any, Any] = {(409, MEDIA_TYPE): ProblemSerializer}
 
 
 class UsedSerializer(serializers.Serializer):
-    line = serializers.IntegerField(source="line_id")
+    line = serializers.IntegerField(source="line.number")
     reference = ReferenceField(source="line.reference", required=True)
     brick = IdField(source="line.brick_id")
     description = TextField()

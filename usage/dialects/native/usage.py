@@ -25,7 +25,7 @@ from usage.models import UsageRecord, UsageRecordQuerySet
 
 class UsageView(NativeView):
     def records(self) -> UsageRecordQuerySet:
-        return UsageRecord.objects.filter(workspace=self.workspace)
+        return UsageRecord.objects.with_line_numbers().filter(workspace=self.workspace)
 
     def live_record(self, text: str) -> UsageRecord:
         """Return the version that counts now of the record that a path names; raise ``NotFound``."""
@@ -66,6 +66,7 @@ class RecordListView(UsageView):
 def _report(command: RecordUsage | ReportEvent, *, recorded_at: datetime) -> UsageRecord:
     """Put it into the ledger and return the record, without reading it back."""
     made: dict[str, Any]
+    line_number = None
     if isinstance(command, ReportEvent):
         event = ledger.report_event(command=command, recorded_at=recorded_at)
         recorded: ledger.Recorded | ledger.RecordedEvent = event
@@ -77,8 +78,9 @@ def _report(command: RecordUsage | ReportEvent, *, recorded_at: datetime) -> Usa
         }
     else:
         recorded = ledger.record(command=command, recorded_at=recorded_at)
+        line_number = recorded.line_number
         made = {"line_id": recorded.line_id, "quantity": recorded.quantity, "key": command.key, "note": command.note}
-    return UsageRecord(
+    record = UsageRecord(
         pk=recorded.id,
         kind=UsageRecord.Kind.ENTRY,
         occurred_at=recorded.occurred_at,
@@ -90,6 +92,8 @@ def _report(command: RecordUsage | ReportEvent, *, recorded_at: datetime) -> Usa
         properties=command.properties,
         **made,
     )
+    record.line_number = line_number  # type: ignore[attr-defined]  # as a query adds it
+    return record
 
 
 class BatchView(UsageView):

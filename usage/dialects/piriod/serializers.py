@@ -7,13 +7,14 @@ from typing import Any
 import django_filters
 from django import forms
 from django.core.validators import EMPTY_VALUES
-from django.db.models import BigIntegerField, Q, QuerySet
+from django.db.models import BigIntegerField, Q, QuerySet, Subquery
 from django.db.models.functions import Coalesce
 from django.utils import timezone
 from django_filters.fields import BaseCSVField
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
+from billing.models import Line, Workspace
 from usage.dialects.fields import MomentField, MomentOrDayField, NotAMoment, QuantityField, parse_moment_or_day
 from usage.ledger import DIGITS_AFTER_POINT, DIGITS_BEFORE_POINT
 from usage.models import UsageRecord
@@ -125,8 +126,8 @@ class UsageFilter(django_filters.FilterSet):
 
     id = _WholeFilter(method=_known_as, **_BOUNDS)
     id__in = _ListFilter(forms.IntegerField, method=_known_as, **_BOUNDS)
-    subscription_line = _WholeFilter(field_name="line_id", **_BOUNDS)
-    subscription_line__in = _ListFilter(forms.IntegerField, field_name="line_id", **_BOUNDS)
+    subscription_line = _WholeFilter(method="of_lines", **_BOUNDS)
+    subscription_line__in = _ListFilter(forms.IntegerField, method="of_lines", **_BOUNDS)
     date_time = _MomentFilter(field_name="occurred_at")
     date_time__gte = _MomentFilter(field_name="occurred_at", lookup_expr="gte")
     date_time__lte = _MomentFilter(field_name="occurred_at", lookup_expr="lte")
@@ -148,3 +149,13 @@ class UsageFilter(django_filters.FilterSet):
     ordering = _Ordering(
         fields={"shown_id": "id", "occurred_at": "date_time", "quantity": "quantity", "recorded_at": "created"}
     )
+
+    def __init__(self, *args: Any, workspace: Workspace, **options: Any) -> None:
+        super().__init__(*args, **options)
+        self.workspace = workspace
+
+    def of_lines(self, queryset: QuerySet[UsageRecord], name: str, value: Any) -> QuerySet[UsageRecord]:
+        lines = Line.objects.filter(workspace=self.workspace)
+        if isinstance(value, list):
+            return queryset.filter(line__in=lines.filter(number__in=value).values("pk"))
+        return queryset.filter(line=Subquery(lines.filter(number=value).values("pk")))

@@ -3,7 +3,7 @@
 from datetime import datetime, tzinfo
 from typing import Any
 
-from usage.commands import LineById, Origin, RecordById, RecordUsage, RetractUsage
+from usage.commands import LineByNumber, Origin, RecordById, RecordUsage, RetractUsage
 from usage.dialects.fields import json_number
 from usage.ledger import Recorded
 from usage.models import UsageRecord
@@ -14,7 +14,7 @@ TEST_MODE = {"": False, "false": False, "true": True}
 def record_usage(data: dict[str, Any], *, origin: Origin) -> RecordUsage:
     return RecordUsage(
         origin=origin,
-        address=LineById(data["subscription_line"]),
+        address=LineByNumber(data["subscription_line"]),
         quantity=data["quantity"],
         occurred_at=data["date_time"],
     )
@@ -28,7 +28,7 @@ def usage(record: Recorded | UsageRecord, *, tz: tzinfo) -> dict[str, Any]:
     """Return a record as Piriod shows it: the quantity a number with all its digits, times with the zone's offset."""
     return {
         "id": record.handle,
-        "subscription_line": record.line_id,
+        "subscription_line": record.line_number,  # type: ignore[union-attr]  # annotated
         "date_time": _local(record.occurred_at, tz),
         "quantity": json_number(record.quantity),  # type: ignore[arg-type]  # a line's record has one
         "creation_scheme": record.source,

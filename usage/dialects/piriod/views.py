@@ -86,7 +86,7 @@ class PiriodView(DialectView):
         return self.workspace.tz
 
     def usages(self) -> UsageRecordQuerySet:
-        return UsageRecord.objects.live().filter(workspace=self.workspace, line__isnull=False)
+        return UsageRecord.objects.live().with_line_numbers().filter(workspace=self.workspace, line__isnull=False)
 
 
 _BETWEEN_COMMAS = f"At most {LONGEST_LIST} values, with commas between them."
@@ -129,7 +129,7 @@ class UsageListView(PiriodView):
     def get(self, request: Request) -> Response:
         refuse_unknown(request.query_params, PARAMETERS)
         with timezone.override(self.naive_zone):
-            found = UsageFilter(request.query_params, queryset=self.usages())
+            found = UsageFilter(request.query_params, queryset=self.usages(), workspace=self.workspace)
             if not found.is_valid():
                 raise translate_validation(found.errors)
         paginator = UsagePagination()

@@ -15,7 +15,7 @@ from usage.dialects.fields import parse_moment
 from usage.dialects.rebilly import identifiers
 from usage.dialects.rebilly.grammar import Clause, Exact, MalformedFilter, Range
 from usage.ledger import QuantityRefused, exact_quantity
-from usage.ledger.addresses import as_line_id, as_uuid
+from usage.ledger.addresses import as_line_number, as_uuid
 
 NONE = "null"
 NO_INVOICE = 0
@@ -94,7 +94,7 @@ def _usages(texts: list[str], workspace: Workspace) -> Q:
 
 def _lines(texts: list[str], workspace: Workspace) -> Q:
     """Match usages of the lines that reports under these names may go to."""
-    named = Q(pk__in=[line_id for text in texts if (line_id := as_line_id(text)) is not None])
+    named = Q(number__in=[number for text in texts if (number := as_line_number(text)) is not None])
     named |= Q(subscription__in=[known for text in texts if (known := as_uuid(text)) is not None])
     for text in texts:
         named |= Q(reference__iexact=text) | Q(subscription__reference__iexact=text)

@@ -98,7 +98,7 @@ class Asked:
     def matching(self, workspace: Workspace) -> QuerySet[UsageRecord]:
         """Return all usages that match, in an order that is certain, so that pages neither repeat nor skip."""
         found = usages(workspace).alias(
-            line_name=Coalesce("line__reference", Cast("line_id", TextField())),
+            line_name=Coalesce("line__reference", Cast("line__number", TextField())),
             # Not NULL without one: what is unequal to NULL would be found neither by a filter nor by its negation.
             first_invoice_id=Coalesce(_first(f"{_COUNTING}__invoice"), filters.NO_INVOICE),
         )

@@ -29,7 +29,7 @@ def new_usage(recorded: Recorded, *, collection: str) -> dict[str, Any]:
     """Return what was recorded just now; ``collection`` is the URL of the list."""
     return _usage(
         recorded,
-        line_name=recorded.line_reference or str(recorded.line_id),
+        line_name=recorded.line_reference or str(recorded.line_number),
         created_at=recorded.recorded_at,
         item=None,
         collection=collection,
@@ -41,7 +41,7 @@ def usage(record: UsageRecord, *, item: InvoiceItem | None, collection: str) -> 
     assert record.line is not None
     return _usage(
         record,
-        line_name=record.line.reference or str(record.line_id),
+        line_name=record.line.reference or str(record.line.number),
         created_at=record.created_at,  # type: ignore[attr-defined]  # annotated
         item=item,
         collection=collection,

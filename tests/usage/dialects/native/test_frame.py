@@ -128,7 +128,7 @@ def test_path_that_names_nothing_is_not_found(api, workspace, garbage):
         ("GET", f"subscriptions/{text}/"),
         ("POST", f"subscriptions/{text}/end/"),
         ("POST", f"subscriptions/{text}/lines/"),
-        ("GET", f"subscriptions/{text}/lines/{line.pk}/"),
+        ("GET", f"subscriptions/{text}/lines/{line.number}/"),
         ("GET", f"{agreed}lines/{text}/" if garbage != "1" else f"{agreed}lines/0/"),
         ("POST", f"{agreed}lines/{text}/end/" if garbage != "1" else f"{agreed}lines/0/end/"),
     ]:
@@ -319,7 +319,7 @@ def test_refused_lines_leave_nothing_behind_under_a_key_either(api, workspace):
         "subscriptions/",
         customer=str(line.subscription.customer_id),
         starts_on="2026-07-01",
-        lines=[{"id": line.pk, "brick": str(line.brick_id), "price": {"model": "flat", "unit_price": "1"}}],
+        lines=[{"id": line.number, "brick": str(line.brick_id), "price": {"model": "flat", "unit_price": "1"}}],
     )
 
     assert wrong(response)[0] == 409

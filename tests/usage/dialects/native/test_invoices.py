@@ -53,7 +53,7 @@ def test_an_issued_invoice_shows_its_arithmetic_and_the_names_of_its_day(api, li
     assert {name: shown[name] for name in shown if name not in ("price", "steps")} == {
         "position": 1,
         "kind": "usage",
-        "line": line.pk,
+        "line": line.number,
         "brick": str(line.brick_id),
         "description": "API calls",
         "aggregation": "sum",
@@ -202,7 +202,7 @@ def test_current_usage_is_that_of_the_open_period_until_now(api, line):
     flat = make.brick(line.workspace, "Platform", "none")
     contracts.add_line(subscription=line.subscription, brick=flat, price=make.price(flat, model="flat"))
     used = {
-        "line": line.pk,
+        "line": line.number,
         "reference": None,
         "brick": str(line.brick_id),
         "description": "API calls",

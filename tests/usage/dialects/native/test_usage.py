@@ -33,7 +33,7 @@ def customer(line):
 def test_usage_of_a_line_is_recorded_and_shown(api, line):
     response = api.post(
         "usage/",
-        line=line.pk,
+        line=line.number,
         quantity="7.250",
         occurred_at="2026-07-16T10:15:30.5+02:00",
         key="k-1",
@@ -48,7 +48,7 @@ def test_usage_of_a_line_is_recorded_and_shown(api, line):
         "revision": record.pk,
         "kind": "entry",
         "is_live": True,
-        "line": line.pk,
+        "line": line.number,
         "customer": None,
         "customer_alias": None,
         "event_type": None,
@@ -96,7 +96,7 @@ def test_line_is_named_by_reference_or_by_its_subscription_and_brick(api, line):
     replies = [api.post("usage/", **name, quantity=1, occurred_at=AT) for name in names]
 
     assert [reply.status_code for reply in replies] == [201] * 4
-    assert {reply.json()["line"] for reply in replies} == {line.pk}
+    assert {reply.json()["line"] for reply in replies} == {line.number}
 
 
 WHOSE = "Name a line, or a subscription and a brick, or a customer_alias and an event_type."
@@ -175,13 +175,13 @@ def test_everything_wrong_is_named(api, sent, errors):
 def test_what_the_ledger_refuses_is_named(api, line, details, errors):
     contracts.set_limits(line=line, limits=Limits(hard_limit_quantity=Decimal(10)))
 
-    assert wrong(api.post("usage/", **{"line": line.pk, "occurred_at": AT, **details})) == (422, errors)
+    assert wrong(api.post("usage/", **{"line": line.number, "occurred_at": AT, **details})) == (422, errors)
 
 
 def test_repeated_key_is_refused_and_told_what_has_it(api, line):
-    first = api.post("usage/", line=line.pk, quantity=1, occurred_at=AT, key="k-1").json()
+    first = api.post("usage/", line=line.number, quantity=1, occurred_at=AT, key="k-1").json()
 
-    again = api.post("usage/", line=line.pk, quantity=2, occurred_at=AT, key="k-1")
+    again = api.post("usage/", line=line.number, quantity=2, occurred_at=AT, key="k-1")
 
     assert wrong(again) == (409, {"key": "Usage with this id was recorded already."})
     assert again.json()["record"] == first["id"]
@@ -191,15 +191,15 @@ def test_repeated_key_is_refused_and_told_what_has_it(api, line):
 def test_request_with_an_idempotency_key_is_answered_once(line):
     api = Native(line.workspace, **{"idempotency-key": "i-1"})
 
-    replies = [api.post("usage/", line=line.pk, quantity=1, occurred_at=AT) for _ in range(2)]
+    replies = [api.post("usage/", line=line.number, quantity=1, occurred_at=AT) for _ in range(2)]
 
     assert replies[0].json() == replies[1].json()
     assert UsageRecord.objects.count() == 1
-    assert wrong(api.post("usage/", line=line.pk, quantity=2, occurred_at=AT))[0] == 422
+    assert wrong(api.post("usage/", line=line.number, quantity=2, occurred_at=AT))[0] == 422
 
 
 def test_record_is_corrected_and_keeps_its_id(api, line):
-    first = api.post("usage/", line=line.pk, quantity=1, occurred_at=AT, key="k", properties={"a": 1}).json()
+    first = api.post("usage/", line=line.number, quantity=1, occurred_at=AT, key="k", properties={"a": 1}).json()
 
     second = api.patch(f"usage/{first['id']}/", quantity="2.5", note="typing error").json()
     third = api.patch(f"usage/{first['id']}/", occurred_at="2026-07-17T00:00:00Z", properties=None).json()
@@ -254,14 +254,14 @@ def test_correction_says_what_changes(api, line, sent, status, errors):
 
 
 def test_record_is_taken_back_and_its_key_stays_taken(api, line):
-    first = api.post("usage/", line=line.pk, quantity=1, occurred_at=AT, key="k").json()
+    first = api.post("usage/", line=line.number, quantity=1, occurred_at=AT, key="k").json()
 
     assert api("DELETE", f"usage/{first['id']}/").status_code == 204
 
     assert api.get(f"usage/{first['id']}/").status_code == 404
     assert api("DELETE", f"usage/{first['id']}/").status_code == 404
     assert api.patch(f"usage/{first['id']}/", quantity=1).status_code == 404
-    assert wrong(api.post("usage/", line=line.pk, quantity=1, occurred_at=AT, key="k"))[0] == 409
+    assert wrong(api.post("usage/", line=line.number, quantity=1, occurred_at=AT, key="k"))[0] == 409
     kinds = [(row["kind"], row["is_live"]) for row in api.get("usage/?state=all").json()["results"]]
     assert kinds == [("retraction", False), ("entry", False)]
 
@@ -314,7 +314,7 @@ def variety(line, customer):
     [
         ("", ["waiting", "event", "seats", "file", "first"]),
         ("state=all", ["gone", "gone", "waiting", "event", "seats", "file", "first"]),
-        ("line={line.pk}", ["file", "first"]),
+        ("line={line.number}", ["file", "first"]),
         ("line=li_2", ["seats"]),
         ("line=li_3", []),
         ("subscription=sub_2", ["seats"]),

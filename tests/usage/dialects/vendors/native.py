@@ -31,7 +31,7 @@ def native_error(status: int, message: str, field: str | None = None) -> dict[st
 
 
 def native_usage(line: Line) -> dict[str, Any]:
-    return {"line": line.pk, "occurred_at": "2026-07-16T10:15:30Z", "quantity": 7}
+    return {"line": line.number, "occurred_at": "2026-07-16T10:15:30Z", "quantity": 7}
 
 
 def native_things(line: Line) -> dict[str, Any]:
@@ -79,9 +79,9 @@ NATIVE_PROVISIONING = (
     Endpoint("GET", NATIVE_SUBSCRIPTION),
     Endpoint("POST", f"{NATIVE_SUBSCRIPTION}end/", lambda things: ENDED),
     Endpoint("POST", f"{NATIVE_SUBSCRIPTION}lines/", native_line),
-    Endpoint("GET", f"{NATIVE_SUBSCRIPTION}lines/{{line.pk}}/"),
-    Endpoint("PATCH", f"{NATIVE_SUBSCRIPTION}lines/{{line.pk}}/", lambda things: {"limits": {"soft": None}}),
-    Endpoint("POST", f"{NATIVE_SUBSCRIPTION}lines/{{line.pk}}/end/", lambda things: ENDED),
+    Endpoint("GET", f"{NATIVE_SUBSCRIPTION}lines/{{line.number}}/"),
+    Endpoint("PATCH", f"{NATIVE_SUBSCRIPTION}lines/{{line.number}}/", lambda things: {"limits": {"soft": None}}),
+    Endpoint("POST", f"{NATIVE_SUBSCRIPTION}lines/{{line.number}}/end/", lambda things: ENDED),
 )
 NATIVE_BILLING = (
     Endpoint("GET", f"{NATIVE_SUBSCRIPTION}usage/"),

@@ -11,7 +11,7 @@ def piriod_error(status: int, message: str, field: str | None = None) -> dict[st
 
 
 def piriod_usage(line: Line) -> dict[str, Any]:
-    return {"subscription_line": line.pk, "date_time": "2026-07-16T10:15:30Z", "quantity": 7}
+    return {"subscription_line": line.number, "date_time": "2026-07-16T10:15:30Z", "quantity": 7}
 
 
 PIRIOD = Vendor(
@@ -37,5 +37,5 @@ PIRIOD = Vendor(
         Endpoint("PATCH", "/piriod/usages/{usage.handle}/"),
         Endpoint("GET", "/piriod/elsewhere/"),
     ),
-    foreign=lambda line: (400, {"subscription_line": [f'Invalid pk "{line.pk}" - object does not exist.']}),
+    foreign=lambda line: (400, {"subscription_line": [f'Invalid pk "{line.number}" - object does not exist.']}),
 )

@@ -7,7 +7,7 @@ from typing import Any
 from django.test import Client
 
 from billing.jsontext import encode
-from billing.models import Line
+from billing.models import Line, Workspace
 from tests import factories as make
 from usage import ledger
 
@@ -94,7 +94,8 @@ class Vendor:
         return self.name
 
     def world(self, code: str = "acme") -> World:
-        workspace = make.workspace(code)
+        # No two worlds have a line of the same number.
+        workspace = make.workspace(code, next_line_number=1 + 1000 * Workspace.objects.count())
         line = make.line(workspace)
         return World(code, make.api_key(workspace), {"line": line, **self.populate(line)})
 
