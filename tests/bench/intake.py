@@ -52,7 +52,8 @@ def _piriod(setting: Setting) -> Target:
         path="/piriod/usages/",
         headers={"Authorization": f"Token {setting.key}", "x-simple-workspace": setting.workspace.code},
         body=lambda n: (
-            f'{{"subscription_line": {setting.line(n).number}, "date_time": "{moment_of(n)}", "quantity": {n % 100}.25}}'
+            f'{{"subscription_line": {setting.line(n).number}, "date_time": "{moment_of(n)}",'
+            f' "quantity": {n % 100}.25}}'
         ),
     )
 

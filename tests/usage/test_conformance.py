@@ -146,7 +146,7 @@ def by_panel(world: World, facts: Facts) -> None:
     for line, quantity, at in facts:
         day, _, time = at.removesuffix("Z").partition("T")
         form = {
-            "line": line.number,
+            "line": line.pk,
             "occurred_at_0": day,
             "occurred_at_1": time,
             "quantity": quantity,
@@ -223,7 +223,7 @@ def test_the_ledger_and_the_invoices_are_the_same_whoever_reports(channel):
     assert [f"{invoice.total:.2f}" for invoice in invoices] == ["278.00", "8.00"]
     assert all_replay_identically(world.workspace)
     expected = [
-        (line.number, number(quantity), make.moment(at.removesuffix("Z")), "entry", late, None)
+        (line.pk, number(quantity), make.moment(at.removesuffix("Z")), "entry", late, None)
         for line, facts, late in (
             (world.counter, COUNTER, False),
             (world.gauge, GAUGE, False),

@@ -50,7 +50,7 @@ def test_a_usage_is_recorded_and_shown_with_its_address(rebilly, line):
         f'"_links":[{{"href":"{address}","rel":"self"}}]}}'
     )
     assert (record.line_id, record.quantity, record.occurred_at) == (
-        line.number,
+        line.pk,
         Decimal("5.125"),
         make.moment("2026-07-15 10:00"),
     )
@@ -189,19 +189,19 @@ def test_malformed_json_is_no_question_of_fields(rebilly):
 # --- which line is meant
 
 
-def test_a_line_is_known_by_its_reference_and_its_id(rebilly, line):
-    by_reference, by_id = rebilly.post(line.reference), rebilly.post(line.number)
+def test_a_line_is_known_by_its_reference_and_its_number(rebilly, line):
+    by_reference, by_number = rebilly.post(line.reference), rebilly.post(line.number)
 
-    assert [response.json()["subscriptionId"] for response in (by_reference, by_id)] == [line.reference] * 2
+    assert [response.json()["subscriptionId"] for response in (by_reference, by_number)] == [line.reference] * 2
     assert set(UsageRecord.objects.values_list("line", flat=True)) == {line.pk}
 
 
-def test_a_line_without_a_reference_is_shown_by_its_id(rebilly, line):
+def test_a_line_without_a_reference_is_shown_by_its_number(rebilly, line):
     other = contracts.add_line(
         subscription=line.subscription, brick=(brick := make.brick(line.workspace)), price=make.price(brick)
     )
 
-    assert rebilly.post(str(other.pk)).json()["subscriptionId"] == str(other.pk)
+    assert rebilly.post(str(other.number)).json()["subscriptionId"] == str(other.number)
 
 
 def test_a_reference_goes_before_an_id_that_reads_the_same(rebilly, line):

@@ -28,7 +28,7 @@ def api(line):
 
 
 def report(of: Line, **details: Any) -> dict[str, Any]:
-    return {"line": of.pk, "quantity": 1, "occurred_at": AT, **details}
+    return {"line": of.number, "quantity": 1, "occurred_at": AT, **details}
 
 
 def test_each_record_is_taken_or_refused_for_itself(api, line):
