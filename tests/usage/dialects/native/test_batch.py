@@ -128,7 +128,7 @@ def test_with_the_database_down_at_the_insert_nothing_is_said_to_be_accepted(api
 
 
 def test_another_workspaces_lines_are_as_absent_as_any(api, line):
-    theirs = make.line(make.workspace("other"))
+    theirs = make.line(make.workspace("other", next_line_number=1000))
     Subscription.objects.filter(pk=theirs.subscription_id).update(reference="sub_1")
     by_id = {"subscription": str(theirs.subscription_id), "brick": str(theirs.brick_id)}
 

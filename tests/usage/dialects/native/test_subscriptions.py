@@ -428,7 +428,7 @@ def test_a_gauge_carries_on_unless_the_request_says_otherwise(api, agreed, seats
     following = api.post(path, brick="br_seats", price=terms, starts_at="2026-01-16T05:00:00Z", **sent).json()
 
     assert following["carries_on"] is carries_on
-    assert Line.objects.get(pk=following["id"]).carries_on is carries_on
+    assert Line.objects.get(number=following["id"]).carries_on is carries_on
 
 
 def test_only_a_gauge_is_told_to_carry_on(api, agreed, calls, price):
