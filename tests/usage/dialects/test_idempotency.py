@@ -177,10 +177,10 @@ def test_a_fault_is_worked_on_anew_and_leaves_nothing(line, key):
         return result
 
     with connection.execute_wrapper(fail):
-        assert native(key)("POST", "/usage/", usage(line.pk)).status_code == 500
+        assert native(key)("POST", "/usage/", usage(line.number)).status_code == 500
     assert (StoredReply.objects.count(), ledger()) == (0, [])
 
-    assert native(key)("POST", "/usage/", usage(line.pk)).status_code == 201
+    assert native(key)("POST", "/usage/", usage(line.number)).status_code == 201
 
 
 def test_a_batch_of_which_nothing_was_taken_is_worked_on_anew(line, key):
@@ -229,9 +229,9 @@ AS_SENT = '{"line": %s, "quantity": 7, "occurred_at": "2026-07-16T10:15:30Z", "p
     ],
 )
 def test_the_same_request_written_in_another_way_is_the_same(line, key, path, body):
-    first = native(key)("POST", "/usage/", AS_SENT % line.pk)
+    first = native(key)("POST", "/usage/", AS_SENT % line.number)
 
-    again = native(key)("POST", path, body % line.pk)
+    again = native(key)("POST", path, body % line.number)
 
     assert (again.status_code, again.content) == (201, first.content)
     assert ledger() == [(None, 7)]
@@ -251,9 +251,9 @@ def test_the_same_request_written_in_another_way_is_the_same(line, key, path, bo
     ],
 )
 def test_a_request_that_means_something_else_is_another(line, key, path, body):
-    native(key)("POST", "/usage/", AS_SENT % line.pk)
+    native(key)("POST", "/usage/", AS_SENT % line.number)
 
-    again = native(key)("POST", path, body % line.pk)
+    again = native(key)("POST", path, body % line.number)
 
     assert (again.status_code, again.json()["detail"]) == (422, "This idempotency key was used for another request.")
 
@@ -269,8 +269,8 @@ def test_the_order_of_parameters_makes_no_other_request(line, key):
 
 def test_replies_expire(line, key, settings):
     settings.STORED_REPLY_DAYS = 30
-    first = native(key, "first")("POST", "/usage/", usage(line.pk, key="a")).json()
-    native(key, "second")("POST", "/usage/", usage(line.pk, key="b"))
+    first = native(key, "first")("POST", "/usage/", usage(line.number, key="a")).json()
+    native(key, "second")("POST", "/usage/", usage(line.number, key="b"))
     now = datetime(2026, 7, 20, 14, tzinfo=UTC)
     StoredReply.objects.filter(key="first").update(created_at=now - timedelta(days=30, microseconds=1))
     StoredReply.objects.filter(key="second").update(created_at=now - timedelta(days=30))
@@ -279,7 +279,7 @@ def test_replies_expire(line, key, settings):
 
     assert [reply.key for reply in StoredReply.objects.all()] == ["second"]
     # Its key is a new one then; the record's own key still stands.
-    repeated = native(key, "first")("POST", "/usage/", usage(line.pk, key="a"))
+    repeated = native(key, "first")("POST", "/usage/", usage(line.number, key="a"))
     assert (repeated.status_code, repeated.json()["record"]) == (409, first["id"])
 
 
@@ -307,7 +307,7 @@ def test_a_batch_whose_reply_would_be_too_large_to_keep_is_refused_before_anythi
     line, key, settings, keyless, status
 ):
     settings.KEYLESS_RECORDS = 3
-    records = [usage(line.pk)] * keyless + [usage(line.pk, key=f"k-{n}") for n in range(5)]
+    records = [usage(line.number)] * keyless + [usage(line.number, key=f"k-{n}") for n in range(5)]
 
     response = native(key)("POST", "/usage/batch/", {"records": records})
 
