@@ -31,7 +31,7 @@ def forget_series(apps: Any, schema_editor: Any) -> None:
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("billing", "0004_lines_that_carry_on"),
+        ("billing", "0010_workspace_formats"),
     ]
 
     operations = [
