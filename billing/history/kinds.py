@@ -65,7 +65,9 @@ KINDS: Mapping[type[Model], Kind] = {
     EventRule: Kind("brick", "brick_id", lambda row: "rule", frozenset({"replaced_at", "folded_filters"})),
     Price: Kind("price"),
     Subscription: Kind("subscription", not_told=frozenset({"open_from_at", "next_close_at"})),
-    Line: Kind("subscription", "subscription_id", lambda row: f"line {row.pk}", frozenset({"open_from_at", "cutoff"})),
+    Line: Kind(
+        "subscription", "subscription_id", lambda row: f"line {row.number}", frozenset({"open_from_at", "cutoff"})
+    ),
     CloseRun: Kind(
         "closerun", not_told=frozenset({"started_at", "started_by", "heartbeat_at", "finished_at", "decided_by"})
     ),

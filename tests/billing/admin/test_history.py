@@ -56,7 +56,7 @@ def test_the_page_of_a_subscription_shows_its_lines():
 
     shown = administrator().get(page(line.subscription)).content.decode()
 
-    assert f"line {line.pk} ends_at changed" in shown
+    assert f"line {line.number} ends_at changed" in shown
 
 
 def test_the_history_is_only_for_who_sees_the_row():

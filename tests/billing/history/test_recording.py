@@ -63,9 +63,9 @@ def test_ends_and_limits_are_told_of_the_line_on_the_page_of_its_subscription():
 
     assert Change.objects.count() == former + 3
     assert trace(line.subscription)[-3:] == [
-        ("changed", f"line {line.pk}", {"hard_limit_quantity": [None, "12.5"]}),
+        ("changed", f"line {line.number}", {"hard_limit_quantity": [None, "12.5"]}),
         ("changed", "", {"ends_at": [None, "2026-03-01T00:00:00+00:00"]}),
-        ("changed", f"line {line.pk}", {"ends_at": [None, "2026-03-01T00:00:00+00:00"]}),
+        ("changed", f"line {line.number}", {"ends_at": [None, "2026-03-01T00:00:00+00:00"]}),
     ]
 
 

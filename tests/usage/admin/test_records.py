@@ -267,7 +267,7 @@ def test_opening_value_that_was_carried_on_says_from_which_line():
     page = client.get(reverse("admin:usage_opening", args=[following.pk])).content.decode()
 
     assert "5 since 10 Jan 2026, 00:00" in page
-    assert f"carried on from line {line.pk}" in page
+    assert f"carried on from line {line.number}" in page
 
 
 def test_page_of_a_record_takes_as_many_queries_for_a_long_chain():
