@@ -44,7 +44,7 @@ def add_line(apps, workspace, line_id):
 
 
 def test_lines_get_their_keys_as_numbers_and_workspaces_go_on_from_there(migrate):
-    before = migrate("0010_workspace_formats")
+    before = migrate("0010_workspace_formats")  # before line_numbers
     spaces = before.get_model("billing", "Workspace").objects.using("migrated")
     first, other, spoiled, empty = (
         spaces.create(code=code, name=code, time_zone="UTC", currency="USD") for code in ("a", "b", "c", "d")
