@@ -44,7 +44,7 @@ def add_line(apps, workspace, line_id):
 
 
 def test_lines_get_their_keys_as_numbers_and_workspaces_go_on_from_there(migrate):
-    before = migrate("0010_workspace_formats")  # before line_numbers
+    before = migrate("0011_close_items_hold_their_subscriptions")  # before line_numbers
     spaces = before.get_model("billing", "Workspace").objects.using("migrated")
     first, other, spoiled, empty = (
         spaces.create(code=code, name=code, time_zone="UTC", currency="USD") for code in ("a", "b", "c", "d")
@@ -52,7 +52,7 @@ def test_lines_get_their_keys_as_numbers_and_workspaces_go_on_from_there(migrate
     for workspace, line_id in [(first, 3), (first, 8), (other, 5), (spoiled, 2**53 - 1), (spoiled, 2**53), (other, 9)]:
         add_line(before, workspace, line_id)
 
-    after = migrate("0011_line_numbers")
+    after = migrate("0012_line_numbers")
 
     lines = after.get_model("billing", "Line").objects.using("migrated").order_by("pk")
     # No client could name the line beyond the range, so it gets a number.

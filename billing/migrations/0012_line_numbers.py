@@ -31,7 +31,7 @@ def forget_series(apps: Any, schema_editor: Any) -> None:
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("billing", "0010_workspace_formats"),
+        ("billing", "0011_close_items_hold_their_subscriptions"),
     ]
 
     operations = [
