@@ -60,13 +60,16 @@ class Period:
 
 @dataclass(frozen=True, slots=True)
 class Coverage:
-    """How many of a billing window's calendar days a line covers; what a flat price is prorated by."""
+    """How many of a billing window's calendar days a line covers; what a flat price is prorated by.
+
+    None of them where it began and ended within a day that is the next line's.
+    """
 
     days: int
     of_days: int
 
     def __post_init__(self) -> None:
-        if not 0 < self.days <= self.of_days:
+        if not 0 <= self.days <= self.of_days or not self.of_days:
             raise ValueError(f"{self.days} days of {self.of_days} cannot be covered.")
 
     @property
@@ -177,14 +180,23 @@ def days_between(period: Period, tz: ZoneInfo) -> int:
     return (last.date() - first.date()).days + 1 - skipped
 
 
-def coverage(*, covered: Period, full: Period, tz: ZoneInfo) -> Coverage:
+def coverage(*, covered: Period, full: Period, tz: ZoneInfo, followed_at: datetime | None = None) -> Coverage:
     """Return how many of the full window's local calendar days the covered part touches.
 
-    Raises ``ValueError`` where the covered part reaches outside of the window.
+    ``followed_at``: when the next line of the same thing begins, not before the covered part ends. A day that they
+    share is the next one's, so that no day is counted twice. Raises ``ValueError`` where the covered part reaches
+    outside of the window.
     """
     if covered.starts_at < full.starts_at or covered.ends_at > full.ends_at:
         raise ValueError(f"{covered} is no part of {full}.")
-    return Coverage(days=days_between(covered, tz), of_days=days_between(full, tz))
+    days = days_between(covered, tz)
+    if followed_at is not None and _is_on_last_day(followed_at, covered, tz):
+        days -= 1
+    return Coverage(days=days, of_days=days_between(full, tz))
+
+
+def _is_on_last_day(moment: datetime, covered: Period, tz: ZoneInfo) -> bool:
+    return _wall(_in_utc(moment), tz).date() == _wall(covered.ends_at - _MICROSECOND, tz).date()
 
 
 def _index_at(moment: datetime, *, anchor_on: date, interval: Interval, tz: ZoneInfo) -> int:

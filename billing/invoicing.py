@@ -386,15 +386,29 @@ def _reopen(run: CloseRun, subscriptions: Sequence[Subscription]) -> None:
     Line.objects.bulk_update(lines, ["cutoff"], batch_size=500)
 
 
-def billed_amounts(*, subscription_ids: Sequence[UUID]) -> dict[tuple[int, datetime], Decimal]:
+@dataclass(frozen=True, slots=True)
+class Billed:
+    """What has been billed for a line in a period, and the calendar days that it was found to cover."""
+
+    amount: Decimal
+    days: int
+    of_days: int
+
+
+def billed(*, subscription_ids: Sequence[UUID]) -> dict[tuple[int, datetime], Billed]:
     """Return what has been billed, drafts included, per line and start of the measured window; one query."""
+    of_usage = Q(kind=InvoiceLine.Kind.USAGE)
     rows = (
         InvoiceLine.objects.filter(line__subscription__in=subscription_ids)
         .values("line_id", "starts_at")
-        .annotate(billed=ExactSum(F("amount")))
-        .values_list("line_id", "starts_at", "billed")
+        .annotate(
+            billed=ExactSum(F("amount")),
+            covered=Max("days", filter=of_usage),
+            of=Max("of_days", filter=of_usage),
+        )
+        .values_list("line_id", "starts_at", "billed", "covered", "of")
     )
-    return {(line_id, starts_at): billed for line_id, starts_at, billed in rows}
+    return {(line_id, starts_at): Billed(amount, days, of_days) for line_id, starts_at, amount, days, of_days in rows}
 
 
 def billed_rules(*, line_ids: Sequence[int]) -> dict[tuple[int, datetime], EventRule]:

@@ -9,12 +9,14 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
+from itertools import pairwise
+from operator import attrgetter
 from typing import Any
 from uuid import UUID
 
 from billing import catalog
 from billing.calendar import Coverage, Interval, Period, coverage, full_period_at
-from billing.invoicing import DraftInvoice, DraftLine, billed_amounts, billed_rules
+from billing.invoicing import Billed, DraftInvoice, DraftLine, billed, billed_rules
 from billing.models import Brick, EventRule, InvoiceLine, Line, Subscription
 from billing.rating import Terms, rate
 from usage.changed import changed_periods
@@ -54,6 +56,7 @@ class _Task:
     covered: Period
     coverage: Coverage
     rule: EventRule | None
+    billed_before: Decimal = Decimal(0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,17 +82,14 @@ def draft(*, dues: Sequence[Due], cutoff: int, measured_until: datetime | None =
     subscription_ids = [due.subscription.pk for due in dues]
     changed = changed_periods(subscription_ids=subscription_ids, cutoff=cutoff)
     rules = _rules(dues, changed)
-    tasks = [task for due in dues for task in _tasks(due, changed, rules)]
+    before = billed(subscription_ids=subscription_ids) if changed else {}
+    tasks = [task for due in dues for task in _tasks(due, changed, rules, before)]
     measurements = measure([_window(task, cutoff, measured_until) for task in tasks])
-    billed = billed_amounts(subscription_ids=subscription_ids) if changed else {}
     terms: dict[int, Terms] = {}
     told: set[tuple[Any, ...]] = set()
     lines: dict[tuple[Any, int], list[DraftLine]] = defaultdict(list)
     for task, measurement in zip(tasks, measurements, strict=True):
-        before = (
-            billed.get((task.line.pk, task.covered.starts_at), Decimal(0)) if task.kind == "true_up" else Decimal(0)
-        )
-        line = _draft_line(task, measurement, cutoff=cutoff, billed_before=before, terms=terms, told=told)
+        line = _draft_line(task, measurement, cutoff=cutoff, terms=terms, told=told)
         if task.kind == InvoiceLine.Kind.USAGE or line.amount:
             lines[task.due.subscription.pk, task.invoice].append(line)
     return [invoice for due in dues for invoice in _invoices(due, lines, cutoff)]
@@ -106,26 +106,47 @@ def _rules(dues: Sequence[Due], changed: dict[int, list[Period]]) -> _Rules:
     )
 
 
-def _tasks(due: Due, changed: dict[int, list[Period]], rules: _Rules) -> Iterable[_Task]:
+def _tasks(
+    due: Due, changed: dict[int, list[Period]], rules: _Rules, before: dict[tuple[int, datetime], Billed]
+) -> Iterable[_Task]:
+    followed_at = _followed_at(due.lines)
     for invoice, period in enumerate(due.periods):
         for line in due.lines:
             if covered := period.intersect(line.starts_at, line.ends_at):
-                yield _task(due, invoice, line, InvoiceLine.Kind.USAGE, covered, rules)
+                rule = rules.of(line, InvoiceLine.Kind.USAGE, covered.starts_at)
+                days = _coverage(due.subscription, covered, followed_at.get(line.pk))
+                yield _Task(due, invoice, line, InvoiceLine.Kind.USAGE, covered, days, rule)
     if due.bills_differences:
         for line in due.lines:
             for period in changed.get(line.pk, ()):
                 if covered := period.intersect(line.starts_at, line.ends_at):
-                    yield _task(due, 0, line, InvoiceLine.Kind.TRUE_UP, covered, rules)
+                    rule = rules.of(line, InvoiceLine.Kind.TRUE_UP, covered.starts_at)
+                    was = before[line.pk, covered.starts_at]
+                    # The days are those that were billed: what has changed since is the usage alone.
+                    days = Coverage(days=was.days, of_days=was.of_days)
+                    yield _Task(due, 0, line, InvoiceLine.Kind.TRUE_UP, covered, days, rule, was.amount)
 
 
-def _task(due: Due, invoice: int, line: Line, kind: str, covered: Period, rules: _Rules) -> _Task:
-    subscription = due.subscription
+def _followed_at(lines: Sequence[Line]) -> dict[int, datetime]:
+    """Return, per line that another one of its brick follows, when that one begins."""
+    of_brick: dict[UUID, list[Line]] = defaultdict(list)
+    for line in lines:
+        if line.ends_at != line.starts_at:
+            of_brick[line.brick_id].append(line)
+    return {
+        former.pk: later.starts_at
+        for several in of_brick.values()
+        if len(several) > 1
+        for former, later in pairwise(sorted(several, key=attrgetter("starts_at")))
+    }
+
+
+def _coverage(subscription: Subscription, covered: Period, followed_at: datetime | None) -> Coverage:
     tz = subscription.workspace.tz
     full = full_period_at(
         covered.starts_at, anchor_on=subscription.anchor_on, interval=Interval(subscription.interval), tz=tz
     )
-    rule = rules.of(line, kind, covered.starts_at)
-    return _Task(due, invoice, line, kind, covered, coverage(covered=covered, full=full, tz=tz), rule)
+    return coverage(covered=covered, full=full, tz=tz, followed_at=followed_at)
 
 
 def _window(task: _Task, cutoff: int, measured_until: datetime | None) -> Window:
@@ -148,7 +169,6 @@ def _draft_line(
     measurement: Measurement,
     *,
     cutoff: int,
-    billed_before: Decimal,
     terms: dict[int, Terms],
     told: set[tuple[Any, ...]],
 ) -> DraftLine:
@@ -172,7 +192,7 @@ def _draft_line(
             quantity=measurement.quantity,
             coverage=None if task.coverage.is_whole else task.coverage,
         ),
-        billed_before=billed_before,
+        billed_before=task.billed_before,
         notices=tuple(_notices(task, measurement, told)),
         unread_count=measurement.unread.count,
         missing_count=measurement.unread.missing,

@@ -95,7 +95,8 @@ class InvoiceLine(models.Model):
     # The part of the billed period in which the line was active: what was measured.
     starts_at = models.DateTimeField()
     ends_at = models.DateTimeField()
-    # Calendar days that the line covers, of those of the whole period: prorates a flat price.
+    # Calendar days that the line covers, of those of the whole period: prorates a flat price. None where it lies within
+    # a day that is the next line's.
     days = models.PositiveIntegerField()
     of_days = models.PositiveIntegerField()
     cutoff = models.BigIntegerField()
@@ -130,7 +131,8 @@ class InvoiceLine(models.Model):
                 condition=Q(ends_at__gt=F("starts_at")), name="billing_invoice_line_ends_after_its_start"
             ),
             models.CheckConstraint(
-                condition=Q(days__gt=0, days__lte=F("of_days")), name="billing_invoice_line_days_are_in_order"
+                condition=Q(days__gte=0, days__lte=F("of_days"), of_days__gt=0),
+                name="billing_invoice_line_days_are_in_order",
             ),
         )
         indexes = (

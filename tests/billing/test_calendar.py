@@ -396,12 +396,33 @@ def test_coverage_counts_calendar_days_of_the_window(covered, expected):
     assert found.is_whole == (expected.days == 31)
 
 
+@pytest.mark.parametrize(
+    ("covered", "followed_at", "days"),
+    [
+        # Berlin's 16 March at noon: the 16th is the next line's, also where there is a pause within the day.
+        (("2026-02-28T23:00", "2026-03-16T11:00"), "2026-03-16T11:00", 15),
+        (("2026-02-28T23:00", "2026-03-16T11:00"), "2026-03-16T22:59", 15),
+        (("2026-02-28T23:00", "2026-03-16T11:00"), "2026-03-16T23:00", 16),
+        (("2026-02-28T23:00", "2026-03-15T23:00"), "2026-03-15T23:00", 15),
+        # Within a single day.
+        (("2026-03-16T07:00", "2026-03-16T11:00"), "2026-03-16T11:00", 0),
+        (("2026-03-16T07:00", "2026-03-16T11:00"), None, 1),
+        # Until the next midnight.
+        (("2026-03-16T11:00", "2026-03-31T22:00"), "2026-03-31T22:00", 16),
+    ],
+)
+def test_a_day_that_two_lines_share_is_the_later_ones(covered, followed_at, days):
+    march = period("2026-02-28T23:00", "2026-03-31T22:00")
+    next_at = followed_at and datetime.fromisoformat(followed_at).replace(tzinfo=UTC)
+    assert coverage(covered=period(*covered), full=march, tz=BERLIN, followed_at=next_at) == Coverage(days, 31)
+
+
 def test_coverage_refuses_a_part_outside_of_the_window():
     with pytest.raises(ValueError, match="no part of"):
         coverage(covered=period("2026-02-01", "2026-03-02"), full=period("2026-03-01", "2026-04-01"), tz=BERLIN)
 
 
-@pytest.mark.parametrize(("covered", "of_days"), [(0, 31), (-1, 31), (32, 31)])
+@pytest.mark.parametrize(("covered", "of_days"), [(0, 0), (-1, 31), (32, 31)])
 def test_coverage_refuses_impossible_days(covered, of_days):
     with pytest.raises(ValueError, match="cannot be covered"):
         Coverage(covered, of_days)

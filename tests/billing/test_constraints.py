@@ -237,7 +237,7 @@ BREAKS: list[tuple[str, Break]] = [
     ("billing_usage_is_billed_once_per_cutoff", lambda w: duplicate(w.invoice_line, position=2, kind="true_up")),
     ("billing_usage_of_a_period_is_billed_once", lambda w: duplicate(w.invoice_line, invoice=w.draft, cutoff=1)),
     ("billing_invoice_line_ends_after_its_start", lambda w: spoil(w.invoice_line, ends_at=F("starts_at"))),
-    ("billing_invoice_line_days_are_in_order", lambda w: spoil(w.invoice_line, days=0)),
+    ("billing_invoice_line_days_are_in_order", lambda w: spoil(w.invoice_line, days=0, of_days=0)),
     ("billing_invoice_line_days_are_in_order", lambda w: spoil(w.invoice_line, days=32)),
     ("billing_number_series_is_unique", lambda w: duplicate(w.series)),
     ("usage_record_key_is_unique_while_live", lambda w: duplicate(w.entry)),

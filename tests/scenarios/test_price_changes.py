@@ -311,3 +311,51 @@ def test_what_was_measured_is_exact():
 
     found = {row.line_id: row.quantity for row in InvoiceLine.objects.all()}
     assert found == {line.pk: Decimal("306.666666667"), later.pk: Decimal("313.333333333")}
+
+
+def test_a_flat_price_that_changes_at_noon_is_billed_in_sum_for_the_days_there_are():
+    # $31 a month, changed to $62 on 16 January at 12:00: 15 days at $1, 16 at $2. One day is never billed twice.
+    line = make.line(aggregation="none", model="flat", unit_price="31")
+    dearer = make.price(line.brick, "62", model="flat")
+    contracts.end_line(line=line, ends_at=make.moment("2026-01-16 12:00"))
+    contracts.add_line(
+        subscription=line.subscription, brick=line.brick, price=dearer, starts_at=make.moment("2026-01-16 12:00")
+    )
+
+    close_and_issue(line.workspace, "2026-02-01")
+
+    rows = InvoiceLine.objects.order_by("position")
+    assert [(row.days, row.of_days, f"{row.amount:.2f}") for row in rows] == [(15, 31, "15.00"), (16, 31, "32.00")]
+    assert all_replay_identically(line.workspace)
+
+
+def test_a_line_of_a_few_hours_leaves_its_day_to_the_next():
+    line = make.line(aggregation="none", model="flat", unit_price="31")
+    for at in ("2026-01-16 09:00", "2026-01-16 12:00"):
+        contracts.end_line(line=Line.objects.get(ends_at=None), ends_at=make.moment(at))
+        contracts.add_line(
+            subscription=line.subscription, brick=line.brick, price=line.price, starts_at=make.moment(at)
+        )
+
+    close_and_issue(line.workspace, "2026-02-01")
+
+    rows = InvoiceLine.objects.order_by("position")
+    assert [(row.days, f"{row.amount:.2f}") for row in rows] == [(15, "15.00"), (0, "0.00"), (16, "16.00")]
+    assert totals(line.workspace) == ["31.00"]
+    assert all_replay_identically(line.workspace)
+
+
+def test_what_was_billed_for_a_shared_day_before_is_not_taken_back_by_late_usage():
+    # A metered brick at a flat price, billed when both lines counted the day: 16 + 16 days.
+    line = make.line(model="flat", unit_price="31")
+    contracts.end_line(line=line, ends_at=make.moment("2026-01-16 12:00"))
+    contracts.add_line(
+        subscription=line.subscription, brick=line.brick, price=line.price, starts_at=make.moment("2026-01-16 12:00")
+    )
+    close(line.workspace, "2026-02-01")
+    InvoiceLine.objects.filter(line=line).update(days=16, rated=16, amount=16)
+    make.use(line, "1", "2026-01-05", recorded_at="2026-02-02")
+
+    second = close(line.workspace, "2026-03-01")
+
+    assert [row.kind for row in InvoiceLine.objects.filter(invoice__run=second)] == ["usage"]

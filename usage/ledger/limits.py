@@ -3,6 +3,8 @@
 from datetime import datetime
 from decimal import Decimal
 
+from django.db.models import Min
+
 from billing.calendar import Interval, Period, coverage, full_period_at
 from billing.limits import has_hard_limit, room
 from billing.models import Line
@@ -60,8 +62,21 @@ def _left(line: Line, wanted: Decimal, occurred_at: datetime) -> Decimal:
         line=line,
         used=used.quantity,
         wanted=wanted,
-        coverage=coverage(covered=covered, full=full, tz=line.workspace.tz),
+        coverage=coverage(covered=covered, full=full, tz=line.workspace.tz, followed_at=_followed_at(line)),
     )
+
+
+def _followed_at(line: Line) -> datetime | None:
+    """Return when the next line of a brick begins: of a line that ends, and where days can matter."""
+    if line.ends_at is None or line.hard_limit_amount is None:
+        return None
+    later = Line.objects.filter(
+        workspace_id=line.workspace_id,
+        subscription_id=line.subscription_id,
+        brick_id=line.brick_id,
+        starts_at__gte=line.ends_at,
+    )
+    return later.aggregate(first=Min("starts_at"))["first"]
 
 
 def _covered(line: Line, moment: datetime) -> Period | None:
