@@ -12,6 +12,7 @@ from datetime import date, datetime
 
 from django.core.exceptions import NON_FIELD_ERRORS, ValidationError
 from django.db import transaction
+from django.db.models import F
 
 from billing import catalog
 from billing.calendar import CalendarOutOfRange, Interval, Period, period_at
@@ -21,9 +22,9 @@ from billing.line_numbers import number_for_line
 from billing.models import Brick, Customer, Line, Price, Subscription
 from billing.rating import TermsError
 
-# Asked before a line ends earlier than it did; each returns why it may not, or None. The ledger adds the question
-# whether usage was recorded later: billing does not know the ledger.
-objections_to_ending: list[Callable[[Line, datetime], str | None]] = []
+# Asked before a line ends, with the moment of asking where it is known; each returns why it may not, or None. The
+# ledger adds the question whether usage was recorded later: billing does not know the ledger.
+objections_to_ending: list[Callable[[Line, datetime, datetime | None], str | None]] = []
 
 
 class UnableToAgree(ValidationError):
@@ -132,6 +133,8 @@ def add_line(
     plain ``ValidationError``, limits that the line can't have ``LimitsRefused``.
     """
     subscription = _locked(subscription.pk)
+    if subscription.is_voided:
+        raise UnableToAgree({NON_FIELD_ERRORS: "The subscription was voided: it covers nothing."})
     if isinstance(price, PriceTerms):
         with _within("price"):
             price = catalog.create_price(brick=brick, **vars(price))
@@ -210,6 +213,7 @@ def _check_end(line: Line) -> None:
     if line.ends_at and line.ends_at <= line.starts_at:
         raise UnableToAgree({"ends_at": "It ends before it starts."})
     others = Line.objects.filter(subscription=subscription, brick_id=line.brick_id).exclude(pk=line.pk)
+    others = others.exclude(ends_at=F("starts_at"))
     if line.ends_at:
         others = others.filter(starts_at__lt=line.ends_at)
     if others.exclude(ends_at__lte=line.starts_at).exists():
@@ -231,42 +235,88 @@ def set_limits(*, line: Line, limits: Limits) -> Line:
 
 
 @transaction.atomic
-def end_line(*, line: Line, ends_at: datetime) -> Line:
-    """Let a line end at a moment; raise ``UnableToAgree`` where a closed period or recorded usage stands against it."""
+def end_line(*, line: Line, ends_at: datetime | None, as_of: datetime | None = None) -> Line:
+    """Let a line end at a moment, or with its subscription (None); raise ``UnableToAgree``.
+
+    A closed period or recorded usage may stand against it. Usage that is dated in the future as of ``as_of``, and
+    beyond the end, does not: it stays in the ledger, and counts nowhere as long as the line has ended before it. A line
+    that ends where it begins is voided: it was a mistake and covers nothing, and its reference is free.
+    """
     # The subscription first, as closing and add_line do: lines of one brick are compared under its lock.
     subscription = _locked(line.subscription_id)
     line = Line.objects.select_for_update().get(pk=line.pk)
     line.subscription = subscription
-    was_closed = line.open_from_at > line.starts_at
-    if was_closed and min(ends_at, line.ends_at or ends_at) < line.open_from_at:
-        raise UnableToAgree(
-            {"ends_at": f"Periods before {subscription.workspace.local(line.open_from_at)} are closed."}
-        )
+    if line.is_voided:
+        raise UnableToAgree({"ends_at": "The line was voided: it covers nothing."})
+    ends_at = ends_at or subscription.ends_at
+    _check_open(line, ends_at)
     line.ends_at = ends_at
-    _check_end(line)
-    for objection in objections_to_ending:
-        if reason := objection(line, ends_at):
-            raise UnableToAgree({"ends_at": reason})
-    line.save(update_fields=["ends_at"])
+    if ends_at == line.starts_at:
+        line.reference = None
+    else:
+        _check_end(line)
+    if ends_at is not None:
+        _ask(line, ends_at, as_of)
+    line.save(update_fields=["ends_at", "reference"])
     return line
 
 
+def _check_open(line: Line, ends_at: datetime | None) -> None:
+    ends = [moment for moment in (ends_at, line.ends_at) if moment is not None]
+    if line.open_from_at > line.starts_at and ends and min(ends) < line.open_from_at:
+        since = line.subscription.workspace.local(line.open_from_at)
+        raise UnableToAgree({"ends_at": f"Periods before {since} are closed."})
+
+
+def _ask(line: Line, ends_at: datetime, as_of: datetime | None) -> None:
+    for objection in objections_to_ending:
+        if reason := objection(line, ends_at, as_of):
+            raise UnableToAgree({"ends_at": reason})
+
+
 @transaction.atomic
-def end_subscription(*, subscription: Subscription, ends_at: datetime) -> Subscription:
-    """End a subscription and its lines at a moment; its last period is then due. Raises ``UnableToAgree``."""
+def end_subscription(
+    *, subscription: Subscription, ends_at: datetime | None, as_of: datetime | None = None
+) -> Subscription:
+    """End a subscription and its lines at a moment; its last period is then due. Raises ``UnableToAgree``.
+
+    A later end, or none (None), prolongs it, and with it the lines that were to end with it; those that ended before
+    stay as they are. A subscription that ends where it begins, with no period closed, is voided with all its lines: it
+    was a mistake, nothing of it is billed, and its reference is free. ``as_of`` is as for ``end_line``.
+    """
     subscription = _locked(subscription.pk)
+    _check_end_of(subscription, ends_at)
+    former_end, subscription.ends_at = subscription.ends_at, ends_at
+    subscription.next_close_at = next_close_at(subscription)
+    if subscription.is_voided:
+        subscription.reference = None
+    subscription.save(update_fields=["ends_at", "next_close_at", "reference"])
+    for line in subscription.lines.exclude(ends_at=F("starts_at")).order_by("id"):
+        if subscription.is_voided:
+            end_line(line=line, ends_at=line.starts_at, as_of=as_of)
+        elif ends_at is not None and line.starts_at >= ends_at:
+            raise UnableToAgree({"ends_at": f"{line} starts later."})
+        elif _ends_with(line, former_end, ends_at):
+            end_line(line=line, ends_at=ends_at, as_of=as_of)
+    return subscription
+
+
+def _check_end_of(subscription: Subscription, ends_at: datetime | None) -> None:
+    if subscription.is_voided:
+        raise UnableToAgree({"ends_at": "The subscription was voided: it covers nothing."})
     if subscription.next_close_at is None:
         raise UnableToAgree({"ends_at": "The subscription has ended and its last period is closed."})
-    if ends_at <= subscription.starts_at or ends_at < subscription.open_from_at:
-        raise UnableToAgree(
-            {"ends_at": f"Periods before {subscription.workspace.local(subscription.open_from_at)} are closed."}
-        )
-    subscription.ends_at = ends_at
-    subscription.next_close_at = next_close_at(subscription)
-    subscription.save(update_fields=["ends_at", "next_close_at"])
-    for line in subscription.lines.order_by("id"):
-        if line.starts_at >= ends_at:
-            raise UnableToAgree({"ends_at": f"{line} starts later."})
-        if line.ends_at is None or line.ends_at > ends_at:
-            end_line(line=line, ends_at=ends_at)
-    return subscription
+    if ends_at is None:
+        return
+    if ends_at < subscription.starts_at:
+        raise UnableToAgree({"ends_at": "It ends before it starts."})
+    if ends_at < subscription.open_from_at:
+        since = subscription.workspace.local(subscription.open_from_at)
+        raise UnableToAgree({"ends_at": f"Periods before {since} are closed."})
+
+
+def _ends_with(line: Line, former_end: datetime | None, ends_at: datetime | None) -> bool:
+    """Tell whether a line's end moves with the subscription's: it is cut short, or was to end with it."""
+    if line.ends_at is None or (ends_at is not None and line.ends_at > ends_at):
+        return ends_at is not None
+    return line.ends_at == former_end

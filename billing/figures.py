@@ -32,9 +32,11 @@ def last_day(ends_at: datetime | None, tz: ZoneInfo) -> str:
 
 
 def days(starts_at: datetime, ends_at: datetime | None, tz: ZoneInfo) -> str:
-    """Write a half-open span as its first and last day: "1 Jan – 31 Jan 2026"."""
+    """Write a half-open span as its first and last day: "1 Jan – 31 Jan 2026"; an empty one was voided."""
     if ends_at is None:
         return f"from {day(starts_at, tz)}"
+    if ends_at == starts_at:
+        return f"nothing (voided, from {day(starts_at, tz)})"
     first, last = starts_at.astimezone(tz), (ends_at - _MICROSECOND).astimezone(tz)
     if first.date() == last.date():
         return day(starts_at, tz)

@@ -340,6 +340,16 @@ STORED_REPLY_DAYS = envint("STORED_REPLY_DAYS", 30)
 # Of a batch under an idempotency key, how many records may be without a key of their own.
 KEYLESS_RECORDS = envint("KEYLESS_RECORDS", 500)
 
+# Usage that is dated more than this many hours ahead is refused by our own API, and shown as dated in the future where
+# other APIs take it.
+USAGE_AHEAD_HOURS = envint("USAGE_AHEAD_HOURS", 24)
+
+# A start that is more than this many days back or ahead is asked about: our own API takes it only where it is said to
+# be meant.
+DISTANT_START_DAYS = envint("DISTANT_START_DAYS", 366)
+# How many billing periods of a brick's usage are told in one reply.
+USAGE_PERIODS = envint("USAGE_PERIODS", 1000)
+
 # A dialect answers as its vendor does, so each brings its own authentication, errors and paging.
 REST_FRAMEWORK = {
     "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],

@@ -16,6 +16,7 @@ from itertools import pairwise
 from typing import Any
 from zoneinfo import ZoneInfo
 
+from django.conf import settings
 from django.db.models import BigIntegerField
 
 from billing import catalog
@@ -30,6 +31,7 @@ MAX_BUCKETS = 1000
 _NOW = BigIntegerField.MAX_BIGINT
 _MICROSECOND = timedelta(microseconds=1)
 _HOUR = timedelta(hours=1)
+_LONGEST_DAYS = {Interval.MONTHLY: 31, Interval.QUARTERLY: 92, Interval.YEARLY: 366}
 
 
 class BucketSize(StrEnum):
@@ -40,7 +42,7 @@ class BucketSize(StrEnum):
 
 
 class SpanRefused(ValueError):
-    """Nothing lies in the span, or more than ``MAX_BUCKETS`` buckets. ``field`` is the argument at fault."""
+    """Nothing lies in the span, or too many buckets or periods. ``field`` is the argument at fault."""
 
     def __init__(self, field: str, message: str) -> None:
         super().__init__(message)
@@ -108,14 +110,26 @@ def used_by_period(
 ) -> list[PeriodUsage]:
     """Return what a brick's lines used in each of their subscription's periods that have begun, in order.
 
-    ``starts_from`` and ``ends_by`` leave out periods that start earlier or end later.
+    ``starts_from`` and ``ends_by`` leave out periods that start earlier or end later. Raises ``SpanRefused`` where more
+    than ``USAGE_PERIODS`` are left.
     """
+    subscription = lines[0].subscription
+    begins_at, until = max(subscription.starts_at, starts_from or subscription.starts_at), min(as_of, ends_by or as_of)
+    # Before they are computed one by one: none is longer than its months of 31 days.
+    if (until - begins_at).days > settings.USAGE_PERIODS * _LONGEST_DAYS[Interval(subscription.interval)]:
+        raise _too_many_periods()
     periods = [
         period
-        for period in _periods_begun(lines[0].subscription, as_of)
+        for period in _periods_begun(subscription, as_of)
         if (starts_from is None or starts_from <= period.starts_at) and (ends_by is None or period.ends_at <= ends_by)
     ]
+    if len(periods) > settings.USAGE_PERIODS:
+        raise _too_many_periods()
     return _used_in(periods, lines, as_of)
+
+
+def _too_many_periods() -> SpanRefused:
+    return SpanRefused("starts_at", f"At most {settings.USAGE_PERIODS} periods: ask for a shorter time.")
 
 
 def used_in_current_period(*, lines: Sequence[Line], as_of: datetime) -> PeriodUsage | None:

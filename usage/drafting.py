@@ -19,10 +19,12 @@ from billing.calendar import Coverage, Interval, Period, coverage, full_period_a
 from billing.invoicing import Billed, DraftInvoice, DraftLine, billed, billed_rules
 from billing.models import Brick, EventRule, InvoiceLine, Line, Subscription
 from billing.rating import Terms, rate
+from usage.ahead import named_ahead
 from usage.changed import changed_periods
 from usage.metering import Measurement, Window, measure
 from usage.unread import unread_notice
 
+DATED_AHEAD = "has usage that is dated in the future, which no period counts yet"
 OPENS_AT_ZERO = "opens at 0: the value of the line before it is not carried on"
 
 
@@ -72,9 +74,13 @@ class _Rules:
         return self.current.get(line.brick_id)
 
 
-def draft(*, dues: Sequence[Due], cutoff: int, measured_until: datetime | None = None) -> list[DraftInvoice]:
+def draft(
+    *, dues: Sequence[Due], cutoff: int, measured_until: datetime | None = None, as_of: datetime | None = None
+) -> list[DraftInvoice]:
     """Compute the drafts of many subscriptions, of one or several periods each, with a fixed number of queries.
 
+    ``as_of``: lines that have usage dated in the future, as of then, are noted for the reviewer. The subscriptions are
+    of one workspace.
     ``measured_until`` leaves out usage from that moment on: for a period that is still running. The true-ups go to a
     subscription's first draft, or to one of their own where it has ended. Raises ``TermsError`` on an incomplete price
     and ``CalendarOutOfRange`` on a period that no calendar has.
@@ -85,11 +91,11 @@ def draft(*, dues: Sequence[Due], cutoff: int, measured_until: datetime | None =
     before = billed(subscription_ids=subscription_ids) if changed else {}
     tasks = [task for due in dues for task in _tasks(due, changed, rules, before)]
     measurements = measure([_window(task, cutoff, measured_until) for task in tasks])
+    noted = _Noted(_ahead(dues, as_of) if as_of and dues else set())
     terms: dict[int, Terms] = {}
-    told: set[tuple[Any, ...]] = set()
     lines: dict[tuple[Any, int], list[DraftLine]] = defaultdict(list)
     for task, measurement in zip(tasks, measurements, strict=True):
-        line = _draft_line(task, measurement, cutoff=cutoff, terms=terms, told=told)
+        line = _draft_line(task, measurement, cutoff=cutoff, terms=terms, noted=noted)
         if task.kind == InvoiceLine.Kind.USAGE or line.amount:
             lines[task.due.subscription.pk, task.invoice].append(line)
     return [invoice for due in dues for invoice in _invoices(due, lines, cutoff)]
@@ -131,7 +137,7 @@ def _followed_at(lines: Sequence[Line]) -> dict[int, datetime]:
     """Return, per line that another one of its brick follows, when that one begins."""
     of_brick: dict[UUID, list[Line]] = defaultdict(list)
     for line in lines:
-        if line.ends_at != line.starts_at:
+        if not line.is_voided:
             of_brick[line.brick_id].append(line)
     return {
         former.pk: later.starts_at
@@ -165,12 +171,7 @@ def _window(task: _Task, cutoff: int, measured_until: datetime | None) -> Window
 
 
 def _draft_line(
-    task: _Task,
-    measurement: Measurement,
-    *,
-    cutoff: int,
-    terms: dict[int, Terms],
-    told: set[tuple[Any, ...]],
+    task: _Task, measurement: Measurement, *, cutoff: int, terms: dict[int, Terms], noted: "_Noted"
 ) -> DraftLine:
     line = task.line
     if line.price_id not in terms:
@@ -193,26 +194,47 @@ def _draft_line(
             coverage=None if task.coverage.is_whole else task.coverage,
         ),
         billed_before=task.billed_before,
-        notices=tuple(_notices(task, measurement, told)),
+        notices=tuple(_notices(task, measurement, noted)),
         unread_count=measurement.unread.count,
         missing_count=measurement.unread.missing,
         unread_sample=measurement.unread.as_list(),
     )
 
 
-def _notices(task: _Task, measurement: Measurement, told: set[tuple[Any, ...]]) -> Iterable[str]:
+@dataclass(slots=True)
+class _Noted:
+    """Whose usage is dated in the future, and what a reviewer has been told of a whole invoice."""
+
+    ahead: set[Sequence[object]]
+    told: set[Sequence[object]] = field(default_factory=set)
+
+
+def _ahead(dues: Sequence[Due], as_of: datetime) -> set[Sequence[object]]:
+    return named_ahead(workspace_id=dues[0].subscription.workspace_id, as_of=as_of)
+
+
+def _notices(task: _Task, measurement: Measurement, noted: _Noted) -> Iterable[str]:
     """Yield what a reviewer should look at that rating can't see."""
     if task.kind == InvoiceLine.Kind.USAGE and _opens_at_zero(task):
         yield OPENS_AT_ZERO
+    if task.kind == InvoiceLine.Kind.USAGE and task.invoice == 0 and _whose(task) in noted.ahead:
+        yield DATED_AHEAD
     if task.rule is None or not measurement.unread.count:
         return
     if measurement.is_missing_everywhere:
         # Two lines of a brick have the same to tell: it is told once an invoice.
         about = (task.due.subscription.pk, task.invoice, task.rule.pk)
-        if about in told:
+        if about in noted.told:
             return
-        told.add(about)
+        noted.told.add(about)
     yield unread_notice(task.rule, measurement)
+
+
+def _whose(task: _Task) -> Sequence[object]:
+    """Return whose usage a line counts: its own, or the customer's events of a type."""
+    if task.rule is None:
+        return (task.line.pk,)
+    return (task.due.subscription.customer_id, task.rule.event_type)
 
 
 def _opens_at_zero(task: _Task) -> bool:
@@ -221,7 +243,8 @@ def _opens_at_zero(task: _Task) -> bool:
     if line.carries_on or line.brick.aggregation != Brick.Aggregation.UNIT_DAYS:
         return False
     return task.covered.starts_at == line.starts_at and any(
-        other.brick_id == line.brick_id and other.starts_at < line.starts_at for other in task.due.lines
+        other.brick_id == line.brick_id and other.starts_at < line.starts_at and not other.is_voided
+        for other in task.due.lines
     )
 
 

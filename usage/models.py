@@ -1,5 +1,6 @@
 """The ledger's one table, whose rows ``usage.ledger`` alone writes and nobody edits or deletes; and stored replies."""
 
+from datetime import datetime
 from typing import Self
 
 from django.db import models
@@ -38,6 +39,11 @@ class UsageRecordQuerySet(models.QuerySet["UsageRecord"]):
         condition, parameters = matches(invoice_line.rule, self.model._meta.db_table)
         counts = RawSQL(condition, parameters, output_field=models.BooleanField())
         return window.filter(counts, customer_id=invoice_line.invoice.customer_id)
+
+    def dated_after(self, ahead: datetime) -> Self:
+        """Return the live records of after a moment that is still to come; to be narrowed to workspaces."""
+        # Whatever is to come now was to come when it was received: the index has no others.
+        return self.live().filter(occurred_at__gt=ahead).filter(occurred_at__gt=F("recorded_at"))
 
     def unmatched(self) -> Self:
         """Return the live events that wait for a customer of their alias's name."""
@@ -139,6 +145,12 @@ class UsageRecord(models.Model):
                 fields=["customer", "event_type", "occurred_at", "id"],
                 condition=Q(customer__isnull=False),
                 name="usage_record_by_customer",
+            ),
+            # What may be dated in the future: few, whatever the size of the ledger.
+            models.Index(
+                fields=["workspace", "occurred_at"],
+                condition=Q(occurred_at__gt=F("recorded_at"), superseded_by=None),
+                name="usage_record_dated_ahead",
             ),
             models.Index(
                 fields=["workspace", "customer_alias", "id"],

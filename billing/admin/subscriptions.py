@@ -75,6 +75,8 @@ class SubscriptionAdmin(ReadOnlyAdmin):
 
     @column(description="State", label={"active": "success", "ends": "warning"})
     def state(self, subscription: Subscription) -> str:
+        if subscription.is_voided:
+            return "voided"
         if subscription.next_close_at is None:
             return "ended"
         return "active" if subscription.ends_at is None else "ends"

@@ -43,8 +43,8 @@ class Subscription(models.Model):
             models.UniqueConstraint(fields=["workspace", "reference"], name="billing_subscription_reference_is_unique"),
             models.CheckConstraint(condition=~Q(reference=""), name="billing_subscription_reference_is_not_empty"),
             models.CheckConstraint(
-                condition=Q(ends_at=None) | Q(ends_at__gt=F("starts_at")),
-                name="billing_subscription_ends_after_its_start",
+                condition=Q(ends_at=None) | Q(ends_at__gte=F("starts_at")),
+                name="billing_subscription_does_not_end_before_its_start",
             ),
             models.CheckConstraint(
                 condition=Q(open_from_at__gte=F("starts_at"))
@@ -60,9 +60,14 @@ class Subscription(models.Model):
     def __str__(self) -> str:
         return self.reference or str(self.id)
 
+    @property
+    def is_voided(self) -> bool:
+        """Tell whether it was made by mistake and covers nothing: it ends where it begins."""
+        return self.ends_at == self.starts_at
+
 
 class Line(models.Model):
-    """A brick in a subscription at a price, from ``starts_at`` until ``ends_at``.
+    """A brick in a subscription at a price, from ``starts_at`` until ``ends_at``; a voided one ends where it begins.
 
     Clients know it by its number, which is the workspace's own: no tenant's choice of one concerns another. The primary
     key is drawn, and neither chosen nor told.
@@ -101,6 +106,7 @@ class Line(models.Model):
             models.CheckConstraint(condition=~Q(reference=""), name="billing_line_reference_is_not_empty"),
             models.UniqueConstraint(
                 fields=["workspace", "subscription", "brick", "starts_at"],
+                condition=Q(ends_at=None) | Q(ends_at__gt=F("starts_at")),
                 name="billing_line_start_is_unique",
             ),
             models.UniqueConstraint(
@@ -109,8 +115,8 @@ class Line(models.Model):
                 name="billing_brick_has_one_open_line",
             ),
             models.CheckConstraint(
-                condition=Q(ends_at=None) | Q(ends_at__gt=F("starts_at")),
-                name="billing_line_ends_after_its_start",
+                condition=Q(ends_at=None) | Q(ends_at__gte=F("starts_at")),
+                name="billing_line_does_not_end_before_its_start",
             ),
             models.CheckConstraint(condition=Q(cutoff__gte=0), name="billing_line_cutoff_is_not_negative"),
             *(
@@ -130,3 +136,8 @@ class Line(models.Model):
 
     def __str__(self) -> str:
         return f"Line {self.number}"
+
+    @property
+    def is_voided(self) -> bool:
+        """Tell whether it was made by mistake and covers nothing."""
+        return self.ends_at == self.starts_at

@@ -186,7 +186,10 @@ BREAKS: list[tuple[str, Break]] = [
     ("billing_price_tier_is_not_negative", lambda w: spoil(w.open_tier, fee=Decimal("-0.1"))),
     ("billing_subscription_reference_is_unique", lambda w: duplicate(w.subscription)),
     ("billing_subscription_reference_is_not_empty", lambda w: spoil(w.subscription, reference="")),
-    ("billing_subscription_ends_after_its_start", lambda w: spoil(w.subscription, ends_at=START)),
+    (
+        "billing_subscription_does_not_end_before_its_start",
+        lambda w: spoil(w.subscription, ends_at=START - timedelta(microseconds=1)),
+    ),
     ("billing_subscription_pointers_are_in_order", lambda w: spoil(w.subscription, open_from_at=START - SECOND)),
     ("billing_subscription_pointers_are_in_order", lambda w: spoil(w.subscription, next_close_at=START)),
     ("billing_line_number_is_unique", lambda w: spoil(w.other_line, number=w.line.number)),
@@ -196,7 +199,10 @@ BREAKS: list[tuple[str, Break]] = [
     ("billing_line_reference_is_not_empty", lambda w: spoil(w.line, reference="")),
     ("billing_line_start_is_unique", lambda w: duplicate(w.line, number=99, reference=None, ends_at=END)),
     ("billing_brick_has_one_open_line", lambda w: duplicate(w.line, number=99, reference=None, starts_at=END)),
-    ("billing_line_ends_after_its_start", lambda w: spoil(w.line, ends_at=START)),
+    (
+        "billing_line_does_not_end_before_its_start",
+        lambda w: spoil(w.line, ends_at=START - timedelta(microseconds=1)),
+    ),
     ("billing_line_cutoff_is_not_negative", lambda w: spoil(w.line, cutoff=-1)),
     *(
         (

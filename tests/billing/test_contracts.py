@@ -11,9 +11,11 @@ from django.db import connection, transaction
 from billing import catalog, contracts
 from billing.catalog import PriceTerms
 from billing.contracts import LineTerms, UnableToAgree
-from billing.models import Brick, Line, Price, Subscription
+from billing.models import Brick, InvoiceLine, Line, Price, Subscription
 from tests import factories as make
-from tests.scenarios.closing import close, close_and_issue
+from tests.scenarios.closing import close, close_and_issue, totals
+from usage import closing, ledger
+from usage.models import UsageRecord
 
 pytestmark = pytest.mark.django_db
 
@@ -324,10 +326,9 @@ def test_open_line_ends_at_a_moment(ends_at):
     assert Subscription.objects.get().ends_at is None
 
 
-@pytest.mark.parametrize("ends_at", ["2026-01-01", "2025-12-31"])
-def test_line_ends_after_its_start(ends_at):
+def test_line_does_not_end_before_its_start():
     with pytest.raises(UnableToAgree) as refusal:
-        contracts.end_line(line=make.line(), ends_at=at(ends_at))
+        contracts.end_line(line=make.line(), ends_at=at("2025-12-31"))
 
     assert fields_of(refusal) == ["ends_at"]
     assert Line.objects.get().ends_at is None
@@ -466,12 +467,167 @@ def test_subscription_end_later_than_the_open_period_changes_no_due_date(subscri
     assert (ended.ends_at, ended.next_close_at) == (at("2026-03-10"), at("2026-02-01"))
 
 
-@pytest.mark.parametrize("ends_at", ["2026-01-01", "2025-06-01"])
-def test_subscription_ends_after_its_start(subscription, ends_at):
+def test_subscription_does_not_end_before_its_start(subscription):
     with pytest.raises(UnableToAgree) as refusal:
-        contracts.end_subscription(subscription=subscription, ends_at=at(ends_at))
+        contracts.end_subscription(subscription=subscription, ends_at=at("2025-06-01"))
 
-    assert fields_of(refusal) == ["ends_at"]
+    assert refusal.value.message_dict == {"ends_at": ["It ends before it starts."]}
+
+
+def test_prolonging_a_subscription_prolongs_the_lines_that_ended_with_it():
+    # Until 1 February, then 1 March: February's usage of the line that went on is taken, and 3 units are billed at $2.
+    subscription = make.subscription(make.customer(make.workspace()), ends_on=date(2026, 2, 1))
+    going_on, ended_before = line_of(subscription), line_of(subscription, ends_at=at("2026-01-20"))
+
+    contracts.end_subscription(subscription=subscription, ends_at=at("2026-03-01"))
+
+    ends = dict(Line.objects.values_list("pk", "ends_at"))
+    assert ends == {going_on.pk: at("2026-03-01"), ended_before.pk: at("2026-01-20")}
+    make.use(going_on, "3", "2026-02-10")
+    close_and_issue(subscription.workspace, "2026-03-01")
+    assert totals(subscription.workspace) == ["0.00", "6.00"]
+
+
+def test_an_end_is_taken_back_with_those_of_the_lines_that_had_it(subscription):
+    open_line, shorter = line_of(subscription), line_of(subscription, ends_at=at("2026-01-05"))
+    contracts.end_subscription(subscription=subscription, ends_at=at("2026-01-24"))
+
+    going_on = contracts.end_subscription(subscription=subscription, ends_at=None)
+
+    assert (going_on.ends_at, going_on.next_close_at) == (None, at("2026-02-01"))
+    ends = dict(Line.objects.values_list("pk", "ends_at"))
+    assert ends == {open_line.pk: None, shorter.pk: at("2026-01-05")}
+
+
+def test_shortening_again_moves_the_lines_back(subscription):
+    line = line_of(subscription)
+    for ends_at in ("2026-05-01", "2026-03-01", "2026-04-01"):
+        contracts.end_subscription(subscription=subscription, ends_at=at(ends_at))
+        assert Line.objects.get(pk=line.pk).ends_at == at(ends_at)
+
+
+def test_a_line_without_an_end_goes_on_as_long_as_its_subscription():
+    for ends_on in (None, date(2026, 3, 1)):
+        line = line_of(make.subscription(make.customer(make.workspace(f"w-{ends_on}")), ends_on=ends_on))
+        contracts.end_line(line=line, ends_at=at("2026-01-10"))
+
+        assert contracts.end_line(line=line, ends_at=None).ends_at == line.subscription.ends_at
+
+
+def test_a_line_that_another_follows_does_not_go_on_over_it():
+    line = make.line()
+    contracts.end_line(line=line, ends_at=at("2026-01-15"))
+    next_line_of(line, starts_at=at("2026-01-15"))
+
+    with pytest.raises(UnableToAgree) as refusal:
+        contracts.end_line(line=line, ends_at=None)
+    assert fields_of(refusal) == ["brick"]
+
+
+def test_a_subscription_made_by_mistake_is_voided_with_its_lines_and_nothing_is_billed():
+    workspace = make.workspace()
+    brick = make.brick(workspace, aggregation="none")
+    price = make.price(brick, "31", model="flat")
+    customer = make.customer(workspace)
+    wrong = make.subscription(customer, reference="sub_1")
+    for starts_at in (None, at("2026-01-10")):
+        ends_at = None if starts_at else at("2026-01-10")
+        contracts.add_line(
+            subscription=wrong,
+            brick=brick,
+            price=price,
+            starts_at=starts_at,
+            ends_at=ends_at,
+            reference=f"li{ends_at}",
+        )
+
+    voided = contracts.end_subscription(subscription=wrong, ends_at=at("2026-01-01"))
+
+    assert (voided.is_voided, voided.next_close_at, voided.reference) == (True, None, None)
+    assert {(line.is_voided, line.reference) for line in Line.objects.all()} == {(True, None)}
+    with pytest.raises(closing.NothingToClose):
+        close(workspace, "2026-03-01")
+    # The right one takes its place, under its name.
+    right = make.subscription(customer, reference="sub_1")
+    contracts.add_line(subscription=right, brick=brick, price=price)
+    close_and_issue(workspace, "2026-02-01")
+    assert totals(workspace) == ["31.00"]
+
+
+def test_a_voided_subscription_stays_so(subscription):
+    line = line_of(subscription)
+    contracts.end_subscription(subscription=subscription, ends_at=subscription.starts_at)
+
+    for change in (
+        lambda: contracts.end_subscription(subscription=subscription, ends_at=at("2026-03-01")),
+        lambda: contracts.end_line(line=line, ends_at=at("2026-03-01")),
+        lambda: line_of(subscription),
+    ):
+        with pytest.raises(UnableToAgree, match="voided"):
+            change()
+    with pytest.raises(ledger.OutsideLine):
+        make.use(line, "1", "2026-01-01")
+
+
+def test_what_has_usage_or_is_closed_is_not_voided(subscription):
+    used = line_of(subscription)
+    record = make.use(used, "1", "2026-01-01")
+    with pytest.raises(UnableToAgree, match="Usage was recorded"):
+        contracts.end_subscription(subscription=subscription, ends_at=subscription.starts_at)
+    make.take_back(record)
+    close_and_issue(subscription.workspace, "2026-02-01")
+
+    with pytest.raises(UnableToAgree) as refusal:
+        contracts.end_subscription(subscription=subscription, ends_at=subscription.starts_at)
+
+    assert refusal.value.message_dict == {"ends_at": ["Periods before 2026-02-01T00:00:00+00:00 are closed."]}
+    assert not Subscription.objects.get(pk=subscription.pk).is_voided
+
+
+def test_a_line_made_by_mistake_is_voided_and_its_place_is_free():
+    line = make.line()
+    contracts.end_line(line=line, ends_at=line.starts_at)
+
+    right = next_line_of(line)
+
+    make.use(right, "4", "2026-01-02")
+    close_and_issue(line.workspace, "2026-02-01")
+    assert totals(line.workspace) == ["8.00"]
+
+
+def test_a_voided_line_is_none_that_a_gauge_carries_on_from_or_that_stops_it():
+    # 20 users for 31 days: the two that were voided are as if they had never been.
+    line = make.line(aggregation="unit_days")
+    make.use(line, "20", "2026-01-01")
+    contracts.end_line(line=line, ends_at=at("2026-01-16"))
+    for carries_on in (False, True):
+        wrong = next_line_of(line, starts_at=at("2026-01-16"), carries_on=carries_on)
+        contracts.end_line(line=wrong, ends_at=at("2026-01-16"))
+    next_line_of(line, starts_at=at("2026-01-16"))
+
+    close_and_issue(line.workspace, "2026-02-01")
+
+    assert totals(line.workspace) == ["1240.00"]
+    assert [row.surprises for row in InvoiceLine.objects.all()] == [[], []]
+
+
+def test_usage_dated_in_the_future_does_not_stand_against_an_end_before_it():
+    line = make.line()
+    make.use(line, "1", "2062-01-01", recorded_at="2026-01-10")
+    soon = make.use(line, "1", "2026-01-11 09:00", recorded_at="2026-01-10")
+    as_of = at("2026-01-10 10:00")
+
+    with pytest.raises(UnableToAgree) as refusal:
+        contracts.end_line(line=line, ends_at=at("2026-01-11"), as_of=as_of)
+    make.take_back(soon)
+    ended = contracts.end_subscription(subscription=line.subscription, ends_at=at("2026-01-11"), as_of=as_of)
+
+    # A day ahead is a clock that is wrong, and counts.
+    assert refusal.value.message_dict == {
+        "ends_at": ["Usage was recorded up to 2026-01-11T09:00:00+00:00: retract it first."]
+    }
+    assert ended.lines.get().ends_at == at("2026-01-11")
+    assert UsageRecord.objects.live().count() == 1
 
 
 def test_subscription_does_not_end_in_a_closed_period():

@@ -352,7 +352,7 @@ def test_what_was_billed_for_a_shared_day_before_is_not_taken_back_by_late_usage
     contracts.add_line(
         subscription=line.subscription, brick=line.brick, price=line.price, starts_at=make.moment("2026-01-16 12:00")
     )
-    close(line.workspace, "2026-02-01")
+    close_and_issue(line.workspace, "2026-02-01")
     InvoiceLine.objects.filter(line=line).update(days=16, rated=16, amount=16)
     make.use(line, "1", "2026-01-05", recorded_at="2026-02-02")
 

@@ -195,3 +195,18 @@ def test_lines_are_those_of_the_workspace(line):
             find(**ids)
     with pytest.raises(ledger.LineNotMetered):
         find(subscription_id=seats.subscription_id, brick_id=seats.brick_id)
+
+
+def test_more_periods_than_a_reply_has_are_refused(settings):
+    # 24,298 months since the year 2; and three that have begun.
+    settings.USAGE_PERIODS = 2
+    ancient, line = make.line(make.workspace("ancient"), starts_on=date(2, 1, 1)), make.line()
+
+    with pytest.raises(consumption.SpanRefused, match="At most 2 periods"):
+        by_period(ancient, as_of="2026-10-15")
+    with pytest.raises(consumption.SpanRefused, match="At most 2 periods") as refusal:
+        by_period(line, as_of="2026-03-02")
+
+    assert refusal.value.field == "starts_at"
+    assert by_period(line, as_of="2026-02-28") == [("01-01", "0"), ("02-01", "0")]
+    assert by_period(ancient, as_of="2026-10-15", starts_from="2026-09-01") == [("09-01", "0"), ("10-01", "0")]

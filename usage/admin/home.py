@@ -2,12 +2,13 @@
 
 from typing import Any
 
-from django.db.models import Count, F, Min, Q
+from django.db.models import Count, F, Min, OuterRef, Q, Subquery
 from django.http import HttpRequest
 from django.utils import timezone
 
-from billing.models import CloseItem, CloseRun, Invoice, Subscription
+from billing.models import CloseItem, CloseRun, Invoice, Subscription, Workspace
 from usage import closing
+from usage.ahead import dated_ahead
 
 MOST = 8
 
@@ -21,6 +22,7 @@ def dashboard(request: HttpRequest, context: dict[str, Any]) -> dict[str, Any]:
         "runs": _runs() if may_close else None,
         "parked": _parked() if may_close else None,
         "invoices": _invoices() if may_see_invoices else None,
+        "ahead": _ahead() if request.user.has_perm("usage.view_usagerecord") else None,
         "may_add_usage": request.user.has_perm("usage.add_usagerecord"),
         "may_start": request.user.has_perm("billing.add_closerun"),
         "may_add_customer": request.user.has_perm("billing.add_customer"),
@@ -33,6 +35,13 @@ def _due() -> Any:
     due = Subscription.objects.filter(next_close_at__lte=timezone.now())
     counted = due.values("workspace", name=F("workspace__name"), mode=F("workspace__mode"))
     return counted.annotate(count=Count("pk"), since=Min("next_close_at")).order_by("mode", "name")
+
+
+def _ahead() -> Any:
+    """Return the workspaces that have usage dated in the future, each with the first moment of it."""
+    records = dated_ahead(as_of=timezone.now()).filter(workspace=OuterRef("pk")).order_by("occurred_at")
+    first = Subquery(records.values("occurred_at")[:1])
+    return Workspace.objects.annotate(first=first).exclude(first=None).order_by("mode", "name")
 
 
 def _runs() -> Any:

@@ -13,17 +13,22 @@ from billing.calendar import CalendarOutOfRange
 from billing.models import Brick, InvoiceLine, Line, Subscription
 from billing.rating import TermsError
 from usage import closing
+from usage.ahead import out_of_reach
 from usage.metering import RuleTooLarge, opening_records
 from usage.models import UsageRecord
+
+MOST_AHEAD = 20
 
 
 def upcoming_invoice(request: HttpRequest, subscription_id: UUID) -> HttpResponse:
     if not request.user.has_perms(["billing.view_subscription", "usage.view_usagerecord"]):
         raise PermissionDenied
     subscription = get_object_or_404(Subscription.objects.select_related("workspace"), pk=subscription_id)
-    context: dict[str, Any] = {"subscription": subscription, "tz": subscription.workspace.tz}
+    now = timezone.now()
+    context: dict[str, Any] = {"subscription": subscription, "tz": subscription.workspace.tz, "most": MOST_AHEAD}
+    context["ahead"] = out_of_reach(subscription=subscription, as_of=now).order_by("occurred_at")[: MOST_AHEAD + 1]
     try:
-        preview = closing.preview(subscription=subscription, as_of=timezone.now())
+        preview = closing.preview(subscription=subscription, as_of=now)
     except (TermsError, CalendarOutOfRange, RuleTooLarge) as error:
         context["problem"] = str(error)
     else:

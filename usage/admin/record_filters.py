@@ -8,11 +8,13 @@ from django.contrib.admin import SimpleListFilter
 from django.contrib.admin.options import ModelAdmin
 from django.db.models import Q, QuerySet
 from django.http import HttpRequest
+from django.utils import timezone
 from unfold.contrib.filters.admin import DropdownFilter
 
 from billing.models import Customer, Line, Workspace
 from usage import dialects
 from usage.admin.preview import invoice_line_or_none
+from usage.ahead import ahead_from
 from usage.metering import RuleTooLarge
 from usage.models import UsageRecord
 
@@ -75,6 +77,7 @@ class StateFilter(DropdownFilter):
             ("counts", "Counts"),
             ("unmatched", "Unmatched: nobody has its alias"),
             ("late", "Late"),
+            ("ahead", "Dated in the future"),
             ("superseded", "Superseded or retracted"),
             ("retraction", "Retractions"),
         ]
@@ -87,6 +90,8 @@ class StateFilter(DropdownFilter):
                 return queryset.unmatched()
             case "late":
                 return queryset.filter(is_late=True)
+            case "ahead":
+                return queryset.dated_after(ahead_from(timezone.now()))
             case "superseded":
                 return queryset.filter(superseded_by__isnull=False)
             case "retraction":

@@ -119,7 +119,7 @@ def _close_batch(run: CloseRun, items: QuerySet[CloseItem], taken: list[int]) ->
     dues = [due for due in dues if due.subscription.pk not in parked]
     customer_ids -= being_matched
     cutoff = ledger.last_id()
-    invoicing.write_drafts(run=run, drafts=draft(dues=dues, cutoff=cutoff))
+    invoicing.write_drafts(run=run, drafts=draft(dues=dues, cutoff=cutoff, as_of=run.started_at))
     invoicing.move_pointers(pointers=[_pointers_after(due) for due in dues], cutoff=cutoff)
     if customer_ids:
         invoicing.move_event_pointers(customer_ids=customer_ids)

@@ -5,6 +5,7 @@ from datetime import datetime
 from django.db.models import Max
 
 from billing.models import Line
+from usage.ahead import ahead_from
 from usage.models import UsageRecord
 
 
@@ -13,8 +14,14 @@ def last_id() -> int:
     return UsageRecord.objects.aggregate(last=Max("id"))["last"] or 0
 
 
-def objection_to_ending(line: Line, ends_at: datetime) -> str | None:
-    """Say why a line may not end at a moment: usage was recorded after it, which would count no longer."""
+def objection_to_ending(line: Line, ends_at: datetime, as_of: datetime | None) -> str | None:
+    """Say why a line may not end at a moment: usage was recorded after it, which would count no longer.
+
+    What is dated in the future as of ``as_of`` objects to nothing: it counts in no period that will be closed soon, and
+    stays in the ledger, to be seen on the subscription.
+    """
     later = UsageRecord.objects.live().filter(line=line, occurred_at__gte=ends_at)
+    if as_of is not None:
+        later = later.filter(occurred_at__lte=ahead_from(as_of))
     last = later.order_by("-occurred_at").values_list("occurred_at", flat=True).first()
     return None if last is None else f"Usage was recorded up to {line.workspace.local(last)}: retract it first."

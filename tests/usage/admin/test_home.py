@@ -65,3 +65,18 @@ def test_home_without_permissions_shows_nothing_of_others():
 
 def test_anonymous_visitor_is_asked_to_log_in(client):
     assert client.get(reverse(HOME)).url == f"{reverse('admin:login')}?next={reverse(HOME)}"
+
+
+def test_home_names_the_workspaces_with_usage_dated_in_the_future():
+    line, calm = make.line(), make.line(make.workspace("calm"))
+    make.use(line, "1", "2062-01-01", recorded_at="2026-01-10")
+    make.use(calm, "1", "2026-01-10")
+    client = administrator()
+
+    page = client.get(reverse(HOME))
+
+    assert [workspace.pk for workspace in page.context["ahead"]] == [line.workspace_id]
+    shown = f"{reverse('admin:usage_usagerecord_changelist')}?workspace__id__exact={line.workspace_id}&state=ahead"
+    assert shown.replace("&", "&amp;") in page.content.decode()
+    assert [record.line for record in client.get(shown).context["cl"].result_list] == [line]
+    assert client_of("billing.view_closerun").get(reverse(HOME)).context["ahead"] is None

@@ -68,3 +68,14 @@ def test_preview_shows_to_those_who_may_see_both():
     assert client_of("billing.view_subscription").get(page(line)).status_code == 403
     assert client_of("usage.view_usagerecord").get(page(line)).status_code == 403
     assert client_of("billing.view_subscription", "usage.view_usagerecord").get(page(line)).status_code == 200
+
+
+def test_usage_that_no_period_counts_is_listed_on_the_subscription():
+    line = make.line()
+    make.use(line, "7", "2062-01-01", recorded_at="2026-01-10")
+
+    page = administrator().get(reverse("admin:usage_preview", args=[line.subscription_id])).content.decode()
+
+    assert 'id="ahead"' in page
+    assert "1 Jan 2062, 00:00" in page
+    assert f"7 (line {line.number})" in page

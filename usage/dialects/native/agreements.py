@@ -1,5 +1,6 @@
 """Subscriptions and their lines: what clients send and what they are shown."""
 
+from datetime import datetime
 from operator import attrgetter
 from typing import Any
 
@@ -10,6 +11,7 @@ from rest_framework import serializers
 
 from billing.limits import Limits
 from billing.models import Line, Subscription
+from billing.starts import distant
 from usage.dialects.native.base import shown_by
 from usage.dialects.native.fields import (
     WHOLE,
@@ -29,6 +31,9 @@ from usage.dialects.native.prices import TermsSerializer
 
 MOST_LINES = 100
 SIDES, KINDS = ("soft", "hard"), ("quantity", "amount")
+
+
+DISTANT = "True: a start that is more than a year back or ahead is meant, which is refused otherwise."
 
 
 class PriceField(serializers.Field):
@@ -92,6 +97,7 @@ class SubscriptionSerializer(serializers.Serializer):
     anchor_on = DayField()
     starts_at = MomentField()
     ends_at = MomentField(allow_null=True)
+    is_voided = serializers.BooleanField(help_text="Whether it was a mistake and covers nothing: it ends at its start.")
     open_period = serializers.SerializerMethodField(help_text="The first that is not closed; null where none is left.")
     lines = serializers.SerializerMethodField()
     created_at = MomentField()
@@ -138,6 +144,7 @@ class NewLineSerializer(serializers.Serializer):
         help_text="Of a gauge: false lets it open at 0, where it else opens with the last value of the line before it.",
     )
     limits = NewLimitsSerializer(required=False)
+    distant_start = FlagField(required=False, help_text=DISTANT)
 
 
 class NewSubscriptionSerializer(serializers.Serializer):
@@ -150,6 +157,7 @@ class NewSubscriptionSerializer(serializers.Serializer):
     starts_at = MomentField(required=False)
     starts_on = DayField(required=False, help_text="In place of starts_at: this day begins in the workspace's zone.")
     ends_at = MomentField(required=False, allow_null=True, help_text="The first moment that is not covered.")
+    distant_start = FlagField(required=False, help_text=DISTANT)
     lines = NewLineSerializer(many=True, required=False, max_length=MOST_LINES)  # type: ignore[call-arg]  # of the list
 
     def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
@@ -159,7 +167,11 @@ class NewSubscriptionSerializer(serializers.Serializer):
 
 
 class EndSerializer(serializers.Serializer):
-    ends_at = MomentField(help_text="The first moment that is not covered.")
+    ends_at = MomentField(
+        allow_null=True,
+        help_text="The first moment that is not covered; null: it goes on without an end, a line as long as its "
+        "subscription. Where it begins, it is voided: it was a mistake and covers nothing.",
+    )
 
 
 def limits(data: dict[str, Any], *, former: Line | None = None) -> Limits:
@@ -171,3 +183,19 @@ def limits(data: dict[str, Any], *, former: Line | None = None) -> Limits:
             name = f"{side}_limit_{kind}"
             bounds[name] = getattr(former, name, None) if sent is None else sent.get(kind)
     return Limits(**bounds)
+
+
+def check_starts(data: dict[str, Any], *, as_of: datetime) -> None:
+    """Take the flags off a subscription, or a line, that was sent; raise ``ValidationError`` for distant starts.
+
+    A flag says that a start is meant; that of a subscription says it of its lines as well.
+    """
+    meant = data.pop("distant_start", False)
+    starts: list[tuple[str, Any]] = []
+    if not meant:
+        starts += [(name, data[name]) for name in ("starts_at", "starts_on") if name in data]
+    for place, line in enumerate(data.get("lines", ())):
+        if not line.pop("distant_start", meant) and "starts_at" in line:
+            starts.append((f"lines.{place}.starts_at", line["starts_at"]))
+    if wrong := {name: [far] for name, start in starts if (far := distant(start, as_of=as_of))}:
+        raise serializers.ValidationError(wrong)

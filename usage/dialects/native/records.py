@@ -1,8 +1,10 @@
 """Usage records: what clients send and what they are shown, and the filters of their list."""
 
+from datetime import datetime
 from typing import Any
 
 from django.db.models import Q, QuerySet, TextChoices
+from django.utils import timezone
 from drf_spectacular.extensions import OpenApiSerializerFieldExtension
 from drf_spectacular.openapi import AutoSchema
 from drf_spectacular.utils import Direction, PolymorphicProxySerializer, extend_schema_field
@@ -10,6 +12,7 @@ from rest_framework import serializers
 
 from billing.models import Customer, Line
 from billing.money import format_decimal
+from usage.ahead import too_far_ahead
 from usage.dialects.fields import AnyJSONField
 from usage.dialects.native.errors import ProblemSerializer, WrongSerializer
 from usage.dialects.native.fields import (
@@ -137,6 +140,11 @@ class CorrectionSerializer(serializers.Serializer):
     occurred_at = MomentField(required=False)
     properties = PropertiesField(required=False, allow_null=True)
     note = TextField(max_length=LONGEST_NOTE, required=False, allow_blank=True, help_text="Why.")
+
+    def validate_occurred_at(self, moment: datetime) -> datetime:
+        if ahead := too_far_ahead(moment, as_of=timezone.now()):
+            raise serializers.ValidationError(ahead)
+        return moment
 
     def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
         if not attrs.keys() & {"quantity", "occurred_at", "properties"}:

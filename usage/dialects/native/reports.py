@@ -14,6 +14,7 @@ from django.db.models import QuerySet
 
 from billing.models import Brick, Line, Subscription, Workspace
 from billing.models.contracts import GREATEST_LINE_NUMBER
+from usage.ahead import too_far_ahead
 from usage.commands import LineByBrick, LineByNumber, Origin, RecordUsage, ReportEvent
 from usage.dialects.fields import NotAMoment, parse_moment, text_of
 from usage.dialects.native.fields import parse_id
@@ -50,18 +51,19 @@ class _Report(NamedTuple):
 
 
 def read_reports(
-    sent: Sequence[Any], *, workspace: Workspace, origin: Origin
+    sent: Sequence[Any], *, workspace: Workspace, origin: Origin, as_of: datetime
 ) -> list[RecordUsage | ReportEvent | Wrong]:
     """Translate records as they were sent, in order, each into a command or into what is wrong with it.
 
+    What is dated in the future, as of ``as_of``, is refused.
     At most three queries, whatever the number: references are looked up all at once.
     """
-    reports = [_read(one) for one in sent]
+    reports = [_read(one, as_of) for one in sent]
     names = _Names(workspace, [report.fields for report in reports if isinstance(report, _Report)])
     return [_command(report, origin, names) if isinstance(report, _Report) else report for report in reports]
 
 
-def _read(sent: Any) -> _Report | Wrong:
+def _read(sent: Any, as_of: datetime) -> _Report | Wrong:
     if not isinstance(sent, dict):
         kind = type(sent).__name__
         return {"": [_NULL if sent is None else f"Invalid data. Expected a dictionary, but got {kind}."]}
@@ -73,6 +75,8 @@ def _read(sent: Any) -> _Report | Wrong:
             fields[name] = _READERS[name](sent[name])
         except _Refused as refusal:
             wrong[name] = [str(refusal)]
+    if "occurred_at" in fields and (ahead := too_far_ahead(fields["occurred_at"], as_of=as_of)):
+        wrong["occurred_at"] = [ahead]
     whose = _whose(given, wrong)
     for name in _NEEDED[whose]:
         if name not in fields and name not in wrong:

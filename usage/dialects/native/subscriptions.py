@@ -4,6 +4,7 @@ from datetime import datetime
 from typing import Any
 
 from django.db.models import Exists, OuterRef, QuerySet
+from django.utils import timezone
 from drf_spectacular.utils import OpenApiParameter, extend_schema
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -91,6 +92,7 @@ class SubscriptionListView(SubscriptionsView):
         Ids and references may be those of the system that it comes from: its clients then report here as they are.
         """
         data = self.validated(NewSubscriptionSerializer, request.data)
+        agreements.check_starts(data, as_of=timezone.now())
         customers = Customer.objects.filter(workspace=self.workspace).select_related("workspace")
         customer = find(customers, {"customer": data.pop("customer")})["customer"]
         starts_at = self.start(data)
@@ -121,9 +123,15 @@ class SubscriptionView(SubscriptionsView):
 class SubscriptionEndView(SubscriptionsView):
     @extend_schema(operation_id="endSubscription", request=EndSerializer, responses=SubscriptionSerializer)
     def post(self, request: Request, subscription_id: str) -> Response:
-        """End the subscription and its lines; its last period is then closed like any other."""
+        """End the subscription and its lines; its last period is then closed like any other.
+
+        A later end, or none, prolongs it and the lines that were to end with it; those that ended before stay so. An
+        end at its start voids it, where no period is closed: nothing of it is billed, and its references are free.
+        """
         subscription = row_by_id(self.subscriptions(), subscription_id)
-        contracts.end_subscription(subscription=subscription, **self.validated(EndSerializer, request.data))
+        contracts.end_subscription(
+            subscription=subscription, **self.validated(EndSerializer, request.data), as_of=timezone.now()
+        )
         return Response(show(self.subscriptions().get(pk=subscription.pk)))
 
 
@@ -133,6 +141,7 @@ class LineListView(SubscriptionsView):
     def post(self, request: Request, subscription_id: str) -> Response:
         subscription = row_by_id(self.subscriptions(), subscription_id)
         data = self.validated(NewLineSerializer, request.data)
+        agreements.check_starts(data, as_of=timezone.now())
         [terms] = self.terms({"": data}, currency=subscription.currency)
         return self.created(show_line(contracts.add_line(subscription=subscription, **vars(terms))))
 
@@ -159,4 +168,5 @@ class LineEndView(SubscriptionsView):
     @extend_schema(operation_id="endLine", request=EndSerializer, responses=LineSerializer)
     def post(self, request: Request, subscription_id: str, line_id: str) -> Response:
         line = self.line(subscription_id, line_id)
-        return Response(show_line(contracts.end_line(line=line, **self.validated(EndSerializer, request.data))))
+        ended = contracts.end_line(line=line, **self.validated(EndSerializer, request.data), as_of=timezone.now())
+        return Response(show_line(ended))

@@ -53,11 +53,12 @@ class RecordListView(UsageView):
 
         A `key` that a record has already is refused with 409, and `record` says which record that is.
         """
-        [command] = read_reports([request.data], workspace=self.workspace, origin=self.origin)
+        now = timezone.now()
+        [command] = read_reports([request.data], workspace=self.workspace, origin=self.origin, as_of=now)
         if isinstance(command, dict):
             raise exceptions.ValidationError(command)
         try:
-            return self.created(records.show(_report(command, recorded_at=timezone.now())))
+            return self.created(records.show(_report(command, recorded_at=now)))
         except ledger.DuplicateKey as duplicate:
             problem = errors.body(errors.refused(duplicate)) | {"record": duplicate.record_id}
             return Response(problem, status=status.HTTP_409_CONFLICT)
@@ -106,9 +107,10 @@ class BatchView(UsageView):
         What is taken is committed together, before the reply, whose results stand in the order of the records.
         """
         sent = self.batch(request.data)
-        reports = read_reports(sent, workspace=self.workspace, origin=self.origin)
+        now = timezone.now()
+        reports = read_reports(sent, workspace=self.workspace, origin=self.origin, as_of=now)
         commands = [report for report in reports if not isinstance(report, dict)]
-        outcomes = iter(ledger.record_many(commands=commands, recorded_at=timezone.now()))
+        outcomes = iter(ledger.record_many(commands=commands, recorded_at=now))
         results = [
             _result(index, report if isinstance(report, dict) else next(outcomes))
             for index, report in enumerate(reports)

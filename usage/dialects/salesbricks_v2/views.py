@@ -154,9 +154,12 @@ class PeriodsView(BrickView):
             if current is None:
                 raise exceptions.NotFound("The brick is in no billing period that is running.")
             return Response(translate.period(current))
-        used = consumption.used_by_period(
-            lines=lines, as_of=now, starts_from=asked.get("starts_at"), ends_by=asked.get("ends_at")
-        )
+        try:
+            used = consumption.used_by_period(
+                lines=lines, as_of=now, starts_from=asked.get("starts_at"), ends_by=asked.get("ends_at")
+            )
+        except SpanRefused as refusal:
+            raise exceptions.ValidationError({translate.SPAN_FIELDS[refusal.field]: [str(refusal)]}) from refusal
         return Response([translate.period(one) for one in used])
 
 

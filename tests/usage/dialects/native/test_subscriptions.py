@@ -88,6 +88,7 @@ def test_subscription_is_created_with_all_its_lines(api, customer, calls, seats,
         "anchor_on": "2026-01-15",
         "starts_at": "2026-07-01T04:00:00Z",
         "ends_at": None,
+        "is_voided": False,
         "open_period": {"starts_at": "2026-07-01T04:00:00Z", "ends_at": "2026-07-15T04:00:00Z"},
         "lines": [
             {
@@ -353,13 +354,13 @@ def test_subscription_ends_with_its_lines(api, agreed, calls, price):
     ended = api.post(f"subscriptions/{agreed.pk}/end/", ends_at="2026-02-11T05:00:00Z").json()
 
     assert (ended["ends_at"], ended["lines"][0]["ends_at"]) == ("2026-02-11T05:00:00Z",) * 2
-    assert wrong(api.post(f"subscriptions/{agreed.pk}/end/", ends_at="2026-01-01T05:00:00Z")) == (
+    assert wrong(api.post(f"subscriptions/{agreed.pk}/end/", ends_at="2026-01-01T04:59:59Z")) == (
         422,
-        {"ends_at": "Periods before 2026-01-01T00:00:00-05:00 are closed."},
+        {"ends_at": "It ends before it starts."},
     )
 
 
-@pytest.mark.parametrize("body", [{}, {"ends_at": None}, {"ends_at": "never"}, {"ends_at": "9999-12-31T00:00:00Z"}])
+@pytest.mark.parametrize("body", [{}, {"ends_at": "never"}, {"ends_at": "9999-12-31T00:00:00Z"}])
 def test_an_end_that_is_none_is_refused(api, agreed, calls, price, body):
     api.post(f"subscriptions/{agreed.pk}/lines/", id=7, brick="br_calls", price=price.pk)
 
@@ -438,3 +439,69 @@ def test_only_a_gauge_is_told_to_carry_on(api, agreed, calls, price):
     assert wrong(response) == (422, {"carries_on": "Only a gauge carries a value on."})
     assert wrong(crooked) == (422, {"carries_on": "Must be true or false."})
     assert not Line.objects.exists()
+
+
+def test_an_end_is_moved_on_and_taken_back(api, agreed, calls, price):
+    path = f"subscriptions/{agreed.pk}/"
+    line = api.post(f"{path}lines/", brick="br_calls", price=price.pk).json()
+    api.post(f"{path}end/", ends_at="2026-02-01T05:00:00Z")
+
+    longer = api.post(f"{path}end/", ends_at="2026-03-01T05:00:00Z").json()
+    endless = api.post(f"{path}end/", ends_at=None).json()
+    without = api.post(f"{path}lines/{line['id']}/end/")
+
+    assert (longer["ends_at"], longer["lines"][0]["ends_at"]) == ("2026-03-01T05:00:00Z",) * 2
+    assert (endless["ends_at"], endless["lines"][0]["ends_at"]) == (None, None)
+    assert wrong(without) == (422, {"ends_at": "This field is required."})
+
+
+def test_a_subscription_that_ends_at_its_start_is_voided(api, agreed, calls, price):
+    path = f"subscriptions/{agreed.pk}/"
+    api.post(f"{path}lines/", brick="br_calls", price=price.pk)
+
+    voided = api.post(f"{path}end/", ends_at="2026-01-01T05:00:00Z")
+    again = api.post(f"{path}end/", ends_at=None)
+
+    told = voided.json()
+    assert (voided.status_code, told["is_voided"], told["reference"], told["open_period"]) == (200, True, None, None)
+    assert told["lines"][0]["ends_at"] == told["lines"][0]["starts_at"]
+    assert wrong(again) == (422, {"ends_at": "The subscription was voided: it covers nothing."})
+
+
+BACK, AHEAD = "This is more than 366 days back.", "This is more than 366 days ahead."
+
+
+@pytest.mark.parametrize(
+    ("start", "told"),
+    [
+        ({"starts_on": "0026-11-01"}, {"starts_on": BACK}),
+        ({"starts_on": "1926-11-01"}, {"starts_on": BACK}),
+        ({"starts_at": "2062-01-01T00:00:00Z"}, {"starts_at": AHEAD}),
+        ({"starts_on": "2025-07-18"}, {"starts_on": BACK}),
+    ],
+)
+def test_a_distant_start_of_a_subscription_has_to_be_meant(api, customer, start, told):
+    """The clock of these tests stands at 2026-07-20 14:00 UTC."""
+    refused = api.post("subscriptions/", customer="cus_1", **start)
+    taken = api.post("subscriptions/", customer="cus_1", distant_start=True, **start)
+
+    assert wrong(refused) == (422, told)
+    assert taken.status_code == 201
+    assert Subscription.objects.count() == 1
+
+
+def test_a_start_within_a_year_needs_no_flag(api, customer):
+    for starts_on in ("2025-07-20", "2027-07-21"):
+        assert api.post("subscriptions/", customer="cus_1", starts_on=starts_on).status_code == 201
+
+
+def test_a_distant_start_of_a_line_has_to_be_meant(api, customer, agreed, calls, price):
+    line = {"brick": "br_calls", "price": price.pk, "starts_at": "2062-01-01T00:00:00Z"}
+    within = {"customer": "cus_1", "starts_on": "2026-07-01", "lines": [line]}
+
+    assert wrong(api.post(f"subscriptions/{agreed.pk}/lines/", **line)) == (422, {"starts_at": AHEAD})
+    assert wrong(api.post("subscriptions/", **within)) == (422, {"lines.0.starts_at": AHEAD})
+    assert not Line.objects.exists()
+    assert api.post(f"subscriptions/{agreed.pk}/lines/", **line, distant_start=True).status_code == 201
+    assert api.post("subscriptions/", **within, distant_start=True).status_code == 201
+    assert api.post("subscriptions/", **(within | {"lines": [line | {"distant_start": True}]})).status_code == 201

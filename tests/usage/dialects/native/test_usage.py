@@ -393,3 +393,37 @@ def test_another_workspaces_names_are_as_absent_as_any(api):
     )
     assert api.get("usage/").json()["results"] == []
     assert api.get(f"usage/?line={theirs.pk}").json()["results"] == []
+
+
+FUTURE = "This is more than 24 hours ahead."
+
+
+def test_usage_dated_in_the_future_is_refused_naming_the_field(api, line):
+    """The clock of these tests stands at 2026-07-20 14:00 UTC."""
+    in_time = api.post("usage/", line=line.number, quantity=1, occurred_at="2026-07-21T14:00:00Z")
+    ahead = api.post("usage/", line=line.number, quantity=1, occurred_at="2026-07-21T14:00:01Z")
+    event = api.post("usage/", customer_alias="a", event_type="b", occurred_at="2062-01-01T00:00:00Z")
+
+    assert in_time.status_code == 201
+    assert wrong(ahead) == wrong(event) == (422, {"occurred_at": FUTURE})
+    assert UsageRecord.objects.count() == 1
+
+
+def test_in_a_batch_only_the_records_dated_in_the_future_are_refused(api, line):
+    sent = [
+        {"line": line.number, "quantity": 1, "occurred_at": at} for at in ("2026-07-20T00:00:00Z", "2062-01-01T00:00:00Z")
+    ]
+
+    told = api.post("usage/batch/", records=sent).json()
+
+    assert (told["recorded"], told["refused"]) == (1, 1)
+    assert told["results"][1]["errors"] == [{"field": "occurred_at", "message": FUTURE}]
+
+
+def test_a_correction_does_not_move_usage_into_the_future(api, line):
+    record = make.use(line, "1", "2026-07-10")
+
+    response = api.patch(f"usage/{record.handle}/", occurred_at="2062-01-01T00:00:00Z")
+
+    assert wrong(response) == (422, {"occurred_at": FUTURE})
+    assert UsageRecord.objects.count() == 1

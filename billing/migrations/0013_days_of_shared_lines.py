@@ -5,7 +5,7 @@ from django.db import migrations, models
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("billing", "0007_items_that_pass"),
+        ("billing", "0012_line_numbers"),
     ]
 
     operations = [

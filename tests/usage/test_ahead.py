@@ -1,0 +1,111 @@
+"""Usage that is dated in the future: found, shown, and in nobody's way."""
+
+import pytest
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
+
+from billing import contracts
+from billing.models import InvoiceLine
+from tests import factories as make
+from tests.scenarios.closing import close
+from usage.ahead import dated_ahead, out_of_reach
+from usage.models import UsageRecord
+
+pytestmark = pytest.mark.django_db
+
+NOW = make.moment("2026-01-10 12:00")
+
+
+def ids(records) -> list[int]:
+    return sorted(record.pk for record in records)
+
+
+def test_more_than_a_day_ahead_is_the_future():
+    line = make.line()
+    for at in ("2026-01-10 11:00", "2026-01-11 12:00"):
+        make.use(line, "1", at, recorded_at="2026-01-10 12:00")
+    ahead = make.use(line, "1", "2026-01-11 12:00:01", recorded_at="2026-01-10 12:00")
+    far = make.use(line, "1", "2062-01-01", recorded_at="2026-01-10 12:00")
+
+    assert ids(dated_ahead(as_of=NOW)) == [ahead.id, far.id]
+    # Its time comes.
+    assert ids(dated_ahead(as_of=make.moment("2026-02-01"))) == [far.id]
+
+
+def test_what_was_corrected_or_taken_back_is_seen_no_more():
+    line = make.line()
+    moved, taken_back = (make.use(line, "1", "2062-01-01", recorded_at="2026-01-10") for _ in range(2))
+    make.fix(moved, at="2026-01-09", recorded_at="2026-01-10")
+    make.take_back(taken_back, recorded_at="2026-01-10")
+
+    assert ids(dated_ahead(as_of=NOW)) == []
+
+
+def test_what_lies_beyond_the_end_of_its_line_stays_in_sight():
+    line = make.line()
+    beyond = make.use(line, "1", "2026-03-01", recorded_at="2026-01-10")
+    make.use(line, "1", "2026-01-05")
+    contracts.end_subscription(subscription=line.subscription, ends_at=make.moment("2026-02-01"), as_of=NOW)
+    other = make.line(line.workspace)
+    make.use(other, "1", "2062-01-01", recorded_at="2026-01-10")
+
+    for as_of in ("2026-01-10", "2026-06-01", "2030-01-01"):
+        assert ids(out_of_reach(subscription=line.subscription, as_of=make.moment(as_of))) == [beyond.id]
+    # It counts again where the subscription goes on over it.
+    contracts.end_subscription(subscription=line.subscription, ends_at=None)
+    assert ids(out_of_reach(subscription=line.subscription, as_of=make.moment("2026-06-01"))) == []
+
+
+def test_events_in_the_future_are_seen_where_they_would_count():
+    workspace = make.workspace()
+    customer = make.customer(workspace, reference="globex")
+    line = make.counting_line(customer, make.event_brick(workspace))
+    ahead = make.event(workspace, "globex", "2062-01-01", recorded_at="2026-01-10")
+    make.event(workspace, "globex", "2062-01-01", event_type="something-else", recorded_at="2026-01-10")
+    make.event(workspace, "globex", "2026-01-09")
+
+    assert ids(out_of_reach(subscription=line.subscription, as_of=NOW)) == [ahead.id]
+
+
+def test_the_reviewer_is_told_on_the_line_itself():
+    line, calm = make.line(), make.line(make.workspace("calm"))
+    make.use(line, "1", "2062-01-01", recorded_at="2026-01-10")
+    customer = make.customer(line.workspace, "Umbrella", reference="umbrella")
+    counting = make.counting_line(customer, make.event_brick(line.workspace))
+    make.event(line.workspace, "umbrella", "2062-01-01", recorded_at="2026-01-10")
+    for of in (line, calm):
+        close(of.workspace, "2026-03-01")
+
+    found = {(row.line_id, f"{row.starts_at:%m}"): row.surprises for row in InvoiceLine.objects.all()}
+
+    told = ["has usage that is dated in the future, which no period counts yet"]
+    assert found == {
+        (line.pk, "01"): told,
+        (line.pk, "02"): [],
+        (counting.pk, "01"): told,
+        (counting.pk, "02"): [],
+        (calm.pk, "01"): [],
+        (calm.pk, "02"): [],
+    }
+
+
+@pytest.mark.postgres
+@pytest.mark.parametrize("wanted", ["of a workspace", "of a subscription"])
+def test_the_future_is_found_by_an_index_in_a_large_ledger(wanted):
+    line = make.line()
+    template = UsageRecord.objects.get(pk=make.use(line, "1", "2026-01-05").id)
+    fields = {f.attname: getattr(template, f.attname) for f in template._meta.concrete_fields if f.name != "id"}
+    UsageRecord.objects.bulk_create((UsageRecord(**fields) for _ in range(30_000)), batch_size=2_000)
+    ahead = make.use(line, "1", "2062-01-01", recorded_at="2026-01-10")
+    records = {
+        "of a workspace": dated_ahead(as_of=NOW).filter(workspace=line.workspace),
+        "of a subscription": out_of_reach(subscription=line.subscription, as_of=NOW),
+    }[wanted]
+    with connection.cursor() as cursor, CaptureQueriesContext(connection):
+        cursor.execute("ANALYZE")
+        statement, parameters = records.query.sql_with_params()
+        cursor.execute(f"EXPLAIN {statement}", parameters)
+        plan = "\n".join(row[0] for row in cursor.fetchall())
+
+    assert "Seq Scan on usage_usagerecord" not in plan, plan
+    assert ids(records) == [ahead.id]
