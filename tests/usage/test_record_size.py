@@ -25,7 +25,7 @@ def line():
 
 
 def usage_of(line, **fields) -> dict:
-    return {"line": line.pk, "quantity": 1, "occurred_at": "2026-01-10T00:00:00Z", **fields}
+    return {"line": line.number, "quantity": 1, "occurred_at": "2026-01-10T00:00:00Z", **fields}
 
 
 def test_properties_of_up_to_64_kb_are_kept(line):

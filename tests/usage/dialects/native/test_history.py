@@ -44,8 +44,8 @@ def calls(workspace):
     yield "bricks/<str:brick_id>/archive/", "post", [idle.pk], None
     yield "subscriptions/", "post", [], {"customer": str(customer.pk), "starts_on": "2026-02-01"}
     limits = {"limits": {"hard": {"quantity": "5"}}}
-    yield "subscriptions/<str:subscription_id>/lines/<str:line_id>/", "patch", [agreed.pk, line.pk], limits
-    yield "subscriptions/<str:subscription_id>/lines/<str:line_id>/end/", "post", [agreed.pk, line.pk], ends
+    yield "subscriptions/<str:subscription_id>/lines/<str:line_id>/", "patch", [agreed.pk, line.number], limits
+    yield "subscriptions/<str:subscription_id>/lines/<str:line_id>/end/", "post", [agreed.pk, line.number], ends
     yield "subscriptions/<str:subscription_id>/end/", "post", [agreed.pk], ends
     run = close(workspace, "2026-02-01")
     yield "close-runs/<str:run_id>/discard/", "post", [run.pk], None
