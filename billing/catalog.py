@@ -254,7 +254,7 @@ def create_price(
     price.full_clean()
     rows = _tier_rows(price, tiers)
     for row in rows:
-        row.clean_fields(exclude=["price"])
+        row.clean_fields(exclude=["workspace", "price"])
         if min(row.unit_price, row.fee) < 0:
             raise ValidationError({"tiers": "A tier's price and fee can't be negative."})
     ordered = sorted(tiers, key=lambda tier: bound_order(tier.up_to))

@@ -12,7 +12,7 @@ from datetime import date, datetime
 
 from django.core.exceptions import NON_FIELD_ERRORS, ValidationError
 from django.db import transaction
-from django.db.models import F
+from django.db.models import F, UniqueConstraint
 
 from billing import catalog
 from billing.calendar import CalendarOutOfRange, Interval, Period, period_at
@@ -25,6 +25,11 @@ from billing.rating import TermsError
 # Asked before a line ends, with the moment of asking where it is known; each returns why it may not, or None. The
 # ledger adds the question whether usage was recorded later: billing does not know the ledger.
 objections_to_ending: list[Callable[[Line, datetime, datetime | None], str | None]] = []
+
+
+# Asked before a person adds a line; each returns what of it is to be seen first, or None. The ledger's side says what a
+# gauge would open with.
+effects_of_adding: list[Callable[[Subscription, "LineTerms", datetime], str | None]] = []
 
 
 class UnableToAgree(ValidationError):
@@ -156,7 +161,7 @@ def add_line(
     _check_end(line)
     limits.put_on(line)
     line.number = number_for_line(workspace_id=line.workspace_id, given=number)
-    line.full_clean()
+    _check_fields(line)
     line.save(force_insert=True)
     return line
 
@@ -202,6 +207,24 @@ def _check_parties(line: Line) -> None:
         price.terms()
     except TermsError as error:
         raise UnableToAgree({"price": f"This price is incomplete: {error}"}) from error
+
+
+def _check_fields(line: Line) -> None:
+    """Raise ``ValidationError`` for what a field can't hold, or another line has already.
+
+    The other constraints are checked with words of their own, and kept by the database: to ask it about each of them
+    beforehand would take longer than all the rest of a line.
+    """
+    line.clean_fields(exclude=["workspace", "subscription", "brick", "price"])
+    taken: dict[str, list[ValidationError]] = {}
+    for constraint in Line._meta.constraints:
+        if isinstance(constraint, UniqueConstraint) and constraint.condition is None:
+            try:
+                constraint.validate(Line, line)
+            except ValidationError as error:
+                error.update_error_dict(taken)
+    if taken:
+        raise ValidationError(taken)
 
 
 def _check_end(line: Line) -> None:

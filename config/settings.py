@@ -347,6 +347,10 @@ USAGE_AHEAD_HOURS = envint("USAGE_AHEAD_HOURS", 24)
 # A start that is more than this many days back or ahead is asked about: our own API takes it only where it is said to
 # be meant.
 DISTANT_START_DAYS = envint("DISTANT_START_DAYS", 366)
+# How many lines a subscription is made with in one request, and how many tiers these have in all; and those of a price.
+LINES_PER_REQUEST = envint("LINES_PER_REQUEST", 100)
+TIERS_PER_REQUEST = envint("TIERS_PER_REQUEST", 1000)
+TIERS_PER_PRICE = envint("TIERS_PER_PRICE", 100)
 # How many billing periods of a brick's usage are told in one reply.
 USAGE_PERIODS = envint("USAGE_PERIODS", 1000)
 

@@ -9,10 +9,11 @@ class UsageConfig(AppConfig):
 
     def ready(self) -> None:
         from billing import contracts, parties  # noqa: PLC0415  (models are loaded only now)
-        from usage import hosts, ledger, tasks  # noqa: PLC0415
+        from usage import adding, hosts, ledger, tasks  # noqa: PLC0415
         from usage.metering import properties  # noqa: PLC0415
 
         checks.register(hosts.check_dialect_hosts)
+        contracts.effects_of_adding.append(adding.in_words)
         contracts.objections_to_ending.append(ledger.objection_to_ending)
         parties.on_new_names.append(tasks.match_waiting)
         connection_created.connect(properties.register_on_sqlite, dispatch_uid="usage.metering")

@@ -10,10 +10,14 @@ from unfold.widgets import (
     UnfoldAdminSelect2Widget,
     UnfoldAdminSelectWidget,
     UnfoldAdminTextInputWidget,
+    UnfoldBooleanSwitchWidget,
 )
 
+from billing import contracts, figures
 from billing.admin.entry_fields import DayField, NumberField, WholeNumberField
 from billing.admin.panel_forms import PanelForm, PickField, Question
+from billing.calendar import midnight
+from billing.contracts import LineTerms
 from billing.entry import Formats
 from billing.entry.moments import spell_day
 from billing.limits import Limits
@@ -133,7 +137,7 @@ def limits_of(line: Line) -> dict[str, Decimal | None]:
 
 
 class NewLineForm(LimitsForm):
-    field_order = ("price", "starts_on", "ends_on", "reference", "number", *LIMITS)
+    field_order = ("price", "starts_on", "ends_on", "opens_at_zero", "reference", "number", *LIMITS)
 
     price = PriceField(
         Price.objects.none(),
@@ -145,6 +149,12 @@ class NewLineForm(LimitsForm):
     starts_on = DayField(label="First day", required=False, help_text="Empty: as early as possible.")
     ends_on = DayField(
         label="Last day", required=False, help_text="The last day covered. Empty: as long as the subscription."
+    )
+    opens_at_zero = forms.BooleanField(
+        label="The gauge opens at 0",
+        required=False,
+        widget=UnfoldBooleanSwitchWidget,
+        help_text="Otherwise a gauge carries on the last value of the line of its brick before it.",
     )
     reference = TextField(required=False, max_length=100, help_text=REFERENCE_HELP)
     number = WholeNumberField(
@@ -162,10 +172,28 @@ class NewLineForm(LimitsForm):
         price.queryset = _prices_for(subscription)
         self.read_as(subscription.workspace.formats)
         self.today = as_of.astimezone(subscription.workspace.tz).date()
+        self.subscription, self.as_of = subscription, as_of
 
     def questions(self) -> Iterator[Question]:
         if reason := far_off(self.cleaned_data["starts_on"], self.today):
             yield Question("starts_on", reason)
+        for effect in contracts.effects_of_adding:
+            if seen := effect(self.subscription, self.terms(), self.as_of):
+                yield Question("price", seen)
+
+    def terms(self) -> LineTerms:
+        """Return the line that was described."""
+        data, tz = self.cleaned_data, self.subscription.workspace.tz
+        return LineTerms(
+            brick=data["price"].brick,
+            price=data["price"],
+            starts_at=data["starts_on"] and midnight(data["starts_on"], tz=tz),
+            ends_at=figures.end_of(data["ends_on"], tz),
+            reference=data["reference"] or None,
+            limits=limits_in(data),
+            number=data["number"],
+            carries_on=False if data["opens_at_zero"] else None,
+        )
 
     def remark(self, name: str, value: Any) -> str:
         return day_remark(value, self.today) if isinstance(value, date) else ""
@@ -177,7 +205,12 @@ def _prices_for(subscription: Subscription) -> Any:
 
 
 class EndForm(PanelForm):
-    ends_on = DayField(label="Last day", help_text="The last day that is covered.")
+    ends_on = DayField(
+        label="Last day",
+        required=False,
+        help_text="The last day that is covered. Empty: it goes on without an end, a line as long as its subscription. "
+        "The day before it begins: it was a mistake, and is voided.",
+    )
 
     def __init__(self, *args: Any, formats: Formats, **options: Any) -> None:
         super().__init__(*args, **options)

@@ -1,6 +1,7 @@
 from typing import Any
 from zoneinfo import ZoneInfo
 
+from django import forms
 from django.contrib import admin, messages
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
@@ -36,7 +37,7 @@ class SubscriptionAdmin(ReadOnlyAdmin):
     search_fields = ("^customer__name", "=reference", "=id")
     ordering = ("-created_at", "pk")
     change_form_template = "admin/billing/subscription/change_form.html"
-    actions_detail = ("add_line", "end")
+    actions_detail = ("add_line", "end", "void")
 
     def has_add_permission(self, request: HttpRequest) -> bool:
         return self.may(request, "add")
@@ -46,6 +47,11 @@ class SubscriptionAdmin(ReadOnlyAdmin):
 
     def has_end_permission(self, request: HttpRequest, object_id: str | None = None) -> bool:
         return self.may(request, "change") and self._is_open(request, object_id)
+
+    def has_void_permission(self, request: HttpRequest, object_id: str | None = None) -> bool:
+        subscription = self.get_object(request, object_id or "")
+        is_fresh = subscription is not None and subscription.open_from_at == subscription.starts_at
+        return is_fresh and self.has_end_permission(request, object_id)
 
     def _is_open(self, request: HttpRequest, object_id: str | None) -> bool:
         subscription = self.get_object(request, object_id or "")
@@ -130,24 +136,16 @@ class SubscriptionAdmin(ReadOnlyAdmin):
         tz = subscription.workspace.tz
 
         def perform(data: dict[str, Any]) -> HttpResponse:
-            line = contracts.add_line(
-                subscription=subscription,
-                brick=data["price"].brick,
-                price=data["price"],
-                starts_at=data["starts_on"] and midnight(data["starts_on"], tz=tz),
-                ends_at=figures.end_of(data["ends_on"], tz),
-                reference=data["reference"] or None,
-                limits=limits_in(data),
-                number=data["number"],
-            )
+            line = contracts.add_line(subscription=subscription, **vars(form.terms()))
             self.log_change(request, subscription, f"Added {line}: {line.brick} at {line.price}.")
             messages.success(request, f"{line.brick} is line {line.number} of the subscription.")
             return self.go_to(subscription)
 
         first = max(subscription.open_from_at, subscription.starts_at)
+        form = NewLineForm(posted(request), subscription=subscription, as_of=timezone.now())
         return self.form_page(
             request,
-            form=NewLineForm(posted(request), subscription=subscription, as_of=timezone.now()),
+            form=form,
             obj=subscription,
             title=f"Add a line for {subscription.customer}",
             intro=f"Days are those of {tz.key}. A line can start from {figures.day(first, tz)} on.",
@@ -162,21 +160,45 @@ class SubscriptionAdmin(ReadOnlyAdmin):
         tz = subscription.workspace.tz
 
         def perform(data: dict[str, Any]) -> HttpResponse:
-            ended = contracts.end_subscription(subscription=subscription, ends_at=_end(data, tz))
-            self.log_change(request, ended, f"Ends on {data['ends_on']}.")
-            messages.success(request, f"The subscription ends on {figures.last_day(ended.ends_at, tz)}.")
+            ended = contracts.end_subscription(subscription=subscription, ends_at=_end(data, tz), as_of=timezone.now())
+            self.log_change(request, ended, f"The subscription {_told(ended, tz)}.")
+            messages.success(request, f"The subscription {_told(ended, tz)}.")
             return self.go_to(ended)
 
         return self._end_page(request, subscription, f"End the subscription of {subscription.customer}", perform)
+
+    @action(description="Void", icon="delete", permissions=["void"])
+    def void(self, request: HttpRequest, object_id: str) -> HttpResponse:
+        subscription = self.object_or_404(request, object_id)
+
+        def perform(data: dict[str, Any]) -> HttpResponse:
+            voided = contracts.end_subscription(
+                subscription=subscription, ends_at=subscription.starts_at, as_of=timezone.now()
+            )
+            self.log_change(request, voided, "Voided.")
+            messages.success(request, "The subscription is voided: it covers nothing.")
+            return self.go_to(voided)
+
+        return self.form_page(
+            request,
+            form=forms.Form(posted(request)),
+            obj=subscription,
+            title=f"Void the subscription of {subscription.customer}?",
+            intro="It was made by mistake: it and its lines cover nothing, nothing of it is billed, and its references "
+            "are free. This can't be undone.",
+            submit="Void",
+            danger=True,
+            perform=perform,
+        )
 
     def end_line_view(self, request: HttpRequest, subscription_id: Any, line_id: int) -> HttpResponse:
         line = self._line_to_change(request, subscription_id, line_id)
         subscription, tz = line.subscription, line.subscription.workspace.tz
 
         def perform(data: dict[str, Any]) -> HttpResponse:
-            ended = contracts.end_line(line=line, ends_at=_end(data, tz))
-            self.log_change(request, subscription, f"{line} ends on {data['ends_on']}.")
-            messages.success(request, f"{line.brick} ends on {figures.last_day(ended.ends_at, tz)}.")
+            ended = contracts.end_line(line=line, ends_at=_end(data, tz), as_of=timezone.now())
+            self.log_change(request, subscription, f"{line} {_told(ended, tz)}.")
+            messages.success(request, f"{line.brick} {_told(ended, tz)}.")
             return self.go_to(subscription)
 
         return self._end_page(request, subscription, f"End {line.brick}", perform)
@@ -228,3 +250,9 @@ class SubscriptionAdmin(ReadOnlyAdmin):
 
 def _end(data: dict[str, Any], tz: ZoneInfo) -> Any:
     return figures.end_of(data["ends_on"], tz)
+
+
+def _told(ended: Subscription | Line, tz: ZoneInfo) -> str:
+    if ended.is_voided:
+        return "is voided: it covers nothing"
+    return f"ends on {figures.last_day(ended.ends_at, tz)}" if ended.ends_at else "goes on without an end"

@@ -176,3 +176,47 @@ def test_subscription_of_a_senseless_id_is_not_there(view):
     response = administrator().get(f"/admin/billing/subscription/senseless/{view}/")
 
     assert response.status_code in (403, 404)
+
+
+def test_a_subscription_made_by_mistake_is_voided():
+    line, client = make.line(), administrator()
+
+    response = client.post(page(line.subscription, "void"))
+
+    line.subscription.refresh_from_db()
+    shown = client.get(response.url).content.decode()
+    assert line.subscription.is_voided
+    assert "Voided" in shown
+    assert "nothing (voided, from 1 Jan 2026)" in shown
+    assert client.get(page(line.subscription, "void")).status_code == 403
+
+
+def test_what_is_closed_can_not_be_voided():
+    line = make.line()
+    close(line.workspace, "2026-02-01")
+
+    assert administrator().post(page(line.subscription, "void")).status_code == 403
+    assert not Subscription.objects.get().is_voided
+
+
+def test_an_end_is_taken_back_in_the_panel_with_that_of_the_lines():
+    line, client = make.line(), administrator()
+    client.post(page(line.subscription, "end"), {"ends_on": "2026-03-31"})
+
+    client.post(page(line.subscription, "end"), {"ends_on": "2026-04-30"})
+    longer = Line.objects.get().ends_at
+    client.post(page(line.subscription, "end"), {"ends_on": ""})
+
+    assert longer == make.moment("2026-05-01")
+    assert (Subscription.objects.get().ends_at, Line.objects.get().ends_at) == (None, None)
+
+
+def test_a_line_that_ends_the_day_before_it_begins_is_voided():
+    line = make.line()
+
+    administrator().post(
+        reverse("admin:billing_line_end", args=[line.subscription_id, line.pk]), {"ends_on": "2025-12-31"}
+    )
+
+    assert Line.objects.get().is_voided
+    assert not Subscription.objects.get().is_voided

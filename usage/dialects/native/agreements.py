@@ -4,6 +4,7 @@ from datetime import datetime
 from operator import attrgetter
 from typing import Any
 
+from django.conf import settings
 from drf_spectacular.extensions import OpenApiSerializerFieldExtension
 from drf_spectacular.openapi import AutoSchema
 from drf_spectacular.utils import Direction, extend_schema_field
@@ -29,7 +30,7 @@ from usage.dialects.native.fields import (
 )
 from usage.dialects.native.prices import TermsSerializer
 
-MOST_LINES = 100
+MOST_LINES = settings.LINES_PER_REQUEST
 SIDES, KINDS = ("soft", "hard"), ("quantity", "amount")
 
 
@@ -163,6 +164,12 @@ class NewSubscriptionSerializer(serializers.Serializer):
     def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
         if ("starts_at" in attrs) == ("starts_on" in attrs):
             raise serializers.ValidationError({"starts_at": ["Give either starts_at or starts_on."]})
+        prices = (line["price"] for line in attrs.get("lines", ()))
+        if sum(len(price.get("tiers", ())) for price in prices if isinstance(price, dict)) > settings.TIERS_PER_REQUEST:
+            message = (
+                f"At most {settings.TIERS_PER_REQUEST} tiers in one request: make prices first, or add lines later."
+            )
+            raise serializers.ValidationError({"lines": [message]})
         return attrs
 
 

@@ -3,6 +3,7 @@
 from decimal import Decimal
 from typing import Any, NoReturn
 
+from django.conf import settings
 from django.db.models import QuerySet
 from django.http import HttpRequest
 from drf_spectacular.utils import OpenApiParameter, extend_schema, extend_schema_field
@@ -28,7 +29,7 @@ from usage.dialects.native.fields import (
 from usage.dialects.native.filters import CreatedFilterSet, NamedFilter, TextFilter, WordFilter
 from usage.dialects.native.lookups import find
 
-MOST_TIERS = 100
+MOST_TIERS = settings.TIERS_PER_PRICE
 FIXED = "A price is never edited: make another, end the line at the old one and add a line at the new one."
 
 

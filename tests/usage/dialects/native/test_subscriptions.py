@@ -505,3 +505,18 @@ def test_a_distant_start_of_a_line_has_to_be_meant(api, customer, agreed, calls,
     assert api.post(f"subscriptions/{agreed.pk}/lines/", **line, distant_start=True).status_code == 201
     assert api.post("subscriptions/", **within, distant_start=True).status_code == 201
     assert api.post("subscriptions/", **(within | {"lines": [line | {"distant_start": True}]})).status_code == 201
+
+
+def test_the_tiers_of_one_request_are_bounded(api, customer, settings, workspace):
+    settings.TIERS_PER_REQUEST = 3
+    for name in ("one", "two"):
+        make.brick(workspace, name, reference=name)
+    tiers = [{"up_to": "10", "unit_price": 1}, {"unit_price": 2}]
+    line, other = ({"brick": name, "price": {"model": "volume", "tiers": tiers}} for name in ("one", "two"))
+
+    response = api.post("subscriptions/", customer="cus_1", starts_on="2026-07-01", lines=[line, other])
+
+    told = "At most 3 tiers in one request: make prices first, or add lines later."
+    assert wrong(response) == (422, {"lines": told})
+    assert not Subscription.objects.exists()
+    assert api.post("subscriptions/", customer="cus_1", starts_on="2026-07-01", lines=[line]).status_code == 201

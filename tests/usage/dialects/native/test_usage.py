@@ -410,9 +410,8 @@ def test_usage_dated_in_the_future_is_refused_naming_the_field(api, line):
 
 
 def test_in_a_batch_only_the_records_dated_in_the_future_are_refused(api, line):
-    sent = [
-        {"line": line.number, "quantity": 1, "occurred_at": at} for at in ("2026-07-20T00:00:00Z", "2062-01-01T00:00:00Z")
-    ]
+    moments = ("2026-07-20T00:00:00Z", "2062-01-01T00:00:00Z")
+    sent = [{"line": line.number, "quantity": 1, "occurred_at": at} for at in moments]
 
     told = api.post("usage/batch/", records=sent).json()
 
