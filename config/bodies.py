@@ -107,11 +107,14 @@ class Bodies:
 
 def _length_of(environ: Mapping[str, Any]) -> int | None:
     """Return the length that the request declares, 0 where it has no body, or None where it will be seen."""
+    # It counts, where a client sends both.
+    if "HTTP_TRANSFER_ENCODING" in environ:
+        return None
     length = environ.get("CONTENT_LENGTH")
     if length is not None:
         return int(length)
     # HTTP/2 ends a body by a flag.
-    return None if "HTTP_TRANSFER_ENCODING" in environ or environ["SERVER_PROTOCOL"] == "HTTP/2" else 0
+    return None if environ["SERVER_PROTOCOL"] == "HTTP/2" else 0
 
 
 async def _collect(protocol: Any, reading: _Reading, length: int | None, limit: int) -> Body:

@@ -9,7 +9,7 @@ import logging
 import threading
 from collections import deque
 from collections.abc import Callable, Coroutine
-from contextvars import Context
+from contextvars import Context, copy_context
 from typing import Any
 
 logger = logging.getLogger(__name__)
@@ -23,31 +23,33 @@ class InPlaceLoop(asyncio.AbstractEventLoop):
     """
 
     def __init__(self) -> None:
-        self._ready: deque[asyncio.Handle] = deque()
+        self._ready: deque[tuple[Context, Callable[..., Any], tuple[Any, ...]]] = deque()
         self._running = threading.Lock()
 
-    def call_soon(self, callback: Callable[..., Any], *args: Any, context: Context | None = None) -> asyncio.Handle:  # type: ignore[override]
-        handle = asyncio.Handle(callback, args, self, context)
-        self._ready.append(handle)
-        return handle
+    # Neither gives a handle: nobody here takes a callback back, and to make them costs more than to run most.
+    def call_soon(self, callback: Callable[..., Any], *args: Any, context: Context | None = None) -> None:  # type: ignore[override]
+        self._ready.append((copy_context() if context is None else context, callback, args))
 
-    def call_soon_threadsafe(  # type: ignore[override]
-        self, callback: Callable[..., Any], *args: Any, context: Context | None = None
-    ) -> asyncio.Handle:
-        handle = self.call_soon(callback, *args, context=context)
-        self._run_ready()
-        return handle
-
-    def _run_ready(self) -> None:
+    def call_soon_threadsafe(self, callback: Callable[..., Any], *args: Any, context: Context | None = None) -> None:  # type: ignore[override]
+        self.call_soon(callback, *args, context=context)
         # Who does not get the lock may go: its holder looks once more after it gave the lock back.
         while self._ready and self._running.acquire(blocking=False):
-            asyncio._set_running_loop(self)
             try:
-                while self._ready:
-                    self._ready.popleft()._run()
+                self._run_ready()
             finally:
-                asyncio._set_running_loop(None)
                 self._running.release()
+
+    def _run_ready(self) -> None:
+        asyncio._set_running_loop(self)
+        try:
+            while self._ready:
+                context, callback, args = self._ready.popleft()
+                try:
+                    context.run(callback, *args)
+                except Exception as error:
+                    self.call_exception_handler({"message": f"{callback!r} failed", "exception": error})
+        finally:
+            asyncio._set_running_loop(None)
 
     def run_until_complete(self, future: Coroutine[Any, Any, Any]) -> Any:  # type: ignore[override]
         """Sleep until the coroutine, which other threads carry forward, has ended, and return its result."""
