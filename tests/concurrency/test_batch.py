@@ -10,10 +10,11 @@ from billing import contracts, parties
 from billing.limits import Limits
 from billing.models import InvoiceLine, Line, Workspace
 from tests import factories as make
+from tests.concurrency.closers import close_beside_others
 from tests.concurrency.test_events import while_held
 from tests.concurrency.threads import at_once
-from tests.scenarios.closing import all_replay_identically, close, close_and_issue, issue
-from usage import closing, ledger
+from tests.scenarios.closing import all_replay_identically, close, close_and_issue
+from usage import ledger
 from usage.commands import LineByNumber, Origin, RecordUsage, ReportEvent
 from usage.models import UsageRecord
 
@@ -143,10 +144,8 @@ def test_what_batches_send_during_a_close_is_billed_exactly_once():
 
     def closer() -> None:
         assert begun.wait(timeout=30)
-        run = closing.start(workspace=workspace, until_at=FEBRUARY, by="finance", as_of=FEBRUARY)
-        closing.work(run_id=run.pk, clock=lambda: FEBRUARY, batch=2)
+        close_beside_others(workspace, FEBRUARY)
         closed.set()
-        issue(run)
 
     at_once([*(lambda seed=seed: intake(seed) for seed in range(6)), closer, closer])
     counted_by_the_first_close = InvoiceLine.objects.order_by("id").first().record_count

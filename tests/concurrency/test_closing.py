@@ -15,6 +15,7 @@ from django.db.models import Sum
 from billing import contracts, invoicing
 from billing.models import BillingPeriod, CloseItem, CloseRun, Invoice, InvoiceLine, Line, Workspace
 from tests import factories as make
+from tests.concurrency.closers import close_beside_others
 from tests.concurrency.threads import at_once
 from tests.scenarios.closing import all_replay_identically, close, close_and_issue, issue
 from usage import closing, ledger
@@ -153,10 +154,7 @@ def test_what_eight_intakes_send_during_a_close_is_billed_exactly_once(aggregati
                 mine.append(make.use(rng.choice(lines), str(rng.randint(1, 9)), at))
 
     def closer() -> None:
-        with suppress(closing.NothingToClose):
-            run = start(workspace)
-            closing.work(run_id=run.pk, clock=lambda: FEBRUARY, batch=2)
-            issue(run)
+        close_beside_others(workspace, FEBRUARY)
 
     at_once([*(lambda seed=seed: intake(seed) for seed in range(8)), closer, closer])
     counted_by_the_first_close = InvoiceLine.objects.aggregate(n=Sum("record_count"))["n"]

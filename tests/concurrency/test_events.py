@@ -13,8 +13,9 @@ from django.db import connection, connections, transaction
 from billing import contracts, parties
 from billing.models import InvoiceLine
 from tests import factories as make
+from tests.concurrency.closers import close_beside_others
 from tests.concurrency.threads import at_once
-from tests.scenarios.closing import all_replay_identically, close, close_and_issue, issue
+from tests.scenarios.closing import all_replay_identically, close, close_and_issue
 from usage import closing, ledger
 from usage.commands import Origin, ReportEvent
 from usage.models import Matching, UsageRecord
@@ -147,9 +148,7 @@ def test_each_event_sent_during_closes_is_billed_exactly_once():
                 mine = [event for event in mine if event.key != key] + [told]
 
     def closer() -> None:
-        run = closing.start(workspace=owner, until_at=FEBRUARY, by="finance", as_of=FEBRUARY)
-        closing.work(run_id=run.pk, clock=lambda: FEBRUARY, batch=2)
-        issue(run)
+        close_beside_others(owner, FEBRUARY)
 
     def name() -> None:
         assert begun.wait(timeout=30)
@@ -305,7 +304,7 @@ def test_events_that_wait_in_thousands_are_matched_beside_intakes_and_closes_and
     def closes() -> None:
         for _ in range(10):
             with suppress(closing.NothingToClose):
-                close(owner, "2026-02-01")
+                close_and_issue(owner, "2026-02-01")
 
     at_once([match, match, intake, closes])
     match()

@@ -1,0 +1,21 @@
+"""Several closers at once, as people and programs may be."""
+
+from datetime import datetime
+
+from billing.models import CloseRun, Workspace
+from tests.concurrency.processes import wait_for
+from tests.scenarios.closing import issue
+from usage import closing
+
+
+def close_beside_others(workspace: Workspace, at: datetime) -> None:
+    """Close and issue in small batches; whoever comes after the first is a further worker of the first one's run."""
+    try:
+        run = closing.start(workspace=workspace, until_at=at, by="finance", as_of=at)
+    except closing.NothingToClose as nothing:
+        for run in nothing.left_to:
+            closing.work(run_id=run.pk, clock=lambda: at, batch=2)
+        return
+    closing.work(run_id=run.pk, clock=lambda: at, batch=2)
+    wait_for(lambda: CloseRun.objects.filter(pk=run.pk, state=CloseRun.State.REVIEW).exists())
+    issue(run)
