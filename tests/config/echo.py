@@ -8,10 +8,15 @@ from django.http import HttpResponse, StreamingHttpResponse
 from config import front
 
 
+# How many responses were closed, which is where Django ends a request and gives its old connections up.
+closed = []
+
+
 def echo(environ, start_response):
     told = {name: value for name, value in environ.items() if isinstance(value, str)}
     body = environ["wsgi.input"].read()
     told["body"] = body.decode("latin-1")
+    told["closed"] = len(closed)
     if environ["PATH_INFO"] == "/slow":
         time.sleep(1)
     if environ["PATH_INFO"] == "/stream":
@@ -19,6 +24,7 @@ def echo(environ, start_response):
     else:
         response = HttpResponse(json.dumps(told))
         response["X-Twice"] = "ä"
+    response._resource_closers.append(lambda: closed.append(True))
     start_response("200 OK", list(response.items()))
     return response
 

@@ -301,6 +301,17 @@ def test_an_answer_can_come_in_pieces(echo):
     assert ask(echo, "GET", "/stream").body == b"one,two,three"
 
 
+@pytest.mark.parametrize("path", ["/", "/stream"])
+def test_a_request_is_ended_as_django_ends_it(echo, path):
+    before = json.loads(ask(echo, "GET", "/").body)["closed"]
+
+    ask(echo, "GET", path)
+
+    # The one before, and this one.
+    time.sleep(0.2)
+    assert json.loads(ask(echo, "GET", "/").body)["closed"] == before + 2
+
+
 def test_a_request_on_its_way_is_answered_before_the_end(var):
     options = ["granian", "--interface", "rsgi", "--no-ws", "tests.config.echo:application"]
     with serving(embedded(var), *options) as (port, process), connect(port, head("GET", "/slow")) as connection:
