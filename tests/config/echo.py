@@ -7,9 +7,8 @@ from django.http import HttpResponse, StreamingHttpResponse
 
 from config import front
 
-
 # How many responses were closed, which is where Django ends a request and gives its old connections up.
-closed = []
+closed: list[bool] = []
 
 
 def echo(environ, start_response):
