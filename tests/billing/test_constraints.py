@@ -75,6 +75,11 @@ def invoice(world: SimpleNamespace, **fields: Any) -> Invoice:
     )
 
 
+def another_run(world: SimpleNamespace) -> CloseRun:
+    duplicate(world.run)
+    return CloseRun.objects.latest("pk")
+
+
 def add_contract(world: SimpleNamespace) -> None:
     world.live = make.workspace()
     world.twin = world.live.twin
@@ -217,8 +222,17 @@ BREAKS: list[tuple[str, Break]] = [
         (f"billing_line_{limit}_is_positive", lambda w, limit=limit: spoil(w.line, **{limit: Decimal(0)}))
         for limit in ("soft_limit_quantity", "soft_limit_amount", "hard_limit_quantity", "hard_limit_amount")
     ),
-    ("billing_close_item_is_unique", lambda w: duplicate(w.item)),
-    ("billing_close_item_is_parked_with_a_reason", lambda w: spoil(w.item, state="parked")),
+    ("billing_close_item_is_unique", lambda w: duplicate(w.item, state="done", holds_subscription=False)),
+    ("billing_close_item_holds_its_subscription_alone", lambda w: duplicate(w.item, run=another_run(w))),
+    ("billing_close_item_holds_while_pending_not_when_parked", lambda w: spoil(w.item, holds_subscription=False)),
+    (
+        "billing_close_item_holds_while_pending_not_when_parked",
+        lambda w: spoil(w.item, state="parked", reason="no price"),
+    ),
+    (
+        "billing_close_item_is_parked_with_a_reason",
+        lambda w: spoil(w.item, state="parked", holds_subscription=False),
+    ),
     ("billing_close_item_is_parked_with_a_reason", lambda w: spoil(w.item, reason="no price")),
     ("billing_period_of_a_subscription_is_unique", lambda w: duplicate(w.period, ends_at=END + SECOND)),
     ("billing_period_ends_after_its_start", lambda w: spoil(w.period, ends_at=START)),
