@@ -173,7 +173,7 @@ def test_every_constraint_and_index_is_named_after_its_app():
 
 
 def sources(*, but: tuple[str, ...] = ()) -> Iterator[tuple[str, str]]:
-    for package in ("billing", "usage"):
+    for package in PACKAGES:
         for path in sorted((ROOT / package).rglob("*.py")):
             name = str(path.relative_to(ROOT))
             if "migrations" not in path.parts and name not in but:
@@ -191,6 +191,13 @@ def test_domain_reads_no_clock():
     clock = re.compile(r"\b(?:timezone|datetime|date|time)\.(?:now|utcnow|today|time|localdate)\(")
 
     assert [module for module in DOMAIN if clock.search(inspect.getsource(importlib.import_module(module)))] == []
+
+
+def test_every_check_has_an_id_of_its_own():
+    ids = [found for _, source in sources() for found in re.findall(r"\bid=\"(\w+\.[CDIWE]\d{3})\"", source)]
+
+    assert "billing.W001" in ids
+    assert sorted(ids) == sorted(set(ids))
 
 
 def without_docstring(module: ModuleType) -> list[str]:

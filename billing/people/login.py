@@ -62,7 +62,7 @@ def check_proxies(**_: object) -> list[CheckMessage]:
     """Say where all clients would seem to have one address: their proxy's."""
     if settings.SECURE_PROXY_SSL_HEADER and not settings.TRUSTED_PROXIES:
         hint = "Name the proxy's address in TRUSTED_PROXIES, and let it set X-Forwarded-For."
-        return [Warning("All log-ins seem to come from the proxy's address.", hint=hint, id="billing.W001")]
+        return [Warning("All log-ins seem to come from the proxy's address.", hint=hint, id="billing.W002")]
     return []
 
 

@@ -127,7 +127,7 @@ def test_a_proxy_that_is_not_named_is_told_of(tmp_path):
         "check", "--deploy", "--fail-level", "WARNING", tmp_path=tmp_path, **behind, TRUSTED_PROXIES="10.0.0.1"
     )
 
-    assert "(billing.W001) All log-ins seem to come from the proxy's address." in unnamed.stderr
+    assert "(billing.W002) All log-ins seem to come from the proxy's address." in unnamed.stderr
     assert (unnamed.returncode, named.returncode) == (1, 0)
 
 

@@ -62,6 +62,7 @@ NATIVE_PROVISIONING = (
     Endpoint("POST", f"{NATIVE_CUSTOMER}aliases/", lambda things: {"value": "b"}),
     Endpoint("GET", f"{NATIVE_CUSTOMER}aliases/{{alias.pk}}/"),
     Endpoint("DELETE", f"{NATIVE_CUSTOMER}aliases/{{alias.pk}}/"),
+    Endpoint("GET", f"{NATIVE_CUSTOMER}matchings/"),
     Endpoint("GET", "/api/bricks/", names_things=False),
     Endpoint("POST", "/api/bricks/", lambda things: {"name": "Seats", "aggregation": "sum"}, names_things=False),
     Endpoint("GET", "/api/bricks/{line.brick_id}/"),
