@@ -4,7 +4,6 @@ from operator import attrgetter
 from typing import Any
 
 from django.db.models import QuerySet
-from django_filters import FilterSet
 from drf_spectacular.utils import extend_schema, extend_schema_field
 from rest_framework import serializers, status
 from rest_framework.request import Request
@@ -15,7 +14,7 @@ from billing.models import Customer, CustomerAlias
 from usage.dialects.native.base import NativeView, row_by_id, row_by_number, shown_by
 from usage.dialects.native.documentation import by_id, creation, listing
 from usage.dialects.native.fields import IdField, MomentField, ReferenceField, TextField, WordField
-from usage.dialects.native.filters import CreatedFilterSet, TextFilter, WordFilter
+from usage.dialects.native.filters import CreatedFilterSet, NativeFilterSet, TextFilter, WordFilter
 from usage.models import Matching
 
 MOST_ALIASES = 100
@@ -88,7 +87,7 @@ class CustomerFilter(CreatedFilterSet):
     alias = TextFilter(field_name="aliases__value", help_text="The customer that has this alias.")
 
 
-class MatchingFilter(FilterSet):
+class MatchingFilter(NativeFilterSet):
     state = WordFilter(Matching.State)
 
 

@@ -1,5 +1,6 @@
 """The native API, as the shared suite asks it."""
 
+from datetime import date
 from typing import Any
 
 from billing import parties
@@ -38,6 +39,8 @@ def native_things(line: Line) -> dict[str, Any]:
     alias = parties.add_alias(customer=line.subscription.customer, value=f"alias of {line.pk}")
     price = make.price(make.brick(line.workspace, "Seats"))
     run = close(line.workspace, "2026-02-01")
+    # The run holds the subscription that it has drafted; a further one is left to be closed.
+    make.line(line.workspace, starts_on=date(2026, 2, 1))
     return {"usage": used(line, "native"), "alias": alias, "price": price, "run": run, "invoice": run.invoices.get()}
 
 
