@@ -2,7 +2,7 @@ PYTHON ?= python3
 export PORT ?= 8000
 PY := .venv/bin/python
 
-.PHONY: help run test check bench format lock clean
+.PHONY: help run test check bench faults format lock clean
 .DEFAULT_GOAL := help
 
 help: ## list the targets
@@ -24,6 +24,9 @@ check: .venv/dev.stamp ## format, lint, types, import contracts, migrations, set
 
 bench: .venv/dev.stamp ## measure against the limits of this machine (ARGS=...)
 	@exec $(PY) -m tests.bench $(ARGS)
+
+faults: .venv/dev.stamp ## kill what runs while it works, and check the books (ARGS="--rounds 3 --seed 7")
+	@exec $(PY) -m tests.faults $(ARGS)
 
 format: .venv/dev.stamp ## format and sort imports in place
 	$(PY) -m ruff check --select I --fix

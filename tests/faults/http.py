@@ -1,0 +1,44 @@
+"""One request at a time over a connection of its own, from a client that gives up after a while."""
+
+import http.client
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from billing.jsontext import decode
+
+# What may be open when a fault strikes: whether it was done is not known.
+PATIENCE_SECONDS = 20
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What came back; a status of 0 where nothing did."""
+
+    status: int
+    body: Any = None
+
+    @property
+    def is_unknown(self) -> bool:
+        """Whether the sender can't tell what became of it: nothing came back, or that something was out of reach."""
+        return self.status in (0, 503)
+
+    @property
+    def is_taken(self) -> bool:
+        return 200 <= self.status < 300
+
+
+def ask(port: int, method: str, path: str, headers: Mapping[str, str], body: bytes | None = None) -> Answer:
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=PATIENCE_SECONDS)
+    try:
+        connection.request(method, path, body, {"Content-Type": "application/json", **headers})
+        response = connection.getresponse()
+        raw = response.read()
+    except (OSError, http.client.HTTPException):
+        return Answer(0)
+    finally:
+        connection.close()
+    try:
+        return Answer(response.status, decode(raw) if raw else None)
+    except ValueError:
+        return Answer(response.status, raw.decode(errors="replace"))
