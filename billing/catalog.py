@@ -14,9 +14,9 @@ from django.conf import settings
 from django.core.exceptions import ValidationError
 from django.db import IntegrityError, transaction
 
-from billing import bulk, history
+from billing import bulk, history, names
 from billing.caseless import fold
-from billing.models import Brick, EventRule, Price, PriceTier, Workspace
+from billing.models import Brick, EventRule, Name, Price, PriceTier, Workspace
 from billing.money import format_decimal
 from billing.rating import PricingModel, Terms, Tier, bound_order
 
@@ -71,6 +71,7 @@ def create_brick(
     if aggregation == Brick.Aggregation.EVENTS and rule is None:
         raise ValidationError(NO_RULE)
     brick.save(force_insert=True)
+    _give_names(brick, {str(brick.pk): "id"} | ({brick.reference: "reference"} if brick.reference else {}))
     if rule is not None:
         set_event_rule(brick=brick, rule=rule, as_of=as_of)
     return brick
@@ -184,12 +185,15 @@ def update_brick(
     brick = Brick.objects.select_for_update(no_key=True).get(pk=brick.pk)
     if aggregation is not None and aggregation != brick.aggregation:
         _change_aggregation(brick, aggregation, has_rule=rule is not None, as_of=as_of)
+    former = brick.reference
     changes = {"name": name, "unit_label": unit_label, "description": description, "reference": reference}
     for field_name, value in changes.items():
         if value is not None:
             setattr(brick, field_name, value)
     brick.reference = brick.reference or None
     _save_brick(brick, update_fields=[*changes, "aggregation"])
+    if brick.reference != former:
+        _rename(brick, former)
     if rule is not None:
         set_event_rule(brick=brick, rule=rule, as_of=as_of)
     return brick
@@ -213,6 +217,17 @@ def _save_brick(brick: Brick, **options: Any) -> None:
         taken = "id" if brick.reference is None else "reference"
         told = ValidationError(f"A brick has this {taken} already.", code="unique")
         raise ValidationError({taken: told}) from error
+
+
+def _give_names(brick: Brick, fields: dict[str, str]) -> None:
+    names.give(workspace_id=brick.workspace_id, kind=Name.Kind.BRICK, owner=str(brick.pk), names=fields)
+
+
+def _rename(brick: Brick, former: str | None) -> None:
+    of_brick: dict[str, Any] = {"workspace_id": brick.workspace_id, "kind": Name.Kind.BRICK, "owner": str(brick.pk)}
+    names.take_back(**of_brick, names=[former] if former else [], kept=[str(brick.pk)])
+    if brick.reference:
+        _give_names(brick, {brick.reference: "reference"})
 
 
 @transaction.atomic

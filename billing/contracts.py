@@ -14,11 +14,10 @@ from django.core.exceptions import NON_FIELD_ERRORS, ValidationError
 from django.db import transaction
 from django.db.models import F, UniqueConstraint
 
-from billing import catalog
+from billing import catalog, line_numbers, names
 from billing.calendar import CalendarOutOfRange, Interval, Period, period_at
 from billing.catalog import PriceTerms
 from billing.limits import NO_LIMITS, Limits
-from billing.line_numbers import number_for_line
 from billing.models import Brick, Customer, Line, Price, Subscription
 from billing.rating import TermsError
 
@@ -108,7 +107,10 @@ def create_subscription(
         subscription.next_close_at = next_close_at(subscription)
     except CalendarOutOfRange as error:
         raise UnableToAgree({"starts_at": str(error)}) from error
+    # Before names are given, so that two requests with lines don't wait for each other.
+    line_numbers.lock(workspace_id=subscription.workspace_id)
     subscription.save(force_insert=True)
+    names.give_agreed(subscription)
     for place, terms in enumerate(lines):
         with _within(f"lines.{place}"):
             add_line(subscription=subscription, **vars(terms))
@@ -160,9 +162,10 @@ def add_line(
         raise UnableToAgree({"starts_at": f"Periods before {since} are closed or not covered."})
     _check_end(line)
     limits.put_on(line)
-    line.number = number_for_line(workspace_id=line.workspace_id, given=number)
+    line.number = line_numbers.number_for_line(workspace_id=line.workspace_id, given=number)
     _check_fields(line)
     line.save(force_insert=True)
+    names.give_agreed(line)
     return line
 
 
@@ -275,7 +278,7 @@ def end_line(*, line: Line, ends_at: datetime | None, as_of: datetime | None = N
     _check_open(line, ends_at)
     line.ends_at = ends_at
     if ends_at == line.starts_at:
-        line.reference = None
+        names.free_reference(line)
     else:
         _check_end(line)
     if ends_at is not None:
@@ -312,7 +315,7 @@ def end_subscription(
     former_end, subscription.ends_at = subscription.ends_at, ends_at
     subscription.next_close_at = next_close_at(subscription)
     if subscription.is_voided:
-        subscription.reference = None
+        names.free_reference(subscription)
     subscription.save(update_fields=["ends_at", "next_close_at", "reference"])
     for line in subscription.lines.exclude(ends_at=F("starts_at")).order_by("id"):
         if subscription.is_voided:

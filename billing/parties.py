@@ -7,9 +7,10 @@ from typing import Any
 from django.core.exceptions import ValidationError
 from django.db import IntegrityError, transaction
 
+from billing import names
 from billing.entry.moments import DayFormat
 from billing.entry.numbers import NumberFormat
-from billing.models import Customer, CustomerAlias, NumberSeries, Workspace
+from billing.models import Customer, CustomerAlias, Name, NumberSeries, Workspace
 
 # The name of nobody: senders take an event back by reporting it again under this one.
 NOBODY = "VOID"
@@ -90,6 +91,8 @@ def create_customer(
             _save_alias(CustomerAlias(workspace=workspace, customer=customer, value=value))
     except ValidationError as error:
         raise ValidationError({"aliases": [one for told in error.error_dict.values() for one in told]}) from error
+    fields = dict.fromkeys(aliases, "aliases") | {str(customer.pk): "id"}
+    _give(customer, fields | ({customer.reference: "reference"} if customer.reference else {}))
     _tell(customer, [str(customer.pk), *filter(None, [customer.reference]), *aliases])
     return customer
 
@@ -123,7 +126,10 @@ def update_customer(
             setattr(customer, field, value)
     customer.reference = customer.reference or None
     _save(customer, taken=lambda _: {"reference": "A customer has this reference already."}, update_fields=changes)
+    if customer.reference != former:
+        _take_back(customer, [former] if former else [])
     if customer.reference and customer.reference != former:
+        _give(customer, {customer.reference: "reference"})
         _tell(customer, [customer.reference])
     return customer
 
@@ -136,6 +142,7 @@ def add_alias(*, customer: Customer, value: str, label: str = "") -> CustomerAli
     """
     alias = CustomerAlias(workspace_id=customer.workspace_id, customer=customer, value=value, label=label)
     _save_alias(alias)
+    _give(customer, {value: "value"})
     _tell(customer, [value])
     return alias
 
@@ -146,21 +153,29 @@ def update_alias(
 ) -> CustomerAlias:
     """Change what is given; raise ``ValidationError`` naming the field. What was reported before stays as it is."""
     alias = CustomerAlias.objects.select_for_update(of=("self",)).select_related("customer").get(pk=alias.pk)
-    former = alias.value
+    former, owner = alias.value, alias.customer
     if customer is not None and customer.workspace_id != alias.workspace_id:
         raise ValidationError({"customer": "This customer is of another workspace."})
     alias.customer = customer or alias.customer
     alias.value = alias.value if value is None else value
     alias.label = alias.label if label is None else label
     _save_alias(alias)
+    if (alias.value, alias.customer) != (former, owner):
+        _take_back(owner, [former])
+        _give(alias.customer, {alias.value: "value"})
     if alias.value != former:
         _tell(alias.customer, [alias.value])
     return alias
 
 
+@transaction.atomic
 def remove_alias(*, alias: CustomerAlias) -> None:
     """Take a name away from a customer; what was reported under it stays the customer's."""
-    CustomerAlias.objects.filter(pk=alias.pk).delete()
+    aliases = CustomerAlias.objects.select_for_update(of=("self",)).select_related("customer")
+    removed = aliases.filter(pk=alias.pk).first()
+    if removed is not None:
+        CustomerAlias.objects.filter(pk=removed.pk).delete()
+        _take_back(removed.customer, [removed.value])
 
 
 def refuse_nobody(value: str) -> None:
@@ -185,6 +200,19 @@ def _save(row: Customer | CustomerAlias, *, taken: Callable[[Any], dict[str, str
         raise ValidationError(told) from error
 
 
-def _tell(customer: Customer, names: Sequence[str]) -> None:
+def _give(customer: Customer, fields: dict[str, str]) -> None:
+    names.give(workspace_id=customer.workspace_id, kind=Name.Kind.CUSTOMER, owner=str(customer.pk), names=fields)
+
+
+def _take_back(customer: Customer, former: Sequence[str]) -> None:
+    names.lock(workspace_id=customer.workspace_id, kind=Name.Kind.CUSTOMER, names=former)
+    reference = Customer.objects.values_list("reference", flat=True).get(pk=customer.pk)
+    kept = [str(customer.pk), *filter(None, [reference]), *customer.aliases.values_list("value", flat=True)]
+    names.take_back(
+        workspace_id=customer.workspace_id, kind=Name.Kind.CUSTOMER, owner=str(customer.pk), names=former, kept=kept
+    )
+
+
+def _tell(customer: Customer, given: Sequence[str]) -> None:
     for tell in on_new_names:
-        tell(customer, names)
+        tell(customer, given)

@@ -38,7 +38,12 @@ def customer(owner: Workspace, name: str = "Globex", **fields: Any) -> Customer:
 
 
 def brick(owner: Workspace, name: str = "API calls", aggregation: str = "sum", **fields: Any) -> Brick:
-    return Brick.objects.create(workspace=owner, name=name, aggregation=aggregation, **fields)
+    if aggregation == Brick.Aggregation.EVENTS:
+        # Without a rule yet: ``event_brick`` has one.
+        return Brick.objects.create(workspace=owner, name=name, aggregation=aggregation, **fields)
+    return catalog.create_brick(
+        workspace=owner, name=name, aggregation=aggregation, as_of=moment("2026-01-01"), **fields
+    )
 
 
 def event_brick(

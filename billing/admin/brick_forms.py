@@ -16,9 +16,9 @@ from unfold.widgets import (
 )
 
 from billing import catalog
-from billing.admin.pages import WholeModelForm, add_errors
+from billing.admin.pages import WholeModelForm, add_errors, refuse_taken_names
 from billing.catalog import EventTerms
-from billing.models import Brick, EventRule
+from billing.models import Brick, EventRule, Name
 
 # The form's name of what the catalog calls otherwise, beside the brick's own fields.
 NAMES = {
@@ -105,6 +105,7 @@ class BrickForm(WholeModelForm):
         super().__init__(*args, instance=instance, **options)
 
     def clean(self) -> dict[str, Any]:
+        refuse_taken_names(self, Name.Kind.BRICK)
         data = super().clean() or {}
         counts_events = data.get("aggregation", self.instance.aggregation) == Brick.Aggregation.EVENTS
         if counts_events and (not self.has_rule or set(RULE_FIELDS) & set(self.changed_data)):

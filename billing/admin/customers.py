@@ -7,16 +7,30 @@ from unfold.admin import TabularInline
 from unfold.decorators import display as column
 from unfold.widgets import UnfoldAdminExpandableTextareaWidget
 
-from billing import parties
-from billing.admin.pages import PickableAdmin, WholeModelForm, by_workspace, copyable
-from billing.models import Customer, CustomerAlias
+from billing import names, parties
+from billing.admin.pages import PickableAdmin, WholeModelForm, by_workspace, copyable, refuse_taken_names
+from billing.models import Customer, CustomerAlias, Name
+
+
+class CustomerForm(WholeModelForm):
+    def clean(self) -> dict[str, Any] | None:
+        refuse_taken_names(self, Name.Kind.CUSTOMER)
+        return super().clean()
 
 
 class AliasForm(WholeModelForm):
     def clean(self) -> dict[str, Any] | None:
         # Of a customer that is just being added, too.
-        self.instance.workspace_id = self.cleaned_data["customer"].workspace_id
-        parties.refuse_nobody(self.cleaned_data.get("value", ""))
+        customer, value = self.cleaned_data["customer"], self.cleaned_data.get("value", "")
+        self.instance.workspace_id = customer.workspace_id
+        parties.refuse_nobody(value)
+        if value and "value" in self.changed_data and customer.workspace_id:
+            names.check(
+                workspace_id=customer.workspace_id,
+                kind=Name.Kind.CUSTOMER,
+                owner=str(customer.pk),
+                names={value: "value"},
+            )
         return super().clean()
 
 
@@ -30,7 +44,7 @@ class AliasInline(TabularInline):
 
 @admin.register(Customer)
 class CustomerAdmin(PickableAdmin):
-    form = WholeModelForm
+    form = CustomerForm
     list_display = ("name", "workspace", "reference", "email", "subscription_count")
     list_filter = (by_workspace, "workspace__mode")
     list_select_related = ("workspace",)
@@ -62,7 +76,7 @@ class CustomerAdmin(PickableAdmin):
     def has_delete_permission(self, request: HttpRequest, obj: Customer | None = None) -> bool:
         return False
 
-    def save_model(self, request: HttpRequest, obj: Customer, form: WholeModelForm, change: bool) -> None:
+    def save_model(self, request: HttpRequest, obj: Customer, form: CustomerForm, change: bool) -> None:
         given = {name: getattr(obj, name) for name in ("name", "email", "address")}
         if change:
             parties.update_customer(customer=obj, reference=obj.reference or "", **given)

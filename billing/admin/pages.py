@@ -18,12 +18,13 @@ from django.utils.safestring import SafeString
 from unfold.admin import ModelAdmin
 from unfold.contrib.filters.admin import RelatedDropdownFilter
 
-from billing import history
+from billing import history, names
 from billing.admin.entry_fields import NumberField, WholeNumberField
 from billing.admin.panel_forms import AskingForm, in_workspace
 from billing.calendar import CalendarOutOfRange
 from billing.entry import Formats
 from billing.exact import ExactDecimalField
+from billing.models import Name
 
 PICK_PAGE = 20
 CHANGES_SHOWN = 100
@@ -66,6 +67,16 @@ class WholeModelForm(AskingForm, forms.ModelForm):
         # A row whose workspace was not found out yet has another field that says so.
         known = {"workspace"} if getattr(self.instance, "workspace_id", None) else set()
         return super()._get_validation_exclusions() - known  # type: ignore[misc]
+
+
+def refuse_taken_names(form: forms.ModelForm, kind: Name.Kind) -> None:
+    """Raise ``ValidationError`` naming the field of a model's form that gives an id or a reference of another row."""
+    data = form.cleaned_data
+    workspace_id = form.instance.workspace_id or getattr(data.get("workspace"), "pk", None)
+    given = {str(data[name]): name for name in ("id", "reference") if name in form.changed_data and data.get(name)}
+    if workspace_id and given:
+        owner = str(data.get("id") or form.instance.pk)
+        names.check(workspace_id=workspace_id, kind=kind, owner=owner, names=given)
 
 
 def entry_field(column: Field) -> forms.Field | None:

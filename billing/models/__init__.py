@@ -7,6 +7,7 @@ from billing.models.catalog import Brick, EventRule, Price, PriceTier
 from billing.models.contracts import Line, Subscription
 from billing.models.history import AppendOnly, Change
 from billing.models.invoices import Invoice, InvoiceLine, NumberSeries
+from billing.models.names import Name
 from billing.models.parties import AllowedOrigin, ApiKey, Customer, CustomerAlias, Workspace
 from billing.models.people import LoginTally
 from billing.models.periods import BillingPeriod, CloseItem, CloseRun
@@ -27,6 +28,7 @@ __all__ = [
     "InvoiceLine",
     "Line",
     "LoginTally",
+    "Name",
     "NumberSeries",
     "Price",
     "PriceTier",

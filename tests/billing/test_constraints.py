@@ -22,6 +22,7 @@ from billing.models import (
     EventRule,
     Invoice,
     InvoiceLine,
+    Name,
     NumberSeries,
 )
 from tests import factories as make
@@ -87,6 +88,7 @@ def add_contract(world: SimpleNamespace) -> None:
     world.allowed = AllowedOrigin.objects.create(workspace=world.live, origin="https://app.example.com")
     world.customer = make.customer(world.live, reference="c-1")
     world.alias = CustomerAlias.objects.create(workspace=world.live, customer=world.customer, value="globex-eu")
+    world.name = Name.objects.get(workspace=world.live, text="c-1")
     world.brick = make.brick(world.live, reference="b-1")
     world.rule = EventRule.objects.create(
         workspace=world.live, brick=world.brick, event_type="call", aggregation="count", replaced_at=None
@@ -170,6 +172,8 @@ BREAKS: list[tuple[str, Break]] = [
     ("billing_allowed_origin_is_unique", lambda w: duplicate(w.allowed)),
     ("billing_customer_reference_is_unique", lambda w: duplicate(w.customer)),
     ("billing_customer_reference_is_not_empty", lambda w: spoil(w.customer, reference="")),
+    ("billing_name_names_one_thing", lambda w: duplicate(w.name, owner="another")),
+    ("billing_name_is_not_empty", lambda w: spoil(w.name, text="")),
     ("billing_customer_alias_is_unique", lambda w: duplicate(w.alias)),
     ("billing_customer_alias_is_not_empty", lambda w: spoil(w.alias, value="")),
     ("billing_brick_reference_is_unique", lambda w: duplicate(w.brick)),

@@ -5,7 +5,6 @@ from typing import Any
 from uuid import UUID
 
 from django.core.exceptions import NON_FIELD_ERRORS, ValidationError
-from django.db import IntegrityError
 from drf_spectacular.utils import OpenApiParameter
 from rest_framework import exceptions, status
 from rest_framework.request import Request
@@ -69,11 +68,16 @@ class SequenceView(DialectView):
             return Problem(status.HTTP_400_BAD_REQUEST, str(error))
         if not isinstance(error, ValidationError):
             return super().problem(error)
-        # What a unique constraint refused is told so by the domain.
-        if isinstance(error.__cause__, IntegrityError):
+        if any(one.code == "unique" for one in _each(error)):
             return Problem(status.HTTP_409_CONFLICT, " ".join(error.messages))
         fields = {FIELDS.get(name, name): messages for name, messages in _by_field(error).items()}
         return Problem(status.HTTP_400_BAD_REQUEST, " ".join(fields.pop(NON_FIELD_ERRORS, error.messages)), fields)
+
+
+def _each(error: ValidationError) -> list[ValidationError]:
+    if not hasattr(error, "error_dict"):
+        return error.error_list
+    return [one for errors in error.error_dict.values() for one in errors]
 
 
 def _by_field(error: ValidationError) -> dict[str, list[str]]:

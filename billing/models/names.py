@@ -1,0 +1,29 @@
+"""The names by which clients call a workspace's things. Written through ``billing.names``."""
+
+from django.db import models
+from django.db.models import Q
+
+from billing.models.parties import Workspace
+
+
+class Name(models.Model):
+    """A name that is given: it names one thing of its kind in the workspace, however it came to have it."""
+
+    class Kind(models.TextChoices):
+        CUSTOMER = "customer", "Customer: by its id, its reference or an alias"
+        LINE = "line", "Line: by its number or reference, or by the id or reference of its subscription"
+        BRICK = "brick", "Brick: by its id or reference"
+
+    workspace = models.ForeignKey(Workspace, models.PROTECT, related_name="+", db_index=False)
+    kind = models.CharField(max_length=8, choices=Kind)
+    text = models.CharField(max_length=255, help_text="To the letter, but for the letters of a UUID, which are small.")
+    owner = models.CharField(max_length=36, help_text="The id of the customer, subscription or brick; or the line.")
+
+    class Meta:
+        constraints = (
+            models.UniqueConstraint(fields=["workspace", "kind", "text"], name="billing_name_names_one_thing"),
+            models.CheckConstraint(condition=~Q(text=""), name="billing_name_is_not_empty"),
+        )
+
+    def __str__(self) -> str:
+        return self.text
