@@ -182,3 +182,15 @@ def test_brick_is_not_called_by_the_id_of_another(workspace):
     update("")
     make.brick(workspace, id=other)
     catalog.update_brick(brick=first, reference=str(first.pk), as_of=AS_OF)
+
+
+def test_reference_of_what_was_voided_may_be_given_again(globex):
+    agreed = make.subscription(globex, reference="sub_1")
+    line = line_of(agreed, reference="li_1")
+    contracts.end_line(line=line, ends_at=line.starts_at)
+    line_of(agreed, reference="li_1")
+    contracts.end_subscription(subscription=agreed, ends_at=agreed.starts_at)
+
+    other = make.subscription(globex, reference="sub_1")
+
+    assert line_of(other, reference="li_1").reference == "li_1"

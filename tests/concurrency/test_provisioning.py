@@ -4,10 +4,12 @@ import threading
 import time
 
 import pytest
+from django.core.exceptions import ValidationError
 from django.db import transaction
+from django.db.models import Q
 
-from billing import contracts
-from billing.models import Customer, Line, Subscription
+from billing import contracts, parties
+from billing.models import Customer, Line, Name, Subscription
 from tests import factories as make
 from tests.concurrency.threads import at_once
 from tests.usage.dialects.native.client import Native
@@ -50,14 +52,67 @@ def test_one_of_six_subscriptions_is_made_and_it_has_its_line(workspace, named):
     assert (Subscription.objects.count(), Line.objects.count()) == (1, 1)
 
 
+def test_name_that_eight_customers_are_given_at_once_in_four_ways_becomes_one_of_theirs(workspace):
+    customers = [make.customer(workspace, f"Customer {n}") for n in range(4)]
+    clients = [Native(workspace) for _ in range(8)]
+
+    def give(n, api):
+        if n < 2:
+            return api.post(f"customers/{customers[n].pk}/aliases/", value="tenant-9")
+        if n < 4:
+            return api.patch(f"customers/{customers[n].pk}/", reference="tenant-9")
+        named = {"reference": "tenant-9"} if n < 6 else {"aliases": ["a", "tenant-9"][n - 7 :]}
+        return api.post("customers/", name=f"New {n}", **named)
+
+    told = at_once([lambda n=n, api=api: give(n, api).status_code for n, api in enumerate(clients)])
+
+    assert sorted(told)[1:] == [409] * 7
+    assert sorted(told)[0] in (200, 201)
+    owner = Name.objects.get(text="tenant-9").owner
+    called = Customer.objects.filter(Q(reference="tenant-9") | Q(aliases__value="tenant-9"))
+    assert [str(pk) for pk in called.values_list("pk", flat=True)] == [owner]
+
+
+def test_name_that_is_taken_back_at_the_same_time_is_given_or_refused(workspace):
+    for n in range(10):
+        former, following = make.customer(workspace, aliases=[f"name {n}"]), make.customer(workspace)
+        alias = former.aliases.get()
+
+        def give(customer=following, name=f"name {n}"):
+            try:
+                return parties.add_alias(customer=customer, value=name).customer
+            except ValidationError:
+                return None
+
+        given = at_once([give, lambda alias=alias: parties.remove_alias(alias=alias)])[0]
+
+        owners = list(Name.objects.filter(text=f"name {n}").values_list("owner", flat=True))
+        assert owners == ([] if given is None else [str(following.pk)])
+
+
+def test_line_is_not_called_by_a_number_that_another_is_given_at_once(workspace):
+    by_number, by_reference = adding_lines(workspace, 2)
+
+    def tried(call):
+        try:
+            call()
+        except ValidationError:
+            return False
+        return True
+
+    done = at_once([lambda: tried(lambda: by_number(7)), lambda: tried(lambda: by_reference(reference="7"))])
+
+    assert sorted(done) == [False, True]
+
+
 def adding_lines(workspace, count):
     """Return functions that each add a line to a subscription of its own and return its number."""
     price = make.price(make.brick(workspace))
 
     def adding(subscription):
-        def add(number=None):
+        def add(number=None, **fields):
             given = {"subscription": subscription, "brick": price.brick, "price": price, "number": number}
-            return contracts.add_line(**given).number
+            return contracts.add_line(**given, **fields).number
 
         return add
 

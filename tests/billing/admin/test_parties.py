@@ -5,7 +5,7 @@ import re
 import pytest
 from django.urls import reverse
 
-from billing import keys
+from billing import keys, parties
 from billing.models import ApiKey, Customer, CustomerAlias, NumberSeries, Workspace
 from tests import factories as make
 from tests.billing.admin.staff import administrator, client_of, errors_of, problems_of
@@ -167,16 +167,18 @@ def test_customer_is_added_with_its_aliases():
 def test_reference_and_alias_that_are_taken_are_refused():
     owner, client = make.workspace(), administrator()
     other = make.customer(owner, "Initech", reference="C-1")
-    CustomerAlias.objects.create(workspace=owner, customer=other, value="taken")
+    parties.add_alias(customer=other, value="taken")
     customer = make.customer(owner)
     url = reverse("admin:billing_customer_change", args=[customer.pk])
 
-    by_reference = client.post(url, {"name": "Globex", "reference": "C-1", **aliases()})
-    by_alias = client.post(url, {"name": "Globex", "reference": "", **aliases("taken")})
+    for name in ("C-1", "taken", str(other.pk)):
+        by_reference = client.post(url, {"name": "Globex", "reference": name, **aliases()})
+        by_alias = client.post(url, {"name": "Globex", "reference": "", **aliases(name)})
 
-    assert problems_of(by_reference) == ["Customer with this Workspace and Reference already exists."]
-    assert problems_of(by_alias) == ["Customer alias with this Workspace and Value already exists."]
-    assert CustomerAlias.objects.count() == 1
+        told = ["Another customer has this name: as its id, its reference or an alias."]
+        assert (problems_of(by_reference), problems_of(by_alias)) == (told, told)
+    customer.refresh_from_db()
+    assert (CustomerAlias.objects.count(), customer.reference) == (1, None)
 
 
 def test_customers_are_found_by_the_beginning_of_their_name():

@@ -139,6 +139,17 @@ def test_the_same_request_with_a_key_of_its_own_is_answered_once(sequence, custo
     assert StoredReply.objects.count() == 1
 
 
+def test_an_alias_that_is_another_customers_reference_or_id_is_taken(sequence, customer):
+    other = make.customer(customer.workspace, "Initech", reference="tenant-9")
+
+    for name in ("tenant-9", str(other.pk)):
+        taken = give(sequence, customer, name)
+
+        message = "Another customer has this name: as its id, its reference or an alias."
+        assert (taken.status_code, taken.json()) == (409, {"message": message})
+    assert values(sequence) == []
+
+
 def test_events_know_no_idempotency_key(sequence):
     sequence.headers["Idempotency-Key"] = "K-1"
     first, second = sequence.report().json(), sequence.report().json()

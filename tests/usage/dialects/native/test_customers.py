@@ -101,6 +101,26 @@ def test_what_another_customer_has_is_a_conflict(api, sent, field, message):
     assert (Customer.objects.count(), CustomerAlias.objects.count()) == (1, 1)
 
 
+def test_name_of_a_customer_is_no_others_and_its_events_stay_its_own(api):
+    globex = api.post("customers/", id=GIVEN, name="Globex", reference="tenant-9", aliases=["globex-eu"]).json()
+    other = api.post("customers/", name="Initech").json()
+    message = "Another customer has this name: as its id, its reference or an alias."
+
+    def sent(name):
+        yield api.post(f"customers/{other['id']}/aliases/", value=name), "value"
+        yield api.patch(f"customers/{other['id']}/", reference=name), "reference"
+        yield api.post("customers/", name="Umbra", reference=name), "reference"
+        yield api.post("customers/", name="Umbra", aliases=[name]), "aliases"
+
+    refusals = [(wrong(response), field) for name in ("tenant-9", GIVEN) for response, field in sent(name)]
+    event = {"event_type": "call", "occurred_at": "2026-07-15T00:00:00Z", "customer_alias": "tenant-9"}
+
+    assert [told for told, _ in refusals if told[0] != 409] == []
+    assert all(field in told[1] for told, field in refusals)
+    assert wrong(api.post(f"customers/{other['id']}/aliases/", value="tenant-9")) == (409, {"value": message})
+    assert api.post("usage/", **event).json()["customer"] == globex["id"]
+
+
 def test_id_of_another_workspaces_customer_is_taken_and_tells_nothing_else(api):
     theirs = make.customer(make.workspace("other"), "Secret", reference="cus_1")
 

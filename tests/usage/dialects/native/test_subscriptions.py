@@ -262,6 +262,10 @@ def test_what_another_subscription_or_line_has_is_a_conflict(api, customer, agre
         refusal(reference="sub_1"),
         refusal(line={"id": 7}),
         refusal(line={"reference": "li_1"}),
+        refusal(line={"reference": "7"}),
+        refusal(line={"reference": "sub_1"}),
+        refusal(reference=str(agreed.pk)),
+        refusal(reference="7"),
     ]
     assert [(status, list(fields)) for status, fields in taken] == [
         (409, ["id"]),
@@ -269,6 +273,10 @@ def test_what_another_subscription_or_line_has_is_a_conflict(api, customer, agre
         (409, ["reference"]),
         (409, ["lines.0.id"]),
         (409, ["lines.0.reference"]),
+        (409, ["lines.0.reference"]),
+        (409, ["lines.0.reference"]),
+        (409, ["reference"]),
+        (409, ["reference"]),
     ]
     assert Subscription.objects.filter(workspace=customer.workspace).count() == 1
 
