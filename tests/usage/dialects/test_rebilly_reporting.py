@@ -7,6 +7,7 @@ from decimal import Decimal
 import pytest
 
 from billing import contracts
+from billing.models import Line
 from tests import factories as make
 from tests.usage.dialects.clients import NOW, ServiceClient
 from tests.usage.dialects.rebilly import MOUNT, Rebilly, invalid, limit, named, problem
@@ -207,7 +208,7 @@ def test_a_line_without_a_reference_is_shown_by_its_number(rebilly, line):
 def test_a_reference_goes_before_an_id_that_reads_the_same(rebilly, line):
     brick = make.brick(line.workspace)
     other = contracts.add_line(subscription=line.subscription, brick=brick, price=make.price(brick))
-    # None can be given such a reference; this one has it from before that.
+    # Such a reference is refused now.
     Line.objects.filter(pk=other.pk).update(reference=str(line.number))
 
     assert rebilly.post(line.number).status_code == 201
