@@ -27,6 +27,8 @@ from billing.exact import ExactDecimalField
 from billing.models import Name
 
 PICK_PAGE = 20
+# The least of what columns of names take: a person's first and last name may be twice as long together.
+LONGEST_NAME = 150
 CHANGES_SHOWN = 100
 # A request that asks what is understood of a form as it stands: nothing is saved.
 ECHO = "X-Panel-Echo"
@@ -35,9 +37,9 @@ by_workspace = ("workspace", RelatedDropdownFilter)
 
 
 def name_of(request: HttpRequest) -> str:
-    """Return the name that is kept with what a person did."""
+    """Return the name that is kept with what a person did, as much of it as is kept."""
     user = request.user
-    return getattr(user, "get_full_name", str)() or user.get_username()
+    return (getattr(user, "get_full_name", str)() or user.get_username())[:LONGEST_NAME]
 
 
 def posted(request: HttpRequest) -> Any:

@@ -33,8 +33,9 @@ def ask(path: str, host: str = "localhost") -> tuple[str, dict[str, str]]:
     return answer["status"], answer["headers"]
 
 
-def test_an_api_answers_without_what_pages_need():
-    status, headers = ask("/piriod/usages/")
+@pytest.mark.parametrize("path", ["/piriod/usages/", "//piriod/usages/", "/piriod//usages"])
+def test_an_api_answers_without_what_pages_need(path):
+    status, headers = ask(path)
 
     assert status == "401 Unauthorized"
     assert headers["X-Content-Type-Options"] == "nosniff"

@@ -5,7 +5,8 @@ from django import forms
 from django.contrib import admin, messages
 from django.core.exceptions import ValidationError
 from django.core.paginator import Paginator
-from django.db.models import Count, Q, QuerySet
+from django.db.models import Count, OuterRef, Q, QuerySet, Subquery
+from django.db.models.functions import Coalesce
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import URLPattern
@@ -54,9 +55,18 @@ class CloseRunAdmin(ReadOnlyAdmin):
     actions_detail = ("issue_all", "discard")
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[CloseRun]:
-        parked = Count("items", filter=Q(items__state=CloseItem.State.PARKED))
-        runs = super().get_queryset(request).select_related("workspace")
-        return runs.annotate(item_count=Count("items"), parked_count=parked)
+        # Counted by run, so that a page counts those of its own runs alone.
+        items = CloseItem.objects.filter(run=OuterRef("pk")).order_by().values("run").annotate(number=Count("pk"))
+        parked = items.filter(state=CloseItem.State.PARKED)
+        return (
+            super()
+            .get_queryset(request)
+            .select_related("workspace")
+            .annotate(
+                item_count=Coalesce(Subquery(items.values("number")), 0),
+                parked_count=Coalesce(Subquery(parked.values("number")), 0),
+            )
+        )
 
     def get_fieldsets(self, request: HttpRequest, obj: CloseRun | None = None) -> tuple[()]:
         return ()

@@ -129,6 +129,19 @@ class MomentOrDayField(MomentField):
     parse = staticmethod(parse_moment_or_day)
 
 
+class NamingField(serializers.CharField):
+    """A text that names something: kept to the letter, with the blanks at its ends, but more than blanks."""
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(**options, trim_whitespace=False)
+
+    def to_internal_value(self, data: Any) -> str:
+        text = super().to_internal_value(data)
+        if text.isspace():
+            self.fail("blank")
+        return text
+
+
 # Generators of clients want to know of what an array is, also where it may be of anything.
 @extend_schema_field({"type": ["object", "array", "string", "number", "boolean"], "items": {}})
 class AnyJSONField(serializers.Field):

@@ -316,6 +316,8 @@ def test_a_batch_whose_reply_would_be_too_large_to_keep_is_refused_before_anythi
     if status == 422:
         assert [wrong["field"] for wrong in response.json()["errors"]] == ["records"]
         assert StoredReply.objects.count() == 0
+        junk = [usage(line.pk, key=key) for key in (1, "", "k" * 256, None)]
+        assert native(key)("POST", "/usage/batch/", {"records": junk}).status_code == 422
         without = ServiceClient("/api", {"authorization": f"Bearer {key}"})
         assert without("POST", "/usage/batch/", {"records": records}).json()["recorded"] == 9
 

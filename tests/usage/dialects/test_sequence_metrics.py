@@ -270,7 +270,7 @@ def four(sequence):
         ("aggregationType=CUSTOM", []),
         ("id={id}", ["Logins, logouts"]),
         ("id=0000000-0000", []),
-        ("name=&eventType=&aggregationType=SUM", ["Length"]),
+        ("limit=&before=&aggregationType=SUM", ["Length"]),
     ],
 )
 def test_metrics_are_listed_newest_first_and_filtered(sequence, four, query, found):

@@ -231,3 +231,13 @@ def test_a_body_that_nobody_reads_may_be_anything(line, key, method, path, heade
     response = Client().generic(method, path, "{", content_type="application/json", headers=headers(key))
 
     assert response.status_code == 404
+
+
+@each_vendor
+def test_a_body_of_thousands_of_empty_members_is_refused(vendor, line, key):
+    """Each copies what follows it: 52,000 of them, compressed to 3 KB, took a second."""
+    members = gzip.compress(gzip.compress(b"") * 52_000)
+
+    response = vendor.send(key, members, HTTP_CONTENT_ENCODING="gzip, gzip")
+
+    assert_refused(response, vendor, 400, "A gzip body has at most 100 members.")

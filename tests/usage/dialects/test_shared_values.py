@@ -5,9 +5,12 @@ from urllib.parse import quote
 import pytest
 
 from billing.jsontext import encode
+from billing.models import Line
 from tests import factories as make
 from tests.usage.dialects.shared import assert_refused, nothing_changed
 from tests.usage.dialects.vendors import each_list, each_vendor, each_with_body, each_with_moment, each_with_quantity
+from tests.usage.dialects.vendors.rebilly import REBILLY
+from tests.usage.dialects.vendors.salesbricks import SALESBRICKS_V2
 from tests.usage.dialects.vendors.vendor import Vendor
 from usage.models import UsageRecord
 
@@ -157,6 +160,21 @@ def test_no_value_of_any_field_is_a_fault_of_ours(vendor, endpoint):
             assert response.status_code < 500, f"{field}: {sent[:80]}"
             if response.status_code >= 400:
                 assert response.headers["Content-Type"] == vendor.error_type
+
+
+def test_names_are_kept_with_the_blanks_at_their_ends():
+    line = make.line(aggregation="sum")
+    key = make.api_key(line.workspace)
+    entry = SALESBRICKS_V2.report(line)
+    for transaction_id in ("t-1", "t-1 ", " t-1"):
+        assert SALESBRICKS_V2.send(key, encode(entry | {"transaction_id": transaction_id})).status_code == 201
+    Line.objects.filter(pk=line.pk).update(reference="L ")
+    usage = {"quantity": 1}
+    assert REBILLY.send(key, encode(usage | {"subscriptionId": "L "})).status_code == 201
+    assert REBILLY.send(key, encode(usage | {"subscriptionId": "L"})).status_code == 422
+
+    keys = UsageRecord.objects.order_by("id").values_list("key", flat=True)
+    assert list(keys) == ["t-1", "t-1 ", " t-1", None]
 
 
 @each_list

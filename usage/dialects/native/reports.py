@@ -114,6 +114,11 @@ def _named(value: Any) -> UUID | str:
     return parse_id(text) or text
 
 
+def is_key(value: Any) -> bool:
+    """Tell whether a record could be recorded under a key as it was sent."""
+    return isinstance(value, str) and 0 < len(value) <= LONGEST_TEXT
+
+
 def _text(value: Any) -> str:
     text = _up_to(LONGEST_TEXT, value)
     if not text or text.isspace():

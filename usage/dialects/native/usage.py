@@ -19,7 +19,7 @@ from usage.dialects.native.base import NativeView
 from usage.dialects.native.documentation import listing
 from usage.dialects.native.fields import WHOLE
 from usage.dialects.native.records import CorrectionSerializer, RecordFilter, RecordSerializer
-from usage.dialects.native.reports import Wrong, read_reports
+from usage.dialects.native.reports import Wrong, is_key, read_reports
 from usage.models import UsageRecord, UsageRecordQuerySet
 
 
@@ -136,7 +136,7 @@ class BatchView(UsageView):
 
     def _require_keys(self, sent: list[Any]) -> None:
         """Refuse a batch whose reply would be too large to keep for what it is: records that could have keys."""
-        keyless = sum(not (isinstance(record, dict) and record.get("key")) for record in sent)
+        keyless = sum(not (isinstance(record, dict) and is_key(record.get("key"))) for record in sent)
         if keyless > settings.KEYLESS_RECORDS:
             raise exceptions.ValidationError(
                 {

@@ -112,6 +112,7 @@ LIST_PARAMETERS = [
     ),
 ]
 PARAMETERS = frozenset(parameter.name for parameter in LIST_PARAMETERS)
+_OF_PAGES = ("page", "page_size", "ordering")
 
 
 class UsagePagination(PageNumberPagination):
@@ -127,7 +128,7 @@ class UsageListView(PiriodView):
         responses={200: UsagePageSerializer, 404: OpenApiResponse(DetailSerializer, "There is no such page.")},
     )
     def get(self, request: Request) -> Response:
-        refuse_unknown(request.query_params, PARAMETERS)
+        refuse_unknown(request.query_params, PARAMETERS, optional=_OF_PAGES)
         with timezone.override(self.naive_zone):
             found = UsageFilter(request.query_params, queryset=self.usages(), workspace=self.workspace)
             if not found.is_valid():

@@ -8,7 +8,7 @@ from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 from rest_framework.fields import empty
 
-from usage.dialects.fields import MomentField, QuantityField
+from usage.dialects.fields import MomentField, NamingField, QuantityField
 
 LEAST = Decimal("0.001")
 
@@ -55,7 +55,7 @@ class TrueOrFalseField(serializers.Field):
 
 
 class UsageSerializer(serializers.Serializer):
-    subscriptionId = serializers.CharField(max_length=100)  # noqa: N815  (here and below: the vendor's names)
+    subscriptionId = NamingField(max_length=100)  # noqa: N815  (here and below: the vendor's names)
     quantity = UsageQuantityField()
     usageTime = UsageTimeField(required=False, allow_null=True, default=None)  # noqa: N815
     acceptPartialQuantity = TrueOrFalseField(default=False)  # noqa: N815

@@ -4,13 +4,13 @@ from typing import Any
 
 from rest_framework import serializers
 
-from usage.dialects.fields import AnyJSONField, CountField, MomentOrDayField
+from usage.dialects.fields import AnyJSONField, CountField, MomentOrDayField, NamingField
 
 DEPRECATED = "count"
 
 
 class TransactionSerializer(serializers.Serializer):
-    transaction_id = serializers.CharField(max_length=255)
+    transaction_id = NamingField(max_length=255)
 
 
 class _Entry(TransactionSerializer):

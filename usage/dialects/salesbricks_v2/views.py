@@ -50,6 +50,10 @@ class HeaderAuthentication(KeyAuthentication):
         return "X-SALESBRICKS-KEY"
 
 
+# What a search box or a pager may leave empty; an empty time would answer with all times.
+_MAY_BE_EMPTY = ("limit", "offset", "search", "window", "currentPeriod")
+
+
 class SalesbricksView(DialectView):
     dialect = "salesbricks_v2"
     title = "Salesbricks v2"
@@ -124,7 +128,7 @@ class BrickView(SalesbricksView):
 
     def asked(self, query: type[Serializer]) -> dict[str, Any]:
         sent = self.request.query_params
-        refuse_unknown(sent, query().fields)
+        refuse_unknown(sent, query().fields, optional=_MAY_BE_EMPTY)
         return self.validated(query, {name: text for name, text in sent.items() if text})
 
     def lines(self, subscription_id: str, brick_id: str) -> list[Line]:

@@ -14,6 +14,7 @@ from usage.dialects.base import DialectView, KeyAuthentication, Problem
 from usage.dialects.parameters import refuse_unknown
 from usage.dialects.sequence.errors import STYLE
 from usage.dialects.sequence.fields import QueriedField
+from usage.dialects.sequence.pages import OF_PAGES
 from usage.dialects.sequence.translate import FIELDS
 from usage.metering import RuleTooLarge
 
@@ -59,7 +60,7 @@ class SequenceView(DialectView):
         """Return what a query asks for; raise ``ValidationError`` naming a parameter at fault. Some are passed over."""
         sent, fields = self.request.query_params, query().fields
         repeated = [name for name, field in fields.items() if isinstance(field, QueriedField)]
-        refuse_unknown(sent, [*fields, *ignored], repeated=repeated)
+        refuse_unknown(sent, [*fields, *ignored], repeated=repeated, optional=(*OF_PAGES, *ignored))
         return self.validated(query, sent)
 
     def problem(self, error: Exception) -> Problem:

@@ -12,6 +12,8 @@ LARGEST_ID = BigIntegerField.MAX_BIGINT
 LARGEST_PAGE = 100
 USUAL_PAGE = 20
 ASC, DESC = "ASC", "DESC"
+# The parameters that choose a page, not rows: these may be empty.
+OF_PAGES = ("after", "before", "limit", "offset", "sortOrder", "sortBy")
 
 
 @extend_schema_field({"type": "string"})
@@ -31,7 +33,7 @@ class CursorField(serializers.Field):
 
 
 class PageSerializer(serializers.Serializer):
-    """What the query of every list may have; what is sent empty is not sent."""
+    """What the query of every list may have; of these, what is sent empty is not sent."""
 
     after = CursorField(required=False)
     before = CursorField(required=False)
