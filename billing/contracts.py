@@ -12,13 +12,13 @@ from datetime import date, datetime
 
 from django.core.exceptions import NON_FIELD_ERRORS, ValidationError
 from django.db import transaction
-from django.db.models import F, UniqueConstraint
+from django.db.models import Q, UniqueConstraint
 
 from billing import catalog, line_numbers, names
 from billing.calendar import CalendarOutOfRange, Interval, Period, period_at
 from billing.catalog import PriceTerms
 from billing.limits import NO_LIMITS, Limits
-from billing.models import Brick, Customer, Line, Price, Subscription
+from billing.models import Brick, CloseRun, Customer, Line, Price, Subscription
 from billing.rating import TermsError
 
 # Asked before a line ends, with the moment of asking where it is known; each returns why it may not, or None. The
@@ -153,13 +153,14 @@ def add_line(
         reference=reference or None,
         starts_at=starts_at or subscription.open_from_at,
         ends_at=ends_at or subscription.ends_at,
+        own_ends_at=_own_end(ends_at, subscription),
         open_from_at=subscription.open_from_at,
         carries_on=_carries_on(brick, carries_on),
     )
     _check_parties(line)
     if line.starts_at < subscription.open_from_at:
-        since = subscription.workspace.local(subscription.open_from_at)
-        raise UnableToAgree({"starts_at": f"Periods before {since} are closed or not covered."})
+        why = _why_closed(subscription, line.starts_at, otherwise="closed or not covered")
+        raise UnableToAgree({"starts_at": why})
     _check_end(line)
     limits.put_on(line)
     line.number = line_numbers.number_for_line(workspace_id=line.workspace_id, given=number)
@@ -239,7 +240,7 @@ def _check_end(line: Line) -> None:
     if line.ends_at and line.ends_at <= line.starts_at:
         raise UnableToAgree({"ends_at": "It ends before it starts."})
     others = Line.objects.filter(subscription=subscription, brick_id=line.brick_id).exclude(pk=line.pk)
-    others = others.exclude(ends_at=F("starts_at"))
+    others = others.not_voided()
     if line.ends_at:
         others = others.filter(starts_at__lt=line.ends_at)
     if others.exclude(ends_at__lte=line.starts_at).exists():
@@ -264,6 +265,9 @@ def set_limits(*, line: Line, limits: Limits) -> Line:
 def end_line(*, line: Line, ends_at: datetime | None, as_of: datetime | None = None) -> Line:
     """Let a line end at a moment, or with its subscription (None); raise ``UnableToAgree``.
 
+    The moment is the line's own end, which it keeps whatever becomes of its subscription's; one that is the
+    subscription's at the time is none: the line ends with it.
+
     A closed period or recorded usage may stand against it. Usage that is dated in the future as of ``as_of``, and
     beyond the end, does not: it stays in the ledger, and counts nowhere as long as the line has ended before it. A line
     that ends where it begins is voided: it was a mistake and covers nothing, and its reference is free.
@@ -274,7 +278,16 @@ def end_line(*, line: Line, ends_at: datetime | None, as_of: datetime | None = N
     line.subscription = subscription
     if line.is_voided:
         raise UnableToAgree({"ends_at": "The line was voided: it covers nothing."})
-    ends_at = ends_at or subscription.ends_at
+    line.own_ends_at = _own_end(ends_at, subscription)
+    return _end_at(line, ends_at or subscription.ends_at, as_of)
+
+
+def _own_end(ends_at: datetime | None, subscription: Subscription) -> datetime | None:
+    return None if ends_at == subscription.ends_at else ends_at
+
+
+def _end_at(line: Line, ends_at: datetime | None, as_of: datetime | None) -> Line:
+    """Let a line end where it is found to, with its subscription locked."""
     _check_open(line, ends_at)
     line.ends_at = ends_at
     if ends_at == line.starts_at:
@@ -283,15 +296,25 @@ def end_line(*, line: Line, ends_at: datetime | None, as_of: datetime | None = N
         _check_end(line)
     if ends_at is not None:
         _ask(line, ends_at, as_of)
-    line.save(update_fields=["ends_at", "reference"])
+    line.save(update_fields=["ends_at", "own_ends_at", "reference"])
     return line
 
 
 def _check_open(line: Line, ends_at: datetime | None) -> None:
     ends = [moment for moment in (ends_at, line.ends_at) if moment is not None]
     if line.open_from_at > line.starts_at and ends and min(ends) < line.open_from_at:
-        since = line.subscription.workspace.local(line.open_from_at)
-        raise UnableToAgree({"ends_at": f"Periods before {since} are closed."})
+        raise UnableToAgree({"ends_at": _why_closed(line.subscription, min(ends))})
+
+
+def _why_closed(subscription: Subscription, moment: datetime, *, otherwise: str = "closed") -> str:
+    """Say why nothing changes at a moment before the first open period: what is only drafted can be taken back."""
+    since = subscription.workspace.local(subscription.open_from_at)
+    touched = subscription.periods.filter(ends_at__gt=moment)
+    drafted = Q(run__state__in=(CloseRun.State.COMPUTING, CloseRun.State.REVIEW))
+    runs = CloseRun.objects.filter(pk__in=touched.filter(drafted).values("run")).order_by("pk")
+    if not runs or touched.exclude(drafted).exists():
+        return f"Periods before {since} are {otherwise}."
+    return f"Periods before {since} are drafted in {', '.join(map(str, runs))}, to be discarded first."
 
 
 def _ask(line: Line, ends_at: datetime, as_of: datetime | None) -> None:
@@ -306,25 +329,35 @@ def end_subscription(
 ) -> Subscription:
     """End a subscription and its lines at a moment; its last period is then due. Raises ``UnableToAgree``.
 
-    A later end, or none (None), prolongs it, and with it the lines that were to end with it; those that ended before
-    stay as they are. A subscription that ends where it begins, with no period closed, is voided with all its lines: it
-    was a mistake, nothing of it is billed, and its reference is free. ``as_of`` is as for ``end_line``.
+    A later end, or none (None), prolongs it, and with it the lines that were to end with it; one that it had cut short
+    goes on to its own end, and those that ended before stay as they are. A subscription that ends where it begins, with
+    no period closed, is voided with all its lines: it was a mistake, nothing of it is billed, and its reference is
+    free. ``as_of`` is as for ``end_line``.
     """
     subscription = _locked(subscription.pk)
     _check_end_of(subscription, ends_at)
-    former_end, subscription.ends_at = subscription.ends_at, ends_at
+    subscription.ends_at = ends_at
     subscription.next_close_at = next_close_at(subscription)
     if subscription.is_voided:
         names.free_reference(subscription)
     subscription.save(update_fields=["ends_at", "next_close_at", "reference"])
-    for line in subscription.lines.exclude(ends_at=F("starts_at")).order_by("id"):
+    lines = subscription.lines.not_voided().select_for_update(of=("self",))
+    for line in lines.select_related("brick").order_by("id"):
+        line.subscription = subscription
         if subscription.is_voided:
-            end_line(line=line, ends_at=line.starts_at, as_of=as_of)
+            line.own_ends_at = line.starts_at
+            _end_at(line, line.starts_at, as_of)
         elif ends_at is not None and line.starts_at >= ends_at:
             raise UnableToAgree({"ends_at": f"{line} starts later."})
-        elif _ends_with(line, former_end, ends_at):
-            end_line(line=line, ends_at=ends_at, as_of=as_of)
+        elif (moved := _end_within(subscription, line)) != line.ends_at:
+            _end_at(line, moved, as_of)
     return subscription
+
+
+def _end_within(subscription: Subscription, line: Line) -> datetime | None:
+    """Return where a line ends: at its own end or with its subscription, whichever is first."""
+    ends = [moment for moment in (line.own_ends_at, subscription.ends_at) if moment is not None]
+    return min(ends, default=None)
 
 
 def _check_end_of(subscription: Subscription, ends_at: datetime | None) -> None:
@@ -337,12 +370,4 @@ def _check_end_of(subscription: Subscription, ends_at: datetime | None) -> None:
     if ends_at < subscription.starts_at:
         raise UnableToAgree({"ends_at": "It ends before it starts."})
     if ends_at < subscription.open_from_at:
-        since = subscription.workspace.local(subscription.open_from_at)
-        raise UnableToAgree({"ends_at": f"Periods before {since} are closed."})
-
-
-def _ends_with(line: Line, former_end: datetime | None, ends_at: datetime | None) -> bool:
-    """Tell whether a line's end moves with the subscription's: it is cut short, or was to end with it."""
-    if line.ends_at is None or (ends_at is not None and line.ends_at > ends_at):
-        return ends_at is not None
-    return line.ends_at == former_end
+        raise UnableToAgree({"ends_at": _why_closed(subscription, ends_at)})

@@ -299,7 +299,7 @@ def issue_next(*, run: CloseRun, as_of: datetime) -> int:
 
 def _finish_issuing(run: CloseRun, as_of: datetime) -> None:
     issuing = CloseRun.objects.filter(pk=run.pk, state=CloseRun.State.ISSUING)
-    if issuing.update(state=CloseRun.State.ISSUED, finished_at=as_of):
+    if issuing.update(state=CloseRun.State.ISSUED, finished_at=as_of, problem=""):
         _let_go(run)
 
 
@@ -346,7 +346,6 @@ def discard(*, run: CloseRun, by: str, as_of: datetime) -> None:
 
     Raises ``UnableToDiscard`` once anything of it was issued, or while a later run builds on its drafts.
     """
-    timeouts.allow(settings.CLOSE_STATEMENT_SECONDS)
     run = CloseRun.objects.select_for_update().get(pk=run.pk)
     if run.state not in (CloseRun.State.COMPUTING, CloseRun.State.REVIEW):
         raise UnableToDiscard(f"{run} can't be discarded: {run.get_state_display().lower()}.")
@@ -364,8 +363,8 @@ def discard(*, run: CloseRun, by: str, as_of: datetime) -> None:
     _reopen(run, subscriptions)
     CloseItem.objects.filter(run=run, state=CloseItem.State.PENDING).delete()
     _let_go(run)
-    run.state, run.decided_by, run.finished_at = CloseRun.State.DISCARDED, by, as_of
-    run.save(update_fields=["state", "decided_by", "finished_at"])
+    run.state, run.decided_by, run.finished_at, run.problem = CloseRun.State.DISCARDED, by, as_of, ""
+    run.save(update_fields=["state", "decided_by", "finished_at", "problem"])
 
 
 def _reopen(run: CloseRun, subscriptions: Sequence[Subscription]) -> None:

@@ -25,8 +25,7 @@ def work_on_close(*, run_id: int, **_: Any) -> None:
 
 @shared_task(name="usage.close_due")
 def close_due(**_: Any) -> None:
-    for run in closing.close_due(as_of=timezone.now()):
-        enqueue(run)
+    closing.close_due(as_of=timezone.now(), hand_over=enqueue)
 
 
 @shared_task(name="usage.sweep")

@@ -69,7 +69,8 @@ KINDS: Mapping[type[Model], Kind] = {
         "subscription", "subscription_id", lambda row: f"line {row.number}", frozenset({"open_from_at", "cutoff"})
     ),
     CloseRun: Kind(
-        "closerun", not_told=frozenset({"started_at", "started_by", "heartbeat_at", "finished_at", "decided_by"})
+        "closerun",
+        not_told=frozenset({"started_at", "started_by", "heartbeat_at", "finished_at", "decided_by", "problem"}),
     ),
 }
 

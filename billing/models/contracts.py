@@ -1,6 +1,7 @@
 """What was agreed: subscriptions and their lines. Written through ``billing.contracts``."""
 
 import uuid
+from typing import Self
 
 from django.db import models
 from django.db.models import F, Q
@@ -66,6 +67,11 @@ class Subscription(models.Model):
         return self.ends_at == self.starts_at
 
 
+class LineQuerySet(models.QuerySet["Line"]):
+    def not_voided(self) -> Self:
+        return self.exclude(ends_at=F("starts_at"))
+
+
 class Line(models.Model):
     """A brick in a subscription at a price, from ``starts_at`` until ``ends_at``; a voided one ends where it begins.
 
@@ -81,6 +87,8 @@ class Line(models.Model):
     reference = models.CharField(max_length=100, null=True, blank=True, help_text="Its id in the system it came from.")
     starts_at = models.DateTimeField()
     ends_at = models.DateTimeField(null=True, blank=True, help_text="The first moment no longer covered.")
+    # What is left of it when a subscription that ends earlier cuts the line: ends_at is the earlier of the two.
+    own_ends_at = models.DateTimeField(null=True, editable=False, help_text="Empty: it ends with its subscription.")
     # Of a gauge. The line before it is the brick's last one in the subscription that began earlier.
     carries_on = models.BooleanField(
         default=False, db_default=False, help_text="Opens with the last value of the line before it, not at 0."
@@ -95,6 +103,8 @@ class Line(models.Model):
     hard_limit_quantity = ExactDecimalField(max_digits=24, decimal_places=9, null=True, blank=True)
     hard_limit_amount = ExactDecimalField(max_digits=24, decimal_places=4, null=True, blank=True)
     created_at = models.DateTimeField(db_default=Now(), editable=False)
+
+    objects = LineQuerySet.as_manager()
 
     class Meta:
         constraints = (
@@ -117,6 +127,10 @@ class Line(models.Model):
             models.CheckConstraint(
                 condition=Q(ends_at=None) | Q(ends_at__gte=F("starts_at")),
                 name="billing_line_does_not_end_before_its_start",
+            ),
+            models.CheckConstraint(
+                condition=Q(own_ends_at=None) | Q(ends_at__isnull=False, ends_at__lte=F("own_ends_at")),
+                name="billing_line_does_not_end_after_its_own_end",
             ),
             models.CheckConstraint(condition=Q(cutoff__gte=0), name="billing_line_cutoff_is_not_negative"),
             *(

@@ -30,9 +30,18 @@ class CloseRun(models.Model):
     heartbeat_at = models.DateTimeField(help_text="When a worker last said that it is at work.")
     finished_at = models.DateTimeField(null=True, blank=True)
     decided_by = models.CharField(max_length=150, blank=True, help_text="Who issued or discarded it.")
+    problem = models.TextField(
+        blank=True, db_default="", default="", help_text="Why it did not go on when it was last tried."
+    )
 
     class Meta:
         verbose_name = "close run"
+        constraints = (
+            models.CheckConstraint(
+                condition=Q(problem="") | Q(state__in=["computing", "review", "issuing"]),
+                name="billing_close_run_has_no_problem_once_it_is_over",
+            ),
+        )
         indexes = (
             models.Index(fields=["workspace", "-started_at"], name="billing_close_run_newest"),
             models.Index(

@@ -212,6 +212,10 @@ BREAKS: list[tuple[str, Break]] = [
         "billing_line_does_not_end_before_its_start",
         lambda w: spoil(w.line, ends_at=START - timedelta(microseconds=1)),
     ),
+    (
+        "billing_line_does_not_end_after_its_own_end",
+        lambda w: spoil(w.line, own_ends_at=w.line.starts_at + timedelta(days=1)),
+    ),
     ("billing_line_cutoff_is_not_negative", lambda w: spoil(w.line, cutoff=-1)),
     *(
         (
@@ -238,6 +242,10 @@ BREAKS: list[tuple[str, Break]] = [
         lambda w: spoil(w.item, state="parked", holds_subscription=False),
     ),
     ("billing_close_item_is_parked_with_a_reason", lambda w: spoil(w.item, reason="no price")),
+    (
+        "billing_close_run_has_no_problem_once_it_is_over",
+        lambda w: spoil(w.run, state="issued", problem="no number"),
+    ),
     ("billing_period_of_a_subscription_is_unique", lambda w: duplicate(w.period, ends_at=END + SECOND)),
     ("billing_period_ends_after_its_start", lambda w: spoil(w.period, ends_at=START)),
     ("billing_period_has_one_invoice", lambda w: duplicate(w.issued, sequence=2, number="INV-000002")),

@@ -8,7 +8,7 @@ import pytest
 from django.core.exceptions import ValidationError
 from django.db import connection, transaction
 
-from billing import catalog, contracts
+from billing import catalog, contracts, invoicing
 from billing.catalog import PriceTerms
 from billing.contracts import LineTerms, UnableToAgree
 from billing.models import Brick, InvoiceLine, Line, Price, Subscription
@@ -506,6 +506,46 @@ def test_shortening_again_moves_the_lines_back(subscription):
         assert Line.objects.get(pk=line.pk).ends_at == at(ends_at)
 
 
+@pytest.mark.parametrize("later", [None, "2026-06-01"])
+@pytest.mark.parametrize("cuts", [["2026-02-01"], ["2026-02-10", "2026-01-20", "2026-02-01"], ["2026-03-01"]])
+def test_a_line_that_was_cut_short_with_its_subscription_goes_on_to_its_own_end(subscription, cuts, later):
+    # Flat, $28 a month: January, February and nothing from 1 March on, whatever the subscription did meanwhile.
+    brick = make.brick(subscription.workspace, aggregation="none")
+    line = contracts.add_line(subscription=subscription, brick=brick, price=make.price(brick, "28", model="flat"))
+    going_on = line_of(subscription)
+    contracts.end_line(line=line, ends_at=at("2026-03-01"))
+    for cut in cuts:
+        contracts.end_subscription(subscription=subscription, ends_at=at(cut))
+
+    contracts.end_subscription(subscription=subscription, ends_at=later and at(later))
+
+    ends = dict(Line.objects.values_list("pk", "ends_at"))
+    assert ends == {line.pk: at("2026-03-01"), going_on.pk: later and at(later)}
+    close_and_issue(subscription.workspace, "2026-04-01")
+    assert totals(subscription.workspace) == ["28.00", "28.00", "0.00"]
+
+
+def test_a_line_that_was_agreed_with_an_end_keeps_it_and_one_that_was_told_to_go_on_has_none(subscription):
+    agreed = line_of(subscription, ends_at=at("2026-05-01"))
+    released = line_of(subscription, ends_at=at("2026-05-01"))
+    contracts.end_subscription(subscription=subscription, ends_at=at("2026-02-01"))
+    contracts.end_line(line=released, ends_at=None)
+
+    contracts.end_subscription(subscription=subscription, ends_at=None)
+
+    assert dict(Line.objects.values_list("pk", "ends_at")) == {agreed.pk: at("2026-05-01"), released.pk: None}
+
+
+def test_the_next_line_of_a_brick_still_has_its_place_after_a_cut(subscription):
+    former = line_of(subscription, ends_at=at("2026-02-15"))
+    contracts.end_subscription(subscription=subscription, ends_at=at("2026-02-01"))
+    contracts.end_subscription(subscription=subscription, ends_at=None)
+
+    following = next_line_of(former, starts_at=at("2026-02-15"))
+
+    assert dict(Line.objects.values_list("pk", "ends_at")) == {former.pk: at("2026-02-15"), following.pk: None}
+
+
 def test_a_line_without_an_end_goes_on_as_long_as_its_subscription():
     for ends_on in (None, date(2026, 3, 1)):
         line = line_of(make.subscription(make.customer(make.workspace(f"w-{ends_on}")), ends_on=ends_on))
@@ -582,6 +622,37 @@ def test_what_has_usage_or_is_closed_is_not_voided(subscription):
 
     assert refusal.value.message_dict == {"ends_at": ["Periods before 2026-02-01T00:00:00+00:00 are closed."]}
     assert not Subscription.objects.get(pk=subscription.pk).is_voided
+
+
+def test_what_is_only_drafted_is_told_by_the_run_to_discard(subscription):
+    line = line_of(subscription)
+    run = close(subscription.workspace, "2026-02-01")
+    why = f"Periods before 2026-02-01T00:00:00+00:00 are drafted in {run}, to be discarded first."
+
+    for change in (
+        lambda: contracts.end_subscription(subscription=subscription, ends_at=subscription.starts_at),
+        lambda: contracts.end_line(line=line, ends_at=at("2026-01-20")),
+    ):
+        with pytest.raises(UnableToAgree) as refusal:
+            change()
+        assert refusal.value.message_dict == {"ends_at": [why]}
+    with pytest.raises(UnableToAgree) as refusal:
+        line_of(subscription, starts_at=at("2026-01-20"))
+    assert refusal.value.message_dict == {"starts_at": [why]}
+
+    invoicing.discard(run=run, by="finance", as_of=at("2026-02-02"))
+    assert contracts.end_subscription(subscription=subscription, ends_at=subscription.starts_at).is_voided
+
+
+def test_a_draft_after_what_is_issued_opens_nothing_of_it(subscription):
+    line_of(subscription)
+    close_and_issue(subscription.workspace, "2026-02-01")
+    run = close(subscription.workspace, "2026-03-01")
+
+    with pytest.raises(UnableToAgree, match="are closed"):
+        contracts.end_subscription(subscription=subscription, ends_at=at("2026-01-20"))
+    with pytest.raises(UnableToAgree, match=f"drafted in {run},"):
+        contracts.end_subscription(subscription=subscription, ends_at=at("2026-02-20"))
 
 
 def test_a_line_made_by_mistake_is_voided_and_its_place_is_free():

@@ -29,7 +29,7 @@ def migrate(tmp_path, django_db_blocker):
     del connections["migrated"], connections.databases["migrated"]
 
 
-def add_line(apps, workspace, line_id):
+def add_line(apps, workspace, line_id, **fields):
     def made(model, **fields):
         return apps.get_model("billing", model).objects.using("migrated").create(workspace=workspace, **fields)
 
@@ -40,7 +40,7 @@ def add_line(apps, workspace, line_id):
     subscription = made(
         "Subscription", id=uuid.uuid4(), customer=customer, currency="USD", anchor_on=date(2026, 1, 1), **terms
     )
-    made("Line", id=line_id, subscription=subscription, brick=brick, price=price, **terms)
+    made("Line", id=line_id, subscription=subscription, brick=brick, price=price, **terms, **fields)
 
 
 def test_lines_get_their_keys_as_numbers_and_workspaces_go_on_from_there(migrate):
@@ -71,3 +71,24 @@ def test_lines_get_their_keys_as_numbers_and_workspaces_go_on_from_there(migrate
         spoiled.pk: 2,
         empty.pk: 1,
     }
+
+
+def test_an_end_of_a_line_before_its_subscriptions_is_its_own(migrate):
+    before = migrate("0015_names")
+    workspace = (
+        before.get_model("billing", "Workspace")
+        .objects.using("migrated")
+        .create(code="a", name="a", time_zone="UTC", currency="USD")
+    )
+    february, march = datetime(2026, 2, 1, tzinfo=UTC), datetime(2026, 3, 1, tzinfo=UTC)
+    ends = [(None, None), (None, march), (february, march), (march, march)]
+    models = {name: before.get_model("billing", name).objects.using("migrated") for name in ("Line", "Subscription")}
+    for number, (ends_at, subscription_ends_at) in enumerate(ends, start=1):
+        add_line(before, workspace, number, number=number)
+        models["Line"].filter(pk=number).update(ends_at=ends_at)
+        models["Subscription"].filter(lines__number=number).update(ends_at=subscription_ends_at)
+
+    after = migrate("0016_own_ends_of_lines")
+
+    lines = after.get_model("billing", "Line").objects.using("migrated").order_by("pk")
+    assert list(lines.values_list("own_ends_at", flat=True)) == [None, None, february, None]

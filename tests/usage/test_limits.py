@@ -245,6 +245,24 @@ def test_a_bounded_line_is_measured_with_a_fixed_number_of_queries():
     assert queries_of_one() == first
 
 
+def test_a_voided_line_shares_no_day_with_the_one_before_it():
+    # Until noon of 10 January: 10 of 31 days at 31.00 a month are 10.00, and no line that counts takes the tenth day.
+    line = make.line(model="flat", unit_price="31")
+    noon = make.moment("2026-01-10 12:00")
+    contracts.end_line(line=line, ends_at=noon)
+    wrong = contracts.add_line(subscription=line.subscription, brick=line.brick, price=line.price, starts_at=noon)
+    contracts.end_line(line=wrong, ends_at=noon)
+    limited(line, hard_limit_amount="9.5")
+
+    with pytest.raises(ledger.LimitReached, match="leaves 0 in"):
+        make.use(line, "1", "2026-01-05")
+
+    limited(line, hard_limit_amount="10")
+    make.use(line, "1", "2026-01-05")
+    close_and_issue(line.workspace, "2026-02-01")
+    assert totals(line.workspace) == ["10.00"]
+
+
 def test_a_repeat_is_told_so_even_where_nothing_is_left():
     line = limited(hard_limit_quantity="10")
     record = make.use(line, "10", AT, key="k")

@@ -9,7 +9,7 @@ from django.db.models import QuerySet
 
 from billing import timeouts
 from billing.models import CloseItem, CloseRun, Workspace
-from usage.closing.runs import NothingToClose, at_work, left_to, start
+from usage.closing.runs import NothingToClose, at_work, left_to, start_in_job
 from usage.closing.work import work
 
 
@@ -22,10 +22,11 @@ class Closed:
 
     @property
     def waits_for_a_person(self) -> bool:
-        """Something is parked, or drafts wait for review that were to be issued or hold what was to be closed."""
+        """Something is parked, a run fails, or drafts to review were to be issued or hold what was to be closed."""
         wanted = any(run.state == CloseRun.State.REVIEW and run.issues_itself for run in self.runs)
         reviews = any(run.state == CloseRun.State.REVIEW for run in self.left_to)
-        return wanted or reviews or parked_in(self.runs).filter(is_passing=False).exists()
+        fails = any(run.problem for run in (*self.runs, *self.left_to))
+        return fails or wanted or reviews or parked_in(self.runs).filter(is_passing=False).exists()
 
     @property
     def is_at_work(self) -> bool:
@@ -69,7 +70,7 @@ def _started(
     workspace: Workspace, until_at: datetime, by: str, as_of: datetime, issues_itself: bool
 ) -> CloseRun | None:
     try:
-        return start(workspace=workspace, until_at=until_at, by=by, as_of=as_of, issues_itself=issues_itself)
+        return start_in_job(workspace=workspace, until_at=until_at, by=by, as_of=as_of, issues_itself=issues_itself)
     except NothingToClose:
         return None
 

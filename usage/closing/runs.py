@@ -1,8 +1,9 @@
 """Opening runs: by a person or the schedule; and finding those that nobody works on any more."""
 
-from collections.abc import Sequence
-from contextlib import suppress
+import logging
+from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
+from typing import Any
 
 from django.conf import settings
 from django.db import connection, transaction
@@ -10,8 +11,11 @@ from django.db.models import Exists, F, OuterRef, Q, QuerySet
 
 from billing import timeouts
 from billing.models import CloseItem, CloseRun, Subscription, Workspace
+from billing.outages import outage_of
 from usage.changed import has_changed_events
 from usage.models import Matching, UsageRecord
+
+logger = logging.getLogger(__name__)
 
 
 class NothingToClose(Exception):
@@ -42,9 +46,9 @@ def start(
 
     It computes nothing yet: ``work`` does, and issues the drafts of a run that ``issues_itself``. What another run has
     pending or drafted is left to that run until it is issued or discarded. An automatic run leaves out what is parked,
-    until a person closes it, and for the time being customers to whom events are still being given.
+    until a person closes it, and for the time being customers to whom events are still being given. Its statements may
+    take as long as the caller's: a request's here, a close's in ``start_in_job``.
     """
-    timeouts.allow(settings.CLOSE_STATEMENT_SECONDS)
     until_at = min(until_at, as_of)
     due = _due(workspace, until_at).exclude(Exists(_holding(workspace).filter(subscription=OuterRef("pk"))))
     if automatic:
@@ -62,6 +66,13 @@ def start(
     if not _add_items(run, due):
         raise NothingToClose(workspace, until_at, left_to(workspace=workspace, until_at=until_at))
     return run
+
+
+@transaction.atomic
+def start_in_job(**asked: Any) -> CloseRun:
+    """Open a run as ``start`` does, where nobody waits for the answer: each statement may take as long as a close's."""
+    timeouts.allow(settings.CLOSE_STATEMENT_SECONDS)
+    return start(**asked)
 
 
 def _add_items(run: CloseRun, due: QuerySet[Subscription]) -> int:
@@ -112,22 +123,40 @@ def still_parked() -> QuerySet[CloseItem]:
     return effective.filter(is_open, ~Exists(later), state=CloseItem.State.PARKED)
 
 
-def close_due(*, as_of: datetime) -> list[CloseRun]:
-    """Open the runs of the workspaces that close automatically and have periods over since their delay."""
+def close_due(*, as_of: datetime, hand_over: Callable[[CloseRun], None] | None = None) -> list[CloseRun]:
+    """Open the runs of the workspaces that close automatically and have periods over since their delay.
+
+    Each is handed over as soon as it is open. A workspace whose run can't be opened is logged, and the others go on;
+    only what fails with the database alone (see ``Outage.is_passing``) is raised.
+    """
     runs = []
     for workspace in Workspace.objects.exclude(closing=Workspace.Closing.MANUAL).order_by("pk"):
-        with suppress(NothingToClose):
-            runs.append(
-                start(
-                    workspace=workspace,
-                    until_at=as_of - timedelta(hours=workspace.closing_delay_hours),
-                    by="schedule",
-                    as_of=as_of,
-                    automatic=True,
-                    issues_itself=workspace.closing == Workspace.Closing.ISSUE,
-                )
-            )
+        run = _open_automatically(workspace, as_of)
+        if run is not None:
+            runs.append(run)
+            if hand_over is not None:
+                hand_over(run)
     return runs
+
+
+def _open_automatically(workspace: Workspace, as_of: datetime) -> CloseRun | None:
+    try:
+        return start_in_job(
+            workspace=workspace,
+            until_at=as_of - timedelta(hours=workspace.closing_delay_hours),
+            by="schedule",
+            as_of=as_of,
+            automatic=True,
+            issues_itself=workspace.closing == Workspace.Closing.ISSUE,
+        )
+    except NothingToClose:
+        return None
+    except Exception as error:  # whatever it is, it must not stop the other workspaces
+        outage = outage_of(error)
+        if outage is not None and outage.is_passing:
+            raise
+        logger.exception("No run could be opened for %s", workspace)
+        return None
 
 
 def at_work() -> QuerySet[CloseRun]:

@@ -26,21 +26,47 @@ def work(*, run_id: int, clock: Callable[[], datetime], batch: int | None = None
     """Close a run's pending subscriptions until none is left to take, and issue its drafts where it was told to.
 
     May run any number of times and in any number of processes at once. A subscription that fails is parked with its
-    reason, and the others go on; only what fails with the database alone (see ``Outage.is_passing``) is raised.
+    reason, and the others go on. Where the run itself fails, in issuing for one, it keeps the reason as its ``problem``
+    and is tried again by the sweep: what was done in the transaction that failed, numbers included, is taken back. Only
+    what fails with the database alone (see ``Outage.is_passing``) is raised.
     """
     run = CloseRun.objects.select_related("workspace").get(pk=run_id)
-    while run.state == CloseRun.State.COMPUTING and _settle(run, _pending(run)[: batch or settings.CLOSE_BATCH]):
+    try:
+        _work(run, clock, batch or settings.CLOSE_BATCH)
+    except Exception as error:  # whatever it is, it is to be seen
+        if _is_passing(error):
+            raise
+        logger.exception("%s does not go on", run)
+        _keep_problem(run, error)
+    return run
+
+
+def _work(run: CloseRun, clock: Callable[[], datetime], batch: int) -> None:
+    while run.state == CloseRun.State.COMPUTING and _settle(run, _pending(run)[:batch]):
         _beat(run, clock())
     _go_on(run, clock())
     while run.state == CloseRun.State.ISSUING:
         invoicing.issue_next(run=run, as_of=clock())
         _beat(run, clock())
-    return run
+
+
+def _is_passing(error: Exception) -> bool:
+    outage = outage_of(error)
+    return outage is not None and outage.is_passing
 
 
 def _beat(run: CloseRun, now: datetime) -> None:
-    CloseRun.objects.filter(pk=run.pk, state__in=CloseRun.ACTIVE).update(heartbeat_at=now)
-    run.refresh_from_db(fields=["state"])
+    CloseRun.objects.filter(pk=run.pk, state__in=CloseRun.ACTIVE).update(heartbeat_at=now, problem="")
+    run.refresh_from_db(fields=["state", "problem"])
+
+
+def _keep_problem(run: CloseRun, error: Exception) -> None:
+    CloseRun.objects.filter(pk=run.pk, state__in=CloseRun.UNFINISHED).update(problem=_reason(error))
+    run.refresh_from_db(fields=["state", "problem"])
+
+
+def _reason(error: Exception) -> str:
+    return f"{type(error).__name__}: {error}"
 
 
 @transaction.atomic
@@ -51,9 +77,9 @@ def _go_on(run: CloseRun, now: datetime) -> None:
     """
     timeouts.allow(settings.CLOSE_STATEMENT_SECONDS)
     CloseRun.objects.filter(~Exists(_pending(run)), pk=run.pk, state=CloseRun.State.COMPUTING).update(
-        state=CloseRun.State.REVIEW, heartbeat_at=now
+        state=CloseRun.State.REVIEW, heartbeat_at=now, problem=""
     )
-    run.refresh_from_db(fields=["state"])
+    run.refresh_from_db(fields=["state", "problem"])
     if run.state == CloseRun.State.REVIEW and (run.issues_itself or _came_to_nothing(run)):
         try:
             invoicing.approve(run=run, by=run.started_by, as_of=now)
@@ -77,8 +103,7 @@ def _settle(run: CloseRun, items: QuerySet[CloseItem]) -> int:
     try:
         return _close_batch(run, items, taken)
     except Exception as error:  # whatever it is, it must not stop the others
-        outage = outage_of(error)
-        if outage is not None and outage.is_passing:
+        if _is_passing(error):
             raise
         return _isolate(run, taken, error)
 
@@ -94,7 +119,7 @@ def _isolate(run: CloseRun, item_ids: Sequence[int], error: Exception) -> int:
             .filter(pk=item_ids[0])
             .update(
                 state=CloseItem.State.PARKED,
-                reason=f"{type(error).__name__}: {error}",
+                reason=_reason(error),
                 holds_subscription=False,
             )
         )

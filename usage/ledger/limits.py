@@ -70,7 +70,7 @@ def _followed_at(line: Line) -> datetime | None:
     """Return when the next line of a brick begins: of a line that ends, and where days can matter."""
     if line.ends_at is None or line.hard_limit_amount is None:
         return None
-    later = Line.objects.filter(
+    later = Line.objects.not_voided().filter(
         workspace_id=line.workspace_id,
         subscription_id=line.subscription_id,
         brick_id=line.brick_id,

@@ -4,12 +4,19 @@ from datetime import date, timedelta
 from uuid import UUID
 
 import pytest
+from django.db import OperationalError, connection
+from django.test.utils import CaptureQueriesContext
+from django.urls import reverse
+from psycopg import errors
 
 from billing import invoicing
-from billing.models import CloseItem, CloseRun, Invoice, PriceTier
+from billing.models import CloseItem, CloseRun, Invoice, NumberSeries, PriceTier
 from tests import factories as make
+from tests.billing.admin.staff import administrator
+from tests.failures import raised
 from tests.scenarios.closing import all_replay_identically, close, issue, totals
 from tests.usage.closing.deaths import Killed, killed_at, sweep
+from tests.usage.dialects.native.client import Native
 from usage import closing
 
 pytestmark = pytest.mark.django_db
@@ -215,6 +222,91 @@ def die() -> None:
     raise Killed
 
 
+def failing_at(statement, error, parameter=None):
+    """Fail with an error wherever a statement that begins so is reached, with a first parameter if one is given."""
+
+    def intercept(execute, sql, parameters, *rest):
+        if sql.lstrip().startswith(statement) and parameter in (None, *(parameters or ())[:1]):
+            raise error
+        return execute(sql, parameters, *rest)
+
+    return connection.execute_wrapper(intercept)
+
+
+INTO_RUN = "INSERT INTO billing_closeitem"
+
+
+def test_a_run_that_fails_to_issue_keeps_the_reason_until_it_goes_on():
+    # The series has gone back to 1, which January's invoice has: February's can't get a number.
+    owner = make.workspace(closing="issue", closing_delay_hours=0)
+    line = make.line(owner)
+    make.use(line, "5", "2026-01-10")
+    make.use(line, "6", "2026-02-10")
+    sweep(FEBRUARY)
+    series = NumberSeries.objects.filter(workspace=owner, kind=Invoice.Kind.INVOICE)
+    series.update(next_sequence=1)
+    march = make.moment("2026-03-01")
+
+    for turn in range(2):
+        sweep(march + turn * HOUR)
+
+    run = CloseRun.objects.latest("pk")
+    assert (run.state, run.problem.partition(":")[0]) == (CloseRun.State.ISSUING, "IntegrityError")
+    assert list(owner.invoices.order_by("pk").values_list("number", flat=True)) == ["INV-000001", None]
+    assert series.get().next_sequence == 1
+    assert Native(owner).get(f"close-runs/{run.pk}/").json()["problem"] == run.problem
+    page = administrator().get(reverse("admin:billing_closerun_change", args=[run.pk])).content.decode()
+    assert "data-problem" in page
+    assert "IntegrityError" in page
+
+    series.update(next_sequence=2)
+    sweep(march + 2 * HOUR)
+
+    run.refresh_from_db()
+    assert (run.state, run.problem) == (CloseRun.State.ISSUED, "")
+    assert list(owner.invoices.order_by("pk").values_list("number", flat=True)) == ["INV-000001", "INV-000002"]
+    assert all_replay_identically(owner)
+
+
+def test_an_outage_while_issuing_is_no_problem_of_the_run():
+    line = make.line()
+    make.use(line, "5", "2026-01-10")
+    run = close(line.workspace, "2026-02-01")
+    invoicing.approve(run=run, by="finance", as_of=FEBRUARY)
+
+    with failing_at("UPDATE billing_invoice SET", raised(errors.AdminShutdown("..."))), pytest.raises(OperationalError):
+        closing.work(run_id=run.pk, clock=lambda: FEBRUARY)
+
+    run.refresh_from_db()
+    assert (run.state, run.problem) == (CloseRun.State.ISSUING, "")
+
+
+def test_a_workspace_that_fails_does_not_keep_others_from_being_closed():
+    owners = [make.workspace(f"w{n}", closing="drafts", closing_delay_hours=0) for n in range(3)]
+    for owner in owners:
+        make.use(make.line(owner), "5", "2026-01-10")
+    opened: list[CloseRun] = []
+
+    with failing_at(INTO_RUN, raised(errors.QueryCanceled("...")), owners[1].pk):
+        runs = closing.close_due(as_of=FEBRUARY, hand_over=opened.append)
+
+    assert [run.workspace_id for run in runs] == [owners[0].pk, owners[2].pk]
+    assert opened == runs
+    assert list(CloseRun.objects.order_by("pk")) == runs
+
+
+def test_what_was_opened_before_an_outage_is_handed_over():
+    owners = [make.workspace(f"w{n}", closing="drafts", closing_delay_hours=0) for n in range(2)]
+    for owner in owners:
+        make.use(make.line(owner), "5", "2026-01-10")
+    opened: list[CloseRun] = []
+
+    with failing_at(INTO_RUN, raised(errors.AdminShutdown("...")), owners[1].pk), pytest.raises(OperationalError):
+        closing.close_due(as_of=FEBRUARY, hand_over=opened.append)
+
+    assert [run.workspace_id for run in opened] == [owners[0].pk]
+
+
 def test_two_runs_never_wait_for_each_other():
     # X has ended and is closed whole (20.00); Y is monthly from February on.
     owner = make.workspace()
@@ -243,3 +335,20 @@ def test_two_runs_never_wait_for_each_other():
     # Y: 3 and 4 at 2.00; X's second difference, of 2 at 2.00, comes by itself.
     assert totals(owner) == ["20.00", "2.00", "6.00", "8.00", "4.00"]
     assert all_replay_identically(owner)
+
+
+@pytest.mark.skipif(connection.vendor != "postgresql", reason="SQLite stops no statement")
+def test_a_person_who_waits_is_given_a_requests_time_and_a_job_a_closes():
+    line = make.line(make.workspace(closing="drafts", closing_delay_hours=0))
+    make.use(line, "1", "2026-01-10")
+    asked = {"workspace": line.workspace, "until_at": FEBRUARY, "by": "finance", "as_of": FEBRUARY}
+
+    with CaptureQueriesContext(connection) as asking:
+        invoicing.discard(run=closing.start(**asked), by="finance", as_of=FEBRUARY)
+    with CaptureQueriesContext(connection) as scheduled:
+        closing.close_due(as_of=FEBRUARY)
+
+    def raises_the_limit(captured):
+        return any("statement_timeout" in query["sql"] for query in captured)
+
+    assert (raises_the_limit(asking), raises_the_limit(scheduled)) == (False, True)

@@ -38,6 +38,9 @@ class CloseRunSerializer(serializers.Serializer):
     started_at = MomentField()
     decided_by = TextField(allow_blank=True, help_text="Who issued or discarded it.")
     finished_at = MomentField(allow_null=True)
+    problem = TextField(
+        allow_blank=True, help_text="Why it did not go on when it was last tried; it is tried again by itself."
+    )
 
 
 class ProgressSerializer(serializers.Serializer):

@@ -61,6 +61,8 @@ class Command(ReportingCommand):
     def _report(self, closed: Closed) -> None:
         for run in closed.runs:
             self.say(f"{run}: {run.get_state_display().lower()}.")
+            if run.problem:
+                self.say(f"  does not go on: {run.problem}")
             for invoice in Invoice.objects.filter(run=run).select_related("customer").defer("document").order_by("id"):
                 amount = format_money(invoice.total, currency=invoice.currency)
                 self.say(f"  {invoice}  {invoice.customer}  {amount} {invoice.currency}")
