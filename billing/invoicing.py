@@ -6,7 +6,7 @@ was, which no later edit touches.
 
 import hashlib
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
 from typing import Any
@@ -62,6 +62,7 @@ class DraftLine:
     unread_count: int = 0
     missing_count: int = 0
     unread_sample: Sequence[Mapping[str, Any]] = ()
+    filter_gaps: Mapping[str, int] = field(default_factory=dict)
 
     @property
     def amount(self) -> Decimal:
@@ -170,6 +171,7 @@ def _line_row(workspace_id: int, invoice_id: int, position: int, line: DraftLine
         "unread_count": line.unread_count,
         "missing_count": line.missing_count,
         "unread_sample": list(line.unread_sample),
+        "filter_gaps": dict(line.filter_gaps),
         "rated": line.charge.amount,
         "billed_before": line.billed_before,
         "amount": line.amount,

@@ -22,7 +22,7 @@ from billing.rating import Terms, rate
 from usage.ahead import named_ahead
 from usage.changed import changed_periods
 from usage.metering import Measurement, Window, measure
-from usage.unread import unread_notice
+from usage.unread import filter_notice, unread_notice
 
 DATED_AHEAD = "has usage that is dated in the future, which no period counts yet"
 OPENS_AT_ZERO = "opens at 0: the value of the line before it is not carried on"
@@ -198,6 +198,7 @@ def _draft_line(
         unread_count=measurement.unread.count,
         missing_count=measurement.unread.missing,
         unread_sample=measurement.unread.as_list(),
+        filter_gaps=measurement.filter_gaps,
     )
 
 
@@ -219,15 +220,24 @@ def _notices(task: _Task, measurement: Measurement, noted: _Noted) -> Iterable[s
         yield OPENS_AT_ZERO
     if task.kind == InvoiceLine.Kind.USAGE and task.invoice == 0 and _whose(task) in noted.ahead:
         yield DATED_AHEAD
-    if task.rule is None or not measurement.unread.count:
+    if task.rule is None:
         return
-    if measurement.is_missing_everywhere:
-        # Two lines of a brick have the same to tell: it is told once an invoice.
-        about = (task.due.subscription.pk, task.invoice, task.rule.pk)
-        if about in noted.told:
-            return
-        noted.told.add(about)
-    yield unread_notice(task.rule, measurement)
+    for name, events in measurement.filter_gaps.items():
+        if events and _is_news(task, name, noted):
+            yield filter_notice(task.rule.event_type, name, events, is_negated=name in task.rule.negated)
+    if measurement.unread.count and (not measurement.is_missing_everywhere or _is_news(task, None, noted)):
+        yield unread_notice(task.rule, measurement)
+
+
+def _is_news(task: _Task, name: str | None, noted: _Noted) -> bool:
+    """Tell whether a gap of the rule was not told before: two lines of a brick have the same to tell, once an invoice.
+
+    ``name``: of the property that is filtered by, or None for the one that is added or told apart.
+    """
+    about = (task.due.subscription.pk, task.invoice, task.rule and task.rule.pk, name)
+    is_news = about not in noted.told
+    noted.told.add(about)
+    return is_news
 
 
 def _whose(task: _Task) -> Sequence[object]:

@@ -1,9 +1,13 @@
 """Events that count and are worth nothing, in words: for a line, and once for a rule whose property no event has."""
 
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from functools import reduce
+from operator import or_
+from typing import Any
 
-from django.db.models import Exists, F, OuterRef, QuerySet
+from django.db.models import Count, F, Q, QuerySet
 
 from billing.exact import ExactSum
 from billing.models import CloseRun, EventRule, InvoiceLine
@@ -31,34 +35,74 @@ def missing_notice(name: str, counted: int) -> str:
     return f"“{_name(name)}” is missing in {all_events} for nothing"
 
 
+def filter_notice(event_type: str, name: str, events: int, *, is_negated: bool) -> str:
+    """Say that no event of a type has a property that is filtered by."""
+    of_them = "the one event" if events == 1 else f"all {events:,} events"
+    effect = "keeps none out" if is_negated else "lets none count"
+    return f"“{_name(name)}” is missing in {of_them} of type “{_name(event_type)}”: the filter by it {effect}"
+
+
 @dataclass(frozen=True, slots=True)
 class MissingProperty:
-    """A rule by which a run has counted events of which none has the property that it adds or tells apart."""
+    """A property that a rule reads or filters by, and that no event has that a run has looked at for it."""
 
     rule_id: int
     brick: str
     notice: str
 
 
+@dataclass(slots=True)
+class _Seen:
+    """What a run's lines of one rule come to: events counted, whether one has the property, and gaps of filters."""
+
+    counted: int = 0
+    is_missing: bool = True
+    gaps: dict[str, int] = field(default_factory=dict)
+    had: set[str] = field(default_factory=set)
+
+
 def missing_properties(run: CloseRun) -> list[MissingProperty]:
-    """Return the rules of a run whose property is missing on every event that they counted, each once; one query."""
-    lines = InvoiceLine.objects.filter(invoice__run=run, rule__isnull=False, record_count__gt=0)
-    with_it = lines.filter(rule=OuterRef("rule"), missing_count__lt=F("record_count"))
-    found = lines.exclude(Exists(with_it)).values("rule", "rule__property", "rule__brick__name")
+    """Return what is missing on every event that a rule of a run looked at, each property once; one query."""
+    has_it = Count("pk", filter=Q(record_count__gt=0, missing_count__lt=F("record_count")))
+    of_rules = InvoiceLine.objects.filter(invoice__run=run, rule__isnull=False)
+    found = of_rules.values(
+        "rule", "rule__property", "rule__event_type", "rule__negated", "rule__brick__name", "filter_gaps"
+    ).annotate(counted=ExactSum("record_count"), having=has_it, lines=Count("pk"))
+    seen: dict[int, _Seen] = defaultdict(_Seen)
+    rules: dict[int, Mapping[str, Any]] = {}
+    for row in found.order_by("rule__brick__name", "rule"):
+        rules[row["rule"]] = row
+        of_rule = seen[row["rule"]]
+        of_rule.counted += int(row["counted"])
+        of_rule.is_missing &= not row["having"]
+        for name, events in row["filter_gaps"].items():
+            of_rule.gaps[name] = of_rule.gaps.get(name, 0) + events * row["lines"]
+            if not events:
+                of_rule.had.add(name)
     return [
-        MissingProperty(
-            row["rule"], row["rule__brick__name"], missing_notice(row["rule__property"], int(row["counted"]))
-        )
-        for row in found.annotate(counted=ExactSum("record_count")).order_by("rule__brick__name", "rule")
+        MissingProperty(rule_id, row["rule__brick__name"], notice)
+        for rule_id, row in rules.items()
+        for notice in _notices(row, seen[rule_id])
     ]
+
+
+def _notices(rule: Mapping[str, Any], seen: _Seen) -> Iterable[str]:
+    for name, events in sorted(seen.gaps.items()):
+        if name not in seen.had:
+            yield filter_notice(rule["rule__event_type"], name, events, is_negated=name in rule["rule__negated"])
+    if seen.counted and seen.is_missing:
+        yield missing_notice(rule["rule__property"], seen.counted)
 
 
 def surprising_lines(told: Iterable[MissingProperty]) -> QuerySet[InvoiceLine]:
     """Return the lines that a reviewer should look at, but for those of which all is said by what was told already."""
     surprising = InvoiceLine.objects.exclude(surprises=[])
-    rules = [each.rule_id for each in told]
-    said = {"rule__in": rules, "missing_count__gt": 0, "surprises__1__isnull": True}
-    return surprising.exclude(**said) if rules else surprising
+    # Notices of what is missing begin with its name, and come after all others but one.
+    said = (
+        Q(rule=rule_id, surprises__0__startswith="“", **{f"surprises__{count}__isnull": True})
+        for rule_id, count in Counter(each.rule_id for each in told).items()
+    )
+    return surprising.exclude(reduce(or_, said, Q(pk__in=[])))
 
 
 def _name(text: str) -> str:

@@ -106,6 +106,10 @@ class InvoiceLine(models.Model):
     unread_count = models.PositiveBigIntegerField(default=0)
     missing_count = models.PositiveBigIntegerField(default=0)
     unread_sample = ExactJSONField(default=list, help_text="The first and the last of them: record and value.")
+    filter_gaps = ExactJSONField(
+        default=dict,
+        help_text="Per property that its rule filters by, how many events there are where none has it, else 0.",
+    )
     rated = ExactDecimalField(max_digits=24, decimal_places=4, help_text="The price of the whole quantity.")
     billed_before = ExactDecimalField(max_digits=24, decimal_places=4, help_text="On earlier invoices.")
     amount = ExactDecimalField(max_digits=24, decimal_places=4, help_text="rated - billed_before")

@@ -4,6 +4,8 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 
 from billing import contracts
@@ -188,6 +190,78 @@ def test_a_property_that_no_event_has_is_told_once_a_rule(globex):
 
     assert review.count("lenght") == 1
     assert "“lenght” is missing in all 3 events, which count for nothing" in review
+
+
+@pytest.mark.parametrize("aggregation", ["sum", "count", "unique"])
+def test_a_filter_by_what_no_event_has_is_measured_at_once(globex, aggregation):
+    # Two events with a region; the rule asks for a Region, and for a tier that one has.
+    sent(globex, length=5, region="eu", tier="a")
+    sent(globex, length=6, region="us")
+    property_of = "" if aggregation == "count" else "length"
+
+    with CaptureQueriesContext(connection) as queries:
+        found = measured(globex, aggregation, property=property_of, filters={"Region": ["eu"], "tier": ["a"]})
+
+    assert found == Measurement(Decimal(0), 0, filter_gaps={"Region": 2, "tier": 0})
+    assert sum("FROM w" in query["sql"] for query in queries) == 1
+
+
+def test_without_an_event_of_the_type_nothing_is_missing(globex):
+    make.event(globex.workspace, "gx", "2026-01-10", event_type="other", length=5)
+
+    assert measured(globex, filters={"Region": ["eu"]}).filter_gaps == {}
+
+
+def test_a_filter_by_a_property_that_no_event_has_is_told_once_a_rule(globex):
+    line = line_of(globex, filters={"Region": ["eu"]})
+    initech = make.customer(globex.workspace, "Initech", aliases=["in"])
+    make.counting_line(initech, line.brick)
+    sent(globex, length=5, region="eu")
+    sent(globex, length=6, region="eu")
+    sent(initech, "in", length=7, region="eu")
+
+    preview = closing.preview(subscription=line.subscription, as_of=make.moment("2026-01-31"))
+    run = close(globex.workspace, "2026-02-01")
+    review = administrator().get(reverse("admin:billing_closerun_change", args=[run.pk])).content.decode()
+    invoice = Invoice.objects.get(subscription=line.subscription)
+    (shown,) = Native(globex.workspace).get(f"invoices/{invoice.pk}/").json()["lines"]
+
+    rule = line.brick.event_rules.get()
+    told = f"“Region” is missing in all {{}} events of type “{rule.event_type}”: the filter by it lets none count"
+    assert preview is not None
+    assert preview.invoice.lines[0].surprises == [told.format(2)]
+    assert shown["surprises"] == [told.format(2)]
+    assert review.count("Region") == 1
+    assert told.format(3) in review
+
+
+def test_a_negated_filter_by_what_no_event_has_keeps_none_out(globex):
+    line = line_of(globex, filters={"Region": ["eu"]}, negated=["Region"])
+    sent(globex, length=5, region="eu")
+
+    preview = closing.preview(subscription=line.subscription, as_of=make.moment("2026-01-31"))
+
+    assert preview is not None
+    (draft,) = preview.invoice.lines
+    assert (draft.quantity, draft.record_count) == (Decimal(5), 1)
+    assert draft.surprises == [
+        f"“Region” is missing in the one event of type “{line.brick.event_rules.get().event_type}”:"
+        " the filter by it keeps none out"
+    ]
+
+
+def test_a_filter_by_what_another_customers_events_have_is_one_customers_surprise(globex):
+    line = line_of(globex, filters={"region": ["eu"]})
+    initech = make.customer(globex.workspace, "Initech", aliases=["in"])
+    make.counting_line(initech, line.brick)
+    sent(globex, length=5, region="eu")
+    sent(initech, "in", length=7, Region="eu")
+
+    run = close(globex.workspace, "2026-02-01")
+    review = administrator().get(reverse("admin:billing_closerun_change", args=[run.pk])).content.decode()
+
+    assert "“region” is missing in the one event of type" in review
+    assert "data-missing" not in review
 
 
 def test_a_property_that_one_customers_events_lack_is_that_customers_surprise(globex):

@@ -23,12 +23,13 @@ class RuleTooLarge(Exception):
     """A rule that was written before there was a bound has more filters, or values of one, than are counted by."""
 
 
-_COUNTED = f"""
-FROM w CROSS JOIN usage_usagerecord r
-WHERE r.customer_id = w.customer_id AND r.occurred_at >= w.starts_at AND r.occurred_at < w.ends_at
-    AND {{matches}} AND {LIVE.format(window="w")}
+_IN_WINDOW = f"""r.customer_id = w.customer_id AND r.occurred_at >= w.starts_at AND r.occurred_at < w.ends_at
+    AND {{matches}} AND {LIVE.format(window="w")}"""
+_COUNTED = f"FROM w CROSS JOIN usage_usagerecord r WHERE {_IN_WINDOW}"
+_COUNT = f"""
+WITH w AS ({{windows}}),
+measured AS (SELECT w.n, COUNT(*) AS quantity, COUNT(*) AS counted {_COUNTED} GROUP BY w.n)
 """
-_COUNT = f"WITH w AS ({{windows}}) SELECT w.n, COUNT(*) {_COUNTED} GROUP BY w.n"
 # What an event is worth is worked out once for each, in steps that the planner is kept from merging. The sample is of
 # the least and the greatest of texts that begin with the record's id.
 _WORTH = f"""
@@ -37,12 +38,23 @@ found AS (
     SELECT w.n, COALESCE(r.origin_id, r.id) AS handle, {{given}} AS given {_COUNTED} {{apart}}
 ),
 read AS (SELECT n, handle, given, {{text}} AS text FROM found {{apart}}),
-worth AS (SELECT n, handle, given, {{value}} AS value FROM read {{apart}})
-SELECT n, {{quantity}}, COUNT(*), COUNT(*) - COUNT(value), COUNT(*) - COUNT(given),
-    MIN({{sample}}) FILTER (WHERE value IS NULL AND given IS NOT NULL),
-    MAX({{sample}}) FILTER (WHERE value IS NULL AND given IS NOT NULL),
-    MIN({{sample}}) FILTER (WHERE given IS NULL), MAX({{sample}}) FILTER (WHERE given IS NULL)
-FROM worth GROUP BY n
+worth AS (SELECT n, handle, given, {{value}} AS value FROM read {{apart}}),
+measured AS (
+    SELECT n, {{quantity}} AS quantity, COUNT(*) AS counted, COUNT(*) - COUNT(value) AS unread,
+        COUNT(*) - COUNT(given) AS missing,
+        MIN({{sample}}) FILTER (WHERE value IS NULL AND given IS NOT NULL) AS first_given,
+        MAX({{sample}}) FILTER (WHERE value IS NULL AND given IS NOT NULL) AS last_given,
+        MIN({{sample}}) FILTER (WHERE given IS NULL) AS first_missing,
+        MAX({{sample}}) FILTER (WHERE given IS NULL) AS last_missing
+    FROM worth GROUP BY n
+)
+"""
+_MEASURED = ("quantity", "counted")
+_READ = ("unread", "missing", "first_given", "last_given", "first_missing", "last_missing")
+# Of a property that is filtered by: 0 at the first event of the type that has it; only where none has, their number.
+_GAP = f"""
+CASE WHEN EXISTS (SELECT 1 FROM usage_usagerecord r WHERE {_IN_WINDOW} AND {{given}} IS NOT NULL) THEN 0
+    ELSE (SELECT NULLIF(COUNT(*), 0) FROM usage_usagerecord r WHERE {_IN_WINDOW}) END
 """
 _ID_DIGITS, _VALUE_LETTERS = 19, 60
 _ON = {
@@ -64,7 +76,8 @@ def measure_events(windows: "Sequence[Window]") -> dict[int, Measurement]:
     """Return per position the quantity, rounded once to 9 places, and the number of events that the rule matches.
 
     One query per rule among the windows. A sum adds what is a number and passes over the rest, which is told as unread;
-    distinct values are told apart, and events that have none are unread. Raises ``RuleTooLarge``.
+    distinct values are told apart, and events that have none are unread. A property to filter by that no event of the
+    type has is told as well. Raises ``RuleTooLarge``.
     """
     positions: dict[EventRule, list[int]] = defaultdict(list)
     for n, window in enumerate(windows):
@@ -80,17 +93,39 @@ def measure_events(windows: "Sequence[Window]") -> dict[int, Measurement]:
 def _measure(rule: EventRule, windows: "Sequence[Window]") -> dict[int, Measurement]:
     table, of_windows = windows_table(windows, "customer_id")
     condition, of_condition = matches(rule, "r")
-    with connection.cursor() as cursor:
-        if rule.aggregation == EventRule.Aggregation.COUNT:
-            cursor.execute(_COUNT.format(windows=table, matches=condition), [*of_windows, *of_condition])
-            return {n: Measurement(Decimal(count), count) for n, count in cursor.fetchall()}
+    if rule.aggregation == EventRule.Aggregation.COUNT:
+        columns, parameters = list(_MEASURED), [*of_windows, *of_condition]
+        statement = _COUNT.format(windows=table, matches=condition)
+    else:
         given, of_given = given_of(rule.property, "r")
+        columns, parameters = [*_MEASURED, *_READ], [*of_windows, *of_given, *of_condition]
         statement = _WORTH.format(windows=table, matches=condition, given=given, **_worth(rule))
-        cursor.execute(statement, [*of_windows, *of_given, *of_condition])
-        return {
-            n: Measurement(round_quantity(Decimal(total or 0)), count, _unread(*unread))
-            for n, total, count, *unread in cursor.fetchall()
-        }
+    gaps, of_gaps = _gaps(rule)
+    selected = ", ".join(["n", *(f"measured.{name}" for name in columns), *gaps])
+    found = "w LEFT JOIN measured USING (n)" if gaps else "measured"
+    with connection.cursor() as cursor:
+        cursor.execute(f"{statement} SELECT {selected} FROM {found}", [*parameters, *of_gaps])
+        return {n: _measurement(rule, values[: len(columns)], values[len(columns) :]) for n, *values in cursor}
+
+
+def _gaps(rule: EventRule) -> tuple[list[str], list[Any]]:
+    """Return what tells of each property that is filtered by, in order, whether it is missing, and the parameters."""
+    gaps, parameters = [], []
+    for name in sorted(rule.filters):
+        given, of_given = given_of(name, "r")
+        gaps.append(_GAP.format(matches="r.event_type = %s", given=given))
+        parameters += [rule.event_type, *of_given, rule.event_type]
+    return gaps, parameters
+
+
+def _measurement(rule: EventRule, measured: Sequence[Any], gaps: Sequence[int | None]) -> Measurement:
+    total, count, *unread = measured
+    return Measurement(
+        quantity=round_quantity(Decimal(total or 0)),
+        record_count=count or 0,
+        unread=_unread(*unread) if unread else ALL_READ,
+        filter_gaps={name: gap for name, gap in zip(sorted(rule.filters), gaps, strict=False) if gap is not None},
+    )
 
 
 def _worth(rule: EventRule) -> dict[str, str]:
@@ -112,8 +147,8 @@ def _worth(rule: EventRule) -> dict[str, str]:
     }
 
 
-def _unread(count: int, missing: int, *edges: str | None) -> Unread:
-    if not count:
+def _unread(count: int | None, missing: int | None, *edges: str | None) -> Unread:
+    if not count or missing is None:
         return ALL_READ
     # The first and the last that have a value, or else of those that have none; where there is one, it is both.
     found = dict.fromkeys(edge for edge in (edges[:2] if count > missing else edges[2:]) if edge)

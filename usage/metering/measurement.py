@@ -1,6 +1,7 @@
 """What ``measure`` answers: a quantity, how many records it counts, and which of them it could not read."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from decimal import Decimal
 
 
@@ -26,11 +27,16 @@ ALL_READ = Unread(count=0, missing=0, sample=())
 
 @dataclass(frozen=True, slots=True)
 class Measurement:
-    """A quantity, exact to 9 places, how many records of the window it counts, and which of them are worth nothing."""
+    """A quantity, exact to 9 places, how many records of the window it counts, and which of them are worth nothing.
+
+    ``filter_gaps``: per property that a rule filters by, how many events of its type there are, where none has it; 0
+    where one has. Empty where there is no such event, or no filter.
+    """
 
     quantity: Decimal
     record_count: int
     unread: Unread = ALL_READ
+    filter_gaps: Mapping[str, int] = field(default_factory=dict)
 
     @property
     def is_missing_everywhere(self) -> bool:

@@ -51,6 +51,7 @@ def test_periods_up_to_a_day_are_closed_in_the_workspaces_time_zone(api, workspa
         "started_at": "2026-07-20T14:00:00Z",
         "decided_by": "",
         "finished_at": None,
+        "problem": "",
         "progress": {"subscriptions": 1, "pending": 1, "done": 0, "parked": 0},
         "totals": [],
         "parked": [],
