@@ -135,6 +135,7 @@ def test_brick_without_a_rule_is_added_to_no_subscription():
     assert list(refusal.value.message_dict) == ["brick"]
 
 
+@pytest.mark.bound("EVENT_RULE_FILTERS", "EVENT_RULE_VALUES")
 def test_rule_of_as_many_filters_and_values_as_there_may_be_is_taken():
     filters = {f"p{n}": [f"v{m}" for m in range(100)] for n in range(20)}
 
@@ -143,6 +144,7 @@ def test_rule_of_as_many_filters_and_values_as_there_may_be_is_taken():
     assert brick.event_rules.get().filters == filters
 
 
+@pytest.mark.bound("EVENT_RULE_FILTERS", "EVENT_RULE_VALUES")
 def test_bounds_of_a_rule_are_settings(settings):
     settings.EVENT_RULE_FILTERS, settings.EVENT_RULE_VALUES = 1, 2
 

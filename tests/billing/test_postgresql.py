@@ -220,6 +220,7 @@ def role_default():
     connection.close()
 
 
+@pytest.mark.bound("REQUEST_STATEMENT_SECONDS")
 def test_the_role_is_given_the_limit_of_a_request(role_default, settings, capsys):
     settings.REQUEST_STATEMENT_SECONDS = 7
     told = timeouts.check_role_default(databases=["default"])
@@ -263,6 +264,7 @@ def test_after_connections_were_cut_no_request_fails(vendor, relay):
     assert UsageRecord.objects.exists()
 
 
+@pytest.mark.bound("REQUEST_STATEMENT_SECONDS")
 @each_vendor
 def test_a_database_that_hangs_is_a_503_and_all_is_well_at_the_next_request(vendor, relay, short_grace):
     line = make.line(make.workspace("acme"))

@@ -105,6 +105,7 @@ def test_slow_bodies_hold_up_nobody(patient, piriod, attacked):
                 connection.recv(1)
 
 
+@pytest.mark.bound("BODY_BYTES_PER_SECOND", "BODY_GRACE_SECONDS")
 def test_a_body_that_comes_too_slowly_is_refused(strict, piriod):
     path, headers, body = piriod()
     before = recorded(strict, piriod)
@@ -125,6 +126,7 @@ def test_a_body_that_comes_too_slowly_is_refused(strict, piriod):
     assert recorded(strict, piriod) == before
 
 
+@pytest.mark.bound("BODY_BYTES_PER_SECOND", "BODY_SPOOL_BYTES")
 def test_a_large_body_may_take_its_time(strict, piriod):
     path, headers, body = piriod()
     body = body.ljust(20_000)
@@ -136,6 +138,7 @@ def test_a_large_body_may_take_its_time(strict, piriod):
         assert read(connection).status == 201
 
 
+@pytest.mark.bound("BODIES_AT_ONCE")
 def test_of_too_many_bodies_the_oldest_is_refused(var, piriod):
     path, headers, body = piriod()
     with serving(embedded(var, BODIES_AT_ONCE=5)) as (port, _), ExitStack() as stack:
@@ -159,6 +162,7 @@ def test_a_body_of_unknown_length_is_read_to_its_end(patient, piriod):
             assert read(connection).status == 201
 
 
+@pytest.mark.bound("API_BODY_BYTES", "FORM_BODY_BYTES")
 def test_a_body_is_bounded_however_it_comes(patient, piriod):
     path, headers, body = piriod()
     large = body.ljust(1024 * 1024 + 1)
@@ -180,6 +184,8 @@ def test_a_body_is_bounded_however_it_comes(patient, piriod):
             assert json.loads(answer.body) == {"detail": "A request has at most 1048576 bytes."}
     answer = ask(patient, "POST", "/admin/login/", body=b"a" * (5 * 1024 * 1024 + 1))
     assert (answer.status, answer.body) == (413, b"The request is too large.")
+    # What is no larger is read: it has no token against forgery.
+    assert ask(patient, "POST", "/admin/login/", body=b"a" * (5 * 1024 * 1024)).status == 403
     assert recorded(patient, piriod) == before
 
 

@@ -78,6 +78,7 @@ def test_without_its_database_the_process_is_alive_and_not_healthy(client):
     assert healthy.headers["Retry-After"] == ready.headers["Retry-After"] == "5"
 
 
+@pytest.mark.bound("SWEEP_LATE_SECONDS")
 @pytest.mark.django_db
 @pytest.mark.parametrize(
     ("age", "status", "whole"), [(119, "ok", "ok"), (121, "late", "degraded"), (None, "never", "degraded")]

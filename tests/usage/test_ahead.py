@@ -20,6 +20,7 @@ def ids(records) -> list[int]:
     return sorted(record.pk for record in records)
 
 
+@pytest.mark.bound("USAGE_AHEAD_HOURS")
 def test_more_than_a_day_ahead_is_the_future():
     line = make.line()
     for at in ("2026-01-10 11:00", "2026-01-11 12:00"):

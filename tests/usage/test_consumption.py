@@ -197,6 +197,7 @@ def test_lines_are_those_of_the_workspace(line):
         find(subscription_id=seats.subscription_id, brick_id=seats.brick_id)
 
 
+@pytest.mark.bound("USAGE_PERIODS")
 def test_more_periods_than_a_reply_has_are_refused(settings):
     # 24,298 months since the year 2; and three that have begun.
     settings.USAGE_PERIODS = 2

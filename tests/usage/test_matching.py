@@ -49,6 +49,7 @@ def counted(customer: Customer) -> int:
     return UsageRecord.objects.live().filter(customer=customer).count()
 
 
+@pytest.mark.bound("MATCH_AT_ONCE")
 def test_a_few_events_are_matched_with_the_name(globex):
     wait_for_a_name(globex.workspace, 3)
 
@@ -57,6 +58,7 @@ def test_a_few_events_are_matched_with_the_name(globex):
     assert (counted(globex), Matching.objects.count()) == (3, 0)
 
 
+@pytest.mark.bound("MATCH_AT_ONCE")
 def test_many_are_matched_by_a_job_while_new_ones_are_the_customers_at_once(globex):
     wait_for_a_name(globex.workspace, 5)
 

@@ -28,6 +28,7 @@ def usage_of(line, **fields) -> dict:
     return {"line": line.number, "quantity": 1, "occurred_at": "2026-01-10T00:00:00Z", **fields}
 
 
+@pytest.mark.bound("PROPERTIES_BYTES")
 def test_properties_of_up_to_64_kb_are_kept(line):
     api = Native(line.workspace)
 
@@ -35,6 +36,7 @@ def test_properties_of_up_to_64_kb_are_kept(line):
     assert UsageRecord.objects.get().properties == LARGEST
 
 
+@pytest.mark.bound("PROPERTIES_BYTES")
 def test_more_is_refused_naming_the_field(line):
     make.customer(line.workspace, "Initech", aliases=["gx"])
     api = Native(line.workspace)

@@ -34,6 +34,7 @@ def attempt(*, right: bool = False, username: str = "fiona", address: str = ONE,
     return "in"
 
 
+@pytest.mark.bound("LOGIN_ATTEMPTS", "LOGIN_WINDOW_MINUTES")
 def test_the_fifth_wrong_password_is_the_last_for_a_quarter_of_an_hour():
     assert [attempt(at=f"12:0{n}") for n in range(4)] == ["wrong"] * 4
     assert attempt(at="12:04") == "Too many attempts; try again in 11 minutes."
@@ -67,6 +68,7 @@ def test_another_account_and_another_address_have_attempts_of_their_own():
     assert attempt(address="198.51.100.3", right=True) == "in"
 
 
+@pytest.mark.bound("LOGIN_ATTEMPTS_PER_ACCOUNT")
 def test_guessing_from_many_addresses_leaves_each_one_attempt_and_the_person_gets_in(settings):
     settings.LOGIN_ATTEMPTS_PER_ACCOUNT = 10
     for n in range(2):

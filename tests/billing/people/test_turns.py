@@ -13,6 +13,7 @@ def test_nobody_has_two_turns():
         pass
 
 
+@pytest.mark.bound("LOGIN_HASHES", "LOGIN_WAIT_SECONDS")
 def test_who_comes_second_waits_and_then_works():
     turns = Turns(at_a_time=1, seconds=10)
     done = []
@@ -40,6 +41,7 @@ def test_who_comes_second_waits_and_then_works():
     assert done == ["first", "second"]
 
 
+@pytest.mark.bound("LOGIN_HASHES", "LOGIN_WAIT_SECONDS")
 def test_who_waits_too_long_or_comes_third_is_told_so_and_leaves_the_turn_free():
     turns = Turns(at_a_time=1, seconds=0.05)
     with turns.take("first"):

@@ -10,6 +10,7 @@ from usage import closing
 pytestmark = pytest.mark.django_db
 
 
+@pytest.mark.bound("CLOSE_MAX_PERIODS")
 def test_as_many_periods_as_the_limit_are_closed_at_once(settings):
     settings.CLOSE_MAX_PERIODS = 3
     line = make.line(starts_on=date(2026, 1, 1))
@@ -20,6 +21,7 @@ def test_as_many_periods_as_the_limit_are_closed_at_once(settings):
     assert Invoice.objects.count() == 3
 
 
+@pytest.mark.bound("CLOSE_MAX_PERIODS")
 def test_more_periods_than_the_limit_are_parked_with_that_reason_and_stop_nobody_else(settings):
     settings.CLOSE_MAX_PERIODS = 3
     owner = make.workspace()

@@ -267,6 +267,7 @@ def test_the_order_of_parameters_makes_no_other_request(line, key):
     assert [reply.status_code for reply in replies] == [201, 201, 422]
 
 
+@pytest.mark.bound("STORED_REPLY_DAYS")
 def test_replies_expire(line, key, settings):
     settings.STORED_REPLY_DAYS = 30
     first = native(key, "first")("POST", "/usage/", usage(line.number, key="a")).json()
@@ -302,6 +303,7 @@ def test_the_schedule_removes_old_replies(settings):
     assert tasks.expire_replies.name == turn["task"]
 
 
+@pytest.mark.bound("KEYLESS_RECORDS")
 @pytest.mark.parametrize(("keyless", "status"), [(3, 200), (4, 422)])
 def test_a_batch_whose_reply_would_be_too_large_to_keep_is_refused_before_anything_is_done(
     line, key, settings, keyless, status

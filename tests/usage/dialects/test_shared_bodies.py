@@ -57,6 +57,7 @@ def test_a_body_that_is_no_object_is_refused(vendor, endpoint):
             assert response.headers["Content-Type"] == vendor.error_type
 
 
+@pytest.mark.bound("API_BODY_BYTES")
 @each_with_body
 def test_a_body_is_bounded(vendor, endpoint):
     world = vendor.world()

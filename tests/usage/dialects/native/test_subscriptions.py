@@ -480,6 +480,7 @@ def test_a_subscription_that_ends_at_its_start_is_voided(api, agreed, calls, pri
 BACK, AHEAD = "This is more than 366 days back.", "This is more than 366 days ahead."
 
 
+@pytest.mark.bound("DISTANT_START_DAYS")
 @pytest.mark.parametrize(
     ("start", "told"),
     [
@@ -499,6 +500,7 @@ def test_a_distant_start_of_a_subscription_has_to_be_meant(api, customer, start,
     assert Subscription.objects.count() == 1
 
 
+@pytest.mark.bound("DISTANT_START_DAYS")
 def test_a_start_within_a_year_needs_no_flag(api, customer):
     for starts_on in ("2025-07-20", "2027-07-21"):
         assert api.post("subscriptions/", customer="cus_1", starts_on=starts_on).status_code == 201
@@ -516,6 +518,7 @@ def test_a_distant_start_of_a_line_has_to_be_meant(api, customer, agreed, calls,
     assert api.post("subscriptions/", **(within | {"lines": [line | {"distant_start": True}]})).status_code == 201
 
 
+@pytest.mark.bound("TIERS_PER_REQUEST")
 def test_the_tiers_of_one_request_are_bounded(api, customer, settings, workspace):
     settings.TIERS_PER_REQUEST = 3
     for name in ("one", "two"):

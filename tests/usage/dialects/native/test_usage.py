@@ -398,6 +398,7 @@ def test_another_workspaces_names_are_as_absent_as_any(api):
 FUTURE = "This is more than 24 hours ahead."
 
 
+@pytest.mark.bound("USAGE_AHEAD_HOURS")
 def test_usage_dated_in_the_future_is_refused_naming_the_field(api, line):
     """The clock of these tests stands at 2026-07-20 14:00 UTC."""
     in_time = api.post("usage/", line=line.number, quantity=1, occurred_at="2026-07-21T14:00:00Z")

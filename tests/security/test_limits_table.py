@@ -1,0 +1,155 @@
+"""Each limit of the README's table is tried at it and above it: here, where no other test does.
+
+A test says by the mark ``bound`` which limits it tries.
+"""
+
+import ast
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from io import StringIO
+from pathlib import Path
+from typing import Any
+
+import pytest
+import time_machine
+from django.conf import settings as given
+from django.core.management import CommandError, call_command
+from django.db import OperationalError, connection
+
+from billing.models import CloseItem, Price, Subscription
+from billing.people.devices import device_in, mark_of
+from tests import factories as make
+from tests.scenarios.closing import close, close_and_issue
+from tests.usage.dialects.native.client import Native, wrong
+
+ROOT = Path(__file__).resolve().parents[2]
+# Of settings that are called otherwise than their variable.
+CALLED = {"FORM_BODY_BYTES": "DATA_UPLOAD_MAX_MEMORY_SIZE"}
+# Granian's own, which it is only told.
+UNTRIED = {"--backpressure"}
+
+
+def table() -> dict[str, str]:
+    """Return the limits of the README, each with its default as it is written."""
+    section = (ROOT / "README.md").read_text().partition("## Limits\n")[2].partition("\n## ")[0]
+    rows = [re.split(r"\s*\|\s*", line)[1:-1] for line in section.splitlines() if line.startswith("| ")][1:]
+    named = {}
+    for what, setting, default, _ in rows:
+        found = re.match(r"`([^`]+)`", setting)
+        named[found[1] if found else what.split()[1]] = default
+    return named
+
+
+def tried() -> set[str]:
+    """Return the limits that tests are marked with."""
+    marks = (
+        call
+        for path in (ROOT / "tests").rglob("test_*.py")
+        for call in ast.walk(ast.parse(path.read_text()))
+        if isinstance(call, ast.Call) and ast.unparse(call.func) == "pytest.mark.bound"
+    )
+    return {str(ast.literal_eval(argument)) for call in marks for argument in call.args}
+
+
+def test_every_limit_is_tried_and_what_is_tried_is_in_the_table():
+    assert tried() == table().keys() - UNTRIED
+
+
+def test_the_table_gives_the_defaults():
+    wrong_ones = {}
+    for name, default in table().items():
+        value = getattr(given, CALLED.get(name, name), None)
+        number = re.match(r"[\d,]+", default)
+        if value is not None and (number is None or int(number[0].replace(",", "")) != value):
+            wrong_ones[name] = (default, value)
+
+    assert wrong_ones == {}
+
+
+@pytest.mark.django_db
+@pytest.mark.bound("LINES_PER_REQUEST")
+def test_a_subscription_is_made_with_as_many_lines_as_the_limit_and_not_with_more():
+    owner = make.workspace()
+    api, customer = Native(owner), make.customer(owner)
+    bricks = [make.brick(owner, f"Brick {number}") for number in range(given.LINES_PER_REQUEST + 1)]
+    lines = [{"brick": str(brick.pk), "price": {"model": "flat", "unit_price": "1"}} for brick in bricks]
+    with time_machine.travel("2026-07-20T14:00:00Z", tick=False):
+        of = {"customer": str(customer.pk), "starts_on": "2026-07-01"}
+        refused = api.post("subscriptions/", **of, lines=lines)
+
+        assert refused.status_code == 422
+        assert [*wrong(refused)[1]] == ["lines"]
+        assert not Subscription.objects.exists()
+        assert not Price.objects.exists()
+        assert api.post("subscriptions/", **of, lines=lines[1:]).status_code == 201
+
+
+@pytest.mark.django_db
+@pytest.mark.bound("TIERS_PER_PRICE")
+def test_a_price_has_as_many_tiers_as_the_limit_and_not_more():
+    owner = make.workspace()
+    api, brick = Native(owner), make.brick(owner)
+    tiers: list[dict[str, Any]] = [{"up_to": str(n), "unit_price": 1} for n in range(1, given.TIERS_PER_PRICE + 1)]
+    of = {"brick": str(brick.pk), "model": "graduated"}
+    refused = api.post("prices/", **of, tiers=[*tiers, {"unit_price": 2}])
+
+    assert (refused.status_code, [*wrong(refused)[1]]) == (422, ["tiers"])
+    assert not Price.objects.exists()
+    assert api.post("prices/", **of, tiers=[*tiers[1:], {"unit_price": 2}]).status_code == 201
+
+
+@pytest.mark.bound("LOGIN_DEVICE_DAYS")
+def test_a_browser_is_known_for_so_many_days_and_no_longer():
+    with time_machine.travel("2026-01-01T12:00:00Z", tick=False):
+        mark = mark_of(account="fiona")
+    with time_machine.travel("2026-04-01T12:00:00Z", tick=False):
+        assert device_in(mark, account="fiona")
+    with time_machine.travel("2026-04-01T12:00:01Z", tick=False):
+        assert device_in(mark, account="fiona") is None
+
+
+@contextmanager
+def measuring_takes(seconds: float) -> Iterator[None]:
+    """Take so long before each statement that reads quantities of the ledger."""
+
+    def sleep(execute: Any, sql: str, params: Any, many: bool, context: Any) -> Any:
+        if "usage_usagerecord" in sql and "quantity" in sql and not sql.lstrip().startswith(("INSERT", "UPDATE")):
+            execute("SELECT pg_sleep(%s)", [seconds], many, context)
+        return execute(sql, params, many, context)
+
+    with connection.execute_wrapper(sleep):
+        yield
+
+
+@pytest.mark.postgres
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.bound("CLOSE_STATEMENT_SECONDS")
+@pytest.mark.parametrize(("seconds", "state"), [(0.2, "done"), (1.5, "parked")])
+def test_a_statement_of_a_close_takes_as_long_as_the_limit_and_not_longer(settings, seconds, state):
+    settings.CLOSE_STATEMENT_SECONDS = 1
+    line = make.line()
+    make.use(line, "3", "2026-01-10")
+    with measuring_takes(seconds):
+        run = close(line.workspace, "2026-02-01")
+
+    item = run.items.get()
+    assert item.state == state
+    assert ("statement timeout" in item.reason) is (state == CloseItem.State.PARKED)
+
+
+@pytest.mark.postgres
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.bound("JOB_STATEMENT_SECONDS")
+def test_a_statement_of_a_job_takes_as_long_as_the_limit_and_not_longer(settings):
+    settings.JOB_STATEMENT_SECONDS = 1
+    line = make.line()
+    make.use(line, "3", "2026-01-10")
+    close_and_issue(line.workspace, "2026-02-01")
+    said = StringIO()
+    with measuring_takes(0.2):
+        call_command("replay", "--all", stdout=said)
+
+    assert "identical" in said.getvalue()
+    with measuring_takes(1.5), pytest.raises((OperationalError, CommandError)):
+        call_command("replay", "--all", stdout=said)

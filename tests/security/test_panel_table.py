@@ -1,0 +1,211 @@
+"""Each page of the panel, as its URL patterns name it: who may open it, and what of another workspace it can be told.
+
+A page that is added later is in here by its pattern. One below no model, or with an argument of a new name, fails until
+somebody has said what it is.
+"""
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from django.contrib import admin
+from django.contrib.auth.models import Group, User
+from django.test import Client
+from django.urls import URLPattern, reverse
+
+from billing.models import ApiKey, InvoiceLine, Line, Workspace
+from tests import factories as make
+from tests.billing.admin.staff import administrator, client_of, errors_of
+from tests.scenarios.closing import close_and_issue
+from tests.usage.admin.test_records import adding, typed
+from tests.usage.dialects.shared import nothing_changed, rows
+from usage.models import UsageRecord
+
+pytestmark = pytest.mark.django_db
+
+# What any of the staff may open: it shows what they may see, and their own password.
+FOR_ALL_STAFF = {
+    "index",
+    "login",
+    "logout",
+    "password_change",
+    "password_change_done",
+    "search",
+    "autocomplete",
+    "jsi18n",
+    "view_on_site",
+    "app_list",
+}
+
+
+def patterns() -> Iterator[tuple[str, URLPattern]]:
+    """Give the panel's named pages, those below models with the model's name."""
+    for one in admin.site.get_urls():
+        if isinstance(one, URLPattern):
+            if one.name:
+                yield "", one
+            continue
+        label = str(one.pattern).strip("/").replace("/", ".")
+        yield from ((label, below) for below in one.url_patterns if isinstance(below, URLPattern) and below.name)
+
+
+MODELS = {model._meta.label_lower: model for model in admin.site._registry}
+PAGES = [(label, pattern) for label, pattern in patterns() if label]
+
+
+def things(code: str) -> dict[str, Any]:
+    """Return a row of each model, by the model's name, and what else stands in paths."""
+    owner = make.workspace(code, next_line_number=1 + 1000 * Workspace.objects.count())
+    line = make.line(owner)
+    make.use(line, "3", "2026-01-10")
+    make.api_key(owner)
+    run = close_and_issue(owner, "2026-02-01")
+    return {
+        "billing.workspace": owner,
+        "billing.line": line,
+        "billing.customer": line.subscription.customer,
+        "billing.subscription": line.subscription,
+        "billing.brick": line.brick,
+        "billing.price": line.price,
+        "billing.closerun": run,
+        "billing.invoice": run.invoices.get(),
+        "billing.invoiceline": InvoiceLine.objects.get(workspace=owner),
+        "billing.apikey": ApiKey.objects.get(workspace=owner),
+        "usage.usagerecord": UsageRecord.objects.get(workspace=owner),
+        "auth.user": User.objects.create_user(f"somebody at {code}"),
+        "auth.group": Group.objects.create(name=f"some of {code}"),
+    }
+
+
+ARGUMENTS = {
+    "subscription_id": "billing.subscription",
+    "line_id": "billing.line",
+    "invoice_id": "billing.invoice",
+    "invoice_line_id": "billing.invoiceline",
+    "run_id": "billing.closerun",
+    "customer_id": "billing.customer",
+}
+
+
+def url_of(label: str, pattern: URLPattern, about: dict[str, Any]) -> str:
+    names = pattern.pattern.converters
+    of = {name: about[ARGUMENTS.get(name, label)].pk for name in names}
+    return reverse(f"admin:{pattern.name}", kwargs=of)
+
+
+def urls(about: dict[str, Any]) -> dict[str, str]:
+    return {str(pattern.name): url_of(label, pattern, about) for label, pattern in PAGES}
+
+
+def test_every_page_is_below_a_model_or_known():
+    assert {pattern.name for label, pattern in patterns() if not label} == FOR_ALL_STAFF
+    assert {label for label, _ in PAGES} == set(MODELS)
+
+
+def test_each_page_is_there_for_an_administrator():
+    """So that what follows is about pages that are there, with rows that are there."""
+    client, answers = administrator(), {}
+    for name, url in urls(things("acme")).items():
+        answers[name] = client.get(url).status_code
+
+    # What is not to be edited, added or deleted is refused to everybody; actions of other states lead back.
+    refused = {name for name, status in answers.items() if status not in (200, 302)}
+    assert {name.rsplit("_", 1)[1] for name in refused} <= {
+        "add",
+        "delete",
+        "download",
+        "void",
+        "line",
+        "discard",
+        "all",
+    }
+    assert set(answers.values()) <= {200, 302, 403, 404, 405}
+
+
+def test_without_logging_in_no_page_opens_and_nothing_changes():
+    of = urls(things("acme"))
+    with nothing_changed():
+        for method in ("get", "post"):
+            answers = {name: getattr(Client(), method)(url) for name, url in of.items()}
+            opened = {
+                name
+                for name, answer in answers.items()
+                if answer.status_code != 403 and not answer.get("Location", "").startswith("/admin/login/")
+            }
+            assert opened == set()
+
+
+def test_without_a_permission_no_page_opens_and_nothing_changes():
+    of, client = urls(things("acme")), client_of()
+    with nothing_changed():
+        for method in ("get", "post"):
+            answers = {name: getattr(client, method)(url).status_code for name, url in of.items()}
+            assert {name: status for name, status in answers.items() if status not in (403, 404)} == {}
+
+
+def test_whoever_may_only_view_changes_nothing_on_any_page():
+    of = urls(things("acme"))
+    client = client_of(
+        *(f"{model._meta.app_label}.view_{model._meta.model_name}" for model in MODELS.values()), name="Vera Viewer"
+    )
+    with nothing_changed():
+        for name, url in of.items():
+            assert client.post(url, {"post": "yes", "confirm": "yes"}).status_code in (200, 302, 403, 404, 405), name
+
+
+def test_pages_of_what_is_not_there_say_so():
+    about, client = things("acme"), administrator()
+    absent = {
+        name: type("Absent", (), {"pk": "00000000-0000-4000-8000-000000000000" if len(str(row.pk)) > 30 else 10**9})
+        for name, row in about.items()
+    }
+    for name, url in urls(absent).items():
+        if "00000000-0000" in url or "1000000000" in url:
+            answer = client.get(url)
+            # Django leads from what is not there to the panel's first page; what nobody may, nobody may here either.
+            is_told = answer.status_code in (403, 404) or answer.get("Location") == reverse("admin:index")
+            assert is_told, (name, answer.status_code)
+
+
+def nested() -> list[tuple[str, URLPattern]]:
+    return [(label, pattern) for label, pattern in PAGES if len(pattern.pattern.converters) > 1]
+
+
+@pytest.mark.parametrize("nested", nested(), ids=lambda pair: pair[1].name)
+def test_what_is_below_a_row_is_that_rows(nested):
+    """A subscription's page and a line of another workspace, and the other way round."""
+    ours, theirs = things("acme"), things("other")
+    names = [ARGUMENTS[name] for name in nested[1].pattern.converters]
+    before = rows()
+    for name in names:
+        for method in ("get", "post"):
+            mixed = url_of(*nested, ours | {name: theirs[name]})
+            assert getattr(administrator(), method)(mixed).status_code in (403, 404)
+    after = rows()
+
+    assert after == before
+
+
+def test_a_line_is_of_its_workspaces_bricks_and_prices_alone():
+    ours, theirs = things("acme"), things("other")
+    brick = make.brick(ours["billing.workspace"], "Seats")
+    url = reverse("admin:billing_subscription_add_line", args=[ours["billing.subscription"].pk])
+    lines = Line.objects.count()
+    for brick_id, price_id in (
+        (theirs["billing.brick"].pk, theirs["billing.price"].pk),
+        (brick.pk, theirs["billing.price"].pk),
+    ):
+        answer = administrator().post(url, {"brick": str(brick_id), "price": str(price_id), "starts_on": "2026-03-01"})
+
+        assert answer.status_code == 200
+        assert errors_of(answer).keys() & {"brick", "price"}
+    assert Line.objects.count() == lines
+
+
+def test_usage_is_entered_on_the_customers_own_lines_alone():
+    ours, theirs = things("acme"), things("other")
+    with nothing_changed():
+        answer = administrator().post(adding(ours["billing.line"]), typed(theirs["billing.line"], day="2026-03-10"))
+
+    assert answer.status_code == 200
+    assert "line" in errors_of(answer)
