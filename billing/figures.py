@@ -7,19 +7,20 @@ from zoneinfo import ZoneInfo
 from django.utils import dateformat
 
 from billing import calendar
+from billing.entry.numbers import NumberFormat, in_format, spell_number
 from billing.models import EventRule
-from billing.money import format_decimal, format_money
+from billing.money import format_money
 
 NOTHING = "–"
 _MICROSECOND = timedelta(microseconds=1)
 
 
-def money(amount: Decimal, currency: str) -> str:
-    return f"{currency} {format_money(amount, currency=currency)}"
+def money(amount: Decimal, currency: str, style: NumberFormat) -> str:
+    return f"{currency} {in_format(format_money(amount, currency=currency), style)}"
 
 
-def quantity(value: Decimal | None) -> str:
-    return NOTHING if value is None else format_decimal(value)
+def quantity(value: Decimal | None, style: NumberFormat) -> str:
+    return NOTHING if value is None else spell_number(value, style)
 
 
 def day(at: datetime | None, tz: ZoneInfo) -> str:

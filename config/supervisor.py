@@ -28,6 +28,8 @@ from django.db import Error as DatabaseFailure
 from django.db import connections
 from django.utils import timezone
 
+from usage.running import origin, told_in
+
 HOST = os.environ.get("HOST") or "127.0.0.1"
 PORT = os.environ.get("PORT") or "8000"
 CELERY = [sys.executable, "-m", "celery", "--app", "config", "--quiet"]
@@ -38,8 +40,7 @@ COMMANDS = {
     "schedule": [*CELERY, "beat", "--loglevel", "WARNING", "--pidfile="],
 }
 COLOURS = {"web": "36", "worker": "33", "schedule": "35"}
-# What listens on all addresses is reached on this machine by the first.
-ORIGIN = f"http://{'127.0.0.1' if HOST == '0.0.0.0' else HOST}:{PORT}"
+ORIGIN = origin(host=HOST, port=PORT)
 GRACE_SECONDS = 10
 LIBC = ctypes.CDLL(None)
 PR_SET_PDEATHSIG = 1
@@ -192,7 +193,8 @@ def main() -> None:
         demo = prepare()
     except (ImproperlyConfigured, DatabaseFailure) as error:
         sys.exit(f"Cannot start: {error}")
-    supervise(demo)
+    with told_in(settings.VAR, ORIGIN):
+        supervise(demo)
 
 
 if __name__ == "__main__":

@@ -3,6 +3,7 @@ from django.urls import URLPattern, URLResolver, include, path
 from django.views.generic import RedirectView
 
 from billing.admin.login import change_own_password, login
+from billing.admin.palette import palette
 from usage.admin.graphql_client import graphql_client
 
 handler500 = "config.failures.server_error"
@@ -12,6 +13,8 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("admin/graphql/", admin.site.admin_view(graphql_client), name="graphql_client"),
     path("admin/login/", login),
     path("admin/password_change/", admin.site.admin_view(change_own_password)),
+    # In place of unfold's own, which keeps what one request found for those that follow.
+    path("admin/search/", admin.site.admin_view(palette)),
     path("admin/", admin.site.urls),
     path("docs/", include("usage.documents")),
     path("", include("usage.urls")),

@@ -58,6 +58,7 @@ DOMAIN = [
     "usage.consumption",
     "usage.drafting",
     "usage.replay",
+    "usage.running",
     "usage.schedule",
     "usage.unread",
     *(f"billing.rating.{module.name}" for module in pkgutil.iter_modules(billing.rating.__path__)),

@@ -7,11 +7,11 @@ from decimal import Decimal
 from django.core.exceptions import ValidationError
 from django.db import transaction
 
-from billing import contracts
+from billing import contracts, figures
 from billing.calendar import CalendarOutOfRange, Interval, period_at
 from billing.contracts import LineTerms
+from billing.entry.numbers import spell_number
 from billing.models import Brick, Line, Subscription
-from billing.money import format_decimal, format_money
 from billing.rating import TermsError
 from usage import ledger
 from usage.closing.due import dues_of, lines_of
@@ -68,12 +68,13 @@ def in_words(subscription: Subscription, terms: LineTerms, as_of: datetime) -> s
         return None
     if effect is None:
         return None
+    style = subscription.workspace.formats.numbers
     if effect.value is None:
         opening = f"It opens at 0: {effect.former} had no value."
     elif effect.carries_on:
-        opening = f"It opens with {format_decimal(effect.value)}, the last value of {effect.former}."
+        opening = f"It opens with {spell_number(effect.value, style)}, the last value of {effect.former}."
     else:
-        last = format_decimal(effect.value)
+        last = spell_number(effect.value, style)
         opening = f"It opens at 0: the last value of {effect.former}, {last}, is not carried on."
     invoices = " ".join(
         f"The {name} invoice is {_money(before, subscription)} before and {_money(after, subscription)} after."
@@ -83,7 +84,7 @@ def in_words(subscription: Subscription, terms: LineTerms, as_of: datetime) -> s
 
 
 def _money(amount: Decimal, subscription: Subscription) -> str:
-    return f"{subscription.currency} {format_money(amount, currency=subscription.currency)}"
+    return figures.money(amount, subscription.currency, subscription.workspace.formats.numbers)
 
 
 def _former(line: Line) -> Line | None:

@@ -1,4 +1,5 @@
 from typing import Any, cast
+from zoneinfo import ZoneInfo
 
 from django import forms
 from django.contrib import admin, messages
@@ -7,9 +8,10 @@ from django.contrib.auth.admin import UserAdmin as DjangoUserAdmin
 from django.contrib.auth.models import Group, User
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from unfold.admin import ModelAdmin
+from unfold.decorators import display as column
 from unfold.forms import AdminPasswordChangeForm, UserChangeForm, UserCreationForm
 
-from billing import people
+from billing import figures, people
 from billing.people import grants
 
 admin.site.unregister(User)
@@ -44,8 +46,17 @@ class UserAdmin(DjangoUserAdmin, Granting):
     change_password_form = AdminPasswordChangeForm
     actions = None
     ordering = ("username",)
-    list_display = ("username", "first_name", "last_name", "is_active", "is_superuser", "last_login")
+    list_display = ("username", "first_name", "last_name", "is_active", "is_superuser", "last_login_text")
     list_filter_submit = True
+    # People are of no workspace, whose zone their times could be told in.
+    fieldsets = tuple(
+        ("Important dates (UTC)" if "last_login" in options["fields"] else title, options)
+        for title, options in DjangoUserAdmin.fieldsets or ()
+    )
+
+    @column(description="Last login (UTC)", ordering="last_login")
+    def last_login_text(self, user: User) -> str:
+        return figures.moment(user.last_login, ZoneInfo("UTC"))
 
     def has_change_permission(self, request: HttpRequest, obj: User | None = None) -> bool:
         allowed = super().has_change_permission(request, obj)

@@ -103,11 +103,21 @@ class BrickForm(WholeModelForm):
             }
         self.has_rule = bool(rule)
         super().__init__(*args, instance=instance, **options)
+        if label := self.fields.get("unit_label"):
+            label.required = False
+            label.help_text = f"{label.help_text} None is needed for what is not metered."
 
     def clean(self) -> dict[str, Any]:
         refuse_taken_names(self, Name.Kind.BRICK)
         data = super().clean() or {}
-        counts_events = data.get("aggregation", self.instance.aggregation) == Brick.Aggregation.EVENTS
+        aggregation = data.get("aggregation", self.instance.aggregation)
+        counts_events = aggregation == Brick.Aggregation.EVENTS
+        if "unit_label" in data and not data["unit_label"]:
+            if aggregation == Brick.Aggregation.NONE:
+                # There is nothing that it would stand beside; the API leaves it out as well.
+                data["unit_label"] = Brick._meta.get_field("unit_label").default
+            else:
+                self.add_error("unit_label", "Say in what it is counted, such as units or GB.")
         if counts_events and (not self.has_rule or set(RULE_FIELDS) & set(self.changed_data)):
             try:
                 self.rule = self._terms(data)

@@ -47,7 +47,7 @@ class InvoiceAdmin(ReadOnlyAdmin):
 
     @column(description="Total")
     def total_text(self, invoice: Invoice) -> str:
-        return figures.money(invoice.total, invoice.currency)
+        return figures.money(invoice.total, invoice.currency, invoice.workspace.formats.numbers)
 
     def has_download_permission(self, request: HttpRequest, object_id: str | None = None) -> bool:
         invoice = self.get_object(request, object_id or "")

@@ -17,6 +17,7 @@ from billing import catalog, figures
 from billing.admin.pages import PanelAdmin, WholeModelForm, by_workspace, entry_field, posted
 from billing.admin.panel_forms import AskingForm, PanelForm, PickField
 from billing.entry import Formats
+from billing.entry.numbers import in_format
 from billing.models import Brick, Price, PriceTier
 from billing.money import format_price
 from billing.rating import PricingModel, Terms, TermsError, Tier, bound_order
@@ -165,7 +166,9 @@ class PriceAdmin(PanelAdmin):
 
     @column(description="Unit price", ordering="unit_price")
     def unit_price_text(self, price: Price) -> str:
-        return figures.NOTHING if price.is_tiered else format_price(price.unit_price, currency=price.currency)
+        if price.is_tiered:
+            return figures.NOTHING
+        return in_format(format_price(price.unit_price, currency=price.currency), price.workspace.formats.numbers)
 
     @column(description="Tiers")
     def tier_count(self, price: Any) -> int | str:

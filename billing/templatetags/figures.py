@@ -1,5 +1,6 @@
 """Figures in templates, written as the admin's lists write them."""
 
+import re
 from datetime import datetime
 from decimal import Decimal
 from zoneinfo import ZoneInfo
@@ -7,8 +8,9 @@ from zoneinfo import ZoneInfo
 from django import template
 
 from billing import figures
+from billing.entry.numbers import NumberFormat, in_format
 from billing.models import EventRule
-from billing.money import format_money
+from billing.money import format_decimal, format_money, format_price
 
 register = template.Library()
 
@@ -19,8 +21,26 @@ def money(amount: Decimal | None, currency: str) -> str:
 
 
 @register.filter
+def price(amount: Decimal, currency: str) -> str:
+    return format_price(amount, currency=currency)
+
+
+@register.filter
 def quantity(value: Decimal | None) -> str:
-    return figures.quantity(value)
+    return figures.NOTHING if value is None else format_decimal(value)
+
+
+@register.filter
+def spelled(plain: str | int, style: str) -> str:
+    """Write what another filter made of a figure, or a count, in a workspace's format of numbers."""
+    text = str(plain)
+    return text if text == figures.NOTHING else in_format(text, NumberFormat(style))
+
+
+@register.filter
+def arithmetic(text: str, style: str) -> str:
+    """Write the numbers of a step's text in a workspace's format; the document has them plain."""
+    return re.sub(r"[0-9]+(?:\.[0-9]+)?", lambda found: in_format(found[0], NumberFormat(style)), text)
 
 
 @register.filter

@@ -8,6 +8,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 import pytest
+from django.contrib.auth.models import User
 from django.urls import reverse
 from playwright.sync_api import Page, expect
 
@@ -257,3 +258,26 @@ def test_no_page_loads_anything_from_elsewhere_or_is_wider_than_the_window(page,
     }
     assert wide == []
     assert Workspace.objects.count() == 2
+
+
+def test_ctrl_k_finds_a_customer_and_goes_there(page, live_server):
+    line = a_customer_of_globex()
+    go(page, live_server.url, "index")
+
+    page.keyboard.press("Control+k")
+    page.locator("#search-input-command").press_sequentially("glob")
+    expect(page.locator("#command-results-list a")).to_have_count(2)
+    keep(page, "palette")
+    page.locator("#search-input-command").press("Enter")
+    page.wait_for_url(f"**{reverse('admin:billing_customer_change', args=[line.subscription.customer_id])}")
+
+
+@pytest.mark.parametrize("name", ["auth_user_add", "auth_user_change", "auth_group_add", "billing_brick_add"])
+@pytest.mark.parametrize("width", [1280, 1024, 390])
+def test_a_form_is_no_wider_than_the_screen(page, live_server, name, width):
+    page.set_viewport_size({"width": width, "height": 900})
+    arguments = [User.objects.get().pk] if name.endswith("change") else []
+
+    go(page, live_server.url, name, *arguments)
+
+    assert page.evaluate("document.documentElement.scrollWidth") == width

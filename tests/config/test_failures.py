@@ -1,9 +1,13 @@
 import pytest
+from django.contrib.auth.models import User
 from django.db import connection
 from django.test import Client
 from psycopg import errors
 
 from tests.failures import lost_connection, raised
+
+# Of the sheet that all of these pages share.
+LOOK = "--paper: #fff"
 
 
 def page_when(error: Exception, path: str = "/admin/login/") -> tuple[int, str | None, str]:
@@ -41,3 +45,60 @@ def test_a_fault_of_ours_is_no_outage(error):
 
     assert (status, retry_after) == (500, None)
     assert "Not available" not in page
+
+
+@pytest.mark.django_db
+def test_a_fault_of_ours_says_so_in_the_panels_look():
+    _, _, page = page_when(RuntimeError("a fault"))
+
+    assert "Something went wrong" in page
+    assert LOOK in page
+
+
+@pytest.mark.django_db
+def test_an_address_that_leads_nowhere_says_so():
+    browser = Client()
+    for path in ("/nowhere/", "/admin/billing/nowhere/"):
+        browser.force_login(User.objects.get_or_create(username="fiona", is_staff=True)[0])
+        page = browser.get(path)
+
+        assert page.status_code == 404
+        assert "There is no such page" in page.content.decode()
+        assert LOOK in page.content.decode()
+
+
+@pytest.mark.django_db
+def test_what_is_not_allowed_says_so():
+    browser = Client()
+    browser.force_login(User.objects.create(username="fiona", is_staff=True))
+
+    page = browser.get("/admin/billing/customer/")
+
+    assert page.status_code == 403
+    assert "Not allowed" in page.content.decode()
+    assert LOOK in page.content.decode()
+
+
+@pytest.mark.django_db
+def test_a_form_without_its_token_says_that_nothing_was_saved():
+    page = Client(enforce_csrf_checks=True).post("/admin/login/", {"username": "fiona"})
+
+    assert page.status_code == 403
+    assert "Nothing was saved." in page.content.decode()
+    assert LOOK in page.content.decode()
+
+
+def test_a_request_that_cannot_be_read_says_so():
+    page = Client().get("/admin/", headers={"host": "elsewhere.example"})
+
+    assert page.status_code == 400
+    assert "The request can't be read" in page.content.decode()
+    assert LOOK in page.content.decode()
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize("path", ["/api/nowhere/", "/piriod/nowhere/", "/sequence/api/nowhere"])
+def test_an_api_answers_for_itself(path):
+    response = Client().get(path)
+
+    assert "json" in response.headers["Content-Type"]

@@ -1,3 +1,4 @@
+import json
 import os
 import signal
 import socket
@@ -75,6 +76,46 @@ def test_supervisor_starts_all_and_leaves_nothing_behind(start, port):
     output = supervisor.communicate(timeout=30)[0]
     assert supervisor.returncode == 0, output
     assert not answers(port)
+
+
+def base_by(tmp_path, form, **environment):
+    done = subprocess.run(
+        [sys.executable, "manage.py", "demo", form],
+        cwd=settings.BASE,
+        env={
+            **{name: value for name, value in os.environ.items() if name not in ("PORT", "HOST")},
+            "ARREARS_VAR": str(tmp_path / "var"),
+            "DATABASE_URL": "",
+            "CELERY_BROKER_URL": "",
+            **environment,
+        },
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    return json.loads(done.stdout)["base"] if form == "--json" else done.stdout.splitlines()[0]
+
+
+def test_the_demo_says_where_the_server_is_that_runs(start, port, tmp_path):
+    supervisor = start()
+    wait_until(lambda: answers(port))
+    assert base_by(tmp_path, "--json") == f"http://127.0.0.1:{port}"
+    assert base_by(tmp_path, "--shell") == f"BASE=http://127.0.0.1:{port}"
+    # What is said wins over what runs.
+    assert base_by(tmp_path, "--json", PORT="1234") == "http://127.0.0.1:1234"
+
+    supervisor.kill()
+    supervisor.wait()
+    wait_until(lambda: not answers(port))
+    assert base_by(tmp_path, "--json") == "http://127.0.0.1:8000"
+
+    supervisor = start()
+    wait_until(lambda: answers(port))
+    assert base_by(tmp_path, "--json") == f"http://127.0.0.1:{port}"
+    supervisor.terminate()
+    supervisor.communicate(timeout=30)
+    assert not (tmp_path / "var" / "address").exists()
+    assert base_by(tmp_path, "--json") == "http://127.0.0.1:8000"
 
 
 def test_supervisor_starts_killed_children_again(start, port):

@@ -1,6 +1,7 @@
 """The panel's first page: what waits for finance, in a few queries."""
 
 from typing import Any
+from zoneinfo import ZoneInfo
 
 from django.db.models import Count, F, Min, OuterRef, Q, Subquery
 from django.http import HttpRequest
@@ -30,11 +31,14 @@ def dashboard(request: HttpRequest, context: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-def _due() -> Any:
-    """Count the subscriptions whose period is over, per workspace."""
+def _due() -> list[dict[str, Any]]:
+    """Count the subscriptions whose period is over, per workspace, each with its time zone."""
     due = Subscription.objects.filter(next_close_at__lte=timezone.now())
-    counted = due.values("workspace", name=F("workspace__name"), mode=F("workspace__mode"))
-    return counted.annotate(count=Count("pk"), since=Min("next_close_at")).order_by("mode", "name")
+    counted = due.values(
+        "workspace", zone=F("workspace__time_zone"), name=F("workspace__name"), mode=F("workspace__mode")
+    )
+    found = counted.annotate(count=Count("pk"), since=Min("next_close_at")).order_by("mode", "name")
+    return [{**row, "tz": ZoneInfo(row["zone"])} for row in found]
 
 
 def _ahead() -> Any:

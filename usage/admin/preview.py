@@ -3,6 +3,7 @@
 from typing import Any
 from uuid import UUID
 
+from django.conf import settings
 from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, render
@@ -34,6 +35,7 @@ def upcoming_invoice(request: HttpRequest, subscription_id: UUID) -> HttpRespons
     else:
         if preview is not None:
             context["preview"] = preview
+            context["most_open"] = settings.CLOSE_MAX_PERIODS
             context["lines"] = _lines(preview)
     return render(request, "usage/preview.html", context)
 

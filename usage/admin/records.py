@@ -94,7 +94,7 @@ class UsageRecordAdmin(ReadOnlyAdmin):
 
     @column(description="Quantity")
     def quantity_text(self, record: UsageRecord) -> str:
-        return figures.quantity(record.quantity)
+        return figures.quantity(record.quantity, record.workspace.formats.numbers)
 
     @column(description="State", label=STATES)
     def state(self, record: UsageRecord) -> str:

@@ -2,8 +2,12 @@
 
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
+
+from django.conf import settings
 
 from billing import contracts
+from billing.calendar import Interval, period_at, periods_due
 from billing.invoicing import DraftInvoice
 from billing.models import Subscription
 from usage import ledger
@@ -13,10 +17,14 @@ from usage.drafting import Due, draft
 
 @dataclass(frozen=True, slots=True)
 class Preview:
-    """A subscription's running period so far, and the invoice as it would be now."""
+    """A subscription's oldest open period so far, and the invoice as it would be now.
+
+    ``open_count``: how many of its periods have begun and are not closed, this one included.
+    """
 
     invoice: DraftInvoice
     measured_until: datetime
+    open_count: int
 
 
 def preview(*, subscription: Subscription, as_of: datetime) -> Preview | None:
@@ -32,4 +40,22 @@ def preview(*, subscription: Subscription, as_of: datetime) -> Preview | None:
         return None
     due = Due(subscription=subscription, lines=tuple(lines_of([subscription])), periods=(period,))
     drafts = draft(dues=[due], cutoff=ledger.last_id(), measured_until=as_of)
-    return Preview(invoice=drafts[0], measured_until=min(as_of, period.ends_at))
+    return Preview(
+        invoice=drafts[0],
+        measured_until=min(as_of, period.ends_at),
+        open_count=_open_count(subscription, as_of),
+    )
+
+
+def _open_count(subscription: Subscription, as_of: datetime) -> int:
+    """Count the open periods that have begun: those that are over, and the one that runs if there is one."""
+    windows: dict[str, Any] = {
+        "anchor_on": subscription.anchor_on,
+        "interval": Interval(subscription.interval),
+        "tz": subscription.workspace.tz,
+        "starts_at": subscription.starts_at,
+        "ends_at": subscription.ends_at,
+    }
+    over = periods_due(open_from_at=subscription.open_from_at, until=as_of, most=settings.CLOSE_MAX_PERIODS, **windows)
+    running = period_at(max(as_of, subscription.open_from_at), **windows)
+    return len(over) + (running is not None)

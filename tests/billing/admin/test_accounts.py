@@ -4,6 +4,7 @@ import pytest
 from django.contrib.auth.models import Group, Permission, User
 from django.urls import reverse
 
+from tests import factories as make
 from tests.billing.admin.staff import administrator, client_of
 
 pytestmark = pytest.mark.django_db
@@ -242,3 +243,15 @@ def test_who_is_deactivated_is_out_at_once():
     User.objects.update(is_active=False)
 
     assert client.get(reverse("admin:index")).status_code == 302
+
+
+def test_times_of_people_say_that_they_are_utc():
+    otto = User.objects.create_user("otto", last_login=make.moment("2026-01-31 20:30"))
+    client = administrator()
+
+    listed = client.get(reverse("admin:auth_user_changelist")).content.decode()
+    page = client.get(reverse("admin:auth_user_change", args=[otto.pk])).content.decode()
+
+    assert "Last login (UTC)" in listed
+    assert "31 Jan 2026, 20:30" in listed
+    assert "Important dates (UTC)" in page

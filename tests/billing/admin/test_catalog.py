@@ -162,3 +162,37 @@ def test_prices_of_long_decimals_show_as_they_are():
 
     assert 'value="0.000000000001"' in page
     assert Price.objects.get().unit_price == Decimal("0.000000000001")
+
+
+def a_brick(**fields: object) -> dict[str, object]:
+    return {
+        "name": "Support",
+        "workspace": make.workspace().pk,
+        "aggregation": "none",
+        "unit_label": "",
+        "reference": "",
+        "id": BRICK_ID,
+        "is_case_sensitive": "on",
+        **fields,
+    }
+
+
+def test_a_brick_that_is_not_metered_needs_no_unit():
+    response = administrator().post(reverse("admin:billing_brick_add"), a_brick())
+
+    assert response.status_code == 302
+    assert Brick.objects.get().unit_label == "units"
+
+
+def test_a_brick_that_is_metered_needs_a_unit():
+    response = administrator().post(reverse("admin:billing_brick_add"), a_brick(aggregation="sum"))
+
+    assert "Say in what it is counted, such as units or GB." in problems_of(response)
+    assert not Brick.objects.exists()
+
+
+def test_prices_are_listed_with_their_currencys_decimals_in_the_workspaces_format():
+    owner = make.workspace(currency="KWD", number_format="comma")
+    make.price(make.brick(owner), "1234.5")
+
+    assert "1.234,500" in administrator().get(reverse("admin:billing_price_changelist")).content.decode()

@@ -1,6 +1,9 @@
 """The History page: what was changed, by whoever, beside what the panel has logged."""
 
 import pytest
+from django.contrib.admin.models import LogEntry
+from django.contrib.auth.models import User
+from django.contrib.contenttypes.models import ContentType
 from django.urls import reverse
 
 from billing import contracts, history, parties
@@ -105,3 +108,27 @@ def test_prices_changed_in_the_panel_are_told_tier_by_tier_where_they_differ():
             ]
         }
     ]
+
+
+def test_what_the_panel_has_logged_is_told_in_the_workspaces_time():
+    customer = make.customer(make.workspace(time_zone="Asia/Tokyo"))
+    entry = {"user_id": User.objects.create(username="otto").pk, "object_id": str(customer.pk), "action_flag": 2}
+    kind = ContentType.objects.get_for_model(customer)
+    LogEntry.objects.create(**entry, content_type=kind, action_time=make.moment("2026-01-31 20:30"))
+
+    shown = administrator().get(page(customer)).content.decode()
+
+    assert "Feb. 1, 2026, 5:30 a.m." in shown
+    assert "Times of Asia/Tokyo" in shown
+
+
+def test_what_was_logged_of_a_person_says_that_its_times_are_utc():
+    otto = User.objects.create(username="otto")
+    entry = {"user_id": otto.pk, "object_id": str(otto.pk), "action_flag": 2}
+    kind = ContentType.objects.get_for_model(otto)
+    LogEntry.objects.create(**entry, content_type=kind, action_time=make.moment("2026-01-31 20:30"))
+
+    shown = administrator().get(reverse("admin:auth_user_history", args=[otto.pk])).content.decode()
+
+    assert "Jan. 31, 2026, 8:30 p.m." in shown
+    assert "Times of UTC" in shown

@@ -104,3 +104,22 @@ def test_days_are_those_of_the_workspace():
     shown = administrator().get(page(Invoice.objects.get())).content.decode()
 
     assert "1 Jan – 31 Jan 2026" in shown
+
+
+def test_figures_are_written_as_the_workspace_does_and_the_document_stays_as_it_is():
+    line = make.line(make.workspace(number_format="comma", currency="KWD"), unit_price="1.5")
+    make.use(line, "1234.25", "2026-01-05")
+    close_and_issue(line.workspace, "2026-02-01")
+    invoice, client = Invoice.objects.get(), administrator()
+
+    shown = client.get(page(invoice)).content.decode()
+    listed = client.get(reverse("admin:billing_invoice_changelist")).content.decode()
+    home = client.get(reverse("admin:index")).content.decode()
+
+    # 1234.25 x 1.5 = 1851.375
+    assert ">1.234,25<" in shown
+    assert "KWD 1.851,375" in shown
+    assert "1.234,25 units x 1,500 = 1.851,375" in shown
+    assert "KWD 1.851,375" in listed
+    assert "KWD 1.851,375" in home
+    assert '"total":"1851.375"' in bytes(invoice.document).decode().replace(": ", ":")

@@ -43,8 +43,8 @@ def page(line: Line) -> str:
         (
             {},
             "It opens with 20, the last value of Line 1. If nothing else is reported: "
-            "The running invoice is USD 600.00 before and USD 1560.00 after. "
-            "The next invoice is USD 0.00 before and USD 1680.00 after.",
+            "The running invoice is USD 600.00 before and USD 1,560.00 after. "
+            "The next invoice is USD 0.00 before and USD 1,680.00 after.",
             True,
         ),
         (

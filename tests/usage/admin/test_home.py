@@ -1,4 +1,5 @@
 import pytest
+import time_machine
 from django.urls import reverse
 
 from billing.models import PriceTier
@@ -80,3 +81,13 @@ def test_home_names_the_workspaces_with_usage_dated_in_the_future():
     assert shown.replace("&", "&amp;") in page.content.decode()
     assert [record.line for record in client.get(shown).context["cl"].result_list] == [line]
     assert client_of("billing.view_closerun").get(reverse(HOME)).context["ahead"] is None
+
+
+@time_machine.travel("2026-02-15T12:00Z", tick=False)
+def test_home_says_since_when_periods_wait_in_the_workspaces_time():
+    # January is over at midnight in Tokyo, which is 15:00 on the day before in UTC.
+    make.line(make.workspace(time_zone="Asia/Tokyo"))
+
+    page = " ".join(administrator().get(reverse(HOME)).content.decode().split())
+
+    assert '<td>1 Feb 2026 <span class="panel-muted panel-small">Asia/Tokyo</span></td>' in page

@@ -1,3 +1,5 @@
+from datetime import date
+
 import pytest
 import time_machine
 from django.urls import reverse
@@ -36,6 +38,52 @@ def test_preview_shows_usage_so_far_tier_by_tier_with_differences_of_closed_peri
     ):
         assert text in shown
     assert UsageRecord.objects.count() == 3
+
+
+@time_machine.travel("2026-03-15T12:00Z", tick=False)
+def test_preview_says_which_of_the_open_periods_it_shows():
+    line = make.line()
+    oldest = administrator().get(page(line)).content.decode()
+    close_and_issue(line.workspace, "2026-03-01")
+    only = administrator().get(page(line)).content.decode()
+
+    # January and February are over, and March runs.
+    assert "Period 1 Jan – 31 Jan 2026, the oldest of 3 open periods, measured until" in oldest
+    assert "Period 1 Mar – 31 Mar 2026, measured until" in only
+
+
+@time_machine.travel("2026-03-15T12:00Z", tick=False)
+def test_preview_of_what_has_ended_counts_no_running_period():
+    line = make.line(ends_on=date(2026, 2, 15))
+
+    assert "the oldest of 2 open periods" in administrator().get(page(line)).content.decode()
+
+
+@time_machine.travel("2026-03-15T12:00Z", tick=False)
+def test_preview_counts_open_periods_up_to_a_bound(settings):
+    settings.CLOSE_MAX_PERIODS = 2
+    line = make.line()
+
+    assert "the oldest of more than 2 open periods" in administrator().get(page(line)).content.decode()
+
+
+@time_machine.travel("2026-01-15T12:00Z", tick=False)
+@pytest.mark.parametrize(
+    ("style", "quantity", "amount"),
+    [
+        ("point", "1,234,567.5", "2,469,135.00"),
+        ("comma", "1.234.567,5", "2.469.135,00"),
+        ("space", "1\N{NO-BREAK SPACE}234\N{NO-BREAK SPACE}567,5", "2\N{NO-BREAK SPACE}469\N{NO-BREAK SPACE}135,00"),
+    ],
+)
+def test_preview_writes_numbers_as_the_workspace_does(style, quantity, amount):
+    line = make.line(make.workspace(number_format=style))
+    make.use(line, "1234567.5", "2026-01-02")
+
+    shown = administrator().get(page(line)).content.decode()
+
+    assert f">{quantity}<" in shown
+    assert f"USD {amount}<" in shown
 
 
 @time_machine.travel("2026-01-15T12:00Z", tick=False)

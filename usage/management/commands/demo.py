@@ -8,7 +8,7 @@ from django.conf import settings
 from django.core.management.base import CommandError
 from django.utils import timezone
 
-from usage import demo
+from usage import demo, running
 from usage.management.reporting import ReportingCommand
 
 
@@ -17,7 +17,9 @@ class Command(ReportingCommand):
 
     def add_arguments(self, parser: argparse.ArgumentParser) -> None:
         form = parser.add_mutually_exclusive_group()
-        form.add_argument("--json", action="store_true", help="for scripts: headers and ids per dialect")
+        form.add_argument(
+            "--json", action="store_true", help="for scripts: the address, and headers and ids per dialect"
+        )
         parser.add_argument(
             "--in-production", action="store_true", help="also where DATABASE_URL is set: it makes a superuser"
         )
@@ -30,16 +32,22 @@ class Command(ReportingCommand):
                 " Add --in-production if you mean it."
             )
         demo.load(as_of=timezone.now())
-        facts = demo.facts()
+        facts = {"base": _base(), **demo.facts()}
         if json:
             self.stdout.write(_as_json(facts))
             return
         if shell:
             self.stdout.write(_as_variables(facts))
             return
-        self.say(f"Workspace {facts['workspace']} is there. Log in at {facts['admin']} as")
+        self.say(f"Workspace {facts['workspace']} is there. Log in at {facts['base']}{facts['admin']} as")
         for login in facts["logins"]:
             self.say(f"  {login['username']} / {login['password']}  ({login['role']})")
+
+
+def _base() -> str:
+    """Return where the server is: as PORT says, else where one runs, else where one would."""
+    told = None if os.environ.get("PORT") else running.address_in(settings.VAR)
+    return told or running.origin(host=os.environ.get("HOST") or "127.0.0.1", port=os.environ.get("PORT") or "8000")
 
 
 def _as_json(facts: dict[str, Any]) -> str:
@@ -49,7 +57,7 @@ def _as_json(facts: dict[str, Any]) -> str:
 def _as_variables(facts: dict[str, Any]) -> str:
     piriod, salesbricks = facts["dialects"]["piriod"], facts["dialects"]["salesbricks_v2"]
     variables = {
-        "BASE": f"http://127.0.0.1:{os.environ.get('PORT') or 8000}",
+        "BASE": facts["base"],
         "KEY": salesbricks["headers"]["X-SALESBRICKS-KEY"],
         "LINE": piriod["subscription_line"],
         "SUBSCRIPTION": salesbricks["subscription_id"],
