@@ -23,6 +23,10 @@ def quantity(value: Decimal | None, style: NumberFormat) -> str:
     return NOTHING if value is None else spell_number(value, style)
 
 
+def count(number: int, style: NumberFormat) -> str:
+    return in_format(str(number), style)
+
+
 def day(at: datetime | None, tz: ZoneInfo) -> str:
     return NOTHING if at is None else dateformat.format(at.astimezone(tz), "j M Y")
 

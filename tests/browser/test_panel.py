@@ -265,6 +265,10 @@ def test_ctrl_k_finds_a_customer_and_goes_there(page, live_server):
     go(page, live_server.url, "index")
 
     page.keyboard.press("Control+k")
+    page.locator("#search-input-command").press_sequentially("nobody")
+    expect(page.locator("#command-results-list")).to_contain_text("Nothing is found by “nobody”")
+    page.locator("#search-input-command").press("Enter")
+    page.locator("#search-input-command").fill("")
     page.locator("#search-input-command").press_sequentially("glob")
     expect(page.locator("#command-results-list a")).to_have_count(2)
     keep(page, "palette")

@@ -88,12 +88,12 @@ class CloseRunAdmin(ReadOnlyAdmin):
         return run.state, run.get_state_display()
 
     @column(description="Subscriptions")
-    def size(self, run: Any) -> int:
-        return run.item_count
+    def size(self, run: Any) -> str:
+        return figures.count(run.item_count, run.workspace.formats.numbers)
 
     @column(description="Parked")
-    def parked(self, run: Any) -> int | str:
-        return run.parked_count or figures.NOTHING
+    def parked(self, run: Any) -> str:
+        return figures.count(run.parked_count, run.workspace.formats.numbers) if run.parked_count else figures.NOTHING
 
     @column(description="Started", ordering="started_at")
     def started(self, run: CloseRun) -> str:
@@ -192,7 +192,7 @@ class CloseRunAdmin(ReadOnlyAdmin):
             request,
             form=PanelForm(posted(request)),
             obj=run,
-            title=f"Issue {count} invoice{'' if count == 1 else 's'}?",
+            title=f"Issue {figures.count(count, run.workspace.formats.numbers)} invoice{'' if count == 1 else 's'}?",
             intro="Each gets its number and becomes a document that is never edited again.",
             submit="Issue all",
             perform=perform,

@@ -35,7 +35,11 @@ def _due() -> list[dict[str, Any]]:
     """Count the subscriptions whose period is over, per workspace, each with its time zone."""
     due = Subscription.objects.filter(next_close_at__lte=timezone.now())
     counted = due.values(
-        "workspace", zone=F("workspace__time_zone"), name=F("workspace__name"), mode=F("workspace__mode")
+        "workspace",
+        zone=F("workspace__time_zone"),
+        style=F("workspace__number_format"),
+        name=F("workspace__name"),
+        mode=F("workspace__mode"),
     )
     found = counted.annotate(count=Count("pk"), since=Min("next_close_at")).order_by("mode", "name")
     return [{**row, "tz": ZoneInfo(row["zone"])} for row in found]

@@ -159,3 +159,20 @@ for (const kind of ["input", "change"]) {
     }
   });
 }
+
+// Ctrl+K: the first that is found is chosen, so that Enter goes there; where nothing is found it does nothing.
+document.addEventListener("htmx:afterSwap", (event) => {
+  if (event.target.id === "command-results" && event.target.querySelector("a")) {
+    document.getElementById("search-input-command").dispatchEvent(new KeyboardEvent("keydown", { key: "ArrowDown" }));
+  }
+});
+document.addEventListener(
+  "keydown",
+  (event) => {
+    if (event.key === "Enter" && event.target.id === "search-input-command" && !document.querySelector("#command-results-list a")) {
+      event.preventDefault();
+      event.stopPropagation();
+    }
+  },
+  true,
+);
