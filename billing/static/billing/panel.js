@@ -161,7 +161,7 @@ for (const kind of ["input", "change"]) {
 }
 
 // Ctrl+K: the first that is found is chosen, so that Enter goes there; where nothing is found it does nothing.
-document.addEventListener("htmx:afterSwap", (event) => {
+document.addEventListener("htmx:after-swap", (event) => {
   if (event.target.id === "command-results" && event.target.querySelector("a")) {
     document.getElementById("search-input-command").dispatchEvent(new KeyboardEvent("keydown", { key: "ArrowDown" }));
   }
