@@ -125,6 +125,20 @@ def test_two_batches_at_once_do_not_exceed_a_limit_together():
     assert len(recorded) == UsageRecord.objects.count() == 50
 
 
+def test_a_key_that_another_takes_meanwhile_leaves_its_share_of_the_limit_to_others():
+    workspace = make.workspace()
+    bounded, free = lines_of(workspace, 2)
+    contracts.set_limits(line=bounded, limits=Limits(hard_limit_quantity=Decimal(10)))
+
+    told = while_held(
+        lambda: make.use(free, "1", "2026-01-10", key="k", dialect="native"),
+        lambda: send([usage(bounded, 8, key="k"), usage(bounded, 5)]),
+    )
+
+    assert [type(outcome) for outcome in told] == [ledger.DuplicateKey, ledger.Recorded]
+    assert [record.quantity for record in UsageRecord.objects.filter(line=bounded)] == [5]
+
+
 def test_what_batches_send_during_a_close_is_billed_exactly_once():
     workspace = make.workspace()
     lines = lines_of(workspace, 12)

@@ -1,0 +1,114 @@
+"""How PostgreSQL would run the statements of a function: read from its plans, at sizes that tests can build.
+
+A plan is read as a prepared statement's: ``custom`` for the parameters at hand, ``generic`` for any.
+"""
+
+import json
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import datetime
+from decimal import Decimal
+from typing import Any, NamedTuple
+from uuid import UUID
+
+from django.db import connection, models
+from psycopg import ClientCursor, sql
+
+MODES = ("custom", "generic")
+_TYPES = {bool: "boolean", int: "bigint", Decimal: "numeric", datetime: "timestamptz", UUID: "uuid"}
+
+
+class Statement(NamedTuple):
+    text: str
+    parameters: list[Any]
+
+
+class Step(NamedTuple):
+    """A node of a plan that reads a table: how, and by which index."""
+
+    node: str
+    table: str
+    by: str | None
+    direction: str | None
+
+
+def statements_of(run: Callable[[], Any]) -> list[Statement]:
+    """Run a function; return what it had the database do to rows."""
+    found: list[Statement] = []
+
+    def keep(execute: Any, text: str, parameters: Any, many: bool, context: Any) -> Any:
+        found.append(Statement(text, list(parameters or ())))
+        return execute(text, parameters, many, context)
+
+    with connection.execute_wrapper(keep):
+        run()
+    words = ("SELECT", "INSERT", "UPDATE", "DELETE", "WITH")
+    return [statement for statement in found if statement.text.lstrip(" \n(").startswith(words)]
+
+
+def plan(statement: Statement, *, mode: str) -> dict[str, Any]:
+    """Return the plan of a statement as PostgreSQL tells it in JSON."""
+    names = [f"${n}" for n in range(1, len(statement.parameters) + 1)]
+    text = statement.text % tuple(names) if names else statement.text
+    types = f"({', '.join(map(_type, statement.parameters))})" if names else ""
+    with connection.cursor() as cursor, _plan_cache(cursor, mode):
+        cursor.execute(f"PREPARE planned{types} AS {text}")
+        try:
+            values = ClientCursor(connection.connection).mogrify(
+                f"({', '.join(['%s'] * len(names))})" if names else "", statement.parameters
+            )
+            cursor.execute(sql.SQL("EXPLAIN (FORMAT JSON) EXECUTE planned" + values.replace("%", "%%")), ())
+            (told,) = cursor.fetchone()
+        finally:
+            cursor.execute("DEALLOCATE planned")
+    (root,) = json.loads(told) if isinstance(told, str) else told
+    return dict(root["Plan"])
+
+
+def reads(statement: Statement, *, mode: str) -> list[Step]:
+    """Return how a statement reads the tables that it reads."""
+    return [
+        Step(node["Node Type"], node.get("Relation Name", ""), node.get("Index Name"), node.get("Scan Direction"))
+        for node in _nodes(plan(statement, mode=mode))
+        if "Relation Name" in node or "Index Name" in node
+    ]
+
+
+def copy_rows(model: type[models.Model], *, of: Any, count: int, **columns: str) -> None:
+    """Insert copies of a row in SQL: ``columns`` by their SQL, in which ``n`` counts from 1 and ``row`` is the row."""
+    fields = [str(field.column) for field in model._meta.concrete_fields]
+    names = [name for name in fields if name != "id" or "id" in columns]
+    values = ", ".join(columns.get(name, f"row.{name}") for name in names)
+    table = model._meta.db_table
+    with connection.cursor() as cursor:
+        cursor.execute(
+            f"INSERT INTO {table} ({', '.join(names)}) SELECT {values}"
+            f" FROM {table} AS row, generate_series(1, %s) AS n WHERE row.id = %s",
+            [count, of],
+        )
+
+
+def analyse(*tables: type[models.Model]) -> None:
+    with connection.cursor() as cursor:
+        cursor.execute(f"ANALYZE {', '.join(model._meta.db_table for model in tables)}")
+
+
+def _nodes(node: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    yield node
+    for child in node.get("Plans", ()):
+        yield from _nodes(child)
+
+
+@contextmanager
+def _plan_cache(cursor: Any, mode: str) -> Iterator[None]:
+    cursor.execute(f"SET plan_cache_mode = force_{mode}_plan")
+    try:
+        yield
+    finally:
+        cursor.execute("RESET plan_cache_mode")
+
+
+def _type(value: Any) -> str:
+    if isinstance(value, list):
+        return f"{_type(value[0])}[]" if value and not isinstance(value[0], str) else "text[]"
+    return _TYPES.get(type(value), "unknown")

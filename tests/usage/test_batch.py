@@ -326,6 +326,56 @@ def test_the_number_of_statements_does_not_grow_with_the_batch(size):
     assert statements == [*locks, "SELECT", "INSERT", "SELECT"]
 
 
+@pytest.mark.parametrize("size", [1, 50])
+def test_lines_with_a_limit_are_measured_once_whatever_the_batch(size):
+    workspace = make.workspace()
+    of_quantity, of_amount = make.line(workspace), make.line(workspace, model="volume", tiers=TIERS)
+    contracts.set_limits(line=of_quantity, limits=Limits(hard_limit_quantity=Decimal(30)))
+    contracts.set_limits(line=of_amount, limits=Limits(hard_limit_amount=Decimal(30)))
+    days = ("2026-01-10", "2026-02-10")
+    commands = [report(line, "1", day) for _ in range(size) for line in (of_quantity, of_amount) for day in days]
+
+    with CaptureQueriesContext(connection) as queries:
+        outcomes = record_many(*commands)
+
+    recorded = [outcome for outcome in outcomes if isinstance(outcome, ledger.Recorded)]
+    assert len(recorded) == 4 * min(size, 30)
+    statements = [query["sql"].split()[0] for query in queries if "SAVEPOINT" not in query["sql"]]
+    # The lines; those with a limit, their tiers; up to where they are measured, and their totals.
+    limits = ["SELECT", "SELECT", "SELECT", "WITH"]
+    assert statements == ["WITH", *limits, "SELECT", "INSERT"]
+
+
+def test_what_a_limit_leaves_is_counted_within_the_batch():
+    line = make.line()
+    contracts.set_limits(line=line, limits=Limits(hard_limit_quantity=Decimal(10)))
+    make.use(line, "2", "2026-01-05", key="known", dialect="native")
+
+    outcomes = record_many(
+        report(line, "6", key="a"),
+        report(line, "6", key="a"),  # a repeat takes nothing
+        report(line, "7", key="known"),
+        report(line, "3", key="b"),  # 2 are left
+        report(line, "-1.5"),  # and now 3.5
+        report(line, "9", accepts_part=True, key="b"),
+        report(line, "0.001"),
+        report(line, "0"),
+        report(line, "10", "2026-02-01"),
+    )
+
+    assert [told(outcome) for outcome in outcomes] == [
+        6,
+        "Usage with this id was recorded already.",
+        "Usage with this id was recorded already.",
+        "The limit of this line leaves 2 in the period.",
+        Decimal("-1.5"),
+        Decimal("3.5"),
+        "The limit of this line leaves 0 in the period.",
+        0,
+        10,
+    ]
+
+
 @dataclass(frozen=True)
 class Sent:
     """A record to be: ``line`` of the world's lines or none of them, however it is addressed."""
@@ -335,15 +385,19 @@ class Sent:
     quantity: Decimal
     day: int
     key: str | None
+    accepts_part: bool
 
 
 sent = st.builds(
     Sent,
-    line=st.integers(0, 5),
+    line=st.integers(0, 6),
     address=st.sampled_from(["id", "brick", "name", "subscription"]),
-    quantity=st.decimals(-5, 50, places=9) | st.sampled_from([Decimal("1e16"), Decimal("1e-10"), Decimal("NaN")]),
+    quantity=st.decimals(-5, 50, places=9)
+    | st.decimals(50, 120, places=3)
+    | st.sampled_from([Decimal("1e16"), Decimal("1e-10"), Decimal("NaN")]),
     day=st.integers(-10, 70),
     key=st.none() | st.sampled_from("abcd"),
+    accepts_part=st.booleans(),
 )
 
 
@@ -366,12 +420,16 @@ happened = st.builds(
 )
 
 
+# 60 buy 60 units, or from 101 to 120 of them.
+TIERS = [("100", "1", "0"), (None, "0.5", "0")]
+
+
 def world(code: str) -> tuple[Workspace, list[Line]]:
     workspace = make.workspace(code)
     counting = make.event_brick(workspace)
     customer = make.customer(workspace, reference="cus_1", aliases=["gx"])
     contracts.add_line(subscription=make.subscription(customer), brick=counting, price=make.price(counting))
-    bounded = make.line(workspace)
+    bounded, priced = make.line(workspace), make.line(workspace, model="volume", tiers=TIERS)
     ending = make.line(workspace, ends_on=date(2026, 2, 10))
     lines = [
         make.line(workspace),
@@ -379,6 +437,7 @@ def world(code: str) -> tuple[Workspace, list[Line]]:
         make.line(workspace, aggregation="none", model="flat"),
         ending,
         contracts.set_limits(line=bounded, limits=Limits(hard_limit_quantity=Decimal(60))),
+        contracts.set_limits(line=priced, limits=Limits(hard_limit_amount=Decimal(60))),
     ]
     make.use(lines[0], "1", "2026-01-02", key="d", dialect="native")
     close(workspace, "2026-02-01")
@@ -406,6 +465,7 @@ def command_of(one: Sent | Happened, workspace: Workspace, lines: list[Line]) ->
         quantity=one.quantity,
         occurred_at=at,
         key=one.key,
+        accepts_part=one.accepts_part,
     )
 
 

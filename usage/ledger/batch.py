@@ -5,19 +5,19 @@ from datetime import datetime
 
 from django.db import connection
 
-from billing.models import Line
 from usage.commands import RecordUsage, ReportEvent
-from usage.ledger.batched import EventToBe, UsageToBe, event_to_be, usage_to_be
+from usage.ledger.batch_keys import known_keys
+from usage.ledger.batch_limits import permitted
+from usage.ledger.batched import Entry, UsageToBe, event_to_be, usage_to_be
 from usage.ledger.entries import record
 from usage.ledger.errors import DuplicateKey, UnableToRecord
 from usage.ledger.events import report_event
 from usage.ledger.given import given, rows
 from usage.ledger.locked import LockedLines
-from usage.ledger.locks import next_ids, settled
+from usage.ledger.locks import Moved, next_ids, settled
 from usage.ledger.named import LockedCustomers
 from usage.ledger.values import Recorded, RecordedEvent
 
-Entry = UsageToBe | EventToBe
 Outcome = Recorded | RecordedEvent | UnableToRecord
 
 
@@ -26,8 +26,7 @@ def record_many(*, commands: Sequence[RecordUsage | ReportEvent], recorded_at: d
     """Append many records of one workspace at once; return, in order, what each became or why it was not taken.
 
     What is wrong with one keeps no other out: outcomes and ledger are those of recording one after the other. The
-    number of statements is fixed, but for lines with a hard limit, whose records are measured one by one, and for
-    events that supersede.
+    number of statements is fixed, but for events that supersede.
     """
     if not commands:
         return []
@@ -68,11 +67,6 @@ def _apart(entries: Sequence[Entry]) -> tuple[list[Entry], list[Entry]]:
     for entry in entries:
         parts[entry.goes_alone].append(entry)
     free, alone = parts
-    if not alone:
-        return parts
-    bounded = {entry.line.id for entry in alone if isinstance(entry, UsageToBe)}
-    # All before the first key is taken, and in the order of their ids, or two writers could wait for each other.
-    list(Line.objects.filter(pk__in=bounded).select_for_update(no_key=True).order_by("id").values_list("id"))
     # Who is the first with a key depends on what becomes of the others with it.
     shared = {entry.key for entry in free} & {entry.key for entry in alone} - {None}
     return ([], list(entries)) if shared else parts
@@ -92,15 +86,28 @@ def _record_each(entries: Iterable[Entry], recorded_at: datetime) -> Iterator[tu
 def _record_at_once(
     workspace_id: int, entries: Sequence[Entry], recorded_at: datetime
 ) -> Iterator[tuple[int, Outcome]]:
-    """Insert those whose key no live record has, the first of each key."""
-    if not entries:
+    """Insert those whose key no live record has, the first of each key, as far as limits leave room for them."""
+    found = permitted(workspace_id, entries)
+    yield from found.refused.items()
+    if not found.entries:
         return
     # Drawn now that all lines and customers are locked: the cutoffs of closing depend on it.
-    by_id = dict(zip(next_ids(len(entries)), entries, strict=True))
+    by_id = dict(zip(next_ids(len(found.entries)), found.entries, strict=True))
     taken = _insert(workspace_id, by_id, recorded_at)
-    duplicates = _duplicates(workspace_id, {pk: entry for pk, entry in by_id.items() if pk not in taken})
+    repeats = {pk: entry for pk, entry in by_id.items() if pk not in taken}
+    if any(entry.position in found.counted for entry in repeats.values()):
+        # It took of a limit what is left to others now.
+        raise Moved
+    known = known_keys(workspace_id, repeats)
     for record_id, entry in by_id.items():
-        yield entry.position, duplicates.get(record_id) or entry.recorded(record_id, recorded_at)
+        yield (
+            entry.position,
+            _repeat(known[record_id]) if record_id in known else entry.recorded(record_id, recorded_at),
+        )
+
+
+def _repeat(record_id: int) -> DuplicateKey:
+    return DuplicateKey("Usage with this id was recorded already.", record_id=record_id)
 
 
 _COLUMNS = {
@@ -142,26 +149,3 @@ def _insert(workspace_id: int, entries: Mapping[int, Entry], recorded_at: dateti
             _INSERT.format(as_json=as_json, given=given(_COLUMNS)), [workspace_id, moment(recorded_at), wanted]
         )
         return {record_id for (record_id,) in cursor.fetchall()}
-
-
-_SAME = """
-SELECT given.id, (
-    SELECT coalesce(origin_id, r.id) FROM usage_usagerecord r
-    WHERE r.workspace_id = %s AND r.dialect = given.dialect AND r.key = given.key AND r.superseded_by_id IS NULL
-)
-FROM {given}
-"""
-
-
-def _duplicates(workspace_id: int, entries: Mapping[int, Entry]) -> dict[int, DuplicateKey]:
-    """Return, by the id that each would have had, which record has its key."""
-    if not entries:
-        return {}
-    columns = {name: _COLUMNS[name] for name in ("id", "dialect", "key")}
-    wanted = ({"id": pk, "dialect": entry.command.origin.dialect, "key": entry.key} for pk, entry in entries.items())
-    with connection.cursor() as cursor:
-        cursor.execute(_SAME.format(given=given(columns)), [workspace_id, rows(wanted)])
-        return {
-            pk: DuplicateKey("Usage with this id was recorded already.", record_id=record_id)
-            for pk, record_id in cursor.fetchall()
-        }

@@ -28,6 +28,11 @@ class UsageToBe(NamedTuple):
 
     @property
     def goes_alone(self) -> bool:
+        """Tell whether it takes the place of one before it."""
+        return False
+
+    @property
+    def is_bounded(self) -> bool:
         """Tell whether what becomes of it depends on those before it: on what of a limit they leave."""
         return self.line.is_bounded
 
@@ -97,6 +102,9 @@ class EventToBe(NamedTuple):
             "folded": self.event.folded and encode(self.event.folded).decode(),
             **_common(self.command.origin, self.command.properties, self.key),
         }
+
+
+Entry = UsageToBe | EventToBe
 
 
 def _common(origin: Origin, properties: Any, key: str | None) -> dict[str, Any]:

@@ -74,7 +74,8 @@ def _insert(
 def _insert_within_limit(
     command: RecordUsage, line: Line, quantity: Decimal, occurred_at: datetime, recorded_at: datetime
 ) -> Recorded | None:
-    permitted = limits.permitted(
+    totals = limits.Totals([(line.pk, occurred_at)])
+    permitted = totals.permit(
         line_id=line.pk, quantity=quantity, occurred_at=occurred_at, accepts_part=command.accepts_part
     )
     return _insert(command, permitted, occurred_at, recorded_at, bounded=line)

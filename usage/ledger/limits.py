@@ -1,35 +1,88 @@
 """Hard limits: what a line still takes in a period. Whoever adds to a bounded total does so alone."""
 
+from collections import defaultdict
+from collections.abc import Iterable
 from datetime import datetime
 from decimal import Decimal
+from functools import cached_property, lru_cache
 
-from django.db.models import Min
+from django.db.models import Min, OuterRef, Subquery, prefetch_related_objects
 
+from billing.bulk import is_among
 from billing.calendar import Interval, Period, coverage, full_period_at
 from billing.limits import has_hard_limit, room
 from billing.models import Line
-from billing.money import format_decimal
+from billing.money import EXACT, format_decimal
 from usage.ledger.errors import LimitReached
 from usage.ledger.reading import last_id
 from usage.metering import Window, measure
 from usage.models import UsageRecord
 
 
-def permitted(*, line_id: int, quantity: Decimal, occurred_at: datetime, accepts_part: bool) -> Decimal:
-    """Return what of a quantity the line's hard limit lets be added; raise ``LimitReached``.
+class Totals:
+    """What periods of lines with a hard limit have taken, and take while the caller adds to them.
 
-    That is the quantity, or as much of it as is left where a part is accepted. Until the caller's transaction ends,
-    nobody else adds to the line's total. A quantity that is not above zero is always permitted.
+    Nobody else adds to the lines' totals until the caller's transaction ends. However much is asked for, each period
+    is measured once, all with one query.
     """
-    # Measured after the lock is held, by another statement: what others have recorded meanwhile is in it.
-    locked = Line.objects.select_for_update(of=("self",), no_key=True)
-    line = locked.select_related("brick", "price", "subscription", "workspace").get(pk=line_id)
-    if quantity <= 0 or not has_hard_limit(line):
-        return quantity
-    left = _left(line, quantity, occurred_at)
-    if left == quantity or (accepts_part and left > 0):
-        return left
-    raise LimitReached(f"The limit of this line leaves {format_decimal(left)} in the period.", left=left)
+
+    def __init__(self, wanted: Iterable[tuple[int, datetime]]) -> None:
+        self._moments = list(wanted)
+        # Measured after the locks are held, by another statement: what others have recorded meanwhile is in it.
+        self._lines = _locked({line_id for line_id, _ in self._moments})
+        self._added: dict[tuple[int, Period], Decimal] = defaultdict(Decimal)
+        self._room = lru_cache(maxsize=4096)(self._compute_room)
+
+    def permit(self, *, line_id: int, quantity: Decimal, occurred_at: datetime, accepts_part: bool) -> Decimal:
+        """Return what of a quantity the line's hard limit lets be added, and count it; raise ``LimitReached``.
+
+        That is the quantity, or as much of it as is left where a part is accepted. A quantity that is not above zero
+        is always permitted.
+        """
+        line = self._lines[line_id]
+        covered = _covered(line, occurred_at) if has_hard_limit(line) else None
+        if covered is None:
+            # Nothing bounds it, or the line has ended meanwhile; that is for others to say.
+            return quantity
+        taken = quantity if quantity <= 0 else self._part(line, covered, quantity, accepts_part)
+        self._added[line_id, covered] = EXACT.add(self._added[line_id, covered], taken)
+        return taken
+
+    def _part(self, line: Line, covered: Period, quantity: Decimal, accepts_part: bool) -> Decimal:
+        used = EXACT.add(self._used[line.pk, covered], self._added[line.pk, covered])
+        left = self._room(line.pk, covered, used, quantity)
+        if left == quantity or (accepts_part and left > 0):
+            return left
+        raise LimitReached(f"The limit of this line leaves {format_decimal(left)} in the period.", left=left)
+
+    def _compute_room(self, line_id: int, covered: Period, used: Decimal, wanted: Decimal) -> Decimal:
+        line = self._lines[line_id]
+        full = _full_period(line, covered.starts_at)
+        followed_at = self._followed_at.get(line_id)
+        part = coverage(covered=covered, full=full, tz=line.workspace.tz, followed_at=followed_at)
+        return room(line=line, used=used, wanted=wanted, coverage=part)
+
+    @cached_property
+    def _followed_at(self) -> dict[int, datetime | None]:
+        return _followed_at(self._lines.values())
+
+    @cached_property
+    def _used(self) -> dict[tuple[int, Period], Decimal]:
+        bounded = ((self._lines[line_id], at) for line_id, at in self._moments)
+        periods = {(line.pk, covered) for line, at in bounded if (covered := _covered(line, at)) is not None}
+        cutoff = last_id()
+        windows = [
+            Window(
+                aggregation=self._lines[line_id].brick.aggregation,
+                line_id=line_id,
+                starts_at=covered.starts_at,
+                ends_at=covered.ends_at,
+                cutoff=cutoff,
+            )
+            for line_id, covered in periods
+        ]
+        used = (measured.quantity for measured in measure(windows))
+        return dict(zip(periods, used, strict=True))
 
 
 def check_change(*, line: Line, former: UsageRecord, quantity: Decimal, occurred_at: datetime) -> None:
@@ -41,42 +94,30 @@ def check_change(*, line: Line, former: UsageRecord, quantity: Decimal, occurred
         return
     was_in_period = _covered(line, former.occurred_at) == _covered(line, occurred_at)
     added = quantity - former.quantity if was_in_period and former.quantity is not None else quantity
-    permitted(line_id=line.pk, quantity=added, occurred_at=occurred_at, accepts_part=False)
+    totals = Totals([(line.pk, occurred_at)])
+    totals.permit(line_id=line.pk, quantity=added, occurred_at=occurred_at, accepts_part=False)
 
 
-def _left(line: Line, wanted: Decimal, occurred_at: datetime) -> Decimal:
-    covered = _covered(line, occurred_at)
-    if covered is None:
-        # The line has ended meanwhile; that is for others to say.
-        return wanted
-    window = Window(
-        aggregation=line.brick.aggregation,
-        line_id=line.pk,
-        starts_at=covered.starts_at,
-        ends_at=covered.ends_at,
-        cutoff=last_id(),
-    )
-    (used,) = measure([window])
-    full = _full_period(line, occurred_at)
-    return room(
-        line=line,
-        used=used.quantity,
-        wanted=wanted,
-        coverage=coverage(covered=covered, full=full, tz=line.workspace.tz, followed_at=_followed_at(line)),
-    )
+def _locked(line_ids: set[int]) -> dict[int, Line]:
+    # In the order of their ids, as all lock them, or two writers could wait for each other.
+    lines = Line.objects.select_for_update(of=("self",), no_key=True).order_by("id")
+    lines = lines.select_related("brick", "price", "subscription", "workspace")
+    found = {line.pk: line for line in lines.filter(is_among("billing_line.id", sorted(line_ids)))}
+    by_amount = [line.price for line in found.values() if line.hard_limit_amount is not None and line.price.is_tiered]
+    prefetch_related_objects(by_amount, "tiers")
+    return found
 
 
-def _followed_at(line: Line) -> datetime | None:
-    """Return when the next line of a brick begins: of a line that ends, and where days can matter."""
-    if line.ends_at is None or line.hard_limit_amount is None:
-        return None
-    later = Line.objects.not_voided().filter(
-        workspace_id=line.workspace_id,
-        subscription_id=line.subscription_id,
-        brick_id=line.brick_id,
-        starts_at__gte=line.ends_at,
-    )
-    return later.aggregate(first=Min("starts_at"))["first"]
+def _followed_at(lines: Iterable[Line]) -> dict[int, datetime | None]:
+    """Return when the next line of a brick begins: of lines that end, and where days can matter."""
+    ending = [line.pk for line in lines if line.ends_at is not None and line.hard_limit_amount is not None]
+    if not ending:
+        return {}
+    of_brick = {name: OuterRef(name) for name in ("workspace", "subscription", "brick")}
+    later = Line.objects.not_voided().filter(**of_brick, starts_at__gte=OuterRef("ends_at"))
+    first = Subquery(later.order_by().values("brick").annotate(first=Min("starts_at")).values("first"))
+    found = Line.objects.filter(is_among("billing_line.id", ending)).annotate(followed_at=first)
+    return dict(found.values_list("pk", "followed_at"))
 
 
 def _covered(line: Line, moment: datetime) -> Period | None:

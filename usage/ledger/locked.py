@@ -14,7 +14,7 @@ from billing.models import Brick, Line, Workspace
 from usage.commands import LineByBrick, LineByName, LineByNumber
 from usage.ledger.addresses import TAKES_USAGE, Address, as_line_number, as_uuid
 from usage.ledger.errors import LineNotFound, LineNotMetered, OutsideLine, QuantityRefused
-from usage.ledger.given import given, rows
+from usage.ledger.given import given, one_of, rows
 from usage.ledger.values import life
 
 
@@ -38,22 +38,24 @@ class LockedLine(NamedTuple):
 
 
 _WANTED = {"line_number": "bigint", "subscription_id": "uuid", "brick_id": "uuid", "name": "text"}
+# Index look-ups, one for each value: what a batch costs does not grow with the tables.
+_FOUND = """
+    SELECT id FROM billing_line WHERE workspace_id = %s AND {of_number}
+    UNION SELECT id FROM billing_line WHERE {of_brick}
+        AND (subscription_id, brick_id) IN (SELECT subscription_id, brick_id FROM wanted)
+    UNION SELECT id FROM billing_line WHERE {of_subscription}
+    UNION SELECT id FROM billing_line WHERE workspace_id = %s AND {of_reference}
+    UNION SELECT id FROM billing_line WHERE {of_subscription_reference}
+"""
 _LOCK = """
 WITH wanted AS (SELECT * FROM {given}),
-found AS (
-    SELECT line.id FROM wanted JOIN billing_line line ON line.workspace_id = %s AND line.number = wanted.line_number
-    UNION SELECT line.id FROM wanted JOIN billing_line line ON line.subscription_id = wanted.subscription_id
-        AND (line.brick_id = wanted.brick_id OR wanted.name IS NOT NULL)
-    UNION SELECT line.id FROM wanted JOIN billing_line line ON line.workspace_id = %s AND line.reference = wanted.name
-    UNION SELECT line.id FROM wanted JOIN billing_subscription s ON s.workspace_id = %s AND s.reference = wanted.name
-        JOIN billing_line line ON line.subscription_id = s.id
-)
+found AS ({found})
 SELECT line.id, line.number, line.reference, line.subscription_id, subscription.reference, line.brick_id,
     brick.aggregation, line.hard_limit_quantity IS NOT NULL OR line.hard_limit_amount IS NOT NULL,
     line.starts_at, line.ends_at, line.open_from_at
 FROM billing_line line JOIN billing_brick brick ON brick.id = line.brick_id
     JOIN billing_subscription subscription ON subscription.id = line.subscription_id
-WHERE line.workspace_id = %s AND line.id IN (SELECT id FROM found)
+WHERE line.workspace_id = %s AND {is_found}
 ORDER BY line.id
 {lock}
 """
@@ -125,12 +127,28 @@ class LockedLines:
 
 
 def _lock(workspace_id: int, addresses: set[Address]) -> Iterator[LockedLine]:
-    lock = "FOR KEY SHARE OF line" if connection.vendor == "postgresql" else ""
-    statement = _LOCK.format(given=given(_WANTED), lock=lock)
     with connection.cursor() as cursor:
-        cursor.execute(statement, [rows(map(_wanted, addresses)), *[workspace_id] * 4])
+        cursor.execute(_lock_statement(), [rows(map(_wanted, addresses)), *[workspace_id] * 4])
         for line in map(LockedLine._make, cursor.fetchall()):
             yield line if isinstance(line.brick_id, UUID) else _from_sqlite(line)
+
+
+def _lock_statement() -> str:
+    names = "SELECT name FROM wanted WHERE name IS NOT NULL"
+    referred = f"SELECT id FROM billing_subscription WHERE workspace_id = %s AND {one_of('reference', names)}"
+    found = _FOUND.format(
+        of_number=one_of("number", "SELECT line_number FROM wanted"),
+        of_brick=one_of("subscription_id", "SELECT subscription_id FROM wanted WHERE brick_id IS NOT NULL"),
+        of_subscription=one_of("subscription_id", "SELECT subscription_id FROM wanted WHERE name IS NOT NULL"),
+        of_reference=one_of("reference", names),
+        of_subscription_reference=one_of("subscription_id", referred),
+    )
+    return _LOCK.format(
+        given=given(_WANTED),
+        found=found,
+        is_found=one_of("line.id", "SELECT id FROM found"),
+        lock="FOR KEY SHARE OF line" if connection.vendor == "postgresql" else "",
+    )
 
 
 def _wanted(address: Address) -> dict[str, Any]:

@@ -9,7 +9,7 @@ from django.db import connection
 
 from billing.parties import NOBODY
 from usage.ledger.addresses import as_uuid
-from usage.ledger.given import given, rows
+from usage.ledger.given import given, one_of, rows
 from usage.ledger.locks import Moved, lock_names
 
 _NAMES = {"name": "text", "customer_id": "uuid"}
@@ -22,7 +22,7 @@ FROM {given}
 """
 _LOCK = """
 SELECT customer.id, customer.events_open_from_at
-FROM billing_customer customer WHERE customer.id IN (SELECT customer_id FROM {given})
+FROM billing_customer customer WHERE {wanted}
 ORDER BY customer.id
 {lock}
 """
@@ -63,7 +63,8 @@ def _named(workspace_id: int, names: set[str]) -> dict[str, UUID]:
 
 def _locked(customer_ids: set[UUID]) -> dict[UUID | None, datetime | None]:
     lock = "FOR SHARE OF customer" if connection.vendor == "postgresql" else ""
-    statement = _LOCK.format(given=given({"customer_id": "uuid"}), lock=lock)
+    wanted = one_of("customer.id", f"SELECT customer_id FROM {given({'customer_id': 'uuid'})}")
+    statement = _LOCK.format(wanted=wanted, lock=lock)
     with connection.cursor() as cursor:
         cursor.execute(statement, [rows({"customer_id": pk.hex} for pk in customer_ids)])
         return {_uuid(pk): _utc(moment) for pk, moment in cursor.fetchall()}
