@@ -1,5 +1,6 @@
 """``make bench``: on PostgreSQL, in a database of its own that is dropped afterwards."""
 
+import argparse
 import os
 import secrets
 import subprocess
@@ -41,12 +42,16 @@ def _measure() -> int:
     django.setup()
     from django.core.management import call_command  # noqa: PLC0415
 
-    from tests.bench import batch, close, intake, report  # noqa: PLC0415
+    from tests.bench import batch, close, intake, lists, matching, report  # noqa: PLC0415
 
+    benches = {"intake": intake.run, "batch": batch.run, "close": close.run, "matching": matching.run}
+    parser = argparse.ArgumentParser(prog="make bench ARGS=...")
+    parser.add_argument("parts", nargs="*", help=f"of {', '.join(benches)} and lists; all unless named")
+    parser.add_argument("--records", type=int, default=lists.LARGE, help="of the ledger whose lists are measured")
+    asked = parser.parse_args()
     call_command("migrate", verbosity=0)
-    benches = {"intake": intake.run, "batch": batch.run, "close": close.run}
-    chosen = sys.argv[1:] or list(benches)
-    report.print_table([row for name in chosen for row in benches[name]()])
+    benches["lists"] = lambda: lists.run(records=asked.records)
+    report.print_table([row for name in asked.parts or benches for row in benches[name]()])
     return 0
 
 

@@ -12,10 +12,12 @@ from decimal import Decimal
 from django.db import connection
 from django.utils import timezone
 
+from billing import contracts
+from billing.limits import Limits
 from tests.bench.load import Target, seconds_for
 from tests.bench.report import Row
 from tests.bench.server import PROGRAM, serving
-from tests.bench.setting import Setting, build, moment_of
+from tests.bench.setting import LINES, Setting, add_lines, build, moment_of
 from usage.models import UsageRecord
 
 SIZE = 1000
@@ -29,11 +31,42 @@ _COLUMNS = (
 )
 
 
+MANY_LINES = 100_000
+
+
 def run() -> list[Row]:
-    """Measure rounds of batches, from one sender and from four, each in turns with the limit; quote the medians."""
+    """Measure rounds of batches, from one sender and from four, each in turns with the limit; quote the medians.
+
+    Then the same onto lines with a limit against those without one, and beside many lines against beside few.
+    """
     setting = build("batch")
+    bounded = build("bounded")
+    for line in bounded.lines:
+        contracts.set_limits(line=line, limits=Limits(hard_limit_quantity=Decimal(10**12)))
     with serving(PROGRAM, "config.settings") as port:
-        return [_row(setting, port, senders) for senders in (1, 4)]
+        rows = [_row(setting, port, senders) for senders in (1, 4)]
+        rows.append(_against(setting, bounded, port, "onto lines with a limit", ">= 0.7"))
+    few = _rates(setting, "few")
+    add_lines(setting, MANY_LINES)
+    many = _rates(setting, "many")
+    what = f"beside {MANY_LINES:,} lines, against {LINES}"
+    return [*rows, Row(f"  {what}", f"{many:,.0f} rows/s", f"{few:,.0f} rows/s", f"{many / few:.2f}", ">= 0.9")]
+
+
+def _against(setting: Setting, other: Setting, port: int, what: str, to_reach: str) -> Row:
+    """Compare another setting's batches with a setting's, in turns."""
+    _send(other, port, "warm-other", 1)
+    rounds = [(_send(other, port, f"other-{n}", 1), _send(setting, port, f"one-{n}", 1)) for n in range(ROUNDS)]
+    theirs, ours = (statistics.median(figures) for figures in zip(*rounds, strict=True))
+    ratio = statistics.median(one / another for one, another in rounds)
+    return Row(f"  {what}", f"{theirs:,.0f} rows/s", f"{ours:,.0f} rows/s", f"{ratio:.2f}", to_reach)
+
+
+def _rates(setting: Setting, name: str) -> float:
+    # A server of its own: one that runs has planned its statements already.
+    with serving(PROGRAM, "config.settings") as port:
+        _send(setting, port, f"warm-{name}", 1)
+        return statistics.median(_send(setting, port, f"{name}-{n}", 1) for n in range(ROUNDS))
 
 
 def _row(setting: Setting, port: int, senders: int) -> Row:

@@ -2,9 +2,12 @@
 
 from dataclasses import dataclass
 
+from django.db import connection
+
 from billing import contracts, keys, parties
-from billing.models import Line, Workspace
+from billing.models import Customer, Line, Subscription, Workspace
 from tests import factories as make
+from tests.skewed import copy_rows
 
 LINES = 500
 
@@ -34,7 +37,25 @@ def build(code: str) -> Setting:
         )
         for n in range(LINES)
     ]
+    analyse()
     return Setting(workspace, key, lines)
+
+
+def add_lines(setting: Setting, count: int) -> None:
+    """Give the workspace many more lines, on which nothing is reported, each in a subscription of its own."""
+    line = setting.lines[0]
+    drawn = f"md5('{setting.workspace.code} {{}} ' || n)::uuid"
+    customer, subscription = drawn.format("c"), drawn.format("s")
+    copy_rows(Customer, of=line.subscription.customer_id, count=count, id=customer, reference="NULL")
+    copy_rows(Subscription, of=line.subscription_id, count=count, id=subscription, customer_id=customer)
+    copy_rows(Line, of=line.pk, count=count, subscription_id=subscription, number=f"{10**6} + n", reference="NULL")
+    analyse()
+
+
+def analyse() -> None:
+    """Have the planner know what was built, as autovacuum sees to in production."""
+    with connection.cursor() as cursor:
+        cursor.execute("ANALYZE")
 
 
 def alias_of(n: int) -> str:

@@ -1,0 +1,78 @@
+"""Every list and filter of a large ledger, against the same of a small one: its time must not grow with the table."""
+
+import statistics
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from django.db import connection
+
+from tests import skewed
+from tests.bench.report import Row
+from tests.bench.setting import analyse
+from tests.plans.cases import CASES, PANEL, client_of, path_of
+from usage import ledger
+
+SMALL = 100_000
+LARGE = 20_000_000
+ROUNDS = 7
+
+
+def run(*, records: int = LARGE) -> list[Row]:
+    """Measure each with a small ledger and with one of so many records, and quote the medians."""
+    small, large = _measure(SMALL), _measure(records)
+    return [
+        Row(
+            f"{dialect}, {query or 'all'}"[:60],
+            f"{large[dialect, query] * 1000:,.0f} ms",
+            f"{small[dialect, query] * 1000:,.0f} ms",
+            f"{large[dialect, query] / small[dialect, query]:.1f} x",
+            "< 300 ms" if dialect == PANEL else "< 100 ms",
+        )
+        for dialect, query in CASES
+    ]
+
+
+def _measure(records: int) -> dict[tuple[str, str], float]:
+    with _without_indexes():
+        owner = skewed.build(records).workspace
+    with connection.cursor() as cursor:
+        # As autovacuum does: what an index alone can answer is answered by it.
+        cursor.execute("VACUUM usage_usagerecord")
+    analyse()
+    ledger.count_usages()
+    medians = {}
+    for dialect, query in CASES:
+        client, path = client_of(owner, dialect), path_of(dialect, query)
+        seconds = []
+        for _ in range(ROUNDS):
+            begun = time.perf_counter()
+            response = client.get(path)
+            seconds.append(time.perf_counter() - begun)
+            if response.status_code != 200:
+                raise RuntimeError(f"{path}: {response.content.decode()[:200]}")
+        medians[dialect, query] = statistics.median(seconds)
+    return medians
+
+
+@contextmanager
+def _without_indexes() -> Iterator[None]:
+    """Begin with no rows, and build the ledger's indexes once all are there: for millions the only way to wait for."""
+    with connection.cursor() as cursor:
+        tables = ", ".join(connection.introspection.django_table_names(only_existing=True, include_views=False))
+        cursor.execute(f"TRUNCATE {tables} CASCADE")
+        cursor.execute("SET statement_timeout = 0")
+        cursor.execute("SET session_replication_role = replica")
+        cursor.execute("SET maintenance_work_mem = '512MB'")
+        cursor.execute(
+            "SELECT indexname, indexdef FROM pg_indexes"
+            " WHERE tablename = 'usage_usagerecord' AND indexname <> 'usage_usagerecord_pkey'"
+        )
+        indexes = cursor.fetchall()
+        for name, _ in indexes:
+            cursor.execute(f"DROP INDEX {name}")
+        yield
+        for _, definition in indexes:
+            cursor.execute(definition)
+        for setting in ("statement_timeout", "session_replication_role", "maintenance_work_mem"):
+            cursor.execute(f"RESET {setting}")

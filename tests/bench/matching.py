@@ -1,0 +1,50 @@
+"""Giving a customer a name under which many events wait: how long the request takes, and then the job."""
+
+import time
+
+from django.utils import timezone
+
+from billing import parties
+from tests import factories as make
+from tests.bench.report import Row
+from tests.bench.setting import analyse
+from tests.skewed import copy_rows
+from usage import ledger
+from usage.models import UsageRecord
+
+FEW, MANY = 1_000, 30_000
+
+
+def run() -> list[Row]:
+    """Measure it with as many events as are matched at once, and with many; the request is to take no longer."""
+    at_once, _ = _measure("few", FEW)
+    request, job = _measure("many", MANY)
+    return [
+        Row(
+            f"a name with {MANY:,} events",
+            f"{request:.2f} s",
+            f"{at_once:.2f} s",
+            f"{request / at_once:.1f} x",
+            "<= 1 x",
+        ),
+        Row("  events matched a second", f"{MANY / job:,.0f}", "", "", ">= 2,000"),
+    ]
+
+
+def _measure(code: str, count: int) -> tuple[float, float]:
+    """Return how many seconds the name takes, and how many the job."""
+    workspace = make.workspace(code)
+    customer = make.customer(workspace)
+    first = make.event(workspace, "waiting", "2026-01-10", key="0")
+    copy_rows(UsageRecord, of=first.id, count=count - 1, key="n::text")
+    analyse()
+    begun = time.perf_counter()
+    parties.add_alias(customer=customer, value="waiting")
+    jobs = ledger.match_waiting(customer, ["waiting"])
+    named = time.perf_counter()
+    for job in jobs:
+        ledger.work_on_matching(matching_id=job.pk, clock=timezone.now)
+    matched = time.perf_counter()
+    if UsageRecord.objects.unmatched().filter(workspace=workspace).exists():
+        raise RuntimeError("Events still wait: the figure would be worthless.")
+    return named - begun, matched - named
