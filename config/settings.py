@@ -337,6 +337,11 @@ REQUESTS_PER_MINUTE = envint("REQUESTS_PER_MINUTE", 0)
 
 # How long a reply under an idempotency key is given again.
 STORED_REPLY_DAYS = envint("STORED_REPLY_DAYS", 30)
+# How many seconds the statements of a list may take on PostgreSQL, and how many rows it is let skip.
+LIST_STATEMENT_SECONDS = envint("LIST_STATEMENT_SECONDS", 2)
+LIST_OFFSET = envint("LIST_OFFSET", 1_000_000)
+# A page by cursor ends early behind the record with which the properties of its records have so many bytes.
+LIST_PAGE_BYTES = envint("LIST_PAGE_BYTES", 1024 * 1024)
 # Of a batch under an idempotency key, how many records may be without a key of their own.
 KEYLESS_RECORDS = envint("KEYLESS_RECORDS", 500)
 
@@ -450,6 +455,7 @@ CELERY_BEAT_SCHEDULE = {
     "close what is due": {"task": "usage.close_due", "schedule": 300, "options": {"expires": 300}},
     "remove old replies": {"task": "usage.expire_replies", "schedule": 3600, "options": {"expires": 3600}},
     "take up stopped jobs": {"task": "usage.sweep", "schedule": 20, "options": {"expires": 20}},
+    "count usages": {"task": "usage.count_usages", "schedule": 30, "options": {"expires": 30}},
 }
 
 # What one rule of events may hold: properties that it filters by, and values of each.

@@ -3,10 +3,11 @@
 from datetime import datetime
 from typing import Self
 
-from django.db import models
+from django.db import connections, models
 from django.db.models import F, Q
 from django.db.models.expressions import RawSQL
 from django.db.models.functions import Now
+from django.db.models.lookups import Exact
 
 from billing.exact import ExactDecimalField
 from billing.jsontext import ExactJSONField
@@ -45,9 +46,19 @@ class UsageRecordQuerySet(models.QuerySet["UsageRecord"]):
         # Whatever is to come now was to come when it was received: the index has no others.
         return self.live().filter(occurred_at__gt=ahead).filter(occurred_at__gt=F("recorded_at"))
 
+    def of_nobody(self) -> Self:
+        """Return the events without a customer."""
+        found = self.filter(customer=None, customer_alias__isnull=False)
+        if connections[self.db].vendor != "postgresql":
+            return found
+        # Says nothing new but to the planner, which has statistics of this: from those of each column alone it would
+        # expect a great many, and read the ledger backwards to the first.
+        nulls = models.Func("customer_id", "customer_alias", function="num_nulls", output_field=models.IntegerField())
+        return found.filter(Exact(nulls, 1))
+
     def unmatched(self) -> Self:
         """Return the live events that wait for a customer of their alias's name."""
-        return self.live().filter(customer=None, customer_alias__isnull=False).exclude(customer_alias=NOBODY)
+        return self.live().of_nobody().exclude(customer_alias=NOBODY)
 
 
 class UsageRecordManager(models.Manager.from_queryset(UsageRecordQuerySet)):  # type: ignore[misc]
@@ -105,7 +116,7 @@ class UsageRecord(models.Model):
         constraints = (
             models.UniqueConstraint(
                 fields=["workspace", "dialect", "key"],
-                condition=Q(superseded_by=None),
+                condition=Q(superseded_by=None, key__isnull=False),
                 name="usage_record_key_is_unique_while_live",
             ),
             models.CheckConstraint(
@@ -162,6 +173,30 @@ class UsageRecord(models.Model):
                 condition=Q(customer=None, customer_alias__isnull=False, superseded_by=None),
                 name="usage_record_unmatched",
             ),
+            # What lists are filtered by, newest first. Each record of a line is in the first two alone.
+            models.Index(fields=["workspace", "occurred_at", "id"], name="usage_record_by_time"),
+            models.Index(fields=["dialect", "-id"], name="usage_record_by_dialect"),
+            models.Index(fields=["source", "-id"], condition=~Q(source="api"), name="usage_record_by_rare_source"),
+            models.Index(fields=["-id"], condition=Q(is_late=True), name="usage_record_newest_late"),
+            models.Index(
+                fields=["-id"], condition=Q(superseded_by__isnull=False), name="usage_record_newest_superseded"
+            ),
+            models.Index(fields=["-id"], condition=Q(kind="retraction"), name="usage_record_newest_retraction"),
+            models.Index(
+                fields=["workspace", "-id"],
+                condition=Q(customer_alias__isnull=False),
+                name="usage_record_newest_event",
+            ),
+            models.Index(
+                fields=["workspace", "event_type", "-id"],
+                condition=Q(event_type__isnull=False),
+                name="usage_record_by_type",
+            ),
+            models.Index(
+                fields=["workspace", "-id"],
+                condition=Q(customer=None, customer_alias__isnull=False, superseded_by=None),
+                name="usage_record_newest_unmatched",
+            ),
         )
 
     def __str__(self) -> str:
@@ -171,6 +206,38 @@ class UsageRecord(models.Model):
     def handle(self) -> int:
         """The id that senders know: of the first record, whatever has superseded it since."""
         return self.origin_id or self.pk
+
+
+class CountedUpTo(models.Model):
+    """The one row that says up to which ledger id usages are counted for good. It is of no workspace.
+
+    ``next_id`` is where counting will get to: once none of the transactions ``beside`` it runs any more.
+    """
+
+    record_id = models.BigIntegerField(default=0)
+    next_id = models.BigIntegerField(null=True)
+    beside = ExactJSONField(default=list)
+
+    class Meta:
+        constraints = (
+            models.CheckConstraint(condition=Q(id=1), name="usage_counted_up_to_is_one_row"),
+            models.CheckConstraint(
+                condition=Q(next_id=None) | Q(next_id__gt=F("record_id")), name="usage_counted_up_to_goes_on"
+            ),
+        )
+
+    def __str__(self) -> str:
+        return f"Counted up to {self.record_id}"
+
+
+class UsageCount(models.Model):
+    """How many usages the lines of a workspace have, of the ledger's records that are counted for good."""
+
+    workspace = models.OneToOneField(Workspace, models.PROTECT, related_name="+", primary_key=True)
+    usages = models.BigIntegerField(default=0)
+
+    def __str__(self) -> str:
+        return f"{self.usages} usages"
 
 
 class Matching(models.Model):

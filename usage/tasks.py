@@ -38,6 +38,11 @@ def sweep(**_: Any) -> None:
     schedule.note_turn(task=sweep.name, as_of=timezone.now())
 
 
+@shared_task(name="usage.count_usages")
+def count_usages(**_: Any) -> None:
+    ledger.count_usages()
+
+
 @shared_task(name="usage.match_events")
 def match_events(*, matching_id: int, **_: Any) -> None:
     ledger.work_on_matching(matching_id=matching_id, clock=timezone.now)

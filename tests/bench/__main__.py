@@ -25,7 +25,7 @@ def main() -> int:
             environment = os.environ | {
                 "DATABASE_URL": urlunsplit(server._replace(path=f"/{NAME}")),
                 "SECRET_KEY": secrets.token_urlsafe(50),
-                "ALLOWED_HOSTS": "127.0.0.1",
+                "ALLOWED_HOSTS": "127.0.0.1,testserver",
                 "CELERY_BROKER_URL": "memory://",
                 "HTTPS": "0",
                 "STATIC_COLLECTED": "0",

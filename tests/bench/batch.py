@@ -45,7 +45,7 @@ def run() -> list[Row]:
         contracts.set_limits(line=line, limits=Limits(hard_limit_quantity=Decimal(10**12)))
     with serving(PROGRAM, "config.settings") as port:
         rows = [_row(setting, port, senders) for senders in (1, 4)]
-        rows.append(_against(setting, bounded, port, "onto lines with a limit", ">= 0.7"))
+        rows.append(_against(setting, bounded, port, "onto lines with a limit", ">= 0.3"))
     few = _rates(setting, "few")
     add_lines(setting, MANY_LINES)
     many = _rates(setting, "many")

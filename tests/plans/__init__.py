@@ -13,9 +13,19 @@ from uuid import UUID
 
 from django.db import connection, models
 from psycopg import ClientCursor, sql
+from psycopg.types.numeric import Int2, Int4
 
 MODES = ("custom", "generic")
-_TYPES = {bool: "boolean", int: "bigint", Decimal: "numeric", datetime: "timestamptz", UUID: "uuid"}
+# Django tells the driver of some numbers how many bytes they have.
+_TYPES: dict[type, str] = {
+    bool: "boolean",
+    Int2: "smallint",
+    Int4: "integer",
+    int: "bigint",
+    Decimal: "numeric",
+    datetime: "timestamptz",
+    UUID: "uuid",
+}
 
 
 class Statement(NamedTuple):
@@ -24,12 +34,12 @@ class Statement(NamedTuple):
 
 
 class Step(NamedTuple):
-    """A node of a plan that reads a table: how, and by which index."""
+    """A node of a plan that reads a table: how, by which index, and by what condition on it."""
 
     node: str
     table: str
     by: str | None
-    direction: str | None
+    condition: str
 
 
 def statements_of(run: Callable[[], Any]) -> list[Statement]:
@@ -68,24 +78,10 @@ def plan(statement: Statement, *, mode: str) -> dict[str, Any]:
 def reads(statement: Statement, *, mode: str) -> list[Step]:
     """Return how a statement reads the tables that it reads."""
     return [
-        Step(node["Node Type"], node.get("Relation Name", ""), node.get("Index Name"), node.get("Scan Direction"))
+        Step(node["Node Type"], node.get("Relation Name", ""), node.get("Index Name"), node.get("Index Cond", ""))
         for node in _nodes(plan(statement, mode=mode))
         if "Relation Name" in node or "Index Name" in node
     ]
-
-
-def copy_rows(model: type[models.Model], *, of: Any, count: int, **columns: str) -> None:
-    """Insert copies of a row in SQL: ``columns`` by their SQL, in which ``n`` counts from 1 and ``row`` is the row."""
-    fields = [str(field.column) for field in model._meta.concrete_fields]
-    names = [name for name in fields if name != "id" or "id" in columns]
-    values = ", ".join(columns.get(name, f"row.{name}") for name in names)
-    table = model._meta.db_table
-    with connection.cursor() as cursor:
-        cursor.execute(
-            f"INSERT INTO {table} ({', '.join(names)}) SELECT {values}"
-            f" FROM {table} AS row, generate_series(1, %s) AS n WHERE row.id = %s",
-            [count, of],
-        )
 
 
 def analyse(*tables: type[models.Model]) -> None:
@@ -111,4 +107,4 @@ def _plan_cache(cursor: Any, mode: str) -> Iterator[None]:
 def _type(value: Any) -> str:
     if isinstance(value, list):
         return f"{_type(value[0])}[]" if value and not isinstance(value[0], str) else "text[]"
-    return _TYPES.get(type(value), "unknown")
+    return next((name for kind, name in _TYPES.items() if isinstance(value, kind)), "unknown")

@@ -8,7 +8,8 @@ import pytest
 
 from billing.models import Customer, CustomerAlias, Line, Subscription
 from tests import factories as make
-from tests.plans import MODES, analyse, copy_rows, reads, statements_of
+from tests.plans import MODES, analyse, reads, statements_of
+from tests.skewed import copy_rows
 from usage import ledger
 from usage.commands import LineByBrick, LineByName, LineByNumber, Origin, RecordUsage, ReportEvent
 

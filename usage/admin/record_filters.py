@@ -1,6 +1,5 @@
 """Filters and search of the ledger's list: each is answered from an index, whatever the number of records."""
 
-import pkgutil
 from typing import Any
 
 from django.contrib import messages
@@ -12,13 +11,13 @@ from django.utils import timezone
 from unfold.contrib.filters.admin import DropdownFilter
 
 from billing.models import Customer, Line, Workspace
-from usage import dialects
 from usage.admin.preview import invoice_line_or_none
 from usage.ahead import ahead_from
+from usage.dialects import NAMES
 from usage.metering import RuleTooLarge
 from usage.models import UsageRecord
+from usage.newest import GATHERED, are_few
 
-DIALECTS = ("panel", "file", *(module.name for module in pkgutil.iter_modules(dialects.__path__) if module.ispkg))
 MOST_LINES = MOST_CUSTOMERS = 500
 
 
@@ -62,7 +61,7 @@ class DialectFilter(DropdownFilter):
     parameter_name = "dialect"
 
     def lookups(self, request: HttpRequest, model_admin: ModelAdmin) -> list[tuple[str, Any]]:
-        return [(name, name) for name in DIALECTS]
+        return [(name, name) for name in NAMES]
 
     def queryset(self, request: HttpRequest, queryset: Any) -> Any:
         return queryset.filter(dialect=self.value()) if self.value() else queryset
@@ -109,7 +108,7 @@ def search(records: QuerySet[UsageRecord], term: str) -> QuerySet[UsageRecord]:
     # Keys and aliases are indexed behind the workspace, keys behind the dialect too, so these are named.
     workspaces = list(Workspace.objects.values_list("pk", flat=True))
     by_key = UsageRecord.objects.filter(
-        workspace_id__in=workspaces, dialect__in=DIALECTS, key=term, superseded_by=None
+        workspace_id__in=workspaces, dialect__in=NAMES, key=term, superseded_by=None
     ).values_list("pk", flat=True)
     customers = list(Customer.objects.filter(name__istartswith=term).values_list("pk", flat=True)[:MOST_CUSTOMERS])
     named = Line.objects.filter(subscription__customer__in=customers).order_by("-pk")
@@ -117,9 +116,11 @@ def search(records: QuerySet[UsageRecord], term: str) -> QuerySet[UsageRecord]:
     if term.isascii() and term.isdigit() and len(term) < 19:
         numbered = Line.objects.filter(workspace_id__in=workspaces, number=int(term))
         lines.extend(numbered.values_list("pk", flat=True)[:MOST_LINES])
-    return records.filter(
+    found = records.filter(
         Q(pk__in=list(by_key))
         | Q(line_id__in=lines)
         | Q(customer_id__in=customers)
         | Q(workspace_id__in=workspaces, customer_alias=term)
     )
+    # Each of these has an index, but none of them the order.
+    return found.order_by(GATHERED) if are_few(found) else found

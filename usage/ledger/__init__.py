@@ -9,6 +9,7 @@ greater id: that number is the line's cutoff.
 from usage.ledger.addresses import TAKES_USAGE
 from usage.ledger.batch import record_many
 from usage.ledger.changes import correct, retract
+from usage.ledger.counts import count_usages, usages_of_lines
 from usage.ledger.entries import record
 from usage.ledger.errors import (
     DuplicateKey,
@@ -47,6 +48,7 @@ __all__ = [
     "being_matched",
     "correct",
     "correct_event",
+    "count_usages",
     "exact_quantity",
     "insert_event",
     "last_id",
@@ -58,5 +60,6 @@ __all__ = [
     "retract",
     "retract_event",
     "stalled_matchings",
+    "usages_of_lines",
     "work_on_matching",
 ]

@@ -133,7 +133,7 @@ INSERT INTO usage_usagerecord (workspace_id, recorded_at, kind, {", ".join(_COLU
 SELECT %s, %s, 'entry', {", ".join(f"{name}{{as_json}}" if name in _JSON else name for name in _COLUMNS)}
 FROM {{given}}
 WHERE true
-ON CONFLICT (workspace_id, dialect, key) WHERE superseded_by_id IS NULL DO NOTHING
+ON CONFLICT (workspace_id, dialect, key) WHERE key IS NOT NULL AND superseded_by_id IS NULL DO NOTHING
 RETURNING id
 """
 

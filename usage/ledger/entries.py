@@ -95,7 +95,7 @@ WHERE line.workspace_id = %s AND {{address}}
     AND brick.aggregation IN {TAKES_USAGE!r} AND (brick.aggregation <> 'unit_days' OR NOT %s)
     AND (%s OR (line.hard_limit_quantity IS NULL AND line.hard_limit_amount IS NULL))
 {{lock}}
-ON CONFLICT (workspace_id, dialect, key) WHERE superseded_by_id IS NULL DO NOTHING
+ON CONFLICT (workspace_id, dialect, key) WHERE key IS NOT NULL AND superseded_by_id IS NULL DO NOTHING
 RETURNING id, line_id, is_late,
     (SELECT l.number FROM billing_line l WHERE l.id = line_id),
     (SELECT l.reference FROM billing_line l WHERE l.id = line_id)

@@ -116,7 +116,7 @@ INSERT INTO usage_usagerecord
     (workspace_id, customer_id, is_late, customer_alias, event_type, occurred_at, recorded_at,
      kind, source, dialect, key, recorded_by, note, properties, folded)
 {source}
-ON CONFLICT (workspace_id, dialect, key) WHERE superseded_by_id IS NULL DO NOTHING
+ON CONFLICT (workspace_id, dialect, key) WHERE key IS NOT NULL AND superseded_by_id IS NULL DO NOTHING
 RETURNING id, customer_id, is_late
 """
 _VALUES = "%s, %s, %s, %s, 'entry', %s, %s, %s, %s, '', %s, %s"

@@ -9,7 +9,7 @@ from functools import cached_property, lru_cache
 from django.db.models import Min, OuterRef, Subquery, prefetch_related_objects
 
 from billing.bulk import is_among
-from billing.calendar import Interval, Period, coverage, full_period_at
+from billing.calendar import Coverage, Interval, Period, coverage, full_period_at
 from billing.limits import has_hard_limit, room
 from billing.models import Line
 from billing.money import EXACT, format_decimal
@@ -30,8 +30,11 @@ class Totals:
         self._moments = list(wanted)
         # Measured after the locks are held, by another statement: what others have recorded meanwhile is in it.
         self._lines = _locked({line_id for line_id, _ in self._moments})
+        self._periods: dict[int, list[Period]] = defaultdict(list)
         self._added: dict[tuple[int, Period], Decimal] = defaultdict(Decimal)
+        # What was refused is mostly asked for again.
         self._room = lru_cache(maxsize=4096)(self._compute_room)
+        self._coverage = lru_cache(maxsize=4096)(self._compute_coverage)
 
     def permit(self, *, line_id: int, quantity: Decimal, occurred_at: datetime, accepts_part: bool) -> Decimal:
         """Return what of a quantity the line's hard limit lets be added, and count it; raise ``LimitReached``.
@@ -40,7 +43,7 @@ class Totals:
         is always permitted.
         """
         line = self._lines[line_id]
-        covered = _covered(line, occurred_at) if has_hard_limit(line) else None
+        covered = self._covered(line, occurred_at) if has_hard_limit(line) else None
         if covered is None:
             # Nothing bounds it, or the line has ended meanwhile; that is for others to say.
             return quantity
@@ -57,10 +60,24 @@ class Totals:
 
     def _compute_room(self, line_id: int, covered: Period, used: Decimal, wanted: Decimal) -> Decimal:
         line = self._lines[line_id]
+        return room(line=line, used=used, wanted=wanted, coverage=self._coverage(line_id, covered))
+
+    def _compute_coverage(self, line_id: int, covered: Period) -> Coverage:
+        line = self._lines[line_id]
         full = _full_period(line, covered.starts_at)
         followed_at = self._followed_at.get(line_id)
-        part = coverage(covered=covered, full=full, tz=line.workspace.tz, followed_at=followed_at)
-        return room(line=line, used=used, wanted=wanted, coverage=part)
+        return coverage(covered=covered, full=full, tz=line.workspace.tz, followed_at=followed_at)
+
+    def _covered(self, line: Line, moment: datetime) -> Period | None:
+        # Of a batch, most fall in the few periods that others of it fell in.
+        known = self._periods[line.pk]
+        for period in known:
+            if period.contains(moment):
+                return period
+        covered = _covered(line, moment)
+        if covered is not None:
+            known.append(covered)
+        return covered
 
     @cached_property
     def _followed_at(self) -> dict[int, datetime | None]:
@@ -69,7 +86,7 @@ class Totals:
     @cached_property
     def _used(self) -> dict[tuple[int, Period], Decimal]:
         bounded = ((self._lines[line_id], at) for line_id, at in self._moments)
-        periods = {(line.pk, covered) for line, at in bounded if (covered := _covered(line, at)) is not None}
+        periods = {(line.pk, covered) for line, at in bounded if (covered := self._covered(line, at)) is not None}
         cutoff = last_id()
         windows = [
             Window(

@@ -19,7 +19,7 @@ from usage.dialects.native import errors
 from usage.dialects.native.documentation import NativeSchema
 from usage.dialects.native.fields import parse_id
 from usage.dialects.native.filters import NativeFilterSet
-from usage.dialects.native.pagination import CURSOR, LARGEST_SIZE, SIZE, read_page
+from usage.dialects.native.pagination import CURSOR, SIZE, read_page
 from usage.dialects.parameters import refuse_unknown
 from usage.dialects.rates import Rate
 from usage.ledger import UnableToRecord
@@ -92,10 +92,16 @@ class NativeView(DialectView):
         return found.qs
 
     def page(
-        self, queryset: QuerySet, show: Callable[[Any], Any], *, by: str = "pk", largest: int = LARGEST_SIZE
+        self,
+        queryset: QuerySet,
+        show: Callable[[Any], Any],
+        **options: Any,
     ) -> Response:
-        """Answer with one page, newest first; ``show`` makes a row what a reply says of it."""
-        page = read_page(queryset, request=self.request, workspace=self.workspace, by=by, largest=largest)
+        """Answer with one page, newest first; ``show`` makes a row what a reply says of it.
+
+        ``options`` are those of ``read_page``.
+        """
+        page = read_page(queryset, request=self.request, workspace=self.workspace, **options)
         return Response({"results": list(map(show, page.rows)), "next": page.next, "previous": page.previous})
 
     def created(self, shown: dict[str, Any]) -> Response:

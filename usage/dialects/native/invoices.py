@@ -242,4 +242,4 @@ class InvoiceRecordListView(InvoicesView):
         if line is None:
             raise exceptions.NotFound
         counted = UsageRecord.objects.with_line_numbers().counted_by(line)
-        return self.page(self.filtered(NoFilter, counted), records.show, by="occurred_at")
+        return self.page(self.filtered(NoFilter, counted), records.show, by="occurred_at", sized="properties")

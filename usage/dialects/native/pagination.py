@@ -12,6 +12,7 @@ from rest_framework.request import Request
 from rest_framework.utils.urls import replace_query_param
 
 from billing.models import Workspace
+from usage.dialects import lists
 
 CURSOR, SIZE = "cursor", "page_size"
 USUAL_SIZE, LARGEST_SIZE = 50, 200
@@ -40,20 +41,29 @@ class _Cursor:
 
 
 def read_page(
-    queryset: QuerySet, *, request: Request, workspace: Workspace, by: str = "pk", largest: int = LARGEST_SIZE
+    queryset: QuerySet,
+    *,
+    request: Request,
+    workspace: Workspace,
+    by: str = "pk",
+    largest: int = LARGEST_SIZE,
+    sized: str | None = None,
+    are_gathered: bool = False,
 ) -> Page:
     """Return the page of a workspace's rows that the request's ``cursor`` and ``page_size`` ask for.
 
-    ``by`` is a moment of the row, ties in the order of the primary key, or ``pk``. Raises ``ValidationError`` naming
-    the parameter.
+    ``by`` is a moment of the row, ties in the order of the primary key, or ``pk``. ``sized`` names a column of JSON, of
+    which a page holds no more than ``lists`` lets it: such a page ends early. ``are_gathered``: see there. Raises
+    ``ValidationError`` naming the parameter.
     """
     size, cursor = _size(request, largest), _cursor(request, queryset)
     is_backwards = cursor is not None and cursor.is_backwards
     if cursor is not None:
         queryset = queryset.filter(_beyond(queryset, cursor, by, workspace))
-    order = dict.fromkeys((by, "pk"))
-    found = list(queryset.order_by(*order if is_backwards else (f"-{name}" for name in order))[: size + 1])
-    goes_on, shown = len(found) > size, found[:size]
+    names = tuple(dict.fromkeys((by, "pk")))
+    order = names if is_backwards else tuple(f"-{name}" for name in names)
+    found = lists.first_rows(queryset, order=order, most=size + 1, sized=sized, are_gathered=are_gathered)
+    goes_on, shown = found.goes_on(size), found.rows[:size]
     if is_backwards:
         shown.reverse()
     return Page(

@@ -4,6 +4,7 @@ from datetime import datetime
 from typing import Any
 
 from django.db.models import Q, QuerySet, TextChoices
+from django.db.models.functions import Coalesce
 from django.utils import timezone
 from drf_spectacular.extensions import OpenApiSerializerFieldExtension
 from drf_spectacular.openapi import AutoSchema
@@ -13,6 +14,7 @@ from rest_framework import serializers
 from billing.models import Customer, Line
 from billing.money import format_decimal
 from usage.ahead import too_far_ahead
+from usage.dialects import NAMES, lists
 from usage.dialects.fields import AnyJSONField
 from usage.dialects.native.errors import ProblemSerializer, WrongSerializer
 from usage.dialects.native.fields import (
@@ -205,7 +207,7 @@ class _LinesFilter(TextFilter):
     """Records of the lines that a name means. The lines first: there are far fewer of them than records."""
 
     def filter(self, queryset: QuerySet, value: str) -> QuerySet:
-        return queryset.filter(line__in=self.lines(value)) if value else queryset
+        return queryset.filter(lists.of_lines(self.lines(value))) if value else queryset
 
     def lines(self, value: str) -> QuerySet[Line]:
         return Line.objects.filter(_named(self.field_name, value), workspace=self.parent.workspace)
@@ -226,8 +228,8 @@ class _CustomerFilter(TextFilter):
             return queryset
         own = Customer.objects.filter(workspace=self.parent.workspace)
         customers = list(own.filter(_named("", value)).values_list("pk", flat=True))
-        lines = list(Line.objects.filter(subscription__customer__in=customers).values_list("pk", flat=True))
-        return queryset.filter(Q(customer__in=customers) | Q(line__in=lines))
+        lines = Line.objects.filter(subscription__customer__in=customers)
+        return queryset.filter(Q(customer__in=customers) | lists.of_lines(lines))
 
 
 def _named(path: str, value: str) -> Q:
@@ -238,11 +240,25 @@ def _named(path: str, value: str) -> Q:
 
 
 class _UnmatchedFilter(FlagFilter):
-    def filter(self, queryset: QuerySet, value: bool | str) -> QuerySet:
+    def filter(self, queryset: UsageRecordQuerySet, value: bool | str) -> UsageRecordQuerySet:
         if value == "":
             return queryset
-        waiting = Q(line=None, customer=None)
-        return queryset.filter(waiting if value else ~waiting)
+        if value:
+            return queryset.of_nobody()
+        return queryset.exclude(line=None, customer=None)
+
+
+class _KeyFilter(TextFilter):
+    """Records with a sender's key: of the chains whose last record has it, since only that one is in the index."""
+
+    def filter(self, queryset: QuerySet, value: str) -> QuerySet:
+        if not value:
+            return queryset
+        last = UsageRecord.objects.filter(
+            workspace=self.parent.workspace, dialect__in=NAMES, key=value, superseded_by=None
+        )
+        chains = list(last.values_list(Coalesce("origin_id", "id"), flat=True))
+        return queryset.filter(Q(pk__in=chains) | Q(origin__in=chains), key=value)
 
 
 class State(TextChoices):
@@ -269,5 +285,5 @@ class RecordFilter(NativeFilterSet):
     recorded_before = MomentFilter(field_name="recorded_at", lookup_expr="lt", help_text="Got before this moment.")
     source = WordFilter(UsageRecord.Source)
     dialect = TextFilter()
-    key = TextFilter()
+    key = _KeyFilter()
     state = _StateFilter(State, help_text="What counts, unless all is asked for.")

@@ -14,6 +14,7 @@ from rest_framework.response import Response
 
 from usage import ledger
 from usage.commands import CorrectUsage, RecordById, RecordUsage, ReportEvent, RetractUsage
+from usage.dialects import lists
 from usage.dialects.native import errors, records
 from usage.dialects.native.base import NativeView
 from usage.dialects.native.documentation import listing
@@ -21,6 +22,7 @@ from usage.dialects.native.fields import WHOLE
 from usage.dialects.native.records import CorrectionSerializer, RecordFilter, RecordSerializer
 from usage.dialects.native.reports import Wrong, is_key, read_reports
 from usage.models import UsageRecord, UsageRecordQuerySet
+from usage.newest import are_few
 
 
 class UsageView(NativeView):
@@ -37,10 +39,22 @@ class UsageView(NativeView):
         return record
 
 
+# Filters whose index has the records in another order than the list.
+_WITHOUT_ORDER = {"line", "subscription", "brick", "customer", "recorded_from", "recorded_before"}
+
+
 class RecordListView(UsageView):
     @listing("listUsage", of=RecordSerializer, filters=RecordFilter)
     def get(self, request: Request) -> Response:
-        return self.page(self.filtered(RecordFilter, self.records()), records.show)
+        """List usage, newest first; where it is asked for by when it occurred, by that moment.
+
+        A page ends early where its records have many properties.
+        """
+        by = "occurred_at" if {"occurred_from", "occurred_before"} & request.query_params.keys() else "pk"
+        with lists.within_time(narrow_by="line, customer, customer_alias, key or the moments of usage"):
+            found = self.filtered(RecordFilter, self.records())
+            is_short = by == "pk" and bool(_WITHOUT_ORDER & request.query_params.keys()) and are_few(found)
+            return self.page(found, records.show, by=by, sized="properties", are_gathered=is_short)
 
     @extend_schema(
         operation_id="reportUsage",

@@ -7,7 +7,7 @@ from typing import Any
 import django_filters
 from django import forms
 from django.core.validators import EMPTY_VALUES
-from django.db.models import BigIntegerField, Q, QuerySet, Subquery
+from django.db.models import BigIntegerField, Q, QuerySet
 from django.db.models.functions import Coalesce
 from django.utils import timezone
 from django_filters.fields import BaseCSVField
@@ -15,6 +15,7 @@ from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
 from billing.models import Line, Workspace
+from usage.dialects import lists
 from usage.dialects.fields import MomentField, MomentOrDayField, NotAMoment, QuantityField, parse_moment_or_day
 from usage.ledger import DIGITS_AFTER_POINT, DIGITS_BEFORE_POINT
 from usage.models import UsageRecord
@@ -100,11 +101,17 @@ class _MomentFilter(django_filters.Filter):
 
 
 class _Ordering(django_filters.OrderingFilter):
-    """Newest first unless asked otherwise, and always one certain order, so that pages neither repeat nor skip."""
+    """Newest first unless asked otherwise, and always one certain order, so that pages neither repeat nor skip.
+
+    What is asked for by its moments is ordered by them, as the index is that finds it.
+    """
 
     def filter(self, queryset: QuerySet[UsageRecord], value: list[str] | None) -> QuerySet[UsageRecord]:
         asked = [self.get_ordering_value(name) for name in value or () if name not in EMPTY_VALUES]
-        return queryset.alias(shown_id=Coalesce("origin_id", "id")).order_by(*asked, "-id")
+        sent = self.parent.form.cleaned_data
+        by_moment = any(sent[name] is not None for name in self.parent.filters if name.startswith("date_time"))
+        order = asked or ["-occurred_at"] * by_moment
+        return queryset.alias(shown_id=Coalesce("origin_id", "id")).order_by(*order, "-id")
 
 
 def _known_as(queryset: QuerySet[UsageRecord], name: str, value: Any) -> QuerySet[UsageRecord]:
@@ -155,7 +162,5 @@ class UsageFilter(django_filters.FilterSet):
         self.workspace = workspace
 
     def of_lines(self, queryset: QuerySet[UsageRecord], name: str, value: Any) -> QuerySet[UsageRecord]:
-        lines = Line.objects.filter(workspace=self.workspace)
-        if isinstance(value, list):
-            return queryset.filter(line__in=lines.filter(number__in=value).values("pk"))
-        return queryset.filter(line=Subquery(lines.filter(number=value).values("pk")))
+        numbers = value if isinstance(value, list) else [value]
+        return queryset.filter(lists.of_lines(Line.objects.filter(workspace=self.workspace, number__in=numbers)))

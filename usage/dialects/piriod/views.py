@@ -1,6 +1,7 @@
 from datetime import tzinfo
 from typing import Any
 
+from django.core.paginator import Paginator
 from django.db.models import Q
 from django.utils import timezone
 from django_filters.utils import translate_validation
@@ -13,6 +14,7 @@ from rest_framework.response import Response
 
 from billing.models import ApiKey, Workspace
 from usage import ledger
+from usage.dialects import lists
 from usage.dialects.base import DialectView, KeyAuthentication
 from usage.dialects.parameters import refuse_unknown
 from usage.dialects.piriod import translate
@@ -86,7 +88,8 @@ class PiriodView(DialectView):
         return self.workspace.tz
 
     def usages(self) -> UsageRecordQuerySet:
-        return UsageRecord.objects.live().with_line_numbers().filter(workspace=self.workspace, line__isnull=False)
+        found = UsageRecord.objects.live().with_line_numbers().filter(workspace=self.workspace, line__isnull=False)
+        return found.only("id", "origin", "occurred_at", "recorded_at", "quantity", "source")
 
 
 _BETWEEN_COMMAS = f"At most {LONGEST_LIST} values, with commas between them."
@@ -120,6 +123,22 @@ class UsagePagination(PageNumberPagination):
     page_size_query_param = "page_size"
     max_page_size = 100
 
+    def __init__(self, *, count: int | None) -> None:
+        self.known_count = count
+
+    def django_paginator_class(self, found: Any, size: int) -> Paginator:  # type: ignore[override]  # called, as it is
+        """Return a paginator that does not count what was counted already."""
+        total = found.count() if self.known_count is None else self.known_count
+        paginator = Paginator(found if self.known_count is not None else lists.in_order(found, total=total), size)
+        paginator.count = total
+        return paginator
+
+    def get_page_number(self, request: Request, paginator: Paginator) -> int | str:
+        number = super().get_page_number(request, paginator)
+        if str(number).isdecimal() and len(str(number)) < 20:
+            lists.check_offset((int(number) - 1) * paginator.per_page, parameter=self.page_query_param)
+        return number
+
 
 class UsageListView(PiriodView):
     @extend_schema(
@@ -133,8 +152,10 @@ class UsageListView(PiriodView):
             found = UsageFilter(request.query_params, queryset=self.usages(), workspace=self.workspace)
             if not found.is_valid():
                 raise translate_validation(found.errors)
-        paginator = UsagePagination()
-        page: list[UsageRecord] = paginator.paginate_queryset(found.qs, request, view=self) or []
+        is_filtered = any(value for name, value in request.query_params.items() if name not in _OF_PAGES)
+        with lists.within_time(narrow_by="subscription_line, id or date_time"):
+            paginator = UsagePagination(count=None if is_filtered else ledger.usages_of_lines(workspace=self.workspace))
+            page: list[UsageRecord] = paginator.paginate_queryset(found.qs, request, view=self) or []
         return paginator.get_paginated_response([translate.usage(record, tz=self.workspace.tz) for record in page])
 
     @extend_schema(operation_id="createUsage", request=UsageSerializer, responses={201: UsageSerializer})

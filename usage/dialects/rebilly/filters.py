@@ -11,6 +11,7 @@ from typing import Any
 from django.db.models import Q
 
 from billing.models import Invoice, InvoiceLine, Line, Workspace
+from usage.dialects import lists
 from usage.dialects.fields import parse_moment
 from usage.dialects.rebilly import identifiers
 from usage.dialects.rebilly.grammar import Clause, Exact, MalformedFilter, Range
@@ -89,7 +90,8 @@ def _named(condition_of: Callable[[list[str], Workspace], Q]) -> Reader:
 
 
 def _usages(texts: list[str], workspace: Workspace) -> Q:
-    return Q(shown_id__in=_numbers(identifiers.USAGE, texts))
+    numbers = _numbers(identifiers.USAGE, texts)
+    return Q(pk__in=numbers, origin=None) | Q(origin__in=numbers)
 
 
 def _lines(texts: list[str], workspace: Workspace) -> Q:
@@ -98,7 +100,7 @@ def _lines(texts: list[str], workspace: Workspace) -> Q:
     named |= Q(subscription__in=[known for text in texts if (known := as_uuid(text)) is not None])
     for text in texts:
         named |= Q(reference__iexact=text) | Q(subscription__reference__iexact=text)
-    return Q(line__in=Line.objects.filter(named, workspace=workspace).values("pk"))
+    return lists.of_lines(Line.objects.filter(named, workspace=workspace))
 
 
 def _invoices(texts: list[str], workspace: Workspace) -> Q:
@@ -107,7 +109,8 @@ def _invoices(texts: list[str], workspace: Workspace) -> Q:
     of_invoices = InvoiceLine.objects.filter(
         workspace=workspace, invoice__in=numbers, invoice__state=Invoice.State.ISSUED
     )
-    matches = Q(line__in=of_invoices.values("line"), first_invoice_id__in=numbers)
+    lines = Line.objects.filter(pk__in=of_invoices.values("line"))
+    matches = lists.of_lines(lines) & Q(first_invoice_id__in=numbers)
     return matches | Q(first_invoice_id=NO_INVOICE) if NONE in map(str.lower, texts) else matches
 
 

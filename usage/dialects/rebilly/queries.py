@@ -9,6 +9,7 @@ from django.db.models.functions import Cast, Coalesce
 from rest_framework import exceptions, status
 
 from billing.models import Invoice, Line, Workspace
+from usage.dialects import lists
 from usage.dialects.rebilly import filters
 from usage.dialects.rebilly.grammar import parse
 from usage.models import UsageRecord
@@ -43,7 +44,7 @@ def usages(workspace: Workspace) -> QuerySet[UsageRecord]:
     records = UsageRecord.objects.live().filter(workspace=workspace, line__isnull=False)
     return (
         records.select_related("line")
-        .defer("properties")
+        .only("id", "origin", "occurred_at", "recorded_at", "quantity", "line__number", "line__reference")
         .annotate(
             shown_id=Coalesce("origin_id", "id"),
             created_at=Coalesce("origin__recorded_at", "recorded_at"),
@@ -94,6 +95,7 @@ class Asked:
     order: tuple[str, ...]
     limit: int
     offset: int
+    is_filtered: bool
 
     def matching(self, workspace: Workspace) -> QuerySet[UsageRecord]:
         """Return all usages that match, in an order that is certain, so that pages neither repeat nor skip."""
@@ -125,7 +127,12 @@ def read(parameters: Mapping[str, str], *, workspace: Workspace) -> Asked:
         error = exceptions.ValidationError(problems)
         error.status_code = status.HTTP_400_BAD_REQUEST
         raise error
-    return Asked(condition=condition & containing, order=order, limit=limit, offset=offset)
+    lists.check_offset(offset, parameter="offset")
+    if not order and any(clause.field == "usageTime" for clause in parse(parameters.get("filter", ""))):
+        # As the index is that finds them.
+        order = ("-occurred_at",)
+    condition &= containing
+    return Asked(condition=condition, order=order, limit=limit, offset=offset, is_filtered=bool(condition))
 
 
 def _order(text: str) -> tuple[str, ...]:
@@ -153,4 +160,4 @@ def _containing(text: str, workspace: Workspace) -> Q:
     if not text:
         return Q()
     names = Q(reference__icontains=text) | Q(subscription__reference__icontains=text)
-    return Q(line__in=Line.objects.filter(names, workspace=workspace).values("pk"))
+    return lists.of_lines(Line.objects.filter(names, workspace=workspace))

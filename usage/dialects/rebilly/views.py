@@ -6,6 +6,7 @@ from rest_framework.response import Response
 
 from billing.models import ApiKey, Workspace
 from usage import ledger
+from usage.dialects import lists
 from usage.dialects.base import DialectView, KeyAuthentication
 from usage.dialects.parameters import refuse_unknown
 from usage.dialects.rates import Rate
@@ -91,9 +92,11 @@ class UsageListView(RebillyView):
         refuse_unknown(request.query_params, queries.PARAMETERS)
         asked = queries.read(request.query_params, workspace=self.workspace)
         found = asked.matching(self.workspace)
-        total = found.count()
-        page = list(found[asked.offset : asked.offset + asked.limit])
-        items, collection = queries.invoice_items(page), _collection(request)
+        with lists.within_time(narrow_by="subscriptionId, id or usageTime"):
+            total = found.count() if asked.is_filtered else ledger.usages_of_lines(workspace=self.workspace)
+            found = lists.in_order(found, total=total) if asked.is_filtered else found
+            page = list(found[asked.offset : asked.offset + asked.limit])
+            items, collection = queries.invoice_items(page), _collection(request)
         return Response(
             [translate.usage(record, item=items.get(record.pk), collection=collection) for record in page],
             headers={

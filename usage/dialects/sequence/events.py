@@ -9,11 +9,13 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from usage import ledger
+from usage.dialects import lists
 from usage.dialects.sequence import queries, translate
 from usage.dialects.sequence.base import SequenceView
 from usage.dialects.sequence.pages import page
 from usage.dialects.sequence.replies import EventPageReply, EventReply
 from usage.dialects.sequence.serializers import EventQuerySerializer, EventSerializer
+from usage.newest import are_few
 
 
 class EventsView(SequenceView):
@@ -21,7 +23,23 @@ class EventsView(SequenceView):
     def get(self, request: Request) -> Response:
         asked = self.asked(EventQuerySerializer)
         show = partial(translate.event, workspace=self.workspace)
-        return Response(page(queries.events(self.workspace, asked), asked, show=show))
+        # By when they were received, unless they are asked for by when they happened: then by that.
+        by_time = "sortBy" not in asked and {"eventTimestampAfter", "eventTimestampBefore"} & asked.keys()
+        with lists.within_time(narrow_by="customerAlias, eventType or the events' timestamps"):
+            found = queries.events(self.workspace, asked)
+            # The index of aliases has the events of each in order, but not those of several.
+            is_short = not by_time and len(asked.get("customerAlias", ())) > 1 and are_few(found)
+            return Response(
+                page(
+                    found,
+                    asked,
+                    at="occurred_at" if by_time else None,
+                    workspace=self.workspace,
+                    sized="properties",
+                    are_gathered=is_short,
+                    show=show,
+                )
+            )
 
     @extend_schema(operation_id="createUsageEvent", request=EventSerializer, responses={201: EventReply})
     def post(self, request: Request) -> Response:

@@ -4,9 +4,12 @@ from base64 import b64decode, b64encode
 from collections.abc import Callable
 from typing import Any
 
-from django.db.models import BigIntegerField, QuerySet
+from django.db.models import BigIntegerField, Q, QuerySet, Subquery
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
+
+from billing.models import Workspace
+from usage.dialects import lists
 
 LARGEST_ID = BigIntegerField.MAX_BIGINT
 LARGEST_PAGE = 100
@@ -46,21 +49,37 @@ class PageSerializer(serializers.Serializer):
 
 
 def page(
-    found: QuerySet[Any], asked: dict[str, Any], *, by: str = "id", show: Callable[[Any], dict[str, Any]]
+    found: QuerySet[Any],
+    asked: dict[str, Any],
+    *,
+    by: str = "id",
+    at: str | None = None,
+    workspace: Workspace | None = None,
+    sized: str | None = None,
+    are_gathered: bool = False,
+    show: Callable[[Any], dict[str, Any]],
 ) -> dict[str, Any]:
     """Return the page that was asked for as the vendor writes it, in one query; ``by`` orders rows by a whole number.
 
-    Rows are newest first, unless asked otherwise. A page tells no total: to count a ledger takes as long as reading it.
+    ``at`` is a moment of the workspace's row that goes before it. Rows are newest first, unless asked otherwise. A page
+    tells no total: to count a ledger takes as long as reading it. It ends early where the column of JSON that ``sized``
+    names grows beyond what ``lists`` lets it. ``are_gathered``: see there.
     """
     is_back = "before" in asked
     # Towards greater numbers: down an ascending list, and up a descending one.
     rises = (asked.get("sortOrder", DESC) == ASC) is not is_back
     edge = asked.get("before", asked.get("after"))
     if edge is not None:
-        found = found.filter(**{f"{by}__{'gt' if rises else 'lt'}": edge})
+        found = found.filter(_beyond(found, edge, by, at, workspace, "gt" if rises else "lt"))
     first = asked.get("offset", 0)
-    rows = list(found.order_by(by if rises else f"-{by}")[first : first + asked["limit"] + 1])
-    goes_on, shown = len(rows) > asked["limit"], rows[: asked["limit"]]
+    lists.check_offset(first, parameter="offset")
+    names = (at, by) if at else (by,)
+    order = names if rises else tuple(f"-{name}" for name in names)
+    sized = None if first else sized
+    read = lists.first_rows(
+        found, order=order, first=first, most=asked["limit"] + 1, sized=sized, are_gathered=are_gathered
+    )
+    goes_on, shown = read.goes_on(asked["limit"]), read.rows[: asked["limit"]]
     came_from = edge is not None or first > 0
     if is_back:
         shown.reverse()
@@ -70,6 +89,16 @@ def page(
     if shown and (goes_on if is_back else came_from):
         pagination["before"] = _cursor(shown[0], by)
     return {"items": [show(row) for row in shown], "pagination": pagination}
+
+
+def _beyond(found: QuerySet[Any], edge: int, by: str, at: str | None, workspace: Workspace | None, step: str) -> Q:
+    by_number = Q(**{f"{by}__{step}": edge})
+    if at is None:
+        return by_number
+    # The moment of the row that the page ended with, read in the same statement.
+    last = found.model._default_manager.filter(workspace=workspace, **{by: edge})
+    moment = Subquery(last.values(at)[:1])
+    return Q(**{f"{at}__{step}e": moment}) & (Q(**{f"{at}__{step}": moment}) | by_number)
 
 
 def _cursor(row: Any, by: str) -> str:

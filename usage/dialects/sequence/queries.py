@@ -33,7 +33,7 @@ def events(workspace: Workspace, asked: dict[str, Any]) -> QuerySet[UsageRecord]
     found = UsageRecord.objects.filter(workspace=workspace, customer_alias__isnull=False, kind__in=received)
     found = found.filter(**_lookups(_EVENT_FILTERS, asked))
     if asked["unmappedAliasesOnly"]:
-        found = found.filter(customer=None, superseded_by=None)
+        found = found.of_nobody().filter(superseded_by=None)
     if "eventId" in asked:
         found = _with_public_id(found, asked["eventId"], made_at="recorded_at")
     return found.only("id", "key", "customer_alias", "event_type", "occurred_at", "recorded_at", "properties")

@@ -1,0 +1,65 @@
+"""Lists of a large ledger are answered from indexes that lead to what is asked for, not by reading it backwards."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from django.db import connection
+
+from billing.models import Line, Workspace
+from tests import skewed
+from tests.plans import Step, analyse, reads, statements_of
+from tests.plans.cases import FILTERED, UNFILTERED, client_of, path_of
+from usage import ledger
+from usage.models import UsageRecord
+
+pytestmark = [pytest.mark.django_db, pytest.mark.postgres]
+
+RECORDS = 300_000
+# In the order of ids, whatever the filter.
+IN_ORDER = ("usage_usagerecord_pkey", "usage_record_newest", "usage_record_newest_event")
+
+
+@pytest.fixture(scope="module")
+def owner(django_db_setup: Any, django_db_blocker: Any) -> Iterator[Workspace]:
+    """A workspace with 300,000 records, for all tests of the module, and removed after them."""
+    with django_db_blocker.unblock(), connection.cursor() as cursor:
+        # Constraints are no part of this, and checking them takes longer than all the rest.
+        cursor.execute("SET session_replication_role = replica")
+        try:
+            made = skewed.build(RECORDS)
+            analyse(UsageRecord, Line)
+            ledger.count_usages()
+            yield made.workspace
+        finally:
+            tables = ", ".join(connection.introspection.django_table_names(only_existing=True, include_views=False))
+            cursor.execute(f"TRUNCATE {tables} CASCADE")
+            cursor.execute("RESET session_replication_role")
+
+
+@pytest.mark.parametrize(("dialect", "query"), FILTERED, ids=str)
+def test_a_filter_leads_to_its_records(owner, dialect, query):
+    for step in steps_of(owner, dialect, query):
+        assert "Seq Scan" not in step.node, step
+        assert step.by not in IN_ORDER or "id = " in step.condition, step
+
+
+@pytest.mark.parametrize(("dialect", "query"), UNFILTERED, ids=str)
+def test_a_list_without_filters_begins_at_its_newest_record(owner, dialect, query):
+    for step in steps_of(owner, dialect, query):
+        assert "Seq Scan" not in step.node, step
+
+
+def steps_of(owner: Workspace, dialect: str, query: str) -> list[Step]:
+    """Return how the ledger is read for a list."""
+    client, path = client_of(owner, dialect), path_of(dialect, query)
+    answers: list[Any] = []
+    statements = statements_of(lambda: answers.append(client.get(path)))
+    assert answers[0].status_code == 200, answers[0].content
+    return [
+        step
+        for statement in statements
+        if UsageRecord._meta.db_table in statement.text
+        for step in reads(statement, mode="custom")
+        if step.table == UsageRecord._meta.db_table or (step.by or "").startswith("usage_record")
+    ]

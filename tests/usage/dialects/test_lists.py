@@ -1,0 +1,219 @@
+"""Lists of usage, whatever the dialect: how long they may take, how far they go, where pages end, in what order."""
+
+from decimal import Decimal
+
+import pytest
+from django.db import connection
+
+from billing.jsontext import decode
+from tests import factories as make
+from tests.usage.dialects.native.client import Native
+from tests.usage.dialects.piriod import WORKSPACE, Piriod, ids
+from tests.usage.dialects.rebilly import Rebilly, problem
+from tests.usage.dialects.sequence import Sequence, refused, wrong
+from usage import ledger
+from usage.commands import LineByNumber, Origin, RecordUsage
+
+pytestmark = pytest.mark.django_db
+
+DAYS = ("2026-01-12", "2026-01-10", "2026-01-11")
+
+
+@pytest.fixture
+def line():
+    return make.line(make.workspace(WORKSPACE), reference="sub_1")
+
+
+@pytest.fixture
+def piriod(line):
+    return Piriod(make.api_key(line.workspace))
+
+
+@pytest.fixture
+def rebilly(line):
+    return Rebilly(make.api_key(line.workspace), mount="/rebilly")
+
+
+@pytest.fixture
+def native(line):
+    return Native(line.workspace)
+
+
+@pytest.fixture
+def sequence(line):
+    make.customer(line.workspace, "Initech", aliases=["initech"])
+    return Sequence(line.workspace)
+
+
+def use(line, *days, **properties):
+    origin = Origin(workspace_id=line.workspace_id, source="api", dialect="native", recorded_by="tests")
+    return [
+        ledger.record(
+            command=RecordUsage(
+                origin=origin,
+                address=LineByNumber(line.number),
+                quantity=Decimal(1),
+                occurred_at=make.moment(day),
+                properties=properties or None,
+            ),
+            recorded_at=make.moment("2026-02-01"),
+        ).id
+        for day in days
+    ]
+
+
+# --- pages that end early
+
+
+def pages_of(native, query, direction="next"):
+    address, pages = f"usage/?{query}", []
+    while address:
+        answer = native.get(address.removeprefix("http://testserver/api/")).json()
+        pages.append([row["id"] for row in answer["results"]])
+        address = answer[direction]
+    return pages, answer
+
+
+@pytest.mark.bound("LIST_PAGE_BYTES")
+def test_a_page_by_cursor_ends_behind_the_record_that_makes_it_too_large(native, line, settings):
+    # 400 bytes or so each: the third begins behind 800, and the fourth would behind 1,200.
+    settings.LIST_PAGE_BYTES = 1000
+    a, b, c, d, e, f, g = use(line, *["2026-01-10"] * 7, note="x" * 389)
+
+    forwards, last = pages_of(native, "page_size=5")
+    backwards, _ = pages_of(native, last["previous"].partition("?")[2], "previous")
+
+    assert forwards == [[g, f, e], [d, c, b], [a]]
+    assert backwards == [[d, c, b], [g, f, e]]
+    assert native.get("usage/?page_size=1").json()["results"][0]["properties"] == {"note": "x" * 389}
+
+
+def test_a_page_has_one_record_however_large(native, line, settings):
+    settings.LIST_PAGE_BYTES = 0
+    first, second = use(line, *["2026-01-10"] * 2, note="x")
+
+    assert pages_of(native, "")[0] == [[second], [first]]
+
+
+def test_bytes_are_those_of_the_text_and_not_its_characters(native, line, settings):
+    settings.LIST_PAGE_BYTES = 1000
+    # 389 letters of two bytes are 790 bytes or so: the third would begin behind 1,580.
+    first, second, third = use(line, *["2026-01-10"] * 3, note="é" * 389)
+
+    assert pages_of(native, "")[0] == [[third, second], [first]]
+
+
+def test_events_by_cursor_likewise_and_by_offset_never(sequence, settings):
+    settings.LIST_PAGE_BYTES = 1000
+    for n in range(7):
+        sequence.report("initech", customerEventId=f"E{n}", eventProperties={"note": "x" * 389})
+
+    pages, query = [], "?limit=5"
+    while query:
+        answer = sequence("GET", f"usage-events{query}").json()
+        pages.append([event["customerEventId"] for event in answer["items"]])
+        cursor = answer["pagination"].get("after")
+        query = f"?limit=5&after={cursor}" if cursor else ""
+
+    assert pages == [["E6", "E5", "E4"], ["E3", "E2", "E1"], ["E0"]]
+    assert len(sequence.events("?limit=5&offset=1")) == 5
+
+
+def test_pages_by_number_and_offset_are_whole(piriod, rebilly, line, settings):
+    settings.LIST_PAGE_BYTES = 1
+    use(line, *["2026-01-10"] * 7, note="x" * 389)
+
+    assert len(ids(piriod("GET", "usages/?page_size=5"))) == 5
+    assert len(rebilly.ids(limit=5)) == 5
+
+
+# --- how far
+
+
+@pytest.mark.bound("LIST_OFFSET")
+def test_a_page_too_far_behind_is_refused_by_name(piriod, rebilly, sequence, settings):
+    settings.LIST_OFFSET = 40
+    message = "A list can be paged through for 40 rows. Narrow it by a filter."
+
+    assert piriod("GET", "usages/?page=4&page_size=20").json() == {"page": [message]}
+    assert piriod("GET", "usages/?page=3&page_size=20").status_code == 404  # within, and empty
+    assert rebilly.listed(offset=41).json() == problem(400, "Bad Request", "The input is invalid.", offset=message)
+    assert rebilly.listed(offset=40).status_code == 200
+    assert sequence("GET", "usage-events?offset=41").json() == wrong(offset=message)
+    assert sequence("GET", "usage-events?offset=40").status_code == 200
+
+
+# --- in what order
+
+
+def test_what_is_asked_for_by_time_is_in_the_order_of_time(piriod, rebilly, native, line):
+    twelfth, tenth, eleventh = use(line, *DAYS)
+
+    assert ids(piriod("GET", "usages/")) == [eleventh, tenth, twelfth]
+    assert ids(piriod("GET", "usages/?date_time__gte=2026-01-01T00:00:00Z")) == [twelfth, eleventh, tenth]
+    assert ids(piriod("GET", "usages/?date_time__gte=2026-01-01T00:00:00Z&ordering=date_time")) == [
+        tenth,
+        eleventh,
+        twelfth,
+    ]
+    listed = decode(rebilly.listed(filter="usageTime:2026-01-01..2026-01-31").content)
+    assert [usage["usageTime"][:10] for usage in listed] == ["2026-01-12", "2026-01-11", "2026-01-10"]
+    listed = decode(rebilly.listed(filter="usageTime:2026-01-01..2026-01-31", sort="quantity").content)
+    assert [usage["usageTime"][:10] for usage in listed] == ["2026-01-11", "2026-01-10", "2026-01-12"]
+    pages, _ = pages_of(native, "occurred_from=2026-01-01T00:00:00Z&page_size=1")
+    assert pages == [[twelfth], [eleventh], [tenth]]
+
+
+def test_events_that_are_asked_for_by_time_likewise(sequence):
+    for day in DAYS:
+        sequence.report("initech", customerEventId=day, eventTimestamp=f"{day}T00:00:00Z")
+    query = "?eventTimestampAfter=2026-01-01T00:00:00Z&limit=1"
+
+    seen, cursor = [], ""
+    while True:
+        answer = sequence("GET", f"usage-events{query}{cursor}").json()
+        seen += [event["customerEventId"] for event in answer["items"]]
+        if "after" not in answer["pagination"]:
+            break
+        cursor = f"&after={answer['pagination']['after']}"
+    back = sequence("GET", f"usage-events{query}&before={answer['pagination']['before']}").json()["items"]
+
+    assert seen == ["2026-01-12", "2026-01-11", "2026-01-10"]
+    assert [event["customerEventId"] for event in back] == ["2026-01-11"]
+    received = sequence.events("?eventTimestampAfter=2026-01-01T00:00:00Z&sortBy=createdAt")
+    assert [event["customerEventId"] for event in received] == ["2026-01-11", "2026-01-10", "2026-01-12"]
+
+
+# --- how long
+
+
+def slowly(execute, statement, parameters, many, context):
+    """Have a statement about the ledger take ten seconds longer."""
+    if 'FROM "usage_usagerecord"' in statement:
+        execute("SELECT pg_sleep(10)", (), False, context)
+    return execute(statement, parameters, many, context)
+
+
+@pytest.mark.bound("LIST_STATEMENT_SECONDS")
+@pytest.mark.postgres
+def test_what_takes_too_long_is_refused_with_what_to_narrow_it_by(piriod, rebilly, sequence, native, settings):
+    settings.LIST_STATEMENT_SECONDS = 1
+
+    def told(by):
+        return f"To look through so many records takes longer than the 1 s that a list has. Narrow it: by {by}."
+
+    with connection.execute_wrapper(slowly):
+        answers = [
+            piriod("GET", "usages/?quantity=5"),
+            rebilly.listed(filter="quantity:5"),
+            sequence("GET", "usage-events"),
+            native.get("usage/?source=api"),
+        ]
+
+    # Ours tells of what is wrong with a query as of a body.
+    assert [answer.status_code for answer in answers] == [400, 400, 400, 422]
+    assert answers[0].json() == {"non_field_errors": [told("subscription_line, id or date_time")]}
+    assert answers[1].json() == problem(400, "Bad Request", told("subscriptionId, id or usageTime"))
+    assert answers[2].json() == refused(told("customerAlias, eventType or the events' timestamps"))
+    assert answers[3].json()["detail"] == told("line, customer, customer_alias, key or the moments of usage")
+    assert piriod("GET", "usages/").status_code == 200
