@@ -4,7 +4,7 @@ A rule is followed by the next, never edited; a price is complete when used, fix
 """
 
 import uuid
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from datetime import datetime
 from decimal import Decimal
@@ -187,11 +187,12 @@ def update_brick(
         _change_aggregation(brick, aggregation, has_rule=rule is not None, as_of=as_of)
     former = brick.reference
     changes = {"name": name, "unit_label": unit_label, "description": description, "reference": reference}
+    as_before = {field for field, value in changes.items() if value is None or value == getattr(brick, field)}
     for field_name, value in changes.items():
         if value is not None:
             setattr(brick, field_name, value)
     brick.reference = brick.reference or None
-    _save_brick(brick, update_fields=[*changes, "aggregation"])
+    _save_brick(brick, as_before, update_fields=[*changes, "aggregation"])
     if brick.reference != former:
         _rename(brick, former)
     if rule is not None:
@@ -208,8 +209,8 @@ def _change_aggregation(brick: Brick, aggregation: str, *, has_rule: bool, as_of
     brick.aggregation = aggregation
 
 
-def _save_brick(brick: Brick, **options: Any) -> None:
-    brick.full_clean(validate_constraints=False)
+def _save_brick(brick: Brick, as_before: Collection[str], **options: Any) -> None:
+    brick.full_clean(exclude=as_before, validate_constraints=False)
     try:
         with transaction.atomic():
             brick.save(**options)

@@ -12,6 +12,8 @@ from billing.models import EventRule
 from billing.money import format_money
 
 NOTHING = "–"
+# Stands for a blank where it could not be seen.
+BLANK = "␣"
 _MICROSECOND = timedelta(microseconds=1)
 
 
@@ -25,6 +27,14 @@ def quantity(value: Decimal | None, style: NumberFormat) -> str:
 
 def count(number: int, style: NumberFormat) -> str:
     return in_format(str(number), style)
+
+
+def identifier(text: str | None) -> str:
+    """Write an identifier so that blanks at its ends, which programs tell apart, are seen: "Customer 7␣"."""
+    if not text:
+        return NOTHING
+    start, end = len(text) - len(text.lstrip()), len(text.rstrip())
+    return BLANK * len(text) if start == len(text) else f"{BLANK * start}{text[start:end]}{BLANK * (len(text) - end)}"
 
 
 def day(at: datetime | None, tz: ZoneInfo) -> str:
@@ -55,17 +65,18 @@ def moment(at: datetime | None, tz: ZoneInfo) -> str:
 
 def event_rule(rule: EventRule) -> str:
     """Write by what events are counted: "message-sent: total of length where type is text or fax"."""
+    named = identifier(rule.property)
     what = {
         EventRule.Aggregation.COUNT: "number of events",
-        EventRule.Aggregation.SUM: f"total of {rule.property}",
-        EventRule.Aggregation.UNIQUE: f"distinct {rule.property}",
+        EventRule.Aggregation.SUM: f"total of {named}",
+        EventRule.Aggregation.UNIQUE: f"distinct {named}",
     }[EventRule.Aggregation(rule.aggregation)]
     conditions = [
-        f"{name} is {'not ' if name in rule.negated else ''}{' or '.join(values)}"
+        f"{identifier(name)} is {'not ' if name in rule.negated else ''}{' or '.join(map(identifier, values))}"
         for name, values in sorted(rule.filters.items())
     ]
     where = f" where {' and '.join(conditions)}" if conditions else ""
-    return f"{rule.event_type}: {what}{where}{'' if rule.is_case_sensitive else ', in upper or lower case'}"
+    return f"{identifier(rule.event_type)}: {what}{where}{'' if rule.is_case_sensitive else ', in upper or lower case'}"
 
 
 def end_of(last: date | None, tz: ZoneInfo) -> datetime | None:

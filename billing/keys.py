@@ -10,6 +10,7 @@ from django.db import IntegrityError, connection, transaction
 from billing import history
 from billing.guessing import is_guessable
 from billing.models import ApiKey, Workspace
+from billing.models.texts import validate_name
 
 # How stale `last_used_at` may be: an UPDATE per request would cost as much as the usage it reports.
 LAST_USE_RESOLUTION = timedelta(minutes=1)
@@ -21,7 +22,7 @@ _trusted: dict[str, tuple[datetime, ApiKey]] = {}
 
 
 class UnableToCreateKey(ValidationError):
-    """The key's text can't be taken."""
+    """The key's text or name can't be taken."""
 
 
 def create_key(*, workspace: Workspace, name: str, created_by: str, text: str | None = None) -> tuple[ApiKey, str]:
@@ -30,6 +31,10 @@ def create_key(*, workspace: Workspace, name: str, created_by: str, text: str | 
     ``text`` takes over a token that clients already send to the vendor they were written for. Raises
     ``UnableToCreateKey`` where it is short, guessable or in use.
     """
+    try:
+        validate_name(name)
+    except ValidationError as error:
+        raise UnableToCreateKey({"name": error.messages}) from error
     # Of a given token only a few characters are shown: more would be a good part of a short one.
     shown = 4
     if text is None:

@@ -1,7 +1,7 @@
 """Opening a workspace, and its customers with the names under which usage is reported of them."""
 
 import uuid
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from typing import Any
 
 from django.core.exceptions import ValidationError
@@ -121,11 +121,13 @@ def update_customer(
     )
     former = customer.reference
     changes = {"name": name, "reference": reference, "email": email, "address": address}
+    as_before = {field for field, value in changes.items() if value is None or value == getattr(customer, field)}
     for field, value in changes.items():
         if value is not None:
             setattr(customer, field, value)
     customer.reference = customer.reference or None
-    _save(customer, taken=lambda _: {"reference": "A customer has this reference already."}, update_fields=changes)
+    taken = {"reference": "A customer has this reference already."}
+    _save(customer, taken=lambda _: taken, as_before=as_before, update_fields=changes)
     if customer.reference != former:
         _take_back(customer, [former] if former else [])
     if customer.reference and customer.reference != former:
@@ -189,9 +191,18 @@ def _save_alias(alias: CustomerAlias) -> None:
     _save(alias, taken=lambda _: {"value": "A customer has this alias already."})
 
 
-def _save(row: Customer | CustomerAlias, *, taken: Callable[[Any], dict[str, str]], **options: Any) -> None:
-    """Check a row's fields and save it; ``taken`` says which of them a unique constraint has refused."""
-    row.full_clean(validate_unique=False, validate_constraints=False)
+def _save(
+    row: Customer | CustomerAlias,
+    *,
+    taken: Callable[[Any], dict[str, str]],
+    as_before: Collection[str] = (),
+    **options: Any,
+) -> None:
+    """Check a row's fields, but for those ``as_before``, and save it.
+
+    ``taken`` says which of them a unique constraint has refused.
+    """
+    row.full_clean(exclude=as_before, validate_unique=False, validate_constraints=False)
     try:
         with transaction.atomic():
             row.save(**options)

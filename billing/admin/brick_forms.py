@@ -1,7 +1,5 @@
 """The form of a brick, with the rule of one that counts events."""
 
-import csv
-import io
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
@@ -19,6 +17,7 @@ from billing import catalog
 from billing.admin.pages import WholeModelForm, add_errors, refuse_taken_names
 from billing.catalog import EventTerms
 from billing.models import Brick, EventRule, Name
+from billing.models.texts import IdentifierFormField
 
 # The form's name of what the catalog calls otherwise, beside the brick's own fields.
 NAMES = {
@@ -29,16 +28,18 @@ NAMES = {
 }
 RULE_FIELDS = ("event_type", "event_aggregation", "event_property", "event_filters", "is_case_sensitive")
 
-_FILTER = re.compile(r"\s*(?P<name>.+?)\s*(?P<negation>!?)=(?P<values>.*)")
+# A name or a value stands as it is, or in quotes where it could be misread; then a quote in it is doubled.
+_QUOTED = r'"(?P<quoted>(?:[^"]|"")*)"'
+_NAME = re.compile(rf"[^\S\n]*(?:{_QUOTED}|(?P<plain>[^\s=][^\n=]*?))[^\S\n]*(?P<negation>!?)=")
+_VALUE = re.compile(rf"[^\S\n]*(?:{_QUOTED}|(?P<plain>[^\s,][^\n,]*?))[^\S\n]*(?P<end>,|\n|\Z)")
+_PLAIN = re.compile(r"\A(?!\s)[^\"=,!\r\n]+(?<!\s)\Z")
 
 
 def filters_as_text(filters: Mapping[str, Sequence[str]], negated: Iterable[str]) -> str:
     """Write filters as people type them: a line each, “type = text, fax” or “type != fax”."""
     lines = []
     for name, values in sorted(filters.items()):
-        written = io.StringIO()
-        csv.writer(written, lineterminator="").writerow(values)
-        lines.append(f"{name} {'!=' if name in negated else '='} {written.getvalue()}")
+        lines.append(f"{_written(name)} {'!=' if name in negated else '='} {', '.join(map(_written, values))}")
     return "\n".join(lines)
 
 
@@ -46,21 +47,48 @@ def filters_from_text(text: str) -> tuple[dict[str, list[str]], list[str]]:
     """Read filters and which of them are negated; raise ``ValidationError`` on a line that is none."""
     filters: dict[str, list[str]] = {}
     negated = []
-    for line in filter(str.strip, text.splitlines()):
-        found = _FILTER.fullmatch(line)
-        values = next(csv.reader([found["values"]], skipinitialspace=True), []) if found else []
+    text = text.replace("\r\n", "\n").strip()
+    place = 0
+    while place < len(text):
+        line = text[place:].lstrip().partition("\n")[0]
+        found = _NAME.match(text, place)
+        values, end = _values(text, found.end()) if found else ([], place)
         if found is None or not values:
             raise ValidationError({"filters": f"“{line}” is no filter such as: type = text, fax"})
-        if found["name"] in filters:
-            raise ValidationError({"filters": f"Name “{found['name']}” once, with all of its values."})
-        filters[found["name"]] = [value.rstrip() for value in values]
+        name = _read(found)
+        if name in filters:
+            raise ValidationError({"filters": f"Name “{name}” once, with all of its values."})
+        filters[name] = values
         if found["negation"]:
-            negated.append(found["name"])
+            negated.append(name)
+        place = end + len(text[end:]) - len(text[end:].lstrip())
     return filters, negated
 
 
+def _values(text: str, place: int) -> tuple[list[str], int]:
+    """Return the values that begin at a place, none where they can't be read, and where they end."""
+    values = []
+    while found := _VALUE.match(text, place):
+        values.append(_read(found))
+        place = found.end()
+        if found["end"] != ",":
+            return values, place
+    return [], place
+
+
+def _read(found: re.Match[str]) -> str:
+    return found["plain"] if found["quoted"] is None else found["quoted"].replace('""', '"')
+
+
+def _written(text: str) -> str:
+    if _PLAIN.match(text):
+        return text
+    doubled = text.replace('"', '""')
+    return f'"{doubled}"'
+
+
 class BrickForm(WholeModelForm):
-    event_type = forms.CharField(
+    event_type = IdentifierFormField(
         required=False,
         max_length=catalog.MAX_NAME,
         widget=UnfoldAdminTextInputWidget,
@@ -73,7 +101,7 @@ class BrickForm(WholeModelForm):
         widget=UnfoldAdminSelectWidget,
         help_text="What of a period's events is billed.",
     )
-    event_property = forms.CharField(
+    event_property = IdentifierFormField(
         label="Property",
         required=False,
         max_length=catalog.MAX_NAME,
@@ -83,8 +111,10 @@ class BrickForm(WholeModelForm):
     event_filters = forms.CharField(
         label="Filters",
         required=False,
+        strip=False,
         widget=UnfoldAdminExpandableTextareaWidget,
-        help_text="One a line; events count that match all: type = text, fax for one of these, type != fax for none.",
+        help_text="One a line; events count that match all: type = text, fax for one of these, type != fax for none. "
+        'In quotes, blanks at the ends count: type = "text ".',
     )
     is_case_sensitive = forms.BooleanField(
         label="Filters tell A from a", required=False, initial=True, widget=UnfoldBooleanSwitchWidget

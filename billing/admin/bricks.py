@@ -26,7 +26,7 @@ RULE_NOTE = (
 @admin.register(Brick)
 class BrickAdmin(PickableAdmin):
     form = BrickForm
-    list_display = ("name", "workspace", "metering", "unit_label", "reference", "copyable_id")
+    list_display = ("name", "workspace", "metering", "unit_label", "shown_reference", "copyable_id")
     list_filter = (by_workspace, "workspace__mode", "aggregation")
     list_select_related = ("workspace",)
     search_fields = ("^name", "=reference", "=id")
@@ -41,6 +41,10 @@ class BrickAdmin(PickableAdmin):
     )
     def metering(self, brick: Brick) -> str:
         return SHORT[Brick.Aggregation(brick.aggregation)]
+
+    @column(description="Reference", ordering="reference")
+    def shown_reference(self, brick: Brick) -> str:
+        return figures.identifier(brick.reference)
 
     @column(description="ID")
     def copyable_id(self, brick: Brick) -> str:

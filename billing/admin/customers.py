@@ -7,7 +7,7 @@ from unfold.admin import TabularInline
 from unfold.decorators import display as column
 from unfold.widgets import UnfoldAdminExpandableTextareaWidget
 
-from billing import names, parties
+from billing import figures, names, parties
 from billing.admin.pages import PickableAdmin, WholeModelForm, by_workspace, copyable, refuse_taken_names
 from billing.models import Customer, CustomerAlias, Name
 
@@ -45,7 +45,7 @@ class AliasInline(TabularInline):
 @admin.register(Customer)
 class CustomerAdmin(PickableAdmin):
     form = CustomerForm
-    list_display = ("name", "workspace", "reference", "email", "subscription_count")
+    list_display = ("name", "workspace", "shown_reference", "email", "subscription_count")
     list_filter = (by_workspace, "workspace__mode")
     list_select_related = ("workspace",)
     search_fields = ("^name", "=reference", "=email")
@@ -54,6 +54,10 @@ class CustomerAdmin(PickableAdmin):
     inlines = (AliasInline,)
     formfield_overrides = {TextField: {"widget": UnfoldAdminExpandableTextareaWidget}}
     change_form_template = "admin/billing/customer/change_form.html"
+
+    @column(description="Reference", ordering="reference")
+    def shown_reference(self, customer: Customer) -> str:
+        return figures.identifier(customer.reference)
 
     @column(description="Subscriptions")
     def subscription_count(self, customer: Any) -> int:

@@ -1,15 +1,15 @@
 from typing import Any
 
 from django.contrib import admin
-from django.db.models import QuerySet
+from django.db.models import Q, QuerySet
 from django.http import Http404, HttpRequest, HttpResponse
 from django.urls import URLPattern
 from unfold.decorators import action
 from unfold.decorators import display as column
 
-from billing import figures
+from billing import figures, invoicing
 from billing.admin.pages import ReadOnlyAdmin, by_workspace
-from billing.models import Brick, Invoice, InvoiceLine
+from billing.models import Brick, Invoice, InvoiceLine, Workspace
 
 
 @admin.register(Invoice)
@@ -18,13 +18,22 @@ class InvoiceAdmin(ReadOnlyAdmin):
     list_filter = (by_workspace, "workspace__mode", "state", "kind")
     list_select_related = ("customer", "workspace")
     search_fields = ("=number", "^customer__name")
-    search_help_text = "Number, or the beginning of a customer's name"
+    search_help_text = "Number, with or without what stands before it, or the beginning of a customer's name"
     ordering = ("-id",)
     change_form_template = "admin/billing/invoice/change_form.html"
     actions_detail = ("download",)
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Invoice]:
         return super().get_queryset(request).select_related("customer", "workspace", "subscription").defer("document")
+
+    def numbered(self, text: str) -> list[int]:
+        if not (text.isascii() and text.isdigit() and len(text) < 19):
+            return []
+        numbers = [f"{prefix}-{int(text):06d}" for prefix in invoicing.NUMBER_PREFIXES.values()]
+        # Numbers are indexed behind the workspace, so these are named.
+        workspaces = list(Workspace.objects.values_list("pk", flat=True))
+        called = Q(workspace_id__in=workspaces, number__in=numbers) | Q(pk=int(text), state=Invoice.State.DRAFT)
+        return list(Invoice.objects.filter(called).values_list("pk", flat=True))
 
     def get_fieldsets(self, request: HttpRequest, obj: Invoice | None = None) -> tuple[()]:
         return ()

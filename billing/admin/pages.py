@@ -9,7 +9,7 @@ from django import forms
 from django.contrib.admin.utils import unquote
 from django.contrib.admin.widgets import RelatedFieldWidgetWrapper
 from django.core.exceptions import NON_FIELD_ERRORS, PermissionDenied, ValidationError
-from django.db.models import Field, IntegerField, Model
+from django.db.models import Field, IntegerField, Model, Q, QuerySet
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect, JsonResponse
 from django.shortcuts import render
 from django.template.loader import render_to_string
@@ -18,17 +18,19 @@ from django.utils.safestring import SafeString
 from unfold.admin import ModelAdmin
 from unfold.contrib.filters.admin import RelatedDropdownFilter
 
-from billing import history, names
+from billing import figures, history, names
 from billing.admin.entry_fields import NumberField, WholeNumberField
 from billing.admin.panel_forms import AskingForm, in_workspace
 from billing.calendar import CalendarOutOfRange
 from billing.entry import Formats
 from billing.exact import ExactDecimalField
 from billing.models import Name
+from billing.models.texts import IdentifierFormField
 
 PICK_PAGE = 20
 # The least of what columns of names take: a person's first and last name may be twice as long together.
 LONGEST_NAME = 150
+LOOKUPS = {"^": "istartswith", "=": "iexact"}
 CHANGES_SHOWN = 100
 # A request that asks what is understood of a form as it stands: nothing is saved.
 ECHO = "X-Panel-Echo"
@@ -57,6 +59,10 @@ class WholeModelForm(AskingForm, forms.ModelForm):
     def __init__(self, *args: Any, **options: Any) -> None:
         super().__init__(*args, **options)
         self.read_as(self.formats_of_row())
+        for name, field in self.fields.items():
+            known = self.get_initial_for_field(field, name)
+            if isinstance(field, IdentifierFormField) and isinstance(known, str) and known != known.strip():
+                field.help_text = f"{field.help_text} Blanks at the ends belong to it: “{figures.identifier(known)}”."
         if given := self.fields.get("id"):
             given.label = "ID"
             given.help_text = "Change it only to take over an id that clients hold already."
@@ -68,7 +74,9 @@ class WholeModelForm(AskingForm, forms.ModelForm):
     def _get_validation_exclusions(self) -> set[str]:
         # A row whose workspace was not found out yet has another field that says so.
         known = {"workspace"} if getattr(self.instance, "workspace_id", None) else set()
-        return super()._get_validation_exclusions() - known  # type: ignore[misc]
+        # What stood there before a rule was made is nothing that the form has to refuse.
+        as_before = set() if self.instance._state.adding else set(self.fields) - set(self.changed_data)
+        return (super()._get_validation_exclusions() | as_before) - known  # type: ignore[misc]
 
 
 def refuse_taken_names(form: forms.ModelForm, kind: Name.Kind) -> None:
@@ -124,6 +132,24 @@ class PanelAdmin(ModelAdmin):
         if obj is not None:
             obj.panel_title = self.title_of(obj)
         return obj
+
+    def get_search_results(
+        self, request: HttpRequest, queryset: QuerySet[Any], search_term: str
+    ) -> tuple[QuerySet[Any], bool]:
+        """Find the rows that have what was typed as a whole, blanks in it included, in one of ``search_fields``."""
+        if not self.search_fields or not search_term.strip():
+            return queryset, False
+        typed = {search_term, search_term.strip()}
+        found = Q(pk__in=self.numbered(search_term.strip()))
+        for name in self.search_fields:
+            lookup = LOOKUPS.get(name[0], "icontains")
+            for text in typed:
+                found |= Q(**{f"{name.lstrip('^=')}__{lookup}": text})
+        return queryset.filter(found), False
+
+    def numbered(self, text: str) -> list[Any]:
+        """Return the keys of the rows that people call by a number, where a list has such."""
+        return []
 
     def title_of(self, obj: Any) -> str:
         """Return what the page's head calls a row: a name, where the row itself only has an id."""

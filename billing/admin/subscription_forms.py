@@ -23,6 +23,7 @@ from billing.entry.moments import spell_day
 from billing.limits import Limits
 from billing.models import Customer, Line, Price, Subscription
 from billing.models.parties import validate_currency
+from billing.models.texts import IdentifierFormField
 
 REFERENCE_HELP = "Its id in the system it came from, if that has one."
 AMOUNT_HELP = "In the subscription's currency, in place of a quantity."
@@ -51,7 +52,9 @@ class NewSubscriptionForm(PanelForm):
     currency = TextField(
         required=False, max_length=3, validators=[validate_currency], help_text="Empty: the workspace's."
     )
-    reference = TextField(required=False, max_length=100, help_text=REFERENCE_HELP)
+    reference = IdentifierFormField(
+        required=False, max_length=100, widget=UnfoldAdminTextInputWidget, help_text=REFERENCE_HELP
+    )
     id = forms.UUIDField(
         label="ID",
         required=False,
@@ -156,7 +159,9 @@ class NewLineForm(LimitsForm):
         widget=UnfoldBooleanSwitchWidget,
         help_text="Otherwise a gauge carries on the last value of the line of its brick before it.",
     )
-    reference = TextField(required=False, max_length=100, help_text=REFERENCE_HELP)
+    reference = IdentifierFormField(
+        required=False, max_length=100, widget=UnfoldAdminTextInputWidget, help_text=REFERENCE_HELP
+    )
     number = WholeNumberField(
         label="Line number",
         required=False,

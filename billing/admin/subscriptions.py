@@ -31,7 +31,7 @@ RECENT_INVOICES = 12
 
 @admin.register(Subscription)
 class SubscriptionAdmin(ReadOnlyAdmin):
-    list_display = ("customer", "reference", "workspace", "interval", "covers", "period_ends", "state")
+    list_display = ("customer", "shown_reference", "workspace", "interval", "covers", "period_ends", "state")
     list_filter = (by_workspace, "workspace__mode", "interval")
     list_select_related = ("customer", "workspace")
     search_fields = ("^customer__name", "=reference", "=id")
@@ -70,6 +70,10 @@ class SubscriptionAdmin(ReadOnlyAdmin):
 
     def get_fieldsets(self, request: HttpRequest, obj: Subscription | None = None) -> tuple[()]:
         return ()
+
+    @column(description="Reference", ordering="reference")
+    def shown_reference(self, subscription: Subscription) -> str:
+        return figures.identifier(subscription.reference)
 
     @column(description="Covers", ordering="starts_at")
     def covers(self, subscription: Subscription) -> str:

@@ -9,6 +9,7 @@ from django.db.models.functions import Now
 from billing.exact import ExactDecimalField
 from billing.jsontext import ExactJSONField
 from billing.models.parties import Workspace, validate_currency
+from billing.models.texts import IdentifierField, NameField
 from billing.rating import PricingModel, Terms, Tier, bound_order
 
 
@@ -21,15 +22,15 @@ class Brick(models.Model):
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4)
     workspace = models.ForeignKey(Workspace, models.PROTECT, related_name="bricks", db_index=False)
-    name = models.CharField(max_length=200)
-    reference = models.CharField(max_length=100, null=True, blank=True, help_text="Its id in the system it came from.")
+    name = NameField(max_length=200)
+    reference = IdentifierField(max_length=100, null=True, blank=True, help_text="Its id in the system it came from.")
     aggregation = models.CharField(
         max_length=16,
         choices=Aggregation,
         default=Aggregation.SUM,
         help_text="How a period's records become one quantity. Fixed once the brick is in a subscription.",
     )
-    unit_label = models.CharField(max_length=40, default="units", help_text="On invoices: “30 units”.")
+    unit_label = NameField(max_length=40, default="units", help_text="On invoices: “30 units”.")
     description = models.TextField(blank=True, max_length=1000)
     created_at = models.DateTimeField(db_default=Now(), editable=False)
     archived_at = models.DateTimeField(null=True, blank=True, editable=False, help_text="Since when it is not sold.")
@@ -62,9 +63,9 @@ class EventRule(models.Model):
 
     workspace = models.ForeignKey(Workspace, models.PROTECT, related_name="+", db_index=False)
     brick = models.ForeignKey(Brick, models.PROTECT, related_name="event_rules")
-    event_type = models.CharField(max_length=255)
+    event_type = IdentifierField(max_length=255)
     aggregation = models.CharField(max_length=6, choices=Aggregation)
-    property = models.CharField(max_length=255, blank=True, help_text="What is added, or told apart.")
+    property = IdentifierField(max_length=255, blank=True, help_text="What is added, or told apart.")
     filters = ExactJSONField(default=dict, blank=True, help_text="Property -> the values that count; all must match.")
     negated = ExactJSONField(default=list, blank=True, help_text="Those properties whose values do not count.")
     is_case_sensitive = models.BooleanField(default=True, help_text="Whether filters tell A from a.")
@@ -108,7 +109,7 @@ class Price(models.Model):
 
     workspace = models.ForeignKey(Workspace, models.PROTECT, related_name="prices", db_index=False)
     brick = models.ForeignKey(Brick, models.PROTECT, related_name="prices")
-    name = models.CharField(max_length=200)
+    name = NameField(max_length=200)
     model = models.CharField(max_length=16, choices=Model, default=Model.PER_UNIT)
     currency = models.CharField(max_length=3, validators=[validate_currency])
     unit_price = ExactDecimalField(

@@ -11,6 +11,7 @@ from billing.calendar import Interval
 from billing.exact import ExactDecimalField
 from billing.models.catalog import Brick, Price
 from billing.models.parties import Customer, Workspace, validate_currency
+from billing.models.texts import IdentifierField
 
 # Numbers that JavaScript clients can hold.
 GREATEST_LINE_NUMBER = 2**53 - 1
@@ -25,7 +26,7 @@ class Subscription(models.Model):
     id = models.UUIDField(primary_key=True, default=uuid.uuid4)
     workspace = models.ForeignKey(Workspace, models.PROTECT, related_name="subscriptions", db_index=False)
     customer = models.ForeignKey(Customer, models.PROTECT, related_name="subscriptions")
-    reference = models.CharField(max_length=100, null=True, blank=True, help_text="Its id in the system it came from.")
+    reference = IdentifierField(max_length=100, null=True, blank=True, help_text="Its id in the system it came from.")
     currency = models.CharField(max_length=3, validators=[validate_currency])
     interval = models.CharField(max_length=9, choices=Interval, default=Interval.MONTHLY)
     anchor_on = models.DateField(
@@ -84,7 +85,7 @@ class Line(models.Model):
     number = models.BigIntegerField(help_text="What clients call it. Unique in the workspace.")
     brick = models.ForeignKey(Brick, models.PROTECT, related_name="lines")
     price = models.ForeignKey(Price, models.PROTECT, related_name="lines")
-    reference = models.CharField(max_length=100, null=True, blank=True, help_text="Its id in the system it came from.")
+    reference = IdentifierField(max_length=100, null=True, blank=True, help_text="Its id in the system it came from.")
     starts_at = models.DateTimeField()
     ends_at = models.DateTimeField(null=True, blank=True, help_text="The first moment no longer covered.")
     # What is left of it when a subscription that ends earlier cuts the line: ends_at is the earlier of the two.

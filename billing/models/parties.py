@@ -13,6 +13,7 @@ from django.db.models.functions import Now
 from billing.entry import Formats, moments, numbers
 from billing.entry.moments import DayFormat
 from billing.entry.numbers import NumberFormat
+from billing.models.texts import IdentifierField, NameField
 from billing.money import UnknownCurrency, minor_digits
 
 
@@ -47,7 +48,7 @@ class Workspace(models.Model):
     live = models.OneToOneField(
         "self", models.CASCADE, null=True, blank=True, related_name="twin", editable=False, db_index=False
     )
-    name = models.CharField(max_length=200)
+    name = NameField(max_length=200)
     time_zone = models.CharField(
         max_length=64,
         validators=[validate_time_zone],
@@ -105,7 +106,7 @@ class ApiKey(models.Model):
     """A secret that a service sends. Only its digest is kept; see ``billing.keys``."""
 
     workspace = models.ForeignKey(Workspace, models.PROTECT, related_name="api_keys")
-    name = models.CharField(max_length=100, help_text="Which service uses it.")
+    name = NameField(max_length=100, help_text="Which service uses it.")
     prefix = models.CharField(max_length=16, editable=False)
     # Unique over all workspaces: the key is what tells the workspace.
     digest = models.CharField(max_length=64, editable=False)
@@ -156,8 +157,8 @@ class AllowedOrigin(models.Model):
 class Customer(models.Model):
     id = models.UUIDField(primary_key=True, default=uuid.uuid4)
     workspace = models.ForeignKey(Workspace, models.PROTECT, related_name="customers", db_index=False)
-    name = models.CharField(max_length=200)
-    reference = models.CharField(max_length=100, null=True, blank=True, help_text="Its id in the system it came from.")
+    name = NameField(max_length=200)
+    reference = IdentifierField(max_length=100, null=True, blank=True, help_text="Its id in the system it came from.")
     email = models.EmailField(blank=True)
     address = models.TextField(blank=True, max_length=1000)
     # Events dated before it fall in a closed period of a line that counts events: the ledger marks them late under
@@ -181,7 +182,7 @@ class CustomerAlias(models.Model):
 
     workspace = models.ForeignKey(Workspace, models.PROTECT, related_name="+", db_index=False)
     customer = models.ForeignKey(Customer, models.CASCADE, related_name="aliases")
-    value = models.CharField(max_length=255)
+    value = IdentifierField(max_length=255)
     label = models.CharField(max_length=255, blank=True)
     created_at = models.DateTimeField(db_default=Now(), editable=False)
 

@@ -44,6 +44,11 @@ def arithmetic(text: str, style: str) -> str:
 
 
 @register.filter
+def identifier(text: str | None) -> str:
+    return figures.identifier(text)
+
+
+@register.filter
 def event_rule(rule: EventRule) -> str:
     return figures.event_rule(rule)
 

@@ -101,14 +101,15 @@ class StateFilter(DropdownFilter):
 def search(records: QuerySet[UsageRecord], term: str) -> QuerySet[UsageRecord]:
     """Find live records by their exact key, and records by their line's number, their exact alias or a customer's name.
 
-    A name is found by its beginning.
+    A name is found by its beginning, whatever blanks stand around what was typed.
     """
+    exact, term = {term, term.strip()}, term.strip()
     if not term:
         return records
     # Keys and aliases are indexed behind the workspace, keys behind the dialect too, so these are named.
     workspaces = list(Workspace.objects.values_list("pk", flat=True))
     by_key = UsageRecord.objects.filter(
-        workspace_id__in=workspaces, dialect__in=NAMES, key=term, superseded_by=None
+        workspace_id__in=workspaces, dialect__in=NAMES, key__in=exact, superseded_by=None
     ).values_list("pk", flat=True)
     customers = list(Customer.objects.filter(name__istartswith=term).values_list("pk", flat=True)[:MOST_CUSTOMERS])
     named = Line.objects.filter(subscription__customer__in=customers).order_by("-pk")
@@ -120,7 +121,7 @@ def search(records: QuerySet[UsageRecord], term: str) -> QuerySet[UsageRecord]:
         Q(pk__in=list(by_key))
         | Q(line_id__in=lines)
         | Q(customer_id__in=customers)
-        | Q(workspace_id__in=workspaces, customer_alias=term)
+        | Q(workspace_id__in=workspaces, customer_alias__in=exact)
     )
     # Each of these has an index, but none of them the order.
     return found.order_by(GATHERED) if are_few(found) else found

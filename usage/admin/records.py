@@ -65,7 +65,7 @@ class UsageRecordAdmin(ReadOnlyAdmin):
     def get_search_results(
         self, request: HttpRequest, queryset: QuerySet[UsageRecord], search_term: str
     ) -> tuple[QuerySet[UsageRecord], bool]:
-        return search(queryset, search_term.strip()), False
+        return search(queryset, search_term), False
 
     def get_fieldsets(self, request: HttpRequest, obj: UsageRecord | None = None) -> tuple[()]:
         return ()
@@ -86,11 +86,13 @@ class UsageRecordAdmin(ReadOnlyAdmin):
     def whose(self, record: UsageRecord) -> str:
         if record.line:
             return str(record.line.subscription.customer)
-        return f"{record.customer or figures.NOTHING} (as {record.customer_alias})"
+        return f"{record.customer or figures.NOTHING} (as {figures.identifier(record.customer_alias)})"
 
     @column(description="Line or event")
     def line_text(self, record: UsageRecord) -> str:
-        return f"{record.line.brick} (line {record.line.number})" if record.line else str(record.event_type)
+        return (
+            f"{record.line.brick} (line {record.line.number})" if record.line else figures.identifier(record.event_type)
+        )
 
     @column(description="Quantity")
     def quantity_text(self, record: UsageRecord) -> str:
@@ -109,7 +111,7 @@ class UsageRecordAdmin(ReadOnlyAdmin):
     @column(description="Key")
     def shown_key(self, record: UsageRecord) -> str:
         # What the panel made up to be sent once says nothing to a reader.
-        return figures.NOTHING if record.dialect == "panel" else record.key or figures.NOTHING
+        return figures.NOTHING if record.dialect == "panel" else figures.identifier(record.key)
 
     def has_add_permission(self, request: HttpRequest) -> bool:
         return self.may(request, "add")

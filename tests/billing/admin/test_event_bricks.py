@@ -5,7 +5,7 @@ from django.core.exceptions import ValidationError
 from django.urls import reverse
 
 from billing.admin.brick_forms import filters_as_text, filters_from_text
-from billing.models import Brick, CustomerAlias
+from billing.models import Brick, CustomerAlias, EventRule
 from tests import factories as make
 from tests.billing.admin.staff import administrator, client_of, problems_of
 from usage.models import UsageRecord
@@ -122,6 +122,8 @@ def test_viewer_reads_the_rule():
         ({}, []),
         ({"type": ["text"]}, []),
         ({"a b": ['say "hi"', "x, y", "", "="], "c": ["!=", "1"]}, ["c"]),
+        ({" type ": ["text ", " fax", " "], "a=b": ["1"], "c!": ["1"], 'd"': ["2"]}, ["a=b"]),
+        ({"type": ["two\nlines", 'a"b', '"', "x y"]}, ["type"]),
     ],
 )
 def test_filters_are_read_as_they_are_written(filters, negated):
@@ -133,8 +135,23 @@ def test_filters_may_be_typed_with_or_without_spaces():
         {"type": ["text", "fax"], "size": ["1", "2"]},
         ["size"],
     )
-    with pytest.raises(ValidationError):
-        filters_from_text("type: text")
+    assert filters_from_text('"type "="text ","fax"\n') == ({"type ": ["text ", "fax"]}, [])
+    for wrong in ("type: text", "type = text,", 'type = "text" x'):
+        with pytest.raises(ValidationError):
+            filters_from_text(wrong)
+
+
+def test_rule_is_kept_to_the_letter_and_shows_its_blanks():
+    owner, client = make.workspace(), administrator()
+    rule = {"event_type": " sent ", "event_property": "length ", "event_filters": '"type " = "text "'}
+    client.post(reverse(ADD), a_brick(owner.pk, event_aggregation="sum", **rule))
+
+    current = EventRule.objects.get()
+    kept = (current.event_type, current.property, current.filters)
+    assert kept == (" sent ", "length ", {"type ": ["text "]})
+    assert " sent " in client.get(page(current.brick)).content.decode()
+    shown = client_of("billing.view_brick").get(page(current.brick)).content.decode()
+    assert "␣sent␣: total of length␣ where type␣ is text␣" in shown
 
 
 def inline(*aliases: CustomerAlias, **changes: object) -> dict[str, object]:

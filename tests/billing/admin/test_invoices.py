@@ -3,6 +3,7 @@ import hashlib
 import pytest
 from django.urls import reverse
 
+from billing import contracts
 from billing.models import Invoice, InvoiceLine
 from tests import factories as make
 from tests.billing.admin.staff import administrator, client_of, queries_of
@@ -123,3 +124,23 @@ def test_figures_are_written_as_the_workspace_does_and_the_document_stays_as_it_
     assert "KWD 1.851,375" in listed
     assert "KWD 1.851,375" in home
     assert '"total":"1851.375"' in invoice.document.replace(": ", ":")
+
+
+def test_invoices_are_found_by_their_number_alone_and_by_a_customers_full_name():
+    owner, client = make.workspace(), administrator()
+    for n in range(1, 11):
+        subscription = make.subscription(make.customer(owner, f"Customer No {n}"))
+        brick = make.brick(owner)
+        contracts.add_line(subscription=subscription, brick=brick, price=make.price(brick))
+    close_and_issue(owner, "2026-02-01")
+    close(owner, "2026-03-01")
+
+    def found(term):
+        listed = client.get(reverse("admin:billing_invoice_changelist"), {"q": term}).context["cl"].result_list
+        return sorted(str(row) for row in listed)
+
+    draft = Invoice.objects.filter(state="draft").latest("id")
+    assert found("10") == ["INV-000010"]
+    assert found("INV-000010") == found("inv-000010") == ["INV-000010"]
+    assert found(str(draft.pk)) == [f"Draft {draft.pk}"]
+    assert len(found("Customer No 10")) == 2

@@ -190,3 +190,93 @@ def test_customers_are_found_by_the_beginning_of_their_name():
 
     assert found == {"results": [{"id": str(globex.pk), "text": "Globex — Acme"}], "pagination": {"more": False}}
     assert client_of().get(reverse("admin:billing_customer_pick")).status_code == 403
+
+
+def test_reference_and_alias_are_kept_to_the_letter_by_who_renames_the_customer():
+    owner, client = make.workspace(), administrator()
+    customer = make.customer(owner, reference="Customer 7 ", aliases=[" globex "])
+    alias = customer.aliases.get()
+    url = reverse("admin:billing_customer_change", args=[customer.pk])
+    form = {
+        "name": "Globex Ltd",
+        "reference": "Customer 7 ",
+        "aliases-TOTAL_FORMS": 1,
+        "aliases-INITIAL_FORMS": 1,
+        "aliases-0-id": alias.pk,
+        "aliases-0-customer": customer.pk,
+        "aliases-0-value": " globex ",
+        "aliases-0-label": "CRM",
+    }
+
+    response = client.post(url, form)
+
+    customer.refresh_from_db()
+    alias.refresh_from_db()
+    assert response.status_code == 302
+    assert (customer.name, customer.reference) == ("Globex Ltd", "Customer 7 ")
+    assert (alias.value, alias.label) == (" globex ", "CRM")
+    assert make.event(owner, "Customer 7 ", "2026-01-05").customer_id == customer.pk
+
+
+def test_blanks_at_the_ends_of_a_reference_are_seen():
+    owner, client = make.workspace(), administrator()
+    customer = make.customer(owner, reference="Customer 7 ")
+    make.subscription(customer, reference=" sub")
+
+    assert "Customer 7␣" in client.get(reverse("admin:billing_customer_changelist")).content.decode()
+    assert "“Customer 7␣”" in client.get(reverse("admin:billing_customer_change", args=[customer.pk])).content.decode()
+    assert "␣sub" in client.get(reverse("admin:billing_subscription_changelist")).content.decode()
+
+
+def test_blanks_alone_are_no_reference():
+    owner = make.workspace()
+    customer = make.customer(owner)
+    url = reverse("admin:billing_customer_change", args=[customer.pk])
+
+    administrator().post(url, {"name": "Globex", "reference": "  ", **aliases()})
+
+    customer.refresh_from_db()
+    assert customer.reference is None
+
+
+def test_customers_are_found_by_their_full_name_and_by_a_reference_with_blanks():
+    owner, client = make.workspace(), administrator()
+    globex = make.customer(owner, "Globex Logistics", reference="Customer 7 ")
+    make.customer(owner, "Globex Trading")
+
+    def found(term):
+        listed = client.get(reverse("admin:billing_customer_changelist"), {"q": term}).context["cl"].result_list
+        picked = client.get(reverse("admin:billing_customer_pick"), {"term": term}).json()["results"]
+        assert sorted(one["id"] for one in picked) == sorted(str(row.pk) for row in listed)
+        return [row.pk for row in listed]
+
+    for term in ("Globex Logistics", " globex log ", "Customer 7 "):
+        assert found(term) == [globex.pk]
+    assert len(found("globex")) == 2
+    assert found("Logistics Globex") == []
+
+
+@pytest.mark.parametrize("name", ["a\nb", "a\x1b[2J", "a\x85", "a\u2028b", "a\tb"])
+def test_name_with_control_characters_is_refused_on_its_field(name):
+    owner, client = make.workspace(), administrator()
+    customer = make.customer(owner)
+
+    response = client.post(
+        reverse("admin:billing_customer_change", args=[customer.pk]), {"name": name, "reference": "", **aliases()}
+    )
+
+    code = f"{next(ord(letter) for letter in name if not letter.isprintable()):04X}"
+    assert problems_of(response) == [f"A name has no control characters; this one has U+{code}."]
+
+
+def test_customer_whose_name_had_control_characters_before_is_shown_and_changed_otherwise():
+    owner, client = make.workspace(), administrator()
+    customer = make.customer(owner)
+    Customer.objects.update(name="Glo\x1bbex")
+    url = reverse("admin:billing_customer_change", args=[customer.pk])
+
+    assert client.get(url).status_code == 200
+    response = client.post(url, {"name": "Glo\x1bbex", "reference": "C-1", **aliases()})
+
+    customer.refresh_from_db()
+    assert (response.status_code, customer.reference) == (302, "C-1")

@@ -197,6 +197,13 @@ def test_a_line_is_known_by_its_reference_and_its_number(rebilly, line):
     assert set(UsageRecord.objects.values_list("line", flat=True)) == {line.pk}
 
 
+def test_a_reference_is_taken_to_the_letter(rebilly, line):
+    named(line, "item 7 ")
+
+    assert rebilly.post("item 7 ").json()["subscriptionId"] == "item 7 "
+    assert [rebilly.post(other).status_code for other in ("item 7", " item 7 ", " ")] == [422] * 3
+
+
 def test_a_line_without_a_reference_is_shown_by_its_number(rebilly, line):
     other = contracts.add_line(
         subscription=line.subscription, brick=(brick := make.brick(line.workspace)), price=make.price(brick)

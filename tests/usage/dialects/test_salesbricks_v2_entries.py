@@ -56,6 +56,14 @@ def test_an_entry_is_shown_by_its_transaction(salesbricks, path):
     assert response.json() == salesbricks.entry(value=8, properties=[None])
 
 
+def test_a_transaction_id_is_kept_to_the_letter(salesbricks):
+    first, second = salesbricks.post(transaction_id="T-1 "), salesbricks.post(transaction_id="T-1")
+
+    assert (first.status_code, second.status_code) == (201, 201)
+    assert sorted(ids(salesbricks.read("/entries"))) == ["T-1", "T-1 "]
+    assert salesbricks.post(transaction_id="  ").status_code == 400
+
+
 def test_a_transaction_id_may_be_any_text(line):
     salesbricks = Salesbricks(line)
     salesbricks.post(transaction_id="2026/07 ü?#%")
