@@ -30,8 +30,8 @@ RULE_FIELDS = ("event_type", "event_aggregation", "event_property", "event_filte
 
 # A name or a value stands as it is, or in quotes where it could be misread; then a quote in it is doubled.
 _QUOTED = r'"(?P<quoted>(?:[^"]|"")*)"'
-_NAME = re.compile(rf"[^\S\n]*(?:{_QUOTED}|(?P<plain>[^\s=][^\n=]*?))[^\S\n]*(?P<negation>!?)=")
-_VALUE = re.compile(rf"[^\S\n]*(?:{_QUOTED}|(?P<plain>[^\s,][^\n,]*?))[^\S\n]*(?P<end>,|\n|\Z)")
+_NAME = re.compile(rf'[^\S\n]*(?:{_QUOTED}|(?P<plain>[^\s="][^\n=]*?))[^\S\n]*(?P<negation>!?)=')
+_VALUE = re.compile(rf'[^\S\n]*(?:{_QUOTED}|(?P<plain>[^\s,"][^\n,]*?))[^\S\n]*(?P<end>,|\n|\Z)')
 _PLAIN = re.compile(r"\A(?!\s)[^\"=,!\r\n]+(?<!\s)\Z")
 
 

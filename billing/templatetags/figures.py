@@ -3,6 +3,7 @@
 import re
 from datetime import datetime
 from decimal import Decimal
+from typing import Any
 from zoneinfo import ZoneInfo
 
 from django import template
@@ -44,8 +45,8 @@ def arithmetic(text: str, style: str) -> str:
 
 
 @register.filter
-def identifier(text: str | None) -> str:
-    return figures.identifier(text)
+def identifier(value: Any) -> str:
+    return figures.identifier(None if value is None else str(value))
 
 
 @register.filter

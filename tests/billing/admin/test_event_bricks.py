@@ -144,7 +144,7 @@ def test_filters_may_be_typed_with_or_without_spaces():
 def test_rule_is_kept_to_the_letter_and_shows_its_blanks():
     owner, client = make.workspace(), administrator()
     rule = {"event_type": " sent ", "event_property": "length ", "event_filters": '"type " = "text "'}
-    client.post(reverse(ADD), a_brick(owner.pk, event_aggregation="sum", **rule))
+    client.post(ADD, a_brick(owner.pk, event_aggregation="sum", **rule))
 
     current = EventRule.objects.get()
     kept = (current.event_type, current.property, current.filters)

@@ -256,7 +256,7 @@ def test_customers_are_found_by_their_full_name_and_by_a_reference_with_blanks()
     assert found("Logistics Globex") == []
 
 
-@pytest.mark.parametrize("name", ["a\nb", "a\x1b[2J", "a\x85", "a\u2028b", "a\tb"])
+@pytest.mark.parametrize("name", ["a\nb", "a\x1b[2J", "a\x85b", "a\u2028b", "a\tb"])
 def test_name_with_control_characters_is_refused_on_its_field(name):
     owner, client = make.workspace(), administrator()
     customer = make.customer(owner)
