@@ -268,6 +268,7 @@ def create_price(
         unit_price=unit_price,
     )
     price.full_clean()
+    refuse_too_many_tiers(len(tiers))
     rows = _tier_rows(price, tiers)
     for row in rows:
         row.clean_fields(exclude=["workspace", "price"])
@@ -279,6 +280,12 @@ def create_price(
     PriceTier.objects.bulk_create(rows)
     note_tiers(price, [], rows)
     return price
+
+
+def refuse_too_many_tiers(count: int) -> None:
+    """Raise ``ValidationError`` naming ``tiers`` where a price would have more than ``TIERS_PER_PRICE``."""
+    if count > settings.TIERS_PER_PRICE:
+        raise ValidationError({"tiers": f"A price has at most {settings.TIERS_PER_PRICE} tiers; these are {count}."})
 
 
 def is_billed(price: Price) -> bool:

@@ -99,6 +99,8 @@ def revoke_key(*, key: ApiKey, as_of: datetime) -> None:
     with transaction.atomic():
         if ApiKey.objects.filter(pk=key.pk, revoked_at=None).update(revoked_at=as_of):
             history.note(key, "revoked")
+        # Whoever looks the key up until then may still trust it.
+        transaction.on_commit(forget_trusted)
     forget_trusted()
     key.refresh_from_db(fields=["revoked_at"])
 

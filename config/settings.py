@@ -281,6 +281,8 @@ BODY_BYTES_PER_SECOND = max(1, envint("BODY_BYTES_PER_SECOND", 500))
 BODIES_AT_ONCE = max(1, envint("BODIES_AT_ONCE", 1000))
 # Threads of one web process that answer requests; each holds a database connection.
 WEB_THREADS = max(1, envint("WEB_THREADS", 4))
+# Several times what the panel's largest form holds, a price with its tiers: beyond it, nothing that was typed is kept.
+DATA_UPLOAD_MAX_NUMBER_FIELDS = 10_000
 
 AUTH_PASSWORD_VALIDATORS = [
     {"NAME": f"django.contrib.auth.password_validation.{validator}"}
@@ -302,6 +304,9 @@ LOGIN_HASHES = envint("LOGIN_HASHES", 1, least=1)
 LOGIN_WAIT_SECONDS = envint("LOGIN_WAIT_SECONDS", 2)
 # For how long a browser in which a person has logged in is known.
 LOGIN_DEVICE_DAYS = envint("LOGIN_DEVICE_DAYS", 90)
+
+# For how long it is known that a form of the panel was done, so that it leads to what came of it when it is sent again.
+SENT_FORMS_KEPT_DAYS = envint("SENT_FORMS_KEPT_DAYS", 7, least=1)
 # Only what these proxies say of a client's address is believed.
 TRUSTED_PROXIES = envnetworks("TRUSTED_PROXIES")
 

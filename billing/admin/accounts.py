@@ -7,11 +7,11 @@ from django.contrib.auth.admin import GroupAdmin as DjangoGroupAdmin
 from django.contrib.auth.admin import UserAdmin as DjangoUserAdmin
 from django.contrib.auth.models import Group, User
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
-from unfold.admin import ModelAdmin
 from unfold.decorators import display as column
 from unfold.forms import AdminPasswordChangeForm, UserChangeForm, UserCreationForm
 
 from billing import figures, people
+from billing.admin.lists import CheckedList
 from billing.people import grants
 
 admin.site.unregister(User)
@@ -29,7 +29,7 @@ def _person(request: HttpRequest) -> User:
     return cast(User, request.user)
 
 
-class Granting(ModelAdmin):
+class Granting(CheckedList):
     """Offers and takes only what the person at the form may give."""
 
     def formfield_for_manytomany(self, db_field: Any, request: HttpRequest, **options: Any) -> forms.Field | None:

@@ -14,7 +14,8 @@ from unfold.widgets import (
 )
 
 from billing import catalog
-from billing.admin.pages import WholeModelForm, add_errors, refuse_taken_names
+from billing.admin.pages import WholeModelForm, refuse_taken_names
+from billing.admin.panel_forms import add_errors
 from billing.catalog import EventTerms
 from billing.models import Brick, EventRule, Name
 from billing.models.texts import IdentifierFormField

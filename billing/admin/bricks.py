@@ -76,11 +76,11 @@ class BrickAdmin(PickableAdmin):
         return False
 
     def save_model(self, request: HttpRequest, obj: Brick, form: BrickForm, change: bool) -> None:
-        given = {name: getattr(obj, name) for name in ("name", "aggregation", "unit_label", "description")}
-        reference, now = obj.reference or "", timezone.now()
+        columns = ("name", "aggregation", "unit_label", "description", "reference")
+        # What was not touched may have been changed by others.
+        touched = [name for name in columns if name in form.changed_data] if change else columns
+        given = {name: getattr(obj, name) or "" for name in touched}
         if change:
-            catalog.update_brick(brick=obj, reference=reference, rule=form.rule, as_of=now, **given)
+            catalog.update_brick(brick=obj, rule=form.rule, as_of=timezone.now(), **given)
         else:
-            catalog.create_brick(
-                workspace=obj.workspace, id=obj.pk, reference=reference, rule=form.rule, as_of=now, **given
-            )
+            catalog.create_brick(workspace=obj.workspace, id=obj.pk, rule=form.rule, as_of=timezone.now(), **given)

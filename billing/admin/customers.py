@@ -9,6 +9,7 @@ from unfold.widgets import UnfoldAdminExpandableTextareaWidget
 
 from billing import figures, names, parties
 from billing.admin.pages import PickableAdmin, WholeModelForm, by_workspace, copyable, refuse_taken_names
+from billing.admin.seen_rows import SeenRows
 from billing.models import Customer, CustomerAlias, Name
 
 
@@ -37,6 +38,7 @@ class AliasForm(WholeModelForm):
 class AliasInline(TabularInline):
     model = CustomerAlias
     form = AliasForm
+    formset = SeenRows
     fields = ("value", "label")
     verbose_name_plural = "aliases: other names under which usage may be reported"
     extra = 0
@@ -81,23 +83,24 @@ class CustomerAdmin(PickableAdmin):
         return False
 
     def save_model(self, request: HttpRequest, obj: Customer, form: CustomerForm, change: bool) -> None:
-        given = {name: getattr(obj, name) for name in ("name", "email", "address")}
         if change:
-            parties.update_customer(customer=obj, reference=obj.reference or "", **given)
-        else:
-            parties.create_customer(workspace=obj.workspace, reference=obj.reference, id=obj.pk, **given)
-            # The aliases that are added with it refer to it as to a saved row.
-            obj.refresh_from_db()
+            # What was not touched may have been changed by others.
+            touched = [name for name in ("name", "reference", "email", "address") if name in form.changed_data]
+            parties.update_customer(customer=obj, **{name: getattr(obj, name) or "" for name in touched})
+            return
+        given = {name: getattr(obj, name) for name in ("name", "email", "address")}
+        parties.create_customer(workspace=obj.workspace, reference=obj.reference, id=obj.pk, **given)
+        # The aliases that are added with it refer to it as to a saved row.
+        obj.refresh_from_db()
 
     def save_formset(self, request: HttpRequest, form: Any, formset: Any, change: bool) -> None:
-        aliases = formset.save(commit=False)
+        formset.save(commit=False)
         for alias in formset.deleted_objects:
             parties.remove_alias(alias=alias)
-        for alias in aliases:
-            if alias.pk is None:
-                parties.add_alias(customer=alias.customer, value=alias.value, label=alias.label)
-            else:
-                parties.update_alias(alias=alias, value=alias.value, label=alias.label)
+        for alias in formset.new_objects:
+            parties.add_alias(customer=alias.customer, value=alias.value, label=alias.label)
+        for alias, touched in formset.changed_objects:
+            parties.update_alias(alias=alias, **{name: getattr(alias, name) for name in touched})
 
     def change_view(
         self, request: HttpRequest, object_id: str, form_url: str = "", extra_context: Any = None

@@ -8,8 +8,9 @@ from unfold.decorators import action
 from unfold.decorators import display as column
 
 from billing import figures, invoicing
+from billing.admin.issued import lines_of, parties_of
 from billing.admin.pages import ReadOnlyAdmin, by_workspace
-from billing.models import Brick, Invoice, InvoiceLine, Workspace
+from billing.models import Invoice, Workspace
 
 
 @admin.register(Invoice)
@@ -83,20 +84,8 @@ class InvoiceAdmin(ReadOnlyAdmin):
         invoice = self.object_or_404(request, object_id)
         context = {
             "tz": invoice.workspace.tz,
+            "parties": parties_of(invoice),
             "lines": lines_of(invoice),
             "may_see_usage": request.user.has_perm("usage.view_usagerecord"),
         }
         return super().change_view(request, object_id, form_url, context | (extra_context or {}))
-
-
-def lines_of(invoice: Invoice) -> list[dict[str, Any]]:
-    rows = invoice.lines.select_related("price", "line__brick", "rule").order_by("position")
-    return [
-        {
-            "row": row,
-            "is_true_up": row.kind == InvoiceLine.Kind.TRUE_UP,
-            "is_gauge": row.line.brick.aggregation == Brick.Aggregation.UNIT_DAYS,
-            "is_prorated": row.days != row.of_days,
-        }
-        for row in rows
-    ]

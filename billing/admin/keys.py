@@ -10,6 +10,7 @@ from unfold.enums import ActionVariant
 from unfold.widgets import UnfoldAdminSelectWidget, UnfoldAdminTextInputWidget
 
 from billing import figures, keys
+from billing.admin import sending
 from billing.admin.pages import PanelAdmin, WholeModelForm, by_workspace, name_of, posted
 from billing.admin.panel_forms import PanelForm
 from billing.models import ApiKey, Workspace
@@ -101,7 +102,10 @@ class ApiKeyAdmin(PanelAdmin):
             )
             self.log_addition(request, key, "Created.")
             shown = {"title": "The new key", "original": key, "key": key, "text": text, "key_url": self.url_of(key)}
-            return self.page(request, "panel/new_key.html", shown)
+            page = self.page(request, "panel/new_key.html", shown)
+            # Sent again, the form leads to the key, whose text is shown this once.
+            page[sending.RESULT] = self.url_of(key)
+            return page
 
         return self.form_page(
             request, form=NewKeyForm(posted(request)), title="Add an API key", submit="Create key", perform=perform

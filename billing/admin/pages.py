@@ -8,26 +8,30 @@ from zoneinfo import ZoneInfo
 from django import forms
 from django.contrib.admin.utils import unquote
 from django.contrib.admin.widgets import RelatedFieldWidgetWrapper
-from django.core.exceptions import NON_FIELD_ERRORS, PermissionDenied, ValidationError
+from django.core.exceptions import PermissionDenied, ValidationError
+from django.db import transaction
 from django.db.models import Field, IntegerField, Model, Q, QuerySet
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect, JsonResponse
 from django.shortcuts import render
 from django.template.loader import render_to_string
 from django.urls import URLPattern, path, reverse
 from django.utils.safestring import SafeString
-from unfold.admin import ModelAdmin
 from unfold.contrib.filters.admin import RelatedDropdownFilter
 
 from billing import figures, history, names
+from billing.admin import sending
 from billing.admin.entry_fields import NumberField, WholeNumberField
-from billing.admin.panel_forms import AskingForm, in_workspace
+from billing.admin.lists import NUL, CheckedList
+from billing.admin.panel_forms import AskingForm, add_errors, in_workspace
 from billing.calendar import CalendarOutOfRange
 from billing.entry import Formats
 from billing.exact import ExactDecimalField
 from billing.models import Name
 from billing.models.texts import IdentifierFormField
+from billing.people.sent_forms import DoneBefore
 
 PICK_PAGE = 20
+MOST_PICK_PAGES = 1_000_000
 # The least of what columns of names take: a person's first and last name may be twice as long together.
 LONGEST_NAME = 150
 LOOKUPS = {"^": "istartswith", "=": "iexact"}
@@ -98,7 +102,7 @@ def entry_field(column: Field) -> forms.Field | None:
     return None
 
 
-class PanelAdmin(ModelAdmin):
+class PanelAdmin(CheckedList):
     """A list without bulk deletion, and pages that are one form."""
 
     actions = None
@@ -129,6 +133,10 @@ class PanelAdmin(ModelAdmin):
 
     def get_object(self, request: HttpRequest, object_id: str, from_field: str | None = None) -> Any:
         obj = super().get_object(request, object_id, from_field)
+        if obj is not None and getattr(request, "panel_saves", False):
+            # From here on nobody else changes what the form is compared with.
+            self.model._base_manager.select_for_update(no_key=True).filter(pk=obj.pk).first()
+            obj = super().get_object(request, object_id, from_field)
         if obj is not None:
             obj.panel_title = self.title_of(obj)
         return obj
@@ -137,6 +145,8 @@ class PanelAdmin(ModelAdmin):
         self, request: HttpRequest, queryset: QuerySet[Any], search_term: str
     ) -> tuple[QuerySet[Any], bool]:
         """Find the rows that have what was typed as a whole, blanks in it included, in one of ``search_fields``."""
+        if NUL in search_term:
+            return queryset.none(), False
         if not self.search_fields or not search_term.strip():
             return queryset, False
         typed = {search_term, search_term.strip()}
@@ -191,27 +201,73 @@ class PanelAdmin(ModelAdmin):
     ) -> HttpResponse:
         """Show a form; once it is valid, `perform` makes the one domain call, whose refusal lands on the fields.
 
-        `names`: the form's name of a field where the domain has another.
+        `names`: the form's name of a field where the domain has another. It is done in one transaction, and once
+        however often it is sent; a response that is no redirect names what came of it in ``sending.RESULT``.
         """
         if ECHO in request.headers and isinstance(form, AskingForm):
             return JsonResponse(form.echoes())
-        if request.method == "POST" and form.is_valid():
+        cancel = self.url_of(obj) if obj else reverse(self.url_name("changelist"))
+        if request.method == "POST":
             try:
-                return perform(form.cleaned_data)
+                with sending.once(request) as sent:
+                    if form.is_valid():
+                        response = perform(form.cleaned_data)
+                        sent.url = sending.result_of(response)
+                        return response
+                    transaction.set_rollback(True)
+            except DoneBefore as done:
+                return sending.answer_again(request, done, otherwise=cancel)
             except ValidationError as error:
                 add_errors(form, error, names or {})
             except CalendarOutOfRange as error:
                 form.add_error(None, str(error))
-        cancel = self.url_of(obj) if obj else reverse(self.url_name("changelist"))
         page = {"form": form, "title": title, "submit_text": submit, "cancel_url": cancel, "original": obj, **context}
-        return self.page(request, template, page)
+        return self.page(request, template, {"form_token": sending.token_of(request), **page})
 
     def changeform_view(
         self, request: HttpRequest, object_id: str | None = None, form_url: str = "", extra_context: Any = None
     ) -> HttpResponse:
-        if ECHO in request.headers and request.method == "POST":
+        extra_context = {"form_token": sending.token_of(request), **(extra_context or {})}
+        if request.method != "POST":
+            return super().changeform_view(request, object_id, form_url, extra_context)
+        if ECHO in request.headers:
             return JsonResponse(self._echoes(request, object_id))
-        return super().changeform_view(request, object_id, form_url, extra_context)
+        try:
+            return self._save_once(request, object_id, form_url, extra_context)
+        except DoneBefore as done:
+            return sending.answer_again(request, done, otherwise=reverse(self.url_name("changelist")))
+        except ValidationError as refusal:
+            # What only the domain can tell, such as a name that was given to another a moment ago, is told on the form.
+            request.panel_refusal = refusal  # type: ignore[attr-defined]
+            return self._save_once(request, object_id, form_url, extra_context)
+
+    def _save_once(
+        self, request: HttpRequest, object_id: str | None, form_url: str, extra_context: Any
+    ) -> HttpResponse:
+        with sending.once(request) as sent:
+            request.panel_saves = True  # type: ignore[attr-defined]
+            response = super().changeform_view(request, object_id, form_url, extra_context)
+            if sending.result_of(response):
+                sent.url = getattr(request, "panel_result", "") or sending.result_of(response)
+            else:
+                transaction.set_rollback(True)
+        return response
+
+    def get_form(self, request: HttpRequest, obj: Any = None, change: bool = False, **options: Any) -> Any:
+        form = super().get_form(request, obj, change, **options)
+        form.refusal = getattr(request, "panel_refusal", None)
+        return form
+
+    def save_model(self, request: HttpRequest, obj: Any, form: Any, change: bool) -> None:
+        if not change:
+            super().save_model(request, obj, form, change)
+        elif form.changed_data:
+            # Nothing else: others may have changed the rest.
+            obj.save(update_fields=form.changed_data)
+
+    def response_add(self, request: HttpRequest, obj: Any, post_url_continue: str | None = None) -> HttpResponse:
+        request.panel_result = self.url_of(obj)  # type: ignore[attr-defined]
+        return super().response_add(request, obj, post_url_continue)
 
     def _echoes(self, request: HttpRequest, object_id: str | None) -> dict[str, Any]:
         row = None if object_id is None else self.get_object(request, unquote(object_id))
@@ -230,15 +286,6 @@ class PanelAdmin(ModelAdmin):
         request.current_app = self.admin_site.name
         whole = {**self.admin_site.each_context(request), "opts": self.opts, "media": self.media, **context}
         return render(request, template, whole)
-
-
-def add_errors(form: forms.BaseForm, error: ValidationError, names: Mapping[str, str]) -> None:
-    if not hasattr(error, "error_dict"):
-        form.add_error(None, error)
-        return
-    for field, problems in error.error_dict.items():
-        name = names.get(field, field)
-        form.add_error(name if name in form.fields and name != NON_FIELD_ERRORS else None, problems)
 
 
 class ReadOnlyAdmin(PanelAdmin):
@@ -267,7 +314,9 @@ class PickableAdmin(PanelAdmin):
     def pick_view(self, request: HttpRequest) -> HttpResponse:
         if not self.has_view_permission(request):
             raise PermissionDenied
-        page = int(request.GET.get("page", "1")) if request.GET.get("page", "1").isdecimal() else 1
+        text = request.GET.get("page", "")
+        # Bounded where people leaf, and far within what a database counts to.
+        page = min(max(int(text), 1), MOST_PICK_PAGES) if text.isascii() and text.isdigit() and len(text) < 10 else 1
         rows = self.model._default_manager.select_related("workspace").order_by("name", "pk")
         rows, _ = self.get_search_results(request, rows, request.GET.get("term", ""))
         found = list(rows[(page - 1) * PICK_PAGE : page * PICK_PAGE + 1])

@@ -1,17 +1,18 @@
 """What the panel's forms do alike: they read by the workspace's formats, and ask once more of what few mean."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, cast
 
 from django import forms
-from django.core.exceptions import ValidationError
+from django.core.exceptions import NON_FIELD_ERRORS, ValidationError
 from django.db.models import Model
 from django.urls import reverse_lazy
 from django.utils.crypto import constant_time_compare, salted_hmac
 from unfold.widgets import UnfoldAdminAutocompleteModelChoiceFieldWidget
 
 from billing.admin.entry_fields import EntryField
+from billing.admin.seen import SeenForm
 from billing.entry import Formats
 
 CONFIRMED = "once_more"
@@ -59,7 +60,16 @@ class PickField(forms.ModelChoiceField):
         return in_workspace(obj)
 
 
-class AskingForm(forms.BaseForm):
+def add_errors(form: forms.BaseForm, error: ValidationError, names: Mapping[str, str]) -> None:
+    if not hasattr(error, "error_dict"):
+        form.add_error(None, error)
+        return
+    for field, problems in error.error_dict.items():
+        name = names.get(field, field)
+        form.add_error(name if name in form.fields and name != NON_FIELD_ERRORS else None, problems)
+
+
+class AskingForm(SeenForm):
     """A form whose entry fields follow a workspace, and that is valid only once its questions are answered.
 
     A question is answered by the very value that the server drew for it, so one that was never shown can't be, and one
@@ -67,6 +77,8 @@ class AskingForm(forms.BaseForm):
     """
 
     unanswered: tuple[Question, ...] = ()
+    # What the domain has refused of this form, which is shown on it.
+    refusal: ValidationError | None = None
 
     def read_as(self, formats: Formats | None) -> None:
         """Let all entry fields follow a workspace's formats; where it is not known yet, they refuse what is typed."""
@@ -99,6 +111,8 @@ class AskingForm(forms.BaseForm):
 
     def full_clean(self) -> None:
         super().full_clean()
+        if self.is_bound and self.refusal is not None:
+            add_errors(self, self.refusal, {})
         if not self.is_bound or self.errors:
             return
         given = self._confirmations()

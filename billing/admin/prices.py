@@ -3,6 +3,7 @@ from decimal import Decimal
 from typing import Any
 
 from django import forms
+from django.conf import settings
 from django.contrib import admin, messages
 from django.core.exceptions import ValidationError
 from django.db.models import Count, F, Field, QuerySet
@@ -10,12 +11,13 @@ from django.http import HttpRequest, HttpResponse
 from unfold.admin import TabularInline
 from unfold.decorators import action
 from unfold.decorators import display as column
-from unfold.forms import PaginationInlineFormSet
 from unfold.widgets import UnfoldAdminTextInputWidget
 
 from billing import catalog, figures
 from billing.admin.pages import PanelAdmin, WholeModelForm, by_workspace, entry_field, posted
 from billing.admin.panel_forms import AskingForm, PanelForm, PickField
+from billing.admin.seen import SEEN
+from billing.admin.seen_rows import SeenRows
 from billing.entry import Formats
 from billing.entry.numbers import in_format
 from billing.models import Brick, Price, PriceTier
@@ -48,8 +50,17 @@ class TierForm(AskingForm, forms.ModelForm):
     pass
 
 
-class TierFormSet(PaginationInlineFormSet):
+class TierFormSet(SeenRows):
     """Checks a price and its tiers as one, before either is saved."""
+
+    def _rebuilt(self, present: set[str]) -> Any:
+        # The tiers are saved as one: what was typed stands beside what others made of them.
+        data = self.data.copy()
+        for key in [key for key in data if key.startswith(f"{self.prefix}-") and key.endswith(("-id", f"-{SEEN}"))]:
+            if key != self.seen_name:
+                del data[key]
+        data[f"{self.prefix}-INITIAL_FORMS"] = 0
+        return data
 
     def add_fields(self, form: Any, index: int | None) -> None:
         super().add_fields(form, index)
@@ -66,7 +77,11 @@ class TierFormSet(PaginationInlineFormSet):
 
     def clean(self) -> None:
         super().clean()
-        price = self.instance
+        price, count = self.instance, len(self.kept())
+        try:
+            catalog.refuse_too_many_tiers(count)
+        except ValidationError as refusal:
+            raise ValidationError(refusal.messages) from refusal
         if any(self.errors) or price.model not in Price.Model.values or not price.currency:
             return
         rows = sorted(
@@ -121,6 +136,9 @@ class TierInline(TabularInline):
     extra = 0
     hide_title = True
     readonly_preprocess_fields = dict.fromkeys(fields, without_zeros)
+
+    def get_max_num(self, request: HttpRequest, obj: Price | None = None, **options: Any) -> int:
+        return settings.TIERS_PER_PRICE
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[PriceTier]:
         return super().get_queryset(request).order_by(F("up_to").asc(nulls_last=True))

@@ -1,4 +1,3 @@
-from calendar import monthrange
 from collections.abc import Iterator
 from datetime import date, datetime
 from decimal import Decimal
@@ -24,6 +23,7 @@ from billing.limits import Limits
 from billing.models import Customer, Line, Price, Subscription
 from billing.models.parties import validate_currency
 from billing.models.texts import IdentifierFormField
+from billing.starts import distant
 
 REFERENCE_HELP = "Its id in the system it came from, if that has one."
 AMOUNT_HELP = "In the subscription's currency, in place of a quantity."
@@ -66,15 +66,15 @@ class NewSubscriptionForm(PanelForm):
         super().__init__(*args, **options)
         chosen = self.pick("customer")
         self.read_as(chosen and chosen.workspace.formats)
-        self.today = as_of.astimezone(chosen.workspace.tz).date() if chosen else as_of.date()
+        self.as_of = as_of
 
     def questions(self) -> Iterator[Question]:
         for name in ("starts_on", "anchor_on"):
-            if reason := far_off(self.cleaned_data[name], self.today):
+            if reason := far_off(self.cleaned_data[name], self.as_of):
                 yield Question(name, reason)
 
     def remark(self, name: str, value: Any) -> str:
-        return day_remark(value, self.today)
+        return (distant(value, as_of=self.as_of) or "") if name in ("starts_on", "anchor_on") else ""
 
     def clean(self) -> dict[str, Any]:
         data = super().clean() or {}
@@ -176,11 +176,11 @@ class NewLineForm(LimitsForm):
         assert isinstance(price, PriceField)
         price.queryset = _prices_for(subscription)
         self.read_as(subscription.workspace.formats)
-        self.today = as_of.astimezone(subscription.workspace.tz).date()
+        self.as_of = as_of
         self.subscription, self.as_of = subscription, as_of
 
     def questions(self) -> Iterator[Question]:
-        if reason := far_off(self.cleaned_data["starts_on"], self.today):
+        if reason := far_off(self.cleaned_data["starts_on"], self.as_of):
             yield Question("starts_on", reason)
         for effect in contracts.effects_of_adding:
             if seen := effect(self.subscription, self.terms(), self.as_of):
@@ -201,7 +201,7 @@ class NewLineForm(LimitsForm):
         )
 
     def remark(self, name: str, value: Any) -> str:
-        return day_remark(value, self.today) if isinstance(value, date) else ""
+        return (distant(value, as_of=self.as_of) or "") if name == "starts_on" else ""
 
 
 def _prices_for(subscription: Subscription) -> Any:
@@ -222,18 +222,7 @@ class EndForm(PanelForm):
         self.read_as(formats)
 
 
-def far_off(day: date | None, today: date) -> str:
-    """Return why a first day is asked for once more: it lies more than a year back or ahead."""
-    remark = "" if day is None else day_remark(day, today)
-    return f"{spell_day(day)} is {remark}." if day and remark else ""
-
-
-def day_remark(day: date, today: date) -> str:
-    if day < _a_year_from(today, -1):
-        return "more than a year back"
-    return "more than a year ahead" if day > _a_year_from(today, 1) else ""
-
-
-def _a_year_from(today: date, years: int) -> date:
-    # 29 February is 28 February in other years.
-    return date(today.year + years, today.month, min(today.day, monthrange(today.year + years, today.month)[1]))
+def far_off(day: date | None, as_of: datetime) -> str:
+    """Return why a first day is asked for once more; nothing where it is near enough."""
+    told = None if day is None else distant(day, as_of=as_of)
+    return f"{spell_day(day)}: {told}" if day and told else ""

@@ -1,3 +1,4 @@
+from datetime import datetime
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -169,7 +170,8 @@ class SubscriptionAdmin(ReadOnlyAdmin):
             messages.success(request, f"The subscription {_told(ended, tz)}.")
             return self.go_to(ended)
 
-        return self._end_page(request, subscription, f"End the subscription of {subscription.customer}", perform)
+        title = f"End the subscription of {subscription.customer}"
+        return self._end_page(request, subscription, title, perform, now=subscription.ends_at)
 
     @action(description="Void", icon="delete", permissions=["void"])
     def void(self, request: HttpRequest, object_id: str) -> HttpResponse:
@@ -205,19 +207,23 @@ class SubscriptionAdmin(ReadOnlyAdmin):
             messages.success(request, f"{line.brick} {_told(ended, tz)}.")
             return self.go_to(subscription)
 
-        return self._end_page(request, subscription, f"End {line.brick}", perform)
+        return self._end_page(request, subscription, f"End {line.brick}", perform, now=line.ends_at)
 
     def limits_view(self, request: HttpRequest, subscription_id: Any, line_id: int) -> HttpResponse:
         line = self._line_to_change(request, subscription_id, line_id)
 
         def perform(data: dict[str, Any]) -> HttpResponse:
-            contracts.set_limits(line=line, limits=limits_in(data))
+            # Those that were not touched stay as they are by now.
+            now = Line.objects.select_for_update(of=("self",)).get(pk=line.pk)
+            touched = {name: data[name] for name in form.changed_data}
+            contracts.set_limits(line=line, limits=limits_in({**limits_of(now), **touched}))
             changed = ", ".join(f"{name} {data[name] or 'none'}" for name in form.changed_data)
             self.log_change(request, line.subscription, f"{line}: {changed}.")
             messages.success(request, f"{line.brick} has these limits for all usage from now on.")
             return self.go_to(line.subscription)
 
         form = LimitsForm(posted(request), initial=limits_of(line))
+        form.shows_former = True
         form.read_as(line.subscription.workspace.formats)
         return self.form_page(
             request,
@@ -237,12 +243,16 @@ class SubscriptionAdmin(ReadOnlyAdmin):
         line.subscription = subscription
         return line
 
-    def _end_page(self, request: HttpRequest, subscription: Subscription, title: str, perform: Any) -> HttpResponse:
+    def _end_page(
+        self, request: HttpRequest, subscription: Subscription, title: str, perform: Any, *, now: datetime | None
+    ) -> HttpResponse:
         tz = subscription.workspace.tz
         today = timezone.now().astimezone(tz).date()
+        form = EndForm(posted(request), initial={"ends_on": today}, formats=subscription.workspace.formats)
+        form.watched = {"Last day": figures.last_day(now, tz)}
         return self.form_page(
             request,
-            form=EndForm(posted(request), initial={"ends_on": today}, formats=subscription.workspace.formats),
+            form=form,
             obj=subscription,
             title=title,
             intro=f"Usage counts up to the end of the last day in {tz.key}; a flat price is prorated by days.",

@@ -13,6 +13,7 @@ from unfold.widgets import UnfoldAdminSelect2Widget
 
 from billing import parties
 from billing.admin.pages import PanelAdmin, WholeModelForm, posted
+from billing.admin.seen_rows import SeenRows
 from billing.entry import Formats
 from billing.entry.moments import DayFormat
 from billing.entry.numbers import NumberFormat
@@ -31,6 +32,8 @@ class WorkspaceForm(WholeModelForm):
 
 class AllowedOriginInline(TabularInline):
     model = AllowedOrigin
+    form = WholeModelForm
+    formset = SeenRows
     verbose_name = "allowed origin"
     verbose_name_plural = "web sites whose pages may call the APIs with this workspace's keys"
     extra = 0

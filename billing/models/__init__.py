@@ -9,7 +9,7 @@ from billing.models.history import AppendOnly, Change
 from billing.models.invoices import Invoice, InvoiceLine, NumberSeries
 from billing.models.names import Name
 from billing.models.parties import AllowedOrigin, ApiKey, Customer, CustomerAlias, Workspace
-from billing.models.people import LoginTally
+from billing.models.people import LoginTally, SentForm
 from billing.models.periods import BillingPeriod, CloseItem, CloseRun
 
 __all__ = [
@@ -32,6 +32,7 @@ __all__ = [
     "NumberSeries",
     "Price",
     "PriceTier",
+    "SentForm",
     "Subscription",
     "Workspace",
 ]

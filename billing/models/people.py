@@ -3,6 +3,24 @@
 from django.db import models
 
 
+class SentForm(models.Model):
+    """That a form was done, and where what came of it is found. Written in the transaction of what was done.
+
+    ``name`` is a digest of the person, the page and the form's one-time token: unique, so that a form that is sent
+    twice is done once.
+    """
+
+    name = models.CharField(primary_key=True, max_length=64)
+    url = models.TextField(blank=True)
+    sent_at = models.DateTimeField()
+
+    class Meta:
+        indexes = (models.Index(fields=["sent_at"], name="billing_sent_form_by_age"),)
+
+    def __str__(self) -> str:
+        return f"{self.url} at {self.sent_at:%Y-%m-%d %H:%M}"
+
+
 class LoginTally(models.Model):
     """How often a log-in was tried since ``since_at``, by one place or in all.
 

@@ -128,3 +128,14 @@ def test_price_is_billed_from_its_first_draft_on():
     close(line.workspace, "2026-02-01")
 
     assert [catalog.is_billed(price) for price in (line.price, other)] == [True, False]
+
+
+def test_price_has_no_more_tiers_than_its_bound():
+    brick = make.brick(make.workspace())
+    bounds = [(str(n + 1), "1", "0") for n in range(100)]
+
+    with pytest.raises(ValidationError) as refused:
+        make.price(brick, model="graduated", tiers=[*bounds, (None, "1", "0")])
+
+    assert refused.value.message_dict == {"tiers": ["A price has at most 100 tiers; these are 101."]}
+    assert make.price(brick, model="graduated", tiers=[*bounds[:99], (None, "1", "0")]).tiers.count() == 100

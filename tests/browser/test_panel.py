@@ -233,6 +233,7 @@ def main_pages() -> list[tuple[str, tuple[object, ...], str]]:
         *((f"usage_usagerecord_{view}", (record,), "") for view in ("change", "correct", "retract")),
         ("auth_user_changelist", (), ""),
         ("auth_user_add", (), ""),
+        ("auth_user_change", (User.objects.latest("id").pk,), ""),
         ("auth_group_add", (), ""),
         ("app_list", ("billing",), ""),
         ("password_change", (), ""),

@@ -110,6 +110,7 @@ class ReasonForm(PanelForm):
 
 
 class CorrectionForm(DatedForm, ReasonForm):
+    shows_former = True
     occurred_at = MomentField(label="When it was used")
     quantity = quantity_field()
     field_order = ("quantity", "occurred_at", "note")

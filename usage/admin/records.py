@@ -3,7 +3,6 @@ from contextlib import contextmanager
 from datetime import datetime
 from typing import Any
 
-from django import forms
 from django.contrib import admin, messages
 from django.core.exceptions import ValidationError
 from django.db.models import Q, QuerySet
@@ -17,7 +16,10 @@ from unfold.enums import ActionVariant
 from unfold.paginator import InfinitePaginator
 
 from billing import figures
+from billing.admin.lists import NUL
 from billing.admin.pages import ReadOnlyAdmin, by_workspace, name_of, posted
+from billing.entry.moments import spell_moment
+from billing.entry.numbers import spell_number
 from billing.jsontext import encode
 from billing.models import Customer
 from billing.parties import NOBODY
@@ -50,6 +52,7 @@ class UsageRecordAdmin(ReadOnlyAdmin):
     paginator = InfinitePaginator
     show_full_result_count = False
     show_facets = admin.ShowFacets.NEVER
+    list_lookups = ("line__id__exact",)
     search_fields = ("key",)
     search_help_text = "Key, alias, line number or customer's name"
     ordering = ("-id",)
@@ -65,6 +68,8 @@ class UsageRecordAdmin(ReadOnlyAdmin):
     def get_search_results(
         self, request: HttpRequest, queryset: QuerySet[UsageRecord], search_term: str
     ) -> tuple[QuerySet[UsageRecord], bool]:
+        if NUL in search_term:
+            return queryset.none(), False
         return search(queryset, search_term), False
 
     def get_fieldsets(self, request: HttpRequest, obj: UsageRecord | None = None) -> tuple[()]:
@@ -118,7 +123,11 @@ class UsageRecordAdmin(ReadOnlyAdmin):
 
     def has_correct_permission(self, request: HttpRequest, object_id: str | None = None) -> bool:
         record = self.get_object(request, object_id or "")
-        return self.may(request, "change") and record is not None and is_live(record)
+        if record is None or not self.may(request, "change"):
+            return False
+        # Of one that another took the place of, the page itself is answered: it says so.
+        at = request.resolver_match.url_name if request.resolver_match else None
+        return is_live(record) or at in ("usage_usagerecord_correct", "usage_usagerecord_retract")
 
     def changelist_view(self, request: HttpRequest, extra_context: Any = None) -> HttpResponse:
         counted_by = request.GET.get("invoice_line", "")
@@ -221,11 +230,19 @@ class UsageRecordAdmin(ReadOnlyAdmin):
         return self._change_page(request, record, ReasonForm(posted(request)), "Retract", perform)
 
     def _change_page(
-        self, request: HttpRequest, record: UsageRecord, form: forms.Form, verb: str, perform: Any
+        self, request: HttpRequest, record: UsageRecord, form: ReasonForm, verb: str, perform: Any
     ) -> HttpResponse:
+        newest = None if is_live(record) else newest_of(record)
+        if newest is not None:
+            told = f"Nothing was recorded: meanwhile {what_became_of(newest)}."
+            if request.method != "POST":
+                messages.warning(request, told)
+                return self.go_to(newest)
+            form.refusal = ValidationError(told)
         return self.form_page(
             request,
             form=form,
+            newest=newest,
             obj=record,
             title=f"{verb} record {record.pk}",
             submit=verb,
@@ -243,6 +260,21 @@ def panel_origin(request: HttpRequest, workspace_id: int) -> Origin:
 
 def is_live(record: UsageRecord) -> bool:
     return record.superseded_by_id is None and record.kind != UsageRecord.Kind.RETRACTION
+
+
+def newest_of(record: UsageRecord) -> UsageRecord:
+    """Return the record that has the last word in a record's chain."""
+    chain = UsageRecord.objects.filter(Q(pk=record.handle) | Q(origin_id=record.handle))
+    return chain.select_related("workspace").order_by("-id")[0]
+
+
+def what_became_of(newest: UsageRecord) -> str:
+    """Tell by whom and how a record was changed last."""
+    if newest.kind == UsageRecord.Kind.RETRACTION:
+        return f"{newest.recorded_by} has retracted it"
+    formats = newest.workspace.formats
+    quantity = "" if newest.quantity is None else f"{spell_number(newest.quantity, formats.numbers)}, "
+    return f"{newest.recorded_by} has changed it to {quantity}{spell_moment(newest.occurred_at, formats.tz)}"
 
 
 def open_from(record: UsageRecord) -> datetime:

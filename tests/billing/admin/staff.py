@@ -37,6 +37,12 @@ def queries_of(client: Client, url: str) -> int:
     return len(queries)
 
 
+def shown_status(client: Client, url: str, query: dict[str, str]) -> int:
+    """The status of a page, 500 where showing it raises."""
+    client.raise_request_exception = False
+    return client.get(url, query).status_code
+
+
 def errors_of(response: Any) -> dict[str, list[str]]:
     """The errors that a form page shows, by field."""
     return {field: list(map(str, errors)) for field, errors in response.context["form"].errors.items()}

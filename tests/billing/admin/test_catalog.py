@@ -196,3 +196,27 @@ def test_prices_are_listed_with_their_currencys_decimals_in_the_workspaces_forma
     make.price(make.brick(owner), "1234.5")
 
     assert "1.234,500" in administrator().get(reverse("admin:billing_price_changelist")).content.decode()
+
+
+@pytest.mark.parametrize("count", [101, 340])
+def test_price_of_too_many_tiers_is_told_so_and_keeps_what_was_typed(count):
+    brick = make.brick(make.workspace())
+    rows = [(str(n + 1), f"{n + 1}.25", "0") for n in range(count - 1)]
+    more = {f"tiers-{n}-{name}": "" for n in range(count) for name in ("id", "price", "seen")}
+
+    response = administrator().post(
+        reverse("admin:billing_price_add"), a_price(brick) | tiers(*rows, ("", "1", "0")) | more
+    )
+
+    assert f"A price has at most 100 tiers; these are {count}." in problems_of(response)
+    assert f'value="{count - 1}.25"' in response.content.decode()
+    assert not Price.objects.exists()
+
+
+def test_price_of_as_many_tiers_as_there_may_be_is_saved():
+    brick = make.brick(make.workspace())
+    rows = [(str(n + 1), "1", "0") for n in range(99)]
+
+    administrator().post(reverse("admin:billing_price_add"), a_price(brick) | tiers(*rows, ("", "1", "0")))
+
+    assert Price.objects.get().tiers.count() == 100

@@ -182,7 +182,7 @@ def test_start_that_few_mean_is_asked_for_once_more(starts_on):
     data = agreed(customer=customer.pk, starts_on=starts_on)
 
     asked = client.post(reverse(ADD_SUBSCRIPTION), data)
-    assert "more than a year" in errors_of(asked)["starts_on"][0]
+    assert "more than 366 days" in errors_of(asked)["starts_on"][0]
     assert not Subscription.objects.exists()
 
     post_and_confirm(client, reverse(ADD_SUBSCRIPTION), data)

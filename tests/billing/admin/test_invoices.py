@@ -4,7 +4,8 @@ import pytest
 from django.urls import reverse
 
 from billing import contracts
-from billing.models import Invoice, InvoiceLine
+from billing.admin.issued import Named
+from billing.models import Brick, Customer, Invoice, InvoiceLine, Price, Workspace
 from tests import factories as make
 from tests.billing.admin.staff import administrator, client_of, queries_of
 from tests.scenarios.closing import close, close_and_issue
@@ -144,3 +145,37 @@ def test_invoices_are_found_by_their_number_alone_and_by_a_customers_full_name()
     assert found("INV-000010") == found("inv-000010") == ["INV-000010"]
     assert found(str(draft.pk)) == [f"Draft {draft.pk}"]
     assert len(found("Customer No 10")) == 2
+
+
+def test_page_of_an_issued_invoice_shows_the_document_and_where_today_differs():
+    line, client = make.line(), administrator()
+    make.use(line, "3", "2026-01-05")
+    close_and_issue(line.workspace, "2026-02-01")
+    invoice = Invoice.objects.get()
+    Customer.objects.update(name="Globex Inc.", email="new@example.com")
+    Brick.objects.update(name="Requests", unit_label="requests")
+    Price.objects.update(name="Gold")
+    Workspace.objects.update(name="Acme Ltd.")
+
+    context = client.get(reverse("admin:billing_invoice_change", args=[invoice.pk])).context
+    (shown,) = context["lines"]
+    parties = context["parties"]
+
+    assert (parties["customer"], parties["workspace"]) == (Named("Globex", "Globex Inc."), Named("Acme", "Acme Ltd."))
+    assert (parties["email"], parties["address"]) == (Named("–", "new@example.com"), Named("–"))
+    assert (shown["description"], shown["unit"]) == (Named("API calls", "Requests"), Named("units", "requests"))
+    assert shown["price"] == Named("API calls per_unit", "Gold")
+    html = client.get(reverse("admin:billing_invoice_change", args=[invoice.pk])).content.decode()
+    assert "today: Globex Inc." in html
+    assert "today: requests" in html
+
+
+def test_page_of_a_draft_shows_what_there_is_today():
+    line, client = make.line(), administrator()
+    close(line.workspace, "2026-02-01")
+    Customer.objects.update(name="Globex Inc.")
+
+    context = client.get(reverse("admin:billing_invoice_change", args=[Invoice.objects.get().pk])).context
+
+    assert context["parties"]["customer"] == Named("Globex Inc.")
+    assert context["lines"][0]["unit"] == Named("units")

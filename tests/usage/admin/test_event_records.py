@@ -152,7 +152,8 @@ def test_event_is_retracted():
     client.post(page(event, "retract"), {"note": "a test"})
 
     assert (UsageRecord.objects.latest("id").kind, UsageRecord.objects.live().exists()) == ("retraction", False)
-    assert client.post(page(event, "correct"), {}).status_code == 403
+    refused = client.post(page(event, "correct"), {})
+    assert "Fiona Ledger has retracted it" in str(refused.context["form"].errors)
     assert client_of("usage.view_usagerecord").post(page(event, "retract"), {"note": "x"}).status_code == 403
 
 

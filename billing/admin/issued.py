@@ -1,0 +1,67 @@
+"""An invoice as its page shows it: an issued one as its document says, beside what the same is called today."""
+
+from dataclasses import dataclass
+from typing import Any
+
+from billing import figures
+from billing.jsontext import decode
+from billing.models import Brick, Invoice, InvoiceLine
+
+
+@dataclass(frozen=True, slots=True)
+class Named:
+    """A text as it was issued; ``today`` is what it would be now, None where it is the same."""
+
+    text: str
+    today: str | None = None
+
+
+def named(issued: str | None, today: str | None) -> Named:
+    text, now = issued or figures.NOTHING, today or figures.NOTHING
+    return Named(text, None if text == now else now)
+
+
+def parties_of(invoice: Invoice) -> dict[str, Named]:
+    """Return whom an invoice is for and of: by its document, or as it is today while it is a draft."""
+    customer, workspace = invoice.customer, invoice.workspace
+    today = {
+        "customer": {name: getattr(customer, name) for name in ("name", "email", "address")},
+        "workspace": {"name": workspace.name},
+        "subscription": {"reference": invoice.subscription.reference},
+    }
+    issued = decode(invoice.document) if invoice.document else today
+    return {
+        "customer": named(issued["customer"]["name"], today["customer"]["name"]),
+        "email": named(issued["customer"]["email"], today["customer"]["email"]),
+        "address": named(issued["customer"]["address"], today["customer"]["address"]),
+        "workspace": named(issued["workspace"]["name"], today["workspace"]["name"]),
+        "reference": named(issued["subscription"]["reference"], today["subscription"]["reference"]),
+    }
+
+
+def lines_of(invoice: Invoice) -> list[dict[str, Any]]:
+    """Return an invoice's lines in order, each with its names, by its document or as they are today."""
+    rows = invoice.lines.select_related("price", "line__brick", "rule").order_by("position")
+    documents = decode(invoice.document)["lines"] if invoice.document else []
+    issued = {line["position"]: line for line in documents}
+    return [_line(row, issued.get(row.position)) for row in rows]
+
+
+def _line(row: InvoiceLine, issued: dict[str, Any] | None) -> dict[str, Any]:
+    brick = row.line.brick
+    said = issued or {
+        "description": row.description,
+        "unit_label": brick.unit_label,
+        "aggregation": brick.aggregation,
+        "price": {"name": row.price.name},
+    }
+    return {
+        "row": row,
+        "description": named(said["description"], brick.name),
+        "price": named(said["price"]["name"], row.price.name),
+        "unit": named(said["unit_label"], brick.unit_label),
+        "is_true_up": row.kind == InvoiceLine.Kind.TRUE_UP,
+        "is_gauge": said["aggregation"] == Brick.Aggregation.UNIT_DAYS,
+        "is_metered": said["aggregation"] != Brick.Aggregation.NONE,
+        "is_prorated": row.days != row.of_days,
+    }

@@ -1,0 +1,48 @@
+"""What a list takes from its address: the filters that it offers, and text that the database can hold."""
+
+from typing import Any
+
+from django.contrib.admin import SimpleListFilter
+from django.contrib.admin.options import IncorrectLookupParameters
+from django.contrib.admin.utils import get_fields_from_path
+from django.contrib.admin.views.main import ChangeList
+from django.db.models import QuerySet
+from django.http import HttpRequest
+from unfold.admin import ModelAdmin
+
+NUL = "\x00"
+
+
+class CheckedList(ModelAdmin):
+    """A list that is filtered by what it offers alone, where the admin takes any lookup on any of its columns.
+
+    Django reads most of those only in the query, where a year of 99999999 is an error of the server.
+    """
+
+    # Lookups beside those of the filters: what links from other pages use.
+    list_lookups: tuple[str, ...] = ()
+
+    def lookup_allowed(self, lookup: str, value: str, request: HttpRequest) -> bool:
+        return lookup in self.list_lookups or any(self._is_of(one, lookup) for one in self.get_list_filter(request))
+
+    def _is_of(self, offered: Any, lookup: str) -> bool:
+        if isinstance(offered, type) and issubclass(offered, SimpleListFilter):
+            return lookup == offered.parameter_name
+        path = offered if isinstance(offered, str) else offered[0]
+        last: Any = get_fields_from_path(self.model, path)[-1]
+        target = f"__{last.target_field.name}" if last.is_relation else ""
+        return lookup in (f"{path}{target}__exact", f"{path}__isnull")
+
+    def get_changelist_instance(self, request: HttpRequest) -> ChangeList:
+        if any(NUL in text for name, values in request.GET.lists() for text in (name, *values)):
+            raise IncorrectLookupParameters
+        return super().get_changelist_instance(request)
+
+    def get_object(self, request: HttpRequest, object_id: str, from_field: str | None = None) -> Any:
+        # Django takes an empty name for that of a field.
+        return super().get_object(request, object_id, from_field or None)
+
+    def get_search_results(self, request: HttpRequest, queryset: QuerySet, search_term: str) -> tuple[QuerySet, bool]:
+        if NUL in search_term:
+            return queryset.none(), False
+        return super().get_search_results(request, queryset, search_term)

@@ -1,0 +1,164 @@
+"""Forms that know what their page showed: they change what was changed on them, and undo nothing that others did."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from django import forms
+from django.core import signing
+from django.core.exceptions import ValidationError
+from django.forms.models import InlineForeignKeyField
+from django.utils.functional import cached_property
+
+SEEN = "seen"
+SALT = "billing.admin.seen"
+STALE = "Nothing was saved: meanwhile this was changed, as shown below. Save again to keep what you changed beside it."
+
+
+class SeenForm(forms.BaseForm):
+    """Carries, signed, what the page showed of each field, and compares it with what there is when it is sent.
+
+    A field whose text is as it was shown is not touched: it keeps its value, blanks and microseconds included. Where
+    somebody else has changed any field meanwhile, the form is refused once and tells what; then it shows what there is
+    now, with what was changed on it.
+    """
+
+    # Facts beside the fields that whoever sends the form has to know of, by what the page calls them.
+    watched: Mapping[str, str] = {}
+    # Whether the fields of a form that is of no row show what there is, which others may change.
+    shows_former = False
+
+    @property
+    def has_former(self) -> bool:
+        """Tell whether the fields show what there is, rather than a suggestion."""
+        instance = getattr(self, "instance", None)
+        return self.shows_former if instance is None else not instance._state.adding
+
+    @property
+    def seen(self) -> str:
+        """Return what the page has to carry."""
+        return signing.dumps(self._now, salt=SALT, compress=True) if self._now else ""
+
+    @property
+    def seen_name(self) -> str:
+        return self.add_prefix(SEEN)
+
+    @cached_property
+    def _now(self) -> dict[str, Any]:
+        shown = {name: self._shown(name) for name in self.fields} if self.has_former else {}
+        return shown | {f"watched {label}": text for label, text in self.watched.items()}
+
+    @cached_property
+    def _before(self) -> dict[str, Any]:
+        """What the page showed; what there is now, of a page that does not say."""
+        carried = self.data.get(self.seen_name) if self._now else None
+        if not carried:
+            return self._now
+        try:
+            return self._now | signing.loads(carried, salt=SALT)
+        except signing.BadSignature:
+            return self._now | dict.fromkeys(self._now, None)
+
+    @cached_property
+    def changed_data(self) -> list[str]:
+        return [name for name in self.fields if self._is_touched(name) and self._differs(name)]
+
+    def full_clean(self) -> None:
+        if self.is_bound:
+            self._take_over()
+        super().full_clean()
+        if not self.is_bound:
+            return
+        told = [self._told(name) for name in self._moved if not self._agrees(name)]
+        if told:
+            self.add_error(None, ValidationError([STALE, *told], code="stale"))
+
+    def _clean_fields(self) -> None:
+        super()._clean_fields()  # type: ignore[misc]
+        if not self.has_former:
+            return
+        for name, field in self.fields.items():
+            is_value = name in self.initial and not isinstance(field, forms.ModelChoiceField | InlineForeignKeyField)
+            if is_value and not self._is_touched(name):
+                self.cleaned_data[name] = self.get_initial_for_field(field, name)
+                self.errors.pop(name, None)
+
+    @cached_property
+    def _moved(self) -> list[str]:
+        return [name for name, value in self._now.items() if self._before.get(name) != value]
+
+    def _agrees(self, name: str) -> bool:
+        """Tell whether what was changed meanwhile was changed to the same here."""
+        return name in self.fields and self._is_touched(name) and not self._differs(name)
+
+    def _differs(self, name: str) -> bool:
+        """Tell whether what was posted is another value than there is now."""
+        field = self.fields[name]
+        value = field.widget.value_from_datadict(self.data, self.files, self.add_prefix(name))
+        return field.has_changed(self.get_initial_for_field(field, name), value)
+
+    def _take_over(self) -> None:
+        """Let fields that were not touched here show what others made of them."""
+        stale = [name for name in self._moved if name in self.fields and not self._is_touched(name)]
+        if not stale:
+            return
+        data = self.data.copy()  # type: ignore[attr-defined]
+        for name in stale:
+            key, value = self.add_prefix(name), self._now[name]
+            parts = {f"{key}_{n}": part for n, part in enumerate(value)} if isinstance(value, list) else {key: value}
+            for one, text in parts.items():
+                if text is False or text is None:
+                    data.pop(one, None)
+                else:
+                    data[one] = "on" if text is True else text
+        self.data = data
+
+    def _is_touched(self, name: str) -> bool:
+        return name in self._touched
+
+    @cached_property
+    def _touched(self) -> set[str]:
+        touched = set()
+        for name, field in self.fields.items():
+            key = self.add_prefix(name)
+            if field.disabled or (self.has_former and field.widget.value_omitted_from_data(self.data, self.files, key)):
+                continue
+            if not self.has_former or self._posted(name) != self._before.get(name):
+                touched.add(name)
+        return touched
+
+    def _posted(self, name: str) -> Any:
+        value = self.fields[name].widget.value_from_datadict(self.data, self.files, self.add_prefix(name))
+        return [_text(part) for part in value] if isinstance(value, list) else _text(value)
+
+    def _shown(self, name: str) -> Any:
+        field: Any = self.fields[name]
+        value = field.prepare_value(self.get_initial_for_field(field, name))
+        if isinstance(field.widget, forms.MultiWidget):
+            return [_text(part) for part in field.widget.decompress(value) or ()]
+        if isinstance(field.widget, forms.CheckboxInput):
+            return bool(value)
+        return [_text(part) for part in value] if isinstance(value, list | tuple) else _text(value)
+
+    def _told(self, name: str) -> str:
+        before, now = self._before.get(name), self._now[name]
+        if name not in self.fields:
+            return f"{name.removeprefix('watched ')}: it was {_worded(before)} and is {_worded(now)} now."
+        listed: Any = getattr(self.fields[name], "choices", None)
+        choices = {str(value): str(text) for value, text in listed or () if text}
+        was, is_now = (choices.get(str(value), value) for value in (before, now))
+        return f"{self[name].label}: it was {_worded(was)} and is {_worded(is_now)} now."
+
+
+def _text(value: Any) -> Any:
+    """Return a value as a browser sends what a page shows of it."""
+    if value is None or isinstance(value, bool):
+        return value if value is not None else ""
+    return str(value).replace("\r\n", "\n").replace("\r", "\n")
+
+
+def _worded(value: Any) -> str:
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, list):
+        value = " ".join(part for part in value if part)
+    return f"“{value}”" if value else "empty"

@@ -1,0 +1,83 @@
+"""Rows that belong to a row, edited on its page: those that others have added or taken away meanwhile are told."""
+
+from typing import Any
+
+from django.core import signing
+from django.core.exceptions import ValidationError
+from unfold.forms import PaginationInlineFormSet
+
+from billing.admin.seen import SALT, SEEN, STALE
+
+
+class SeenRows(PaginationInlineFormSet):
+    """Carries, signed, which rows its page showed. Where there are others now, it is refused once and tells of them.
+
+    Then it goes on with the rows that there are: each as it was typed, or as it is now, and what was added on the page.
+    """
+
+    stale: tuple[str, ...] = ()
+
+    def __init__(self, *args: Any, **options: Any) -> None:
+        super().__init__(*args, **options)
+        carried = self.data.get(self.seen_name) if self.is_bound else None
+        if carried and self.instance.pk is not None:
+            self._compare(carried)
+
+    @property
+    def seen_name(self) -> str:
+        return f"{self.prefix}-{SEEN}"
+
+    @property
+    def seen(self) -> str:
+        """Return what the page has to carry."""
+        return signing.dumps(self._rows_now(), salt=SALT, compress=True) if self.instance.pk is not None else ""
+
+    def clean(self) -> None:
+        super().clean()
+        if self.stale:
+            raise ValidationError([STALE, *self.stale], code="stale")
+
+    def _rows_now(self) -> dict[str, str]:
+        return {str(row.pk): str(row) for row in self.get_queryset()}
+
+    def _compare(self, carried: str) -> None:
+        try:
+            before = signing.loads(carried, salt=SALT)
+        except signing.BadSignature:
+            before = {}
+        now = self._rows_now()
+        if before.keys() == now.keys():
+            return
+        gone = [f"“{before[pk]}” was removed." for pk in before if pk not in now]
+        new = [f"“{now[pk]}” was added." for pk in now if pk not in before]
+        self.stale = (*gone, *new)
+        self.data = self._rebuilt(set(now))
+
+    def _rebuilt(self, present: set[str]) -> Any:
+        """Return what was posted, with the rows that there are as the first ones."""
+        data = self.data.copy()
+        posted = [self._posted(n) for n in range(self._count("TOTAL_FORMS"))]
+        by_id = {row["id"]: row for row in posted if row.get("id") in present}
+        added = [row for row in posted if not row.get("id")]
+        for key in [key for key in data if key.startswith(f"{self.prefix}-") and key != self.seen_name]:
+            del data[key]
+        rows = [by_id.get(str(row.pk)) or self._as_shown(row) for row in self.get_queryset()]
+        for n, row in enumerate([*rows, *added]):
+            for name, value in row.items():
+                data[f"{self.prefix}-{n}-{name}"] = value
+        data[f"{self.prefix}-INITIAL_FORMS"] = len(rows)
+        data[f"{self.prefix}-TOTAL_FORMS"] = len(rows) + len(added)
+        return data
+
+    def _count(self, name: str) -> int:
+        text = self.data.get(f"{self.prefix}-{name}", "")
+        return min(int(text), self.absolute_max) if text.isascii() and text.isdigit() else 0
+
+    def _posted(self, n: int) -> dict[str, str]:
+        start = f"{self.prefix}-{n}-"
+        return {key.removeprefix(start): self.data[key] for key in self.data if key.startswith(start)}
+
+    def _as_shown(self, row: Any) -> dict[str, str]:
+        shown = self.form(instance=row)
+        values = {name: shown[name].value() for name in shown.fields}
+        return {name: value for name, value in values.items() if value is not None} | {"id": str(row.pk)}

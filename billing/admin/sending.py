@@ -1,0 +1,46 @@
+"""Forms of the panel are done once, however often they are sent: by a one-time token that the page carries."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from uuid import uuid4
+
+from django.contrib import messages
+from django.db import transaction
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.utils import timezone
+
+from billing.models import SentForm
+from billing.people import sent_forms
+
+TOKEN = "form_token"
+# A page that answers a form itself names here what came of it: the form, sent again, leads there.
+RESULT = "Content-Location"
+
+
+def token_of(request: HttpRequest) -> str:
+    """Return what a page carries: the token that came with the form, or a new one."""
+    return request.POST.get(TOKEN, "") or uuid4().hex
+
+
+@contextmanager
+def once(request: HttpRequest) -> Iterator[SentForm]:
+    """Do a form in one transaction, and once; raises ``DoneBefore``. One without a token, of no page, is just done."""
+    token = request.POST.get(TOKEN, "")
+    if not token:
+        with transaction.atomic():
+            yield SentForm()
+        return
+    name = sent_forms.name_of(user_id=request.user.pk or 0, path=request.path, token=token)
+    with sent_forms.done_once(name=name, as_of=timezone.now()) as sent:
+        yield sent
+
+
+def result_of(response: HttpResponse) -> str:
+    """Return where what came of a form is found."""
+    return str(response.headers.get("Location") or response.headers.get(RESULT) or "")
+
+
+def answer_again(request: HttpRequest, done: sent_forms.DoneBefore, *, otherwise: str) -> HttpResponse:
+    """Lead a form that was sent again to what came of it the first time."""
+    messages.info(request, "This form was sent before, and done once: here is what came of it.")
+    return HttpResponseRedirect(done.url or otherwise)

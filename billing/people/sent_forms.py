@@ -1,0 +1,54 @@
+"""Forms that are sent twice, by a second click, a reload or the way back, are done once."""
+
+import hashlib
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import datetime, timedelta
+
+from django.conf import settings
+from django.db import IntegrityError, transaction
+
+from billing.models import SentForm
+
+# How many that are over go with each that comes: more than one adds, so that the table stays small.
+SWEPT = 100
+
+
+class DoneBefore(Exception):
+    """The form was done; ``url`` is where what came of it is found, empty where nothing has a page."""
+
+    def __init__(self, url: str) -> None:
+        super().__init__(f"This form was done before: {url or 'it has no page'}.")
+        self.url = url
+
+
+def name_of(*, user_id: int, path: str, token: str) -> str:
+    """Return what the table calls a form: a digest, since a token is any text that a browser sends."""
+    return hashlib.sha256(f"{user_id}\n{path}\n{token}".encode("utf-8", "surrogateescape")).hexdigest()
+
+
+@contextmanager
+def done_once(*, name: str, as_of: datetime) -> Iterator[SentForm]:
+    """Do what the block does in one transaction, and once for each name; its ``url`` is kept when the block is through.
+
+    A second one waits until the first is through, and raises ``DoneBefore``. Nothing is kept where the block raises or
+    rolls its transaction back: then the form can be sent again.
+    """
+    with transaction.atomic():
+        sent = SentForm(name=name, sent_at=as_of)
+        try:
+            with transaction.atomic():
+                sent.save(force_insert=True)
+        except IntegrityError:
+            raise DoneBefore(SentForm.objects.get(pk=name).url) from None
+        yield sent
+        if not transaction.get_rollback():
+            sent.save(update_fields=["url"])
+            _sweep(as_of)
+
+
+def _sweep(as_of: datetime) -> None:
+    over = SentForm.objects.filter(sent_at__lte=as_of - timedelta(days=settings.SENT_FORMS_KEPT_DAYS))
+    # Those that another one deletes right now are left to it.
+    names = over.order_by("sent_at").values_list("pk", flat=True)[:SWEPT]
+    SentForm.objects.filter(pk__in=list(names)).delete()

@@ -1,0 +1,132 @@
+"""A form that is sent twice is done once, and the second answer leads to what came of the first."""
+
+from datetime import timedelta
+
+import pytest
+from django.urls import reverse
+from django.utils import timezone
+
+from billing.models import ApiKey, Brick, CloseRun, Customer, Line, Price, SentForm, Subscription, Workspace
+from billing.people import sent_forms
+from tests import factories as make
+from tests.billing.admin.pages import page_of
+from tests.billing.admin.staff import administrator
+from tests.billing.admin.test_parties import WORKSPACE
+
+pytestmark = pytest.mark.django_db
+
+
+def sent_twice(client, url: str, **typed: object) -> tuple:
+    shown = page_of(client, url)
+    data = {**shown, **typed}
+    return client.post(url, data), client.post(url, data)
+
+
+def change_page(row) -> str:
+    return reverse(f"admin:billing_{type(row).__name__.lower()}_change", args=[row.pk])
+
+
+def test_subscription_that_is_added_twice_is_one():
+    customer, client = make.customer(make.workspace()), administrator()
+    today = timezone.now().date().isoformat()
+
+    first, second = sent_twice(client, reverse("admin:billing_subscription_add"), customer=customer.pk, starts_on=today)
+
+    assert first.url == second.url == change_page(Subscription.objects.get())
+
+
+def test_line_that_is_added_twice_is_one_and_the_second_is_no_error():
+    line, client = make.line(), administrator()
+    price = make.price(make.brick(line.workspace, "Seats"))
+    url = reverse("admin:billing_subscription_add_line", args=[line.subscription_id])
+
+    first, second = sent_twice(client, url, price=price.pk)
+
+    assert first.url == second.url == change_page(line.subscription)
+    assert Line.objects.count() == 2
+
+
+def test_rows_that_are_added_twice_are_one_and_the_second_leads_to_it():
+    owner, client = make.workspace(), administrator()
+    brick = make.brick(owner)
+    for model, typed in (
+        (Price, {"name": "Gold", "brick": brick.pk, "model": "per_unit", "currency": "USD", "unit_price": "2"}),
+        (Customer, {"name": "Initech", "workspace": owner.pk}),
+        (Brick, {"name": "Seats", "workspace": owner.pk, "aggregation": "unit_days", "unit_label": "seats"}),
+    ):
+        former = set(model.objects.values_list("pk", flat=True))
+        first, second = sent_twice(client, reverse(f"admin:billing_{model.__name__.lower()}_add"), **typed)
+        (new,) = set(model.objects.values_list("pk", flat=True)) - former
+        assert first.status_code == 302, model
+        assert second.url == change_page(model(pk=new))
+
+
+def test_key_that_is_created_twice_is_one_and_is_shown_once():
+    owner, client = make.workspace(), administrator()
+
+    first, second = sent_twice(client, reverse("admin:billing_apikey_add"), workspace=owner.pk, name="meter")
+
+    key = ApiKey.objects.get()
+    assert key.prefix in first.content.decode()
+    assert second.url == change_page(key)
+    assert "data-copy" not in client.get(second.url).content.decode()
+
+
+def test_workspace_copy_and_close_that_are_sent_twice_are_done_once(eager_tasks):
+    line, client = make.line(), administrator()
+    opened = sent_twice(client, reverse("admin:billing_workspace_add"), **{**WORKSPACE, "code": "other"})
+    copied = sent_twice(client, reverse("admin:billing_price_copy", args=[line.price_id]), name="Copy")
+    closed = sent_twice(
+        client, reverse("admin:billing_closerun_add"), workspace=line.workspace_id, last_day="2026-01-31"
+    )
+
+    assert opened[0].url == opened[1].url
+    assert copied[0].url == copied[1].url == change_page(Price.objects.latest("id"))
+    assert closed[0].url == closed[1].url == change_page(CloseRun.objects.get())
+    assert (Workspace.objects.filter(code="other", mode="live").count(), Price.objects.count()) == (1, 2)
+
+
+def test_two_pages_make_two():
+    customer, client = make.customer(make.workspace()), administrator()
+    typed = {"customer": customer.pk, "starts_on": timezone.now().date().isoformat()}
+    url = reverse("admin:billing_subscription_add")
+
+    for _ in range(2):
+        client.post(url, page_of(client, url) | typed)
+
+    assert Subscription.objects.count() == 2
+
+
+def test_form_that_was_refused_can_be_sent_again_with_its_token():
+    customer, client = make.customer(make.workspace()), administrator()
+    url = reverse("admin:billing_subscription_add")
+    shown = page_of(client, url) | {"customer": customer.pk}
+
+    refused = client.post(url, shown | {"starts_on": "never"})
+    client.post(url, shown | {"starts_on": timezone.now().date().isoformat()})
+
+    assert refused.context["form_token"] == shown["form_token"]
+    assert Subscription.objects.count() == 1
+    assert SentForm.objects.count() == 1
+
+
+def test_token_is_one_persons_and_one_pages():
+    customer = make.customer(make.workspace())
+    url = reverse("admin:billing_subscription_add")
+    data = {"customer": customer.pk, "starts_on": timezone.now().date().isoformat(), "interval": "monthly"}
+
+    for client in (administrator(), administrator()):
+        client.post(url, data | {"form_token": "the same"})
+
+    assert Subscription.objects.count() == 2
+
+
+def test_what_was_done_long_ago_is_forgotten():
+    now = timezone.now()
+    SentForm.objects.create(name="old", url="/", sent_at=now - timedelta(days=8))
+    SentForm.objects.create(name="new", url="/", sent_at=now - timedelta(days=6))
+
+    with sent_forms.done_once(name="this", as_of=now):
+        pass
+
+    assert set(SentForm.objects.values_list("pk", flat=True)) == {"new", "this"}

@@ -1,0 +1,242 @@
+"""A page that is older than what others did tells so, and undoes nothing; a form changes what was changed on it."""
+
+from datetime import date
+
+import pytest
+from django.urls import reverse
+
+from billing import catalog, contracts, parties
+from billing.limits import Limits
+from billing.models import ApiKey, Brick, Customer, EventRule, Line, Price, Workspace
+from tests import factories as make
+from tests.billing.admin.pages import page_of, shown_on
+from tests.billing.admin.staff import administrator, problems_of
+from usage.models import UsageRecord
+
+pytestmark = pytest.mark.django_db
+
+
+def change_page(row: object) -> str:
+    return reverse(f"admin:billing_{type(row).__name__.lower()}_change", args=[row.pk])  # type: ignore[attr-defined]
+
+
+def told_on(response) -> str:
+    assert response.status_code == 200
+    return " ".join(
+        problems_of(response) + [str(error) for error in response.context["adminform"].form.non_field_errors()]
+    )
+
+
+def test_stale_workspace_form_undoes_nothing_and_tells_what_was_changed():
+    owner, client = make.workspace(), administrator()
+    url = change_page(owner)
+    a, b = page_of(client, url), page_of(client, url)
+
+    client.post(url, a | {"closing": "issue"})
+    refused = client.post(url, b | {"name": "Acme Inc."})
+
+    assert "Closing: it was “By hand” and is “Automatically, and issue” now." in told_on(refused)
+    assert (Workspace.objects.get(mode="live").name, Workspace.objects.get(mode="live").closing) == ("Acme", "issue")
+    # The page shows what there is now, with what was typed; saved again, it changes the name alone.
+    again = shown_on(refused)
+    assert (again["name"], again["closing"]) == ("Acme Inc.", "issue")
+    assert client.post(url, again).status_code == 302
+    owner.refresh_from_db()
+    assert (owner.name, owner.closing) == ("Acme Inc.", "issue")
+
+
+def test_both_changed_the_same_field_and_the_second_is_told_what_he_would_undo():
+    customer, client = make.customer(make.workspace()), administrator()
+    url = change_page(customer)
+    a, b = page_of(client, url), page_of(client, url)
+
+    client.post(url, a | {"email": "a@example.com"})
+    refused = client.post(url, b | {"email": "b@example.com"})
+
+    assert "Email: it was empty and is “a@example.com” now." in told_on(refused)
+    assert Customer.objects.get().email == "a@example.com"
+    client.post(url, shown_on(refused))
+    assert Customer.objects.get().email == "b@example.com"
+
+
+def test_both_changed_it_to_the_same_and_nobody_is_asked():
+    customer, client = make.customer(make.workspace()), administrator()
+    url = change_page(customer)
+    a, b = page_of(client, url), page_of(client, url)
+
+    client.post(url, a | {"email": "a@example.com"})
+
+    assert client.post(url, b | {"email": "a@example.com", "name": "New"}).status_code == 302
+    assert Customer.objects.get().name == "New"
+
+
+def test_stale_brick_form_keeps_the_rule_that_another_person_made():
+    owner, client = make.workspace(), administrator()
+    brick = make.event_brick(owner, filters={"type": ["text"]})
+    url = change_page(brick)
+    b = page_of(client, url)
+    catalog.set_event_rule(
+        brick=brick,
+        rule=catalog.EventTerms(event_type="call-made", aggregation="count"),
+        as_of=make.moment("2026-02-01"),
+    )
+
+    refused = client.post(url, b | {"name": "Renamed"})
+
+    assert "Event type: it was “message-sent” and is “call-made” now." in told_on(refused)
+    assert EventRule.objects.get(replaced_at=None).event_type == "call-made"
+    client.post(url, shown_on(refused))
+    assert Brick.objects.get().name == "Renamed"
+    assert EventRule.objects.get(replaced_at=None).event_type == "call-made"
+
+
+def test_stale_key_form_and_stale_price_form_are_told_too():
+    line, client = make.line(), administrator()
+    make.api_key(line.workspace)
+    key, price = ApiKey.objects.get(), line.price
+    key_page, price_page = page_of(client, change_page(key)), page_of(client, change_page(price))
+    ApiKey.objects.update(requests_per_minute=600)
+    Price.objects.update(unit_price=3)
+
+    refused = client.post(change_page(key), key_page | {"name": "meter"})
+    refused_price = client.post(change_page(price), price_page | {"name": "Gold"})
+
+    assert "Requests per minute: it was empty and is “600” now." in told_on(refused)
+    assert "Unit price: it was “2” and is “3” now." in told_on(refused_price)
+    assert ApiKey.objects.get().requests_per_minute == 600
+    assert Price.objects.get().unit_price == 3
+
+
+def test_tiers_that_another_person_made_are_not_undone():
+    line, client = make.line(model="graduated", tiers=[("10", "2", "0"), (None, "1", "0")]), administrator()
+    url = change_page(line.price)
+    a, b = page_of(client, url), page_of(client, url)
+
+    client.post(url, a | {"tiers-0-unit_price": "5"})
+    refused = client.post(url, b | {"tiers-1-unit_price": "0.5"})
+
+    assert "meanwhile" in told_on(refused)
+    assert [tier.unit_price for tier in Price.objects.get().terms().tiers] == [5, 1]
+    assert shown_on(refused)["tiers-1-unit_price"] == "0.5"
+    # Saved again knowingly, the tiers are those that were typed.
+    assert client.post(url, shown_on(refused)).status_code == 302
+    assert [str(tier.unit_price.normalize()) for tier in Price.objects.get().terms().tiers] == ["2", "0.5"]
+
+
+def test_aliases_that_were_added_removed_or_changed_meanwhile_are_told():
+    owner, client = make.workspace(), administrator()
+    customer = make.customer(owner, aliases=["one", "two", "three"])
+    url = change_page(customer)
+    b = page_of(client, url)
+    one, two, _ = customer.aliases.order_by("pk")
+    parties.remove_alias(alias=one)
+    parties.update_alias(alias=two, label="changed")
+    parties.add_alias(customer=customer, value="four")
+
+    refused = client.post(url, b | {"name": "Renamed", "aliases-2-label": "mine"})
+
+    told = told_on(refused)
+    assert "“one” was removed." in told
+    assert "“four” was added." in told
+    assert Customer.objects.get().name == "Globex"
+    client.post(url, shown_on(refused))
+    assert Customer.objects.get().name == "Renamed"
+    assert sorted(customer.aliases.values_list("value", "label")) == [
+        ("four", ""),
+        ("three", "mine"),
+        ("two", "changed"),
+    ]
+
+
+def test_limits_that_another_person_set_are_not_undone():
+    line, client = make.line(), administrator()
+    url = reverse("admin:billing_line_limits", args=[line.subscription_id, line.pk])
+    b = page_of(client, url)
+    contracts.set_limits(line=line, limits=Limits(hard_limit_quantity=100))
+
+    refused = client.post(url, b | {"soft_limit_quantity": "50"})
+
+    assert "Hard limit: quantity: it was empty and is “100” now." in str(refused.context["form"].errors)
+    client.post(url, shown_on(refused))
+    line.refresh_from_db()
+    assert (line.hard_limit_quantity, line.soft_limit_quantity) == (100, 50)
+
+
+def test_end_that_another_person_agreed_is_told():
+    line, client = make.line(), administrator()
+    url = reverse("admin:billing_line_end", args=[line.subscription_id, line.pk])
+    b = page_of(client, url)
+    contracts.end_line(line=line, ends_at=make.moment("2026-03-01"))
+
+    refused = client.post(url, b | {"ends_on": "2026-06-30"})
+
+    assert "Last day: it was “–” and is “28 Feb 2026” now." in str(refused.context["form"].errors)
+    assert Line.objects.get().ends_at == make.moment("2026-03-01")
+    client.post(url, shown_on(refused))
+    assert Line.objects.get().ends_at == make.moment("2026-07-01")
+
+
+def test_end_page_of_yesterday_is_not_stale(time_machine):
+    line, client = make.line(), administrator()
+    url = reverse("admin:billing_line_end", args=[line.subscription_id, line.pk])
+    time_machine.move_to("2026-03-31T12:00Z")
+    shown = page_of(client, url)
+    time_machine.move_to("2026-04-01T12:00Z")
+
+    assert client.post(url, shown).status_code == 302
+    assert Line.objects.get().ends_at == make.moment("2026-04-01")
+
+
+def test_what_the_page_showed_can_not_be_made_up():
+    customer, client = make.customer(make.workspace()), administrator()
+    shown = page_of(client, change_page(customer))
+
+    refused = client.post(change_page(customer), shown | {"seen": "e30:forged:forged", "name": "New"})
+
+    assert refused.status_code == 200
+    assert Customer.objects.get().name == "Globex"
+
+
+def test_form_changes_nothing_that_was_not_touched():
+    address = "Main St 1\n\nBerlin \n"
+    customer = make.customer(make.workspace(), name="Globex ", reference="Customer 7 ", address=address)
+    parties.add_alias(customer=customer, value=" tenant 9 ", label="as typed ")
+    client = administrator()
+
+    client.post(change_page(customer), page_of(client, change_page(customer)) | {"email": "new@example.com"})
+
+    customer.refresh_from_db()
+    assert customer.email == "new@example.com"
+    assert (customer.name, customer.reference) == ("Globex ", "Customer 7 ")
+    assert customer.address == address
+    assert customer.aliases.get().value == " tenant 9 "
+
+
+def test_correction_of_a_record_that_was_corrected_meanwhile_is_told_on_its_form():
+    line, client = make.line(), administrator()
+    record = make.use(line, "3", "2026-01-05 10:00")
+    url = reverse("admin:usage_usagerecord_correct", args=[record.id])
+    shown = page_of(client, url)
+    change = make.fix(record, "4")
+
+    refused = client.post(url, shown | {"quantity": "5", "note": "misread"})
+    opened = client.get(url, follow=True)
+
+    assert refused.status_code == 200
+    assert "finance has changed it to 4, Mon 5 Jan 2026, 10:00" in str(refused.context["form"].errors)
+    assert reverse("admin:usage_usagerecord_change", args=[change.id]) in refused.content.decode()
+    assert shown_on(refused)["quantity"] == "5"
+    assert "finance has changed it to 4" in opened.content.decode()
+    assert UsageRecord.objects.count() == 2
+
+
+def test_retraction_of_what_was_retracted_meanwhile_is_told_on_its_form():
+    line, client = make.line(starts_on=date(2026, 1, 1)), administrator()
+    record = make.use(line, "3", "2026-01-05 10:00")
+    url = reverse("admin:usage_usagerecord_retract", args=[record.id])
+    make.take_back(record)
+
+    refused = client.post(url, {"note": "entered twice"})
+
+    assert "finance has retracted it" in str(refused.context["form"].errors)
+    assert UsageRecord.objects.count() == 2

@@ -1,0 +1,81 @@
+"""A form that is sent again while the first is still running: one is done, and both lead to it."""
+
+import threading
+
+import pytest
+from django.contrib.auth.models import User
+from django.db import connections
+from django.test import Client
+from django.urls import reverse
+from django.utils import timezone
+
+from billing import contracts, keys
+from billing.models import ApiKey, Subscription
+from tests import factories as make
+from tests.billing.admin.pages import page_of
+from tests.concurrency.threads import at_once
+
+pytestmark = [pytest.mark.django_db(transaction=True)]
+
+
+def client_of(user: User) -> Client:
+    client = Client()
+    client.force_login(user)
+    return client
+
+
+@pytest.fixture
+def slowly(monkeypatch):
+    """Let what is done take until the second form has come, or a second."""
+    began, second_came = threading.Event(), threading.Event()
+
+    def slow(real):
+        def call(**given):
+            done = real(**given)
+            began.set()
+            second_came.wait(timeout=1)
+            return done
+
+        return call
+
+    monkeypatch.setattr(contracts, "create_subscription", slow(contracts.create_subscription))
+    monkeypatch.setattr(keys, "create_key", slow(keys.create_key))
+    return began, second_came
+
+
+def post_both(url: str, typed: dict, slowly) -> list:
+    user = User.objects.create_superuser("fiona")
+    began, second_came = slowly
+    first, second = client_of(user), client_of(user)
+    data = {**page_of(first, url), **typed}
+    connections.close_all()
+
+    def click():
+        return first.post(url, data)
+
+    def click_again():
+        assert began.wait(timeout=20)
+        threading.Timer(0.3, second_came.set).start()
+        return second.post(url, data)
+
+    return at_once([click, click_again])
+
+
+def test_subscription_that_is_added_again_while_the_first_is_running_is_one(slowly):
+    customer = make.customer(make.workspace())
+    typed = {"customer": customer.pk, "starts_on": timezone.now().date().isoformat()}
+
+    first, second = post_both(reverse("admin:billing_subscription_add"), typed, slowly)
+
+    one = Subscription.objects.get()
+    assert first.url == second.url == reverse("admin:billing_subscription_change", args=[one.pk])
+
+
+def test_key_that_is_created_again_while_the_first_is_running_is_one(slowly):
+    owner = make.workspace()
+
+    first, second = post_both(reverse("admin:billing_apikey_add"), {"workspace": owner.pk, "name": "meter"}, slowly)
+
+    key = ApiKey.objects.get()
+    assert key.prefix in first.content.decode()
+    assert second.url == reverse("admin:billing_apikey_change", args=[key.pk])
