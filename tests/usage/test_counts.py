@@ -79,3 +79,14 @@ def test_counting_goes_step_by_step(monkeypatch):
         assert ledger.usages_of_lines(workspace=workspace) == 7
     assert len(queries) == 2
     assert CountedUpTo.objects.get().record_id == UsageRecord.objects.latest("pk").pk
+
+
+def test_ids_that_have_leapt_are_counted_in_one_step(django_assert_max_num_queries):
+    leapt = make.use(make.line(), "1", "2026-07-01").id + 10**12
+    UsageRecord.objects.update(id=leapt)
+    CountedUpTo.objects.update_or_create(pk=1, defaults={"record_id": 0, "next_id": leapt, "beside": []})
+
+    with django_assert_max_num_queries(40):
+        ledger.count_usages()
+
+    assert CountedUpTo.objects.get().record_id >= leapt

@@ -47,7 +47,9 @@ def _count_on() -> bool:
     if mark.beside and not _running().isdisjoint(mark.beside):
         return False
     assert mark.next_id is not None
-    upto = min(mark.next_id, mark.record_id + STEP)
+    # A step is of so many records, not ids: these may have leapt.
+    ids = UsageRecord.objects.filter(id__gt=mark.record_id, id__lte=mark.next_id).order_by("id")
+    upto = ids.values_list("id", flat=True)[STEP - 1 : STEP].first() or mark.next_id
     found = _records(after=mark.record_id).filter(id__lte=upto).values("workspace").annotate(usages=_USAGES)
     _add(dict(found.order_by().values_list("workspace", "usages")))
     is_there = upto == mark.next_id
