@@ -45,6 +45,13 @@ def entry(line, transaction_id="t-1", value=7):
     }
 
 
+def fail_after_insert(execute, sql, *rest):
+    result = execute(sql, *rest)
+    if "INTO usage_usagerecord" in sql:
+        raise RuntimeError("a fault after the insert")
+    return result
+
+
 def ledger():
     return list(UsageRecord.objects.order_by("id").values_list("key", "quantity"))
 
@@ -137,13 +144,7 @@ def test_with_the_database_down_nothing_is_kept_and_the_repeat_goes_through(line
 
 
 def test_a_fault_is_kept_where_the_vendor_keeps_it_and_what_it_began_is_not(line, key):
-    def fail(execute, sql, *rest):
-        result = execute(sql, *rest)
-        if "INTO usage_usagerecord" in sql:
-            raise RuntimeError("a fault after the insert")
-        return result
-
-    with connection.execute_wrapper(fail):
+    with connection.execute_wrapper(fail_after_insert):
         first = client_of(key)("POST", "/usage", entry(line))
     again = client_of(key)("POST", "/usage", entry(line))
 
@@ -171,13 +172,7 @@ def test_what_was_refused_is_worked_on_anew_once_nothing_is_in_its_way(line, key
 
 
 def test_a_fault_is_worked_on_anew_and_leaves_nothing(line, key):
-    def fail(execute, sql, *rest):
-        result = execute(sql, *rest)
-        if "INTO usage_usagerecord" in sql:
-            raise RuntimeError("a fault after the insert")
-        return result
-
-    with connection.execute_wrapper(fail):
+    with connection.execute_wrapper(fail_after_insert):
         assert native(key)("POST", "/usage/", usage(line.number)).status_code == 500
     assert (StoredReply.objects.count(), ledger()) == (0, [])
 
