@@ -8,7 +8,7 @@ from playwright.sync_api import expect
 from tests import factories as make
 from tests.browser.test_panel import keep
 
-pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
+pytestmark = [pytest.mark.once, pytest.mark.browser, pytest.mark.django_db(transaction=True)]
 
 
 def test_a_document_is_read_and_tried_out_without_asking_another_host(page, live_server, visited):

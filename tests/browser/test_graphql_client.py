@@ -13,7 +13,7 @@ from tests.browser.test_panel import go, keep
 from tests.scenarios.closing import close_and_issue, totals
 from usage.models import UsageRecord
 
-pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
+pytestmark = [pytest.mark.once, pytest.mark.browser, pytest.mark.django_db(transaction=True)]
 
 
 def choose(page: Page, title: str) -> None:

@@ -18,7 +18,7 @@ from tests import factories as make
 from tests.scenarios.closing import close, close_and_issue
 from usage.models import UsageRecord
 
-pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
+pytestmark = [pytest.mark.once, pytest.mark.browser, pytest.mark.django_db(transaction=True)]
 
 
 def keep(page: Page, name: str) -> None:

@@ -18,7 +18,7 @@ from tests import factories as make
 from tests.clients import npm
 from usage.models import UsageRecord
 
-pytestmark = [pytest.mark.node, pytest.mark.browser, pytest.mark.django_db(transaction=True)]
+pytestmark = [pytest.mark.once, pytest.mark.node, pytest.mark.browser, pytest.mark.django_db(transaction=True)]
 
 FOLDER = Path(__file__).parent / "altair"
 

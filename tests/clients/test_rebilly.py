@@ -15,7 +15,7 @@ from tests.clients import npm
 from tests.scenarios.closing import close_and_issue
 from usage.models import UsageRecord
 
-pytestmark = [pytest.mark.node, pytest.mark.django_db(transaction=True)]
+pytestmark = [pytest.mark.once, pytest.mark.node, pytest.mark.django_db(transaction=True)]
 
 FOLDER = Path(__file__).parent / "rebilly"
 

@@ -16,6 +16,8 @@ import config.celery  # noqa: F401  (it names our transport)
 from config import file_queue
 from config.settings import BASE
 
+pytestmark = pytest.mark.once
+
 QUEUE = Queue("celery", Exchange("celery"), routing_key="celery")
 
 PRODUCER = """

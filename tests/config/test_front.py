@@ -13,6 +13,8 @@ import pytest
 
 from tests.config.server import answers, ask, chunked, connect, embedded, head, manage, read, serving, wait_until
 
+pytestmark = pytest.mark.once
+
 CONNECTIONS = 200
 NOW = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
 

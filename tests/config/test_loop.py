@@ -5,6 +5,8 @@ import pytest
 
 from config.loop import InPlaceLoop
 
+pytestmark = pytest.mark.once
+
 
 @pytest.fixture
 def loop():

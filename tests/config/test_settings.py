@@ -8,6 +8,8 @@ from django.core.exceptions import ImproperlyConfigured
 
 from config import settings
 
+pytestmark = pytest.mark.once
+
 PRODUCTION = {
     "DATABASE_URL": "postgres://arrears@db.example/arrears",
     "SECRET_KEY": "Zq8vN3xK1mT6wR9yB4hJ7sD2fG5aL0cE-uPiOtXnVbQzMkYw-oI3eU",

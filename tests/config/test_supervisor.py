@@ -12,6 +12,8 @@ import pytest
 
 from config import settings
 
+pytestmark = pytest.mark.once
+
 
 @pytest.fixture
 def port():
