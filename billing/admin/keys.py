@@ -1,19 +1,21 @@
-from typing import Any
+from typing import Any, cast
 
 from django import forms
 from django.contrib import admin, messages
+from django.contrib.auth.models import User
 from django.http import HttpRequest, HttpResponse
 from django.utils import timezone
-from unfold.decorators import action
 from unfold.decorators import display as column
 from unfold.enums import ActionVariant
 from unfold.widgets import UnfoldAdminSelectWidget, UnfoldAdminTextInputWidget
 
 from billing import figures, keys
 from billing.admin import sending
+from billing.admin.actions import row_action
 from billing.admin.pages import PanelAdmin, WholeModelForm, by_workspace, name_of, posted
 from billing.admin.panel_forms import PanelForm
 from billing.models import ApiKey, Workspace
+from billing.people import grants
 
 
 class NewKeyForm(PanelForm):
@@ -83,6 +85,9 @@ class ApiKeyAdmin(PanelAdmin):
     def revoked(self, key: ApiKey) -> str:
         return figures.moment(key.revoked_at, key.workspace.tz)
 
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        return grants.may_make_keys(by=cast(User, request.user))
+
     def has_delete_permission(self, request: HttpRequest, obj: ApiKey | None = None) -> bool:
         return False
 
@@ -111,7 +116,13 @@ class ApiKeyAdmin(PanelAdmin):
             request, form=NewKeyForm(posted(request)), title="Add an API key", submit="Create key", perform=perform
         )
 
-    @action(description="Revoke", icon="block", permissions=["revoke"], variant=ActionVariant.DANGER)
+    @row_action(
+        right="billing.change_apikey",
+        permission="revoke",
+        description="Revoke",
+        icon="block",
+        variant=ActionVariant.DANGER,
+    )
     def revoke(self, request: HttpRequest, object_id: str) -> HttpResponse:
         key = self.object_or_404(request, object_id)
 

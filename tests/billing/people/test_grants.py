@@ -47,3 +47,13 @@ def test_a_group_that_may_more_is_neither_changed_nor_joined():
     assert [grants.may_change_group(by=by, group=of) for of in (less, more)] == [True, False]
     assert list(grants.groups_to_give(by=by)) == [less]
     assert [one.codename for one in grants.permissions_to_give(by=by)] == ["view_invoice"]
+
+
+def test_keys_are_made_by_those_who_may_do_what_a_key_may():
+    work = ["customer", "brick", "price", "subscription", "line", "closerun", "invoice", "usagerecord"]
+    rights = [one.codename for one in Permission.objects.filter(content_type__model__in=work)] + ["add_apikey"]
+    assert grants.may_make_keys(by=person("fiona", *rights))
+
+    for lacked in ("add_apikey", "add_usagerecord", "change_closerun", "add_price", "view_invoice"):
+        otto = person(f"without {lacked}", *(one for one in rights if one != lacked))
+        assert not grants.may_make_keys(by=otto), lacked
