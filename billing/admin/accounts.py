@@ -11,7 +11,8 @@ from unfold.decorators import display as column
 from unfold.forms import AdminPasswordChangeForm, UserChangeForm, UserCreationForm
 
 from billing import figures, people
-from billing.admin.lists import CheckedList
+from billing.admin.saving import SavedOnce
+from billing.admin.seen import SeenForm
 from billing.people import grants
 
 admin.site.unregister(User)
@@ -29,7 +30,7 @@ def _person(request: HttpRequest) -> User:
     return cast(User, request.user)
 
 
-class Granting(CheckedList):
+class Granting(SavedOnce):
     """Offers and takes only what the person at the form may give."""
 
     def formfield_for_manytomany(self, db_field: Any, request: HttpRequest, **options: Any) -> forms.Field | None:
@@ -39,9 +40,17 @@ class Granting(CheckedList):
         return field
 
 
+class PersonForm(SeenForm, UserChangeForm):
+    pass
+
+
+class GroupForm(SeenForm, forms.ModelForm):
+    pass
+
+
 @admin.register(User)
-class UserAdmin(DjangoUserAdmin, Granting):
-    form = UserChangeForm
+class UserAdmin(DjangoUserAdmin, Granting):  # type: ignore[misc]  # Django's own takes `change` by name alone
+    form = PersonForm
     add_form = UserCreationForm
     change_password_form = AdminPasswordChangeForm
     actions = None
@@ -66,7 +75,9 @@ class UserAdmin(DjangoUserAdmin, Granting):
         return False
 
     def get_readonly_fields(self, request: HttpRequest, obj: User | None = None) -> tuple[str, ...]:
-        fixed = () if request.user.is_superuser else ("is_superuser",)
+        # When somebody last logged in is nothing that a person enters.
+        dates = ("last_login", "date_joined")
+        fixed = dates if request.user.is_superuser else (*dates, "is_superuser")
         return (*super().get_readonly_fields(request, obj), *fixed)
 
     def user_change_password(self, request: HttpRequest, id: str, form_url: str = "") -> HttpResponse:  # noqa: A002
@@ -89,6 +100,7 @@ class UserAdmin(DjangoUserAdmin, Granting):
 
 @admin.register(Group)
 class GroupAdmin(DjangoGroupAdmin, Granting):
+    form = GroupForm
     actions = None
     ordering = ("name",)
 

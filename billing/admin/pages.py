@@ -11,7 +11,7 @@ from django.contrib.admin.widgets import RelatedFieldWidgetWrapper
 from django.core.exceptions import PermissionDenied, ValidationError
 from django.db import transaction
 from django.db.models import Field, IntegerField, Model, Q, QuerySet
-from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect, JsonResponse
+from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import render
 from django.template.loader import render_to_string
 from django.urls import URLPattern, path, reverse
@@ -21,8 +21,9 @@ from unfold.contrib.filters.admin import RelatedDropdownFilter
 from billing import figures, history, names
 from billing.admin import sending
 from billing.admin.entry_fields import NumberField, WholeNumberField
-from billing.admin.lists import NUL, CheckedList
+from billing.admin.lists import NUL
 from billing.admin.panel_forms import AskingForm, add_errors, in_workspace
+from billing.admin.saving import SavedOnce
 from billing.calendar import CalendarOutOfRange
 from billing.entry import Formats
 from billing.exact import ExactDecimalField
@@ -102,7 +103,7 @@ def entry_field(column: Field) -> forms.Field | None:
     return None
 
 
-class PanelAdmin(CheckedList):
+class PanelAdmin(SavedOnce):
     """A list without bulk deletion, and pages that are one form."""
 
     actions = None
@@ -112,15 +113,6 @@ class PanelAdmin(CheckedList):
 
     def view_at(self, route: str, view: Callable[..., HttpResponse], name: str) -> URLPattern:
         return path(route, self.admin_site.admin_view(view), name=name)
-
-    def url_name(self, view: str) -> str:
-        return f"admin:{self.opts.app_label}_{self.opts.model_name}_{view}"
-
-    def url_of(self, obj: Model, view: str = "change") -> str:
-        return reverse(self.url_name(view), args=[obj.pk])
-
-    def go_to(self, obj: Model) -> HttpResponseRedirect:
-        return HttpResponseRedirect(self.url_of(obj))
 
     def formfield_for_dbfield(self, db_field: Field, request: HttpRequest, **options: Any) -> forms.Field | None:
         if (typed := entry_field(db_field)) is not None:
@@ -133,10 +125,6 @@ class PanelAdmin(CheckedList):
 
     def get_object(self, request: HttpRequest, object_id: str, from_field: str | None = None) -> Any:
         obj = super().get_object(request, object_id, from_field)
-        if obj is not None and getattr(request, "panel_saves", False):
-            # From here on nobody else changes what the form is compared with.
-            self.model._base_manager.select_for_update(no_key=True).filter(pk=obj.pk).first()
-            obj = super().get_object(request, object_id, from_field)
         if obj is not None:
             obj.panel_title = self.title_of(obj)
         return obj
@@ -227,47 +215,9 @@ class PanelAdmin(CheckedList):
     def changeform_view(
         self, request: HttpRequest, object_id: str | None = None, form_url: str = "", extra_context: Any = None
     ) -> HttpResponse:
-        extra_context = {"form_token": sending.token_of(request), **(extra_context or {})}
-        if request.method != "POST":
-            return super().changeform_view(request, object_id, form_url, extra_context)
-        if ECHO in request.headers:
+        if request.method == "POST" and ECHO in request.headers:
             return JsonResponse(self._echoes(request, object_id))
-        try:
-            return self._save_once(request, object_id, form_url, extra_context)
-        except DoneBefore as done:
-            return sending.answer_again(request, done, otherwise=reverse(self.url_name("changelist")))
-        except ValidationError as refusal:
-            # What only the domain can tell, such as a name that was given to another a moment ago, is told on the form.
-            request.panel_refusal = refusal  # type: ignore[attr-defined]
-            return self._save_once(request, object_id, form_url, extra_context)
-
-    def _save_once(
-        self, request: HttpRequest, object_id: str | None, form_url: str, extra_context: Any
-    ) -> HttpResponse:
-        with sending.once(request) as sent:
-            request.panel_saves = True  # type: ignore[attr-defined]
-            response = super().changeform_view(request, object_id, form_url, extra_context)
-            if sending.result_of(response):
-                sent.url = getattr(request, "panel_result", "") or sending.result_of(response)
-            else:
-                transaction.set_rollback(True)
-        return response
-
-    def get_form(self, request: HttpRequest, obj: Any = None, change: bool = False, **options: Any) -> Any:
-        form = super().get_form(request, obj, change, **options)
-        form.refusal = getattr(request, "panel_refusal", None)
-        return form
-
-    def save_model(self, request: HttpRequest, obj: Any, form: Any, change: bool) -> None:
-        if not change:
-            super().save_model(request, obj, form, change)
-        elif form.changed_data:
-            # Nothing else: others may have changed the rest.
-            obj.save(update_fields=form.changed_data)
-
-    def response_add(self, request: HttpRequest, obj: Any, post_url_continue: str | None = None) -> HttpResponse:
-        request.panel_result = self.url_of(obj)  # type: ignore[attr-defined]
-        return super().response_add(request, obj, post_url_continue)
+        return super().changeform_view(request, object_id, form_url, extra_context)
 
     def _echoes(self, request: HttpRequest, object_id: str | None) -> dict[str, Any]:
         row = None if object_id is None else self.get_object(request, unquote(object_id))

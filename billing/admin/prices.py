@@ -202,8 +202,11 @@ class PriceAdmin(PanelAdmin):
     def get_readonly_fields(self, request: HttpRequest, obj: Price | None = None) -> tuple[str, ...]:
         return () if obj is None else ("brick", "workspace", "currency")
 
+    def is_fixed(self, obj: Price | None) -> bool:
+        return is_fixed(obj)
+
     def has_change_permission(self, request: HttpRequest, obj: Price | None = None) -> bool:
-        return super().has_change_permission(request, obj) and not is_fixed(obj)
+        return super().has_change_permission(request, obj) and not self.is_fixed(obj)
 
     def has_delete_permission(self, request: HttpRequest, obj: Price | None = None) -> bool:
         return False

@@ -11,6 +11,8 @@ from django.utils.functional import cached_property
 
 SEEN = "seen"
 SALT = "billing.admin.seen"
+# Fields of several values, in no order.
+CHOICES = (forms.MultipleChoiceField, forms.ModelMultipleChoiceField)
 STALE = "Nothing was saved: meanwhile this was changed, as shown below. Save again to keep what you changed beside it."
 
 
@@ -44,7 +46,9 @@ class SeenForm(forms.BaseForm):
 
     @cached_property
     def _now(self) -> dict[str, Any]:
-        shown = {name: self._shown(name) for name in self.fields} if self.has_former else {}
+        # A field that nobody can fill in is no part of what is sent, and a password's hash nothing that a page carries.
+        open_fields = [name for name, field in self.fields.items() if not field.disabled]
+        shown = {name: self._shown(name) for name in open_fields} if self.has_former else {}
         return shown | {f"watched {label}": text for label, text in self.watched.items()}
 
     @cached_property
@@ -104,6 +108,9 @@ class SeenForm(forms.BaseForm):
         data = self.data.copy()  # type: ignore[attr-defined]
         for name in stale:
             key, value = self.add_prefix(name), self._now[name]
+            if isinstance(self.fields[name], CHOICES):
+                data.setlist(key, value)
+                continue
             parts = {f"{key}_{n}": part for n, part in enumerate(value)} if isinstance(value, list) else {key: value}
             for one, text in parts.items():
                 if text is False or text is None:
@@ -128,6 +135,8 @@ class SeenForm(forms.BaseForm):
 
     def _posted(self, name: str) -> Any:
         value = self.fields[name].widget.value_from_datadict(self.data, self.files, self.add_prefix(name))
+        if isinstance(self.fields[name], CHOICES):
+            return sorted(value)
         return [_text(part) for part in value] if isinstance(value, list) else _text(value)
 
     def _shown(self, name: str) -> Any:
@@ -137,6 +146,8 @@ class SeenForm(forms.BaseForm):
             return [_text(part) for part in field.widget.decompress(value) or ()]
         if isinstance(field.widget, forms.CheckboxInput):
             return bool(value)
+        if isinstance(field, CHOICES):
+            return sorted(map(str, value or ()))
         return [_text(part) for part in value] if isinstance(value, list | tuple) else _text(value)
 
     def _told(self, name: str) -> str:
@@ -145,7 +156,7 @@ class SeenForm(forms.BaseForm):
             return f"{name.removeprefix('watched ')}: it was {_worded(before)} and is {_worded(now)} now."
         listed: Any = getattr(self.fields[name], "choices", None)
         choices = {str(value): str(text) for value, text in listed or () if text}
-        was, is_now = (choices.get(str(value), value) for value in (before, now))
+        was, is_now = (_chosen(value, choices) for value in (before, now))
         return f"{self[name].label}: it was {_worded(was)} and is {_worded(is_now)} now."
 
 
@@ -154,6 +165,13 @@ def _text(value: Any) -> Any:
     if value is None or isinstance(value, bool):
         return value if value is not None else ""
     return str(value).replace("\r\n", "\n").replace("\r", "\n")
+
+
+def _chosen(value: Any, choices: Mapping[str, str]) -> Any:
+    """Return what was chosen by the words of its choices."""
+    if isinstance(value, list) and choices:
+        return ", ".join(choices.get(part, part) for part in value)
+    return choices.get(str(value), value)
 
 
 def _worded(value: Any) -> str:

@@ -8,11 +8,11 @@ from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.urls import URLPattern
 from django.utils import timezone
-from unfold.decorators import action
 from unfold.decorators import display as column
 from unfold.enums import ActionVariant
 
 from billing import contracts, figures
+from billing.admin.actions import row_action
 from billing.admin.pages import ReadOnlyAdmin, by_workspace, posted
 from billing.admin.subscription_forms import (
     EndForm,
@@ -135,7 +135,13 @@ class SubscriptionAdmin(ReadOnlyAdmin):
             request, form=form, title="Add a subscription", submit="Add subscription", perform=perform, names=DAYS
         )
 
-    @action(description="Add line", icon="add", permissions=["add_line"], variant=ActionVariant.PRIMARY)
+    @row_action(
+        right="billing.add_line",
+        permission="add_line",
+        description="Add line",
+        icon="add",
+        variant=ActionVariant.PRIMARY,
+    )
     def add_line(self, request: HttpRequest, object_id: str) -> HttpResponse:
         subscription = self.object_or_404(request, object_id)
         tz = subscription.workspace.tz
@@ -159,7 +165,7 @@ class SubscriptionAdmin(ReadOnlyAdmin):
             names=DAYS,
         )
 
-    @action(description="End", icon="event_busy", permissions=["end"])
+    @row_action(right="billing.change_subscription", permission="end", description="End", icon="event_busy")
     def end(self, request: HttpRequest, object_id: str) -> HttpResponse:
         subscription = self.object_or_404(request, object_id)
         tz = subscription.workspace.tz
@@ -173,7 +179,7 @@ class SubscriptionAdmin(ReadOnlyAdmin):
         title = f"End the subscription of {subscription.customer}"
         return self._end_page(request, subscription, title, perform, now=subscription.ends_at)
 
-    @action(description="Void", icon="delete", permissions=["void"])
+    @row_action(right="billing.change_subscription", permission="void", description="Void", icon="delete")
     def void(self, request: HttpRequest, object_id: str) -> HttpResponse:
         subscription = self.object_or_404(request, object_id)
 

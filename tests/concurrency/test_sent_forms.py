@@ -3,7 +3,7 @@
 import threading
 
 import pytest
-from django.contrib.auth.models import User
+from django.contrib.auth.models import Group, User
 from django.db import connections
 from django.test import Client
 from django.urls import reverse
@@ -69,6 +69,27 @@ def test_subscription_that_is_added_again_while_the_first_is_running_is_one(slow
 
     one = Subscription.objects.get()
     assert first.url == second.url == reverse("admin:billing_subscription_change", args=[one.pk])
+
+
+@pytest.mark.postgres
+def test_name_that_another_form_takes_after_it_was_looked_for_is_told_on_the_form(monkeypatch):
+    client = client_of(User.objects.create_superuser("fiona"))
+    url = reverse("admin:auth_group_add")
+    typed = {**page_of(client, url), "name": "Sales"}
+    looks = Group.validate_unique
+
+    def look_and_lose(group, exclude=None):
+        looks(group, exclude)
+        # Once: another connection commits the same name.
+        monkeypatch.setattr(Group, "validate_unique", looks)
+        at_once([lambda: Group.objects.create(name="Sales")])
+
+    monkeypatch.setattr(Group, "validate_unique", look_and_lose)
+    refused = client.post(url, typed)
+
+    assert refused.status_code == 200
+    assert refused.context["adminform"].form.errors == {"name": ["Group with this Name already exists."]}
+    assert Group.objects.count() == 1
 
 
 def test_key_that_is_created_again_while_the_first_is_running_is_one(slowly):

@@ -17,6 +17,7 @@ from unfold.enums import ActionVariant
 from unfold.widgets import UnfoldAdminSelectWidget
 
 from billing import figures, invoicing
+from billing.admin.actions import row_action
 from billing.admin.entry_fields import DayField
 from billing.admin.pages import ReadOnlyAdmin, by_workspace, name_of, posted
 from billing.admin.panel_forms import PanelForm
@@ -172,7 +173,13 @@ class CloseRunAdmin(ReadOnlyAdmin):
     def close_periods(self, request: HttpRequest) -> HttpResponse:
         return redirect(self.url_name("add"))
 
-    @action(description="Issue all", icon="send", permissions=["issue"], variant=ActionVariant.PRIMARY)
+    @row_action(
+        right="billing.change_closerun",
+        permission="issue",
+        description="Issue all",
+        icon="send",
+        variant=ActionVariant.PRIMARY,
+    )
     def issue_all(self, request: HttpRequest, object_id: str) -> HttpResponse:
         run = self.object_or_404(request, object_id)
 
@@ -198,7 +205,7 @@ class CloseRunAdmin(ReadOnlyAdmin):
             perform=perform,
         )
 
-    @action(description="Discard", icon="delete", permissions=["discard"])
+    @row_action(right="billing.change_closerun", permission="discard", description="Discard", icon="delete")
     def discard(self, request: HttpRequest, object_id: str) -> HttpResponse:
         run = self.object_or_404(request, object_id)
 

@@ -11,9 +11,10 @@ class _Form(HTMLParser):
 
     def __init__(self) -> None:
         super().__init__(convert_charrefs=True)
-        self.fields: dict[str, str] = {}
+        self.fields: dict[str, Any] = {}
         self.inside = False
         self.select: str | None = None
+        self.is_multiple = False
         self.area: str | None = None
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
@@ -26,7 +27,12 @@ class _Form(HTMLParser):
         elif tag == "input":
             self._input(name, given)
         elif tag == "select":
-            self.select = name
+            self.select, self.is_multiple = name, "multiple" in given
+            if self.is_multiple:
+                self.fields[name] = []
+        elif tag == "option" and self.select is not None and self.is_multiple:
+            if "selected" in given:
+                self.fields[self.select].append(given.get("value") or "")
         elif tag == "option" and self.select is not None:
             # Without one that is selected, a browser sends the first.
             if "selected" in given or self.select not in self.fields:
@@ -56,14 +62,14 @@ class _Form(HTMLParser):
             self.fields[self.area] += data
 
 
-def shown_on(response: Any) -> dict[str, str]:
+def shown_on(response: Any) -> dict[str, Any]:
     """The fields of a page's form, as a browser would send them untouched."""
     form = _Form()
     form.feed(response.content.decode())
     return {name: value for name, value in form.fields.items() if "__prefix__" not in name}
 
 
-def page_of(client: Client, url: str) -> dict[str, str]:
+def page_of(client: Client, url: str) -> dict[str, Any]:
     response = client.get(url)
     assert response.status_code == 200
     return shown_on(response)

@@ -3,6 +3,7 @@
 from datetime import timedelta
 
 import pytest
+from django.contrib.auth.models import User
 from django.urls import reverse
 from django.utils import timezone
 
@@ -84,6 +85,15 @@ def test_workspace_copy_and_close_that_are_sent_twice_are_done_once(eager_tasks)
     assert copied[0].url == copied[1].url == change_page(Price.objects.latest("id"))
     assert closed[0].url == closed[1].url == change_page(CloseRun.objects.get())
     assert (Workspace.objects.filter(code="other", mode="live").count(), Price.objects.count()) == (1, 2)
+
+
+def test_person_who_is_added_twice_is_one_and_the_second_leads_there():
+    passwords = {"password1": "another long password", "password2": "another long password"}
+
+    first, second = sent_twice(administrator(), reverse("admin:auth_user_add"), username="otto", **passwords)
+
+    there = reverse("admin:auth_user_change", args=[User.objects.get(username="otto").pk])
+    assert first.url == second.url == there
 
 
 def test_two_pages_make_two():

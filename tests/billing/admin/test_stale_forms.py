@@ -3,14 +3,19 @@
 from datetime import date
 
 import pytest
+from django.contrib.auth.models import Group, Permission, User
+from django.core import signing
 from django.urls import reverse
 
-from billing import catalog, contracts, parties
+from billing import catalog, contracts, keys, parties
+from billing.admin.saving import NO_MORE
+from billing.admin.seen import SALT
 from billing.limits import Limits
 from billing.models import ApiKey, Brick, Customer, EventRule, Line, Price, Workspace
 from tests import factories as make
 from tests.billing.admin.pages import page_of, shown_on
 from tests.billing.admin.staff import administrator, problems_of
+from tests.scenarios.closing import close_and_issue
 from usage.models import UsageRecord
 
 pytestmark = pytest.mark.django_db
@@ -146,6 +151,75 @@ def test_aliases_that_were_added_removed_or_changed_meanwhile_are_told():
         ("three", "mine"),
         ("two", "changed"),
     ]
+
+
+def test_price_that_was_billed_meanwhile_is_shown_and_told():
+    line, client = make.line(), administrator()
+    url = change_page(line.price)
+    form = page_of(client, url)
+    close_and_issue(line.workspace, "2026-02-01")
+
+    answer = client.post(url, form | {"unit_price": "7"}, follow=True)
+
+    assert answer.redirect_chain == [(url, 302)]
+    assert [str(one) for one in answer.context["messages"]] == [NO_MORE]
+    assert Price.objects.get().unit_price == 2
+
+
+def test_key_that_was_revoked_meanwhile_stays_revoked_by_the_first():
+    key, client = keys.create_key(workspace=make.workspace(), name="Hub", created_by="test")[0], administrator()
+    url = reverse("admin:billing_apikey_revoke", args=[key.pk])
+    form = page_of(client, url)
+    keys.revoke_key(key=key, as_of=make.moment("2026-01-01"))
+
+    answer = client.post(url, form)
+
+    assert answer["Location"] == change_page(key)
+    assert ApiKey.objects.get().revoked_at == make.moment("2026-01-01")
+
+
+def test_person_who_was_deactivated_meanwhile_stays_so():
+    otto, client = User.objects.create_user("otto", is_staff=True), administrator()
+    sales = Group.objects.create(name="Sales")
+    url = reverse("admin:auth_user_change", args=[otto.pk])
+    a, b = page_of(client, url), page_of(client, url)
+    del a["is_active"]
+
+    assert client.post(url, a | {"groups": [sales.pk]}).status_code == 302
+    refused = client.post(url, b | {"first_name": "Otto"})
+
+    told = told_on(refused)
+    assert "Active: it was yes and is no now." in told
+    assert "Groups: it was empty and is “Sales” now." in told
+    assert client.post(url, shown_on(refused)).status_code == 302
+    otto.refresh_from_db()
+    assert (otto.first_name, otto.is_active, list(otto.groups.all())) == ("Otto", False, [sales])
+
+
+def test_page_of_a_person_carries_no_hash_of_a_password():
+    otto = User.objects.create_user("otto", password="a long password")
+    page = page_of(administrator(), reverse("admin:auth_user_change", args=[otto.pk]))
+
+    carried = signing.loads(page["seen"], salt=SALT)
+
+    assert carried["username"] == "otto"
+    assert "password" not in carried
+
+
+def test_permissions_that_a_group_was_given_meanwhile_are_not_taken_away():
+    sales, client = Group.objects.create(name="Sales"), administrator()
+    first, second = Permission.objects.filter(codename__in=["view_invoice", "view_line"]).order_by("codename")
+    sales.permissions.add(second)
+    url = reverse("admin:auth_group_change", args=[sales.pk])
+    a, b = page_of(client, url), page_of(client, url)
+
+    client.post(url, a | {"permissions": [first.pk, second.pk]})
+    refused = client.post(url, b | {"name": "Sales team"})
+    assert "Permissions: it was" in told_on(refused)
+    client.post(url, shown_on(refused))
+
+    sales.refresh_from_db()
+    assert (sales.name, set(sales.permissions.all())) == ("Sales team", {first, second})
 
 
 def test_limits_that_another_person_set_are_not_undone():

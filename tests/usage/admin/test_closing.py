@@ -5,8 +5,10 @@ from django.urls import reverse
 from django.utils import timezone
 
 from billing import contracts, invoicing
+from billing.admin.saving import NO_MORE
 from billing.models import BillingPeriod, CloseItem, CloseRun, Invoice, Price, PriceTier, Workspace
 from tests import factories as make
+from tests.billing.admin.pages import page_of
 from tests.billing.admin.staff import administrator, client_of, errors_of, queries_of
 from tests.scenarios.closing import close, close_and_issue, totals
 from usage.admin.drafts import change_of, drafts_of
@@ -74,8 +76,32 @@ def test_all_drafts_are_issued_after_a_confirmation(eager_tasks, django_capture_
     run.refresh_from_db()
     assert (run.state, run.decided_by) == ("issued", "Fiona Ledger")
     assert Invoice.objects.get().number == "INV-000001"
-    assert client.post(page(run, "issue_all")).status_code == 403
-    assert client.post(page(run, "discard")).status_code == 403
+
+
+@pytest.mark.parametrize("action", ["issue_all", "discard"])
+def test_page_that_is_older_than_the_runs_state_does_nothing_and_leads_to_the_run(eager_tasks, action):
+    line, client = make.line(), administrator()
+    run = close(line.workspace, "2026-02-01")
+    form = page_of(client, page(run, action))
+    invoicing.discard(run=run, by="Otto Other", as_of=make.moment("2026-02-02"))
+
+    answer = client.post(page(run, action), form)
+
+    run.refresh_from_db()
+    assert (answer.status_code, answer["Location"]) == (302, page(run))
+    assert (run.state, run.decided_by) == ("discarded", "Otto Other")
+    told = [str(message) for message in client.get(page(run)).context["messages"]]
+    assert told == [NO_MORE]
+
+
+def test_second_click_on_issue_leads_to_the_run_as_well(eager_tasks):
+    line, client = make.line(), administrator()
+    run = close(line.workspace, "2026-02-01")
+    form = page_of(client, page(run, "issue_all"))
+
+    answers = [client.post(page(run, "issue_all"), form) for _ in range(2)]
+
+    assert [(answer.status_code, answer["Location"]) for answer in answers] == [(302, page(run))] * 2
 
 
 def test_what_waits_for_review_is_named_where_it_stands_in_the_way():

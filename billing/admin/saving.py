@@ -1,0 +1,99 @@
+"""A row's page that is saved once however often it is sent, compared with what there is, and changes that alone."""
+
+from typing import Any
+
+from django.contrib import messages
+from django.contrib.admin.utils import unquote
+from django.core.exceptions import PermissionDenied, ValidationError
+from django.db import IntegrityError, transaction
+from django.db.models import Model
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.urls import reverse
+
+from billing.admin import sending
+from billing.admin.lists import CheckedList
+from billing.people.sent_forms import DoneBefore
+
+NO_MORE = "Nothing was done: meanwhile this was changed, and what was asked for is not possible now."
+
+
+class SavedOnce(CheckedList):
+    """The page of a row, whose form is a ``SeenForm``."""
+
+    def url_name(self, view: str) -> str:
+        return f"admin:{self.opts.app_label}_{self.opts.model_name}_{view}"
+
+    def url_of(self, obj: Model, view: str = "change") -> str:
+        return reverse(self.url_name(view), args=[obj.pk])
+
+    def go_to(self, obj: Model) -> HttpResponseRedirect:
+        return HttpResponseRedirect(self.url_of(obj))
+
+    def is_fixed(self, obj: Any) -> bool:
+        """Tell whether the row as it is now is edited by nobody."""
+        return False
+
+    def tell_no_more(self, request: HttpRequest, obj: Model) -> HttpResponse:
+        """Answer whoever may do what the row as it is now does not allow: with the row, and why nothing was done."""
+        messages.warning(request, NO_MORE)
+        return self.go_to(obj)
+
+    def get_object(self, request: HttpRequest, object_id: str, from_field: str | None = None) -> Any:
+        obj = super().get_object(request, object_id, from_field)
+        if obj is not None and getattr(request, "panel_saves", False):
+            # From here on nobody else changes what the form is compared with.
+            self.model._base_manager.select_for_update(no_key=True).filter(pk=obj.pk).first()
+            obj = super().get_object(request, object_id, from_field)
+        return obj
+
+    def changeform_view(
+        self, request: HttpRequest, object_id: str | None = None, form_url: str = "", extra_context: Any = None
+    ) -> HttpResponse:
+        extra_context = {"form_token": sending.token_of(request), **(extra_context or {})}
+        if request.method != "POST":
+            return super().changeform_view(request, object_id, form_url, extra_context)
+        try:
+            return self._save_once(request, object_id, form_url, extra_context)
+        except DoneBefore as done:
+            return sending.answer_again(request, done, otherwise=reverse(self.url_name("changelist")))
+        except ValidationError as refusal:
+            # What only the domain can tell, such as a name that was given to another a moment ago, is told on the form.
+            request.panel_refusal = refusal  # type: ignore[attr-defined]
+            return self._save_once(request, object_id, form_url, extra_context)
+        except IntegrityError:
+            # Another row took the name after the form had looked for it: looked for again, it is told on the form.
+            return self._save_once(request, object_id, form_url, extra_context)
+        except PermissionDenied:
+            row = None if object_id is None else self.get_object(request, unquote(object_id))
+            if row is None or not (self.is_fixed(row) and self.has_change_permission(request)):
+                raise
+            return self.tell_no_more(request, row)
+
+    def _save_once(
+        self, request: HttpRequest, object_id: str | None, form_url: str, extra_context: Any
+    ) -> HttpResponse:
+        with sending.once(request) as sent:
+            request.panel_saves = True  # type: ignore[attr-defined]
+            response = super().changeform_view(request, object_id, form_url, extra_context)
+            if sending.result_of(response):
+                sent.url = getattr(request, "panel_result", "") or sending.result_of(response)
+            else:
+                transaction.set_rollback(True)
+        return response
+
+    def get_form(self, request: HttpRequest, obj: Any = None, change: bool = False, **options: Any) -> Any:
+        form = super().get_form(request, obj, change, **options)
+        form.refusal = getattr(request, "panel_refusal", None)
+        return form
+
+    def save_model(self, request: HttpRequest, obj: Any, form: Any, change: bool) -> None:
+        columns = {column.name for column in obj._meta.concrete_fields}
+        if not change:
+            super().save_model(request, obj, form, change)
+        elif touched := columns.intersection(form.changed_data):
+            # Nothing else: others may have changed the rest.
+            obj.save(update_fields=touched)
+
+    def response_add(self, request: HttpRequest, obj: Any, post_url_continue: str | None = None) -> HttpResponse:
+        request.panel_result = self.url_of(obj)  # type: ignore[attr-defined]
+        return super().response_add(request, obj, post_url_continue)
