@@ -10,12 +10,12 @@ import sys
 import threading
 import time
 from collections.abc import Iterable
-from queue import SimpleQueue
 from typing import Any
 
 from django.conf import settings
 
 from config.bodies import Bodies, Body
+from config.shares import Shares, client_of
 from config.wsgi import application as wsgi
 from config.wsgi import body_limit, is_api
 
@@ -40,7 +40,10 @@ class Front:
     def __rsgi_init__(self, loop: asyncio.AbstractEventLoop) -> None:
         self._loop = loop
         self._bodies = Bodies()
-        self._requests: SimpleQueue[tuple[dict[str, Any], Any, asyncio.Future[None]]] = SimpleQueue()
+        # One thread is left to the others, whatever a client sends.
+        self._requests: Shares[tuple[dict[str, Any], Any, asyncio.Future[None]]] = Shares(
+            at_most=max(1, settings.WEB_THREADS - 1)
+        )
         for target in [self._watch] + [self._work] * settings.WEB_THREADS:
             threading.Thread(target=target, daemon=True).start()
 
@@ -50,7 +53,7 @@ class Front:
         body = await self._bodies.read(environ, protocol, limit)
         _put_in(body, environ)
         answered: asyncio.Future[None] = self._loop.create_future()
-        self._requests.put((environ, protocol, answered))
+        self._requests.put(client_of(environ), (environ, protocol, answered))
         await answered
 
     def _watch(self) -> None:
@@ -60,7 +63,7 @@ class Front:
 
     def _work(self) -> None:
         while True:
-            environ, protocol, answered = self._requests.get()
+            client, (environ, protocol, answered) = self._requests.get()
             body = environ["wsgi.input"]
             try:
                 _answer(environ, protocol)
@@ -68,6 +71,7 @@ class Front:
                 logger.exception("A request failed")
                 protocol.response_empty(500, [])
             finally:
+                self._requests.done(client)
                 body.close()
                 self._loop.call_soon_threadsafe(_end, answered)
 

@@ -320,6 +320,20 @@ def test_a_request_is_ended_as_django_ends_it(echo, path):
     assert json.loads(ask(echo, "GET", "/").body)["closed"] == before + 2
 
 
+def test_slow_answers_to_one_client_hold_up_no_other(echo):
+    asked = head("GET", "/slow", {"Authorization": "Token one"})
+    with ExitStack() as stack:
+        for _ in range(20):
+            stack.enter_context(connect(echo, asked))
+        time.sleep(0.3)
+        began = time.monotonic()
+
+        assert ask(echo, "GET", "/", {"Authorization": "Token another"}).status == 200
+
+        # Each of the slow ones takes a second, and four threads work.
+        assert time.monotonic() - began < 0.9
+
+
 def test_a_request_on_its_way_is_answered_before_the_end(var):
     options = ["granian", "--interface", "rsgi", "--no-ws", "tests.config.echo:application"]
     with serving(embedded(var), *options) as (port, process), connect(port, head("GET", "/slow")) as connection:
