@@ -16,8 +16,8 @@ from tests import services
 def run_pytest(database_url: str, arguments: list[str]) -> int:
     environment = {**os.environ, "DATABASE_URL": database_url}
     environment.pop("ARREARS_TEST_VAR", None)
-    # Two processes cost more to start than a chosen few tests take.
-    parallel = [] if arguments else ["-n", "2", "--dist", "loadgroup"]
+    # Processes cost more to start than a chosen few tests take. Three keep two cores busy: many tests wait for others.
+    parallel = [] if arguments else ["-n", "3", "--dist", "loadgroup"]
     return subprocess.run([sys.executable, "-m", "pytest", *parallel, *arguments], env=environment).returncode
 
 

@@ -103,6 +103,22 @@ FROM retraction WHERE former.id = retraction.origin_id
 """
 
 
+def drop_foreign_keys() -> list[str]:
+    """Drop the foreign keys, whose checks take longer than all the rest; return what adds them again.
+
+    Of a test's transaction, before anything is written in it: they are there again when it is rolled back.
+    """
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT conrelid::regclass::text, quote_ident(conname), pg_get_constraintdef(oid) FROM pg_constraint"
+            " WHERE contype = 'f' AND connamespace = current_schema()::regnamespace"
+        )
+        found = cursor.fetchall()
+        for table, name, _ in found:
+            cursor.execute(f"ALTER TABLE {table} DROP CONSTRAINT {name}")
+    return [f"ALTER TABLE {table} ADD CONSTRAINT {name} {definition}" for table, name, definition in found]
+
+
 def copy_rows(model: type, *, of: Any, count: int, **columns: str) -> None:
     """Insert copies of a row in SQL: ``columns`` by their SQL, in which ``n`` counts from 1 and ``row`` is the row."""
     fields = [str(field.column) for field in model._meta.concrete_fields]  # type: ignore[attr-defined]

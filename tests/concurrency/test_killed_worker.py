@@ -15,7 +15,7 @@ from usage.models import Matching, UsageRecord
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.postgres]
 
-SUBSCRIPTIONS = 300
+SUBSCRIPTIONS = 150
 
 
 @pytest.fixture(params=["filesystem", pytest.param("redis", marks=pytest.mark.redis)])

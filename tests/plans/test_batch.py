@@ -9,7 +9,7 @@ import pytest
 from billing.models import Customer, CustomerAlias, Line, Subscription
 from tests import factories as make
 from tests.plans import MODES, analyse, reads, statements_of
-from tests.skewed import copy_rows
+from tests.skewed import copy_rows, drop_foreign_keys
 from usage import ledger
 from usage.commands import LineByBrick, LineByName, LineByNumber, Origin, RecordUsage, ReportEvent
 
@@ -22,6 +22,7 @@ TABLES = (Line, Subscription, Customer, CustomerAlias)
 @pytest.fixture
 def line() -> Line:
     """A line beside 100,000 others, each of a customer and a subscription of its own."""
+    drop_foreign_keys()
     owner = make.workspace()
     one = make.line(owner)
     sub = one.subscription

@@ -13,6 +13,7 @@ from django.db.models import F
 from billing.models import CloseItem, CloseRun, Line, Subscription
 from tests import factories as make
 from tests.scenarios.closing import close, close_and_issue
+from tests.skewed import drop_foreign_keys
 from usage import closing, consumption, ledger
 from usage.changed import changed_periods
 from usage.metering import Window, measure
@@ -38,6 +39,7 @@ def copies(model: Any, pk: int | UUID, count: int, changes: str) -> None:
 @pytest.fixture
 def line() -> Line:
     """One contract of a workspace that has many, with usage of January that is closed and issued."""
+    drop_foreign_keys()
     line = make.line()
     for day in range(1, 6):
         make.use(line, "3", f"2026-01-0{day}")

@@ -270,7 +270,7 @@ def test_a_discarded_run_finds_the_difference_again():
 steps = st.integers(1, 31 * 100 - 1)
 
 
-@settings(max_examples=40)
+@settings(max_examples=20)
 @given(
     values=st.lists(st.tuples(st.integers(0, 31 * 100 - 1), st.integers(0, 50)), max_size=6, unique_by=lambda v: v[0]),
     splits=st.lists(steps, min_size=1, max_size=3, unique=True),

@@ -8,6 +8,7 @@ from billing import contracts
 from billing.models import InvoiceLine
 from tests import factories as make
 from tests.scenarios.closing import close
+from tests.skewed import copy_rows, drop_foreign_keys
 from usage.ahead import dated_ahead, out_of_reach
 from usage.models import UsageRecord
 
@@ -93,10 +94,9 @@ def test_the_reviewer_is_told_on_the_line_itself():
 @pytest.mark.postgres
 @pytest.mark.parametrize("wanted", ["of a workspace", "of a subscription"])
 def test_the_future_is_found_by_an_index_in_a_large_ledger(wanted):
+    drop_foreign_keys()
     line = make.line()
-    template = UsageRecord.objects.get(pk=make.use(line, "1", "2026-01-05").id)
-    fields = {f.attname: getattr(template, f.attname) for f in template._meta.concrete_fields if f.name != "id"}
-    UsageRecord.objects.bulk_create((UsageRecord(**fields) for _ in range(30_000)), batch_size=2_000)
+    copy_rows(UsageRecord, of=make.use(line, "1", "2026-01-05").id, count=30_000)
     ahead = make.use(line, "1", "2062-01-01", recorded_at="2026-01-10")
     records = {
         "of a workspace": dated_ahead(as_of=NOW).filter(workspace=line.workspace),
