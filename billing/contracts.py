@@ -26,9 +26,17 @@ from billing.rating import TermsError
 objections_to_ending: list[Callable[[Line, datetime, datetime | None], str | None]] = []
 
 
+@dataclass(frozen=True, slots=True)
+class Foreseen:
+    """What a person is to see before a line is added, in words, and what of it is decided by: all that moves is not."""
+
+    said: str
+    decided: tuple[object, ...]
+
+
 # Asked before a person adds a line; each returns what of it is to be seen first, or None. The ledger's side says what a
 # gauge would open with.
-effects_of_adding: list[Callable[[Subscription, "LineTerms", datetime], str | None]] = []
+effects_of_adding: list[Callable[[Subscription, "LineTerms"], Foreseen | None]] = []
 
 
 class UnableToAgree(ValidationError):
@@ -54,8 +62,16 @@ class LineTerms:
 
 def open_period(subscription: Subscription) -> Period | None:
     """Return the subscription's first period that is not closed, or None where none is left."""
+    return period_around(subscription, subscription.open_from_at)
+
+
+def period_around(subscription: Subscription, moment: datetime) -> Period | None:
+    """Return the subscription's period that contains a moment, or None outside of its life.
+
+    Raises ``CalendarOutOfRange``.
+    """
     return period_at(
-        subscription.open_from_at,
+        moment,
         anchor_on=subscription.anchor_on,
         interval=Interval(subscription.interval),
         tz=subscription.workspace.tz,

@@ -1,90 +1,147 @@
 """What adding a line to a subscription would do: the value that its gauge opens with, and the invoices to come."""
 
+from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import datetime
 from decimal import Decimal
+from uuid import UUID
 
+from django.conf import settings
 from django.core.exceptions import ValidationError
 from django.db import transaction
 
 from billing import contracts, figures
-from billing.calendar import CalendarOutOfRange, Interval, period_at
-from billing.contracts import LineTerms
+from billing.calendar import CalendarOutOfRange, Period
+from billing.contracts import Foreseen, LineTerms
 from billing.entry.numbers import spell_number
-from billing.models import Brick, Line, Subscription
+from billing.invoicing import DraftInvoice
+from billing.models import Brick, InvoiceLine, Line, Subscription
+from billing.money import format_decimal
 from billing.rating import TermsError
 from usage import ledger
-from usage.closing.due import dues_of, lines_of
-from usage.drafting import draft
+from usage.closing.due import lines_of, open_periods
+from usage.drafting import Due, draft
 from usage.metering import RuleTooLarge, Window, opening_records
 from usage.models import UsageRecord
 
 
 @dataclass(frozen=True, slots=True)
-class Effect:
-    """A gauge's line that follows ``former``; ``value`` is that one's last, which the line opens with, or would.
+class Opening:
+    """What a gauge's line that follows ``former`` begins with: ``last`` is the value that one ended with.
 
-    ``before`` and ``after``: the totals of the running invoice and, where there is a next one, of that, if nothing else
-    is reported.
+    ``last`` is None where that one had no value either, and is taken over only where the line ``carries_on``.
     """
 
     former: Line
-    value: Decimal | None
+    last: Decimal | None
     carries_on: bool
-    before: tuple[Decimal, ...]
-    after: tuple[Decimal, ...]
+
+    @property
+    def value(self) -> Decimal:
+        return self.last if self.carries_on and self.last is not None else Decimal(0)
+
+
+@dataclass(frozen=True, slots=True)
+class Outlook:
+    """The invoices of the period in which a line starts and of the next, if there is one, and if nothing is reported.
+
+    ``older``: how many periods before them are open. ``problem``: why the invoices can't be told, where they can't.
+    """
+
+    periods: tuple[Period, ...] = ()
+    totals: tuple[Decimal, ...] = ()
+    older: int = 0
+    problem: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Effect:
+    """What adding a gauge's line that follows another does to the invoices."""
+
+    line: Line
+    opening: Opening
+    before: Outlook
+    after: Outlook
 
 
 class _Undone(Exception):
     """The line was added only to see what comes of it."""
 
 
-def effect_of_adding(*, subscription: Subscription, terms: LineTerms, as_of: datetime) -> Effect | None:
+def opening_of(line: Line) -> Opening | None:
+    """Return what a line begins with, as metering has it now; None where it is no gauge's that follows another."""
+    if line.brick.aggregation != Brick.Aggregation.UNIT_DAYS:
+        return None
+    former = _former(line)
+    if former is None or former.ends_at is None:
+        return None
+    # By metering's own rule, asked of the line itself, or of the former one's end where the line carries nothing on.
+    asked, at = (line, line.starts_at) if line.carries_on else (former, former.ends_at)
+    window = Window(Brick.Aggregation.UNIT_DAYS, asked.pk, starts_at=at, ends_at=at, cutoff=ledger.last_id())
+    (record_id,) = opening_records([window])
+    last = UsageRecord.objects.values_list("quantity", flat=True).filter(pk=record_id or 0).first()
+    return Opening(former, last, line.carries_on)
+
+
+def effect_of_adding(*, subscription: Subscription, terms: LineTerms) -> Effect | None:
     """Add a line, look at what it does, and take it back; None where it is no gauge that follows another line.
 
-    Raises ``ValidationError`` where it can't be added, and whatever rating raises.
+    Raises ``ValidationError`` where it can't be added.
     """
     if terms.brick.aggregation != Brick.Aggregation.UNIT_DAYS:
         return None
-    found: list[Effect | None] = []
-    try:
-        with transaction.atomic():
-            before = _totals(subscription, as_of)
-            line = contracts.add_line(subscription=subscription, **vars(terms))
-            former = _former(line)
-            if former is not None:
-                value = _last_value(former, line.starts_at)
-                found.append(Effect(former, value, line.carries_on, before, _totals(subscription, as_of)))
-            raise _Undone
-    except _Undone:
-        return found[0] if found else None
+    found: list[tuple[Line, Opening, Outlook]] = []
+    cutoff = ledger.last_id()
+    with suppress(_Undone), transaction.atomic():
+        line = contracts.add_line(subscription=subscription, **vars(terms))
+        if opening := opening_of(line):
+            found.append((line, opening, _outlook(subscription.pk, line.starts_at, cutoff)))
+        raise _Undone
+    for line, opening, after in found:
+        return Effect(line, opening, before=_outlook(subscription.pk, line.starts_at, cutoff), after=after)
+    return None
 
 
-def in_words(subscription: Subscription, terms: LineTerms, as_of: datetime) -> str | None:
+def in_words(subscription: Subscription, terms: LineTerms) -> Foreseen | None:
     """Say what a person should see before a line is added; None where that is nothing, or it can't be added."""
     try:
-        effect = effect_of_adding(subscription=subscription, terms=terms, as_of=as_of)
-    except (ValidationError, TermsError, CalendarOutOfRange, RuleTooLarge):
+        effect = effect_of_adding(subscription=subscription, terms=terms)
+    except ValidationError:
         return None
     if effect is None:
         return None
-    style = subscription.workspace.formats.numbers
-    if effect.value is None:
-        opening = f"It opens at 0: {effect.former} had no value."
-    elif effect.carries_on:
-        opening = f"It opens with {spell_number(effect.value, style)}, the last value of {effect.former}."
-    else:
-        last = spell_number(effect.value, style)
-        opening = f"It opens at 0: the last value of {effect.former}, {last}, is not carried on."
-    invoices = " ".join(
-        f"The {name} invoice is {_money(before, subscription)} before and {_money(after, subscription)} after."
-        for name, before, after in zip(("running", "next"), effect.before, effect.after, strict=False)
-    )
-    return f"{opening} If nothing else is reported: {invoices}" if invoices else opening
+    line, opening = effect.line, effect.opening
+    last = None if opening.last is None else format_decimal(opening.last)
+    said = [_opening_in_words(opening, subscription), *_invoices_in_words(effect, subscription)]
+    return Foreseen(" ".join(said), (opening.former.pk, last, opening.carries_on, line.starts_at, line.ends_at))
 
 
-def _money(amount: Decimal, subscription: Subscription) -> str:
-    return figures.money(amount, subscription.currency, subscription.workspace.formats.numbers)
+def _opening_in_words(opening: Opening, subscription: Subscription) -> str:
+    if opening.last is None:
+        return f"It opens at 0: {opening.former} had no value."
+    last = spell_number(opening.last, subscription.workspace.formats.numbers)
+    if opening.carries_on:
+        return f"It opens with {last}, the last value of {opening.former}."
+    return f"It opens at 0: the last value of {opening.former}, {last}, is not carried on."
+
+
+def _invoices_in_words(effect: Effect, subscription: Subscription) -> Iterator[str]:
+    style, tz = subscription.workspace.formats.numbers, subscription.workspace.tz
+    before, after = effect.before, effect.after
+    if problem := before.problem or after.problem:
+        yield f"What the invoices come to can't be told: {problem}"
+        return
+    yield "If nothing else is reported:"
+    for period, was, becomes in zip(after.periods, before.totals, after.totals, strict=True):
+        of, currency = figures.days(period.starts_at, period.ends_at, tz), subscription.currency
+        sums = [figures.money(amount, currency, style) for amount in (was, becomes)]
+        yield f"The invoice of {of} is {sums[0]} before and {sums[1]} after."
+    most = settings.CLOSE_MAX_PERIODS
+    if after.older > most:
+        yield f"More than {figures.count(most, style)} older periods are open, more than are closed at once."
+    elif after.older:
+        yield f"{figures.count(after.older, style)} older period{' is' if after.older == 1 else 's are'} open too."
 
 
 def _former(line: Line) -> Line | None:
@@ -97,26 +154,30 @@ def _former(line: Line) -> Line | None:
     return next((one for one in earlier if not one.is_voided), None)
 
 
-def _last_value(former: Line, until: datetime) -> Decimal | None:
-    window = Window(Brick.Aggregation.UNIT_DAYS, former.pk, starts_at=until, ends_at=until, cutoff=ledger.last_id())
-    (record_id,) = opening_records([window])
-    return UsageRecord.objects.values_list("quantity", flat=True).filter(pk=record_id or 0).first()
+def _outlook(subscription_id: UUID, starts_at: datetime, cutoff: int) -> Outlook:
+    """Measure the periods from a line's start to their ends, and rate them with the lines that there are."""
+    subscription = Subscription.objects.select_related("workspace").get(pk=subscription_id)
+    try:
+        periods = tuple(_periods(subscription, starts_at))
+        older = len(open_periods(subscription, periods[0].starts_at, most=settings.CLOSE_MAX_PERIODS + 1))
+        due = Due(subscription=subscription, lines=tuple(lines_of([subscription])), periods=periods)
+        drafts = draft(dues=[due], cutoff=cutoff)
+    except (TermsError, CalendarOutOfRange, RuleTooLarge) as error:
+        return Outlook(problem=str(error))
+    if older:
+        drafts = list(map(_without_differences, drafts))
+    return Outlook(periods, tuple(invoice.total for invoice in drafts), older)
 
 
-def _totals(subscription: Subscription, as_of: datetime) -> tuple[Decimal, ...]:
-    """Return the totals of the running and the next invoice, measured to the ends of their periods."""
-    fresh = Subscription.objects.select_related("workspace").get(pk=subscription.pk)
-    running = contracts.open_period(fresh)
-    if running is None:
-        return ()
-    following = period_at(
-        running.ends_at,
-        anchor_on=fresh.anchor_on,
-        interval=Interval(fresh.interval),
-        tz=fresh.workspace.tz,
-        starts_at=fresh.starts_at,
-        ends_at=fresh.ends_at,
-    )
-    periods = (running,) if following is None else (running, following)
-    due = replace(dues_of([fresh], lines_of([fresh]), as_of)[0], periods=periods)
-    return tuple(invoice.total for invoice in draft(dues=[due], cutoff=ledger.last_id()))
+def _periods(subscription: Subscription, starts_at: datetime) -> Iterator[Period]:
+    first = contracts.period_around(subscription, starts_at)
+    assert first is not None
+    yield first.intersect(subscription.open_from_at, None) or first
+    following = contracts.period_around(subscription, first.ends_at)
+    if following is not None:
+        yield following
+
+
+def _without_differences(invoice: DraftInvoice) -> DraftInvoice:
+    """Leave out the differences of closed periods: they are billed with the oldest one that is open."""
+    return replace(invoice, lines=tuple(line for line in invoice.lines if line.kind == InvoiceLine.Kind.USAGE))

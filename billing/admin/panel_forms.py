@@ -1,7 +1,7 @@
 """What the panel's forms do alike: they read by the workspace's formats, and ask once more of what few mean."""
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, cast
 
 from django import forms
@@ -20,10 +20,14 @@ CONFIRMED = "once_more"
 
 @dataclass(frozen=True, slots=True)
 class Question:
-    """What a form asks once more: of which field, and why. Its answer is bound to what was typed and chosen."""
+    """What a form asks once more: of which field, and why. Its answer is bound to what was typed and chosen.
+
+    It is bound to the reason's words as well, or in their place to what was ``decided``, where they tell what moves.
+    """
 
     name: str
     reason: str
+    decided: tuple[object, ...] = ()
     answer: str = ""
 
 
@@ -116,7 +120,7 @@ class AskingForm(SeenForm):
         if not self.is_bound or self.errors:
             return
         given = self._confirmations()
-        asked = [Question(one.name, one.reason, self._answer(one)) for one in self.questions()]
+        asked = [replace(one, answer=self._answer(one)) for one in self.questions()]
         self.unanswered = tuple(
             one for one in asked if not any(constant_time_compare(one.answer, answer) for answer in given)
         )
@@ -152,7 +156,8 @@ class AskingForm(SeenForm):
     def _answer(self, question: Question) -> str:
         choices = [name for name, field in self.fields.items() if isinstance(field, forms.ModelChoiceField)]
         values = [getattr(value, "pk", value) for value in map(self.cleaned_data.get, [question.name, *choices])]
-        said = "\n".join([f"{type(self).__module__}.{type(self).__qualname__}", question.reason, *map(str, values)])
+        about = question.decided or (question.reason,)
+        said = "\n".join([f"{type(self).__module__}.{type(self).__qualname__}", *map(str, about), *map(str, values)])
         return salted_hmac("billing.admin.once-more", said, algorithm="sha256").hexdigest()
 
 

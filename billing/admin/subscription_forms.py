@@ -183,8 +183,8 @@ class NewLineForm(LimitsForm):
         if reason := far_off(self.cleaned_data["starts_on"], self.as_of):
             yield Question("starts_on", reason)
         for effect in contracts.effects_of_adding:
-            if seen := effect(self.subscription, self.terms(), self.as_of):
-                yield Question("price", seen)
+            if seen := effect(self.subscription, self.terms()):
+                yield Question("price", seen.said, seen.decided)
 
     def terms(self) -> LineTerms:
         """Return the line that was described."""

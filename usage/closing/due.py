@@ -42,11 +42,9 @@ def dues_of(subscriptions: Sequence[Subscription], lines: Iterable[Line], until_
     ]
 
 
-def _periods_due(subscription: Subscription, until_at: datetime) -> tuple[Period, ...]:
-    if subscription.next_close_at is None or subscription.next_close_at > until_at:
-        return ()
-    most = settings.CLOSE_MAX_PERIODS
-    periods = periods_due(
+def open_periods(subscription: Subscription, until_at: datetime, *, most: int) -> tuple[Period, ...]:
+    """Return, in order, the first ``most`` periods of a subscription that are not closed and end by a moment."""
+    return periods_due(
         open_from_at=subscription.open_from_at,
         until=until_at,
         anchor_on=subscription.anchor_on,
@@ -54,8 +52,15 @@ def _periods_due(subscription: Subscription, until_at: datetime) -> tuple[Period
         tz=subscription.workspace.tz,
         starts_at=subscription.starts_at,
         ends_at=subscription.ends_at,
-        most=most + 1,
+        most=most,
     )
+
+
+def _periods_due(subscription: Subscription, until_at: datetime) -> tuple[Period, ...]:
+    if subscription.next_close_at is None or subscription.next_close_at > until_at:
+        return ()
+    most = settings.CLOSE_MAX_PERIODS
+    periods = open_periods(subscription, until_at, most=most + 1)
     if len(periods) > most:
         first = subscription.workspace.local(subscription.open_from_at)
         raise TooManyPeriods(

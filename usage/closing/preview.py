@@ -2,16 +2,14 @@
 
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
 
 from django.conf import settings
 
 from billing import contracts
-from billing.calendar import Interval, period_at, periods_due
 from billing.invoicing import DraftInvoice
 from billing.models import Subscription
 from usage import ledger
-from usage.closing.due import lines_of
+from usage.closing.due import lines_of, open_periods
 from usage.drafting import Due, draft
 
 
@@ -49,13 +47,6 @@ def preview(*, subscription: Subscription, as_of: datetime) -> Preview | None:
 
 def _open_count(subscription: Subscription, as_of: datetime) -> int:
     """Count the open periods that have begun: those that are over, and the one that runs if there is one."""
-    windows: dict[str, Any] = {
-        "anchor_on": subscription.anchor_on,
-        "interval": Interval(subscription.interval),
-        "tz": subscription.workspace.tz,
-        "starts_at": subscription.starts_at,
-        "ends_at": subscription.ends_at,
-    }
-    over = periods_due(open_from_at=subscription.open_from_at, until=as_of, most=settings.CLOSE_MAX_PERIODS, **windows)
-    running = period_at(max(as_of, subscription.open_from_at), **windows)
+    over = open_periods(subscription, as_of, most=settings.CLOSE_MAX_PERIODS)
+    running = contracts.period_around(subscription, max(as_of, subscription.open_from_at))
     return len(over) + (running is not None)
