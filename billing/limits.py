@@ -7,7 +7,7 @@ from django.core.exceptions import ValidationError
 
 from billing.models import Brick, Line
 from billing.money import EXACT
-from billing.rating import Coverage, affordable, round_down
+from billing.rating import Budget, Coverage, round_down
 
 
 class LimitsRefused(ValidationError):
@@ -52,20 +52,24 @@ def has_hard_limit(line: Line) -> bool:
     return line.hard_limit_quantity is not None or line.hard_limit_amount is not None
 
 
-def room(*, line: Line, used: Decimal, wanted: Decimal, coverage: Coverage) -> Decimal:
-    """Return how much the line's hard limit lets be used beyond ``used``: ``wanted``, or less.
+class Room:
+    """What a line's hard limit lets be used in a period: made once, and asked for each quantity.
 
-    What is less is a multiple of 0.001, or 0. ``coverage`` is that of the period. Raises ``TermsError`` where the price
-    is incomplete.
+    ``coverage`` is that of the period. Raises ``TermsError`` where the price is incomplete.
     """
-    if line.hard_limit_quantity is not None:
-        left = EXACT.subtract(line.hard_limit_quantity, used)
-        return wanted if wanted <= left else max(round_down(left), Decimal(0))
-    if line.hard_limit_amount is not None:
-        return affordable(
-            terms=line.price.terms(), used=used, wanted=wanted, amount=line.hard_limit_amount, coverage=coverage
-        )
-    return wanted
+
+    def __init__(self, *, line: Line, coverage: Coverage) -> None:
+        self._quantity = line.hard_limit_quantity
+        self._budget = None
+        if (amount := line.hard_limit_amount) is not None:
+            self._budget = Budget(terms=line.price.terms(), amount=amount, coverage=coverage)
+
+    def beyond(self, used: Decimal, wanted: Decimal) -> Decimal:
+        """Return how much may be used beyond ``used``: ``wanted``, or less, which is a multiple of 0.001, or 0."""
+        if self._quantity is not None:
+            left = EXACT.subtract(self._quantity, used)
+            return wanted if wanted <= left else max(round_down(left), Decimal(0))
+        return self._budget.beyond(used, wanted) if self._budget else wanted
 
 
 def reached(*, line: Line, quantity: Decimal, amount: Decimal) -> str:

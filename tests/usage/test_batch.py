@@ -1,8 +1,12 @@
 """Many records at once: what comes of them is what would come of one after the other."""
 
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import date, timedelta
 from decimal import Decimal
+from types import FrameType
 from typing import Any
 
 import pytest
@@ -344,6 +348,38 @@ def test_lines_with_a_limit_are_measured_once_whatever_the_batch(size):
     # The lines; those with a limit, their tiers; up to where they are measured, and their totals.
     limits = ["SELECT", "SELECT", "SELECT", "WITH"]
     assert statements == ["WITH", *limits, "SELECT", "INSERT"]
+
+
+@pytest.mark.parametrize("model", ["graduated", "volume"])
+@pytest.mark.parametrize("first", ["1", "5000"], ids=["fits", "is full"])
+def test_what_an_amount_affords_costs_a_record_the_same_whatever_the_tiers(model, first):
+    tiers = [(str(100 * (n + 1)), f"{1 + n / 100:.2f}", "0") for n in range(99)] + [(None, "3", "0")]
+
+    def calls(size):
+        line = make.line(make.workspace(f"acc_{size}"), model=model, tiers=tiers)
+        contracts.set_limits(line=line, limits=Limits(hard_limit_amount=Decimal(5000)))
+        commands = [report(line, first, accepts_part=True), *(report(line, f"{3 + n % 7}.{n:03}") for n in range(size))]
+        with calls_below("billing/rating/") as counted:
+            record_many(*commands)
+        return len(counted)
+
+    assert calls(400) - calls(200) <= 200 * 50
+
+
+@contextmanager
+def calls_below(folder: str) -> Iterator[list[str]]:
+    """Give the calls that code of a folder makes, and those of its functions."""
+    counted: list[str] = []
+
+    def note(frame: FrameType, event: str, _: Any) -> None:
+        if event in ("call", "c_call") and folder in frame.f_code.co_filename:
+            counted.append(event)
+
+    sys.setprofile(note)
+    try:
+        yield counted
+    finally:
+        sys.setprofile(None)
 
 
 def test_what_a_limit_leaves_is_counted_within_the_batch():

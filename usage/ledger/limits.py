@@ -4,13 +4,13 @@ from collections import defaultdict
 from collections.abc import Iterable
 from datetime import datetime
 from decimal import Decimal
-from functools import cached_property, lru_cache
+from functools import cached_property
 
 from django.db.models import Min, OuterRef, Subquery, prefetch_related_objects
 
 from billing.bulk import is_among
 from billing.calendar import Coverage, Interval, Period, coverage, full_period_at
-from billing.limits import has_hard_limit, room
+from billing.limits import Room, has_hard_limit
 from billing.models import Line
 from billing.money import EXACT, format_decimal
 from usage.ledger.errors import LimitReached
@@ -32,9 +32,7 @@ class Totals:
         self._lines = _locked({line_id for line_id, _ in self._moments})
         self._periods: dict[int, list[Period]] = defaultdict(list)
         self._added: dict[tuple[int, Period], Decimal] = defaultdict(Decimal)
-        # What was refused is mostly asked for again.
-        self._room = lru_cache(maxsize=4096)(self._compute_room)
-        self._coverage = lru_cache(maxsize=4096)(self._compute_coverage)
+        self._rooms: dict[tuple[int, Period], Room] = {}
 
     def permit(self, *, line_id: int, quantity: Decimal, occurred_at: datetime, accepts_part: bool) -> Decimal:
         """Return what of a quantity the line's hard limit lets be added, and count it; raise ``LimitReached``.
@@ -53,20 +51,21 @@ class Totals:
 
     def _part(self, line: Line, covered: Period, quantity: Decimal, accepts_part: bool) -> Decimal:
         used = EXACT.add(self._used[line.pk, covered], self._added[line.pk, covered])
-        left = self._room(line.pk, covered, used, quantity)
+        left = self._room(line, covered).beyond(used, quantity)
         if left == quantity or (accepts_part and left > 0):
             return left
         raise LimitReached(f"The limit of this line leaves {format_decimal(left)} in the period.", left=left)
 
-    def _compute_room(self, line_id: int, covered: Period, used: Decimal, wanted: Decimal) -> Decimal:
-        line = self._lines[line_id]
-        return room(line=line, used=used, wanted=wanted, coverage=self._coverage(line_id, covered))
+    def _room(self, line: Line, covered: Period) -> Room:
+        # Whatever a record adds: what a price affords is worked out once.
+        room = self._rooms.get((line.pk, covered))
+        if room is None:
+            room = self._rooms[line.pk, covered] = Room(line=line, coverage=self._coverage(line, covered))
+        return room
 
-    def _compute_coverage(self, line_id: int, covered: Period) -> Coverage:
-        line = self._lines[line_id]
+    def _coverage(self, line: Line, covered: Period) -> Coverage:
         full = _full_period(line, covered.starts_at)
-        followed_at = self._followed_at.get(line_id)
-        return coverage(covered=covered, full=full, tz=line.workspace.tz, followed_at=followed_at)
+        return coverage(covered=covered, full=full, tz=line.workspace.tz, followed_at=self._followed_at.get(line.pk))
 
     def _covered(self, line: Line, moment: datetime) -> Period | None:
         # Of a batch, most fall in the few periods that others of it fell in.

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from billing.rating import Coverage, PricingModel, Terms, Tier, affordable, rate, round_down
+from billing.rating import Budget, Coverage, PricingModel, Terms, Tier, rate, round_down
 
 STEP = Decimal("0.001")
 
@@ -22,7 +22,8 @@ def per_unit(price):
 
 
 def afforded(terms, used, wanted, amount, **options):
-    found = affordable(terms=terms, used=Decimal(used), wanted=Decimal(wanted), amount=Decimal(amount), **options)
+    budget = Budget(terms=terms, amount=Decimal(amount), **options)
+    found = budget.beyond(Decimal(used), Decimal(wanted))
     return f"{found.normalize():f}"
 
 
@@ -110,15 +111,19 @@ money = st.decimals(min_value=0, max_value=50, places=2)
 
 
 @st.composite
-def priced_by_tiers(draw):
+def priced(draw, *, places=3):
+    model = draw(st.sampled_from(PricingModel))
+    price = st.integers(0, 900).map(Decimal)
+    if not model.is_tiered:
+        return Terms(model=model, currency="USD", unit_price=draw(price))
     bounds = sorted(draw(st.sets(st.integers(1, 80), max_size=3)))
     return Terms(
-        model=draw(st.sampled_from([PricingModel.VOLUME, PricingModel.GRADUATED])),
+        model=model,
         currency="USD",
         tiers=tuple(
             Tier(
-                None if bound is None else STEP * bound,
-                draw(st.integers(0, 900).map(Decimal)),
+                None if bound is None else Decimal(bound).scaleb(-places),
+                draw(price),
                 draw(st.integers(0, 2).map(lambda n: Decimal(n) / 10)),
             )
             for bound in (*bounds, None)
@@ -126,17 +131,34 @@ def priced_by_tiers(draw):
     )
 
 
+wanted_steps = st.integers(1, 80).map(lambda n: STEP * n)
+rests = st.sampled_from(["0", "0.0005", "0.000000001"])
+coverages = st.one_of(st.none(), st.integers(0, 31).map(lambda days: Coverage(days=days, of_days=31)))
+
+
 @given(
-    terms=priced_by_tiers(),
+    terms=st.one_of(priced(), priced(places=4)),
     used=steps,
-    wanted=st.integers(1, 80).map(lambda n: STEP * n),
+    wanted=wanted_steps,
     amount=money,
-    rest=st.sampled_from(["0", "0.0005"]),
+    rests=st.tuples(rests, rests),
+    coverage=coverages,
 )
-def test_nothing_greater_is_affordable(terms, used, wanted, amount, rest):
-    used, wanted = used + Decimal(rest), wanted + Decimal(rest)
+def test_nothing_greater_is_affordable(terms, used, wanted, amount, rests, coverage):
+    used, wanted = used + Decimal(rests[0]), wanted + Decimal(rests[1])
 
     tried = [wanted, *(STEP * n for n in range(int(wanted / STEP), 0, -1))]
-    fitting = (more for more in tried if rate(terms=terms, quantity=used + more).unrounded <= amount)
+    costs = ((more, rate(terms=terms, quantity=used + more, coverage=coverage).unrounded) for more in tried)
+    fitting = (more for more, cost in costs if cost <= amount)
 
-    assert affordable(terms=terms, used=used, wanted=wanted, amount=amount) == next(fitting, 0)
+    budget = Budget(terms=terms, amount=amount, coverage=coverage)
+    assert budget.beyond(used, wanted) == next(fitting, 0)
+
+
+@given(terms=st.one_of(priced(), priced(places=4)), quantity=steps, rest=rests, coverage=coverages)
+def test_the_pieces_of_a_price_cost_what_it_rates(terms, quantity, rest, coverage):
+    quantity += Decimal(rest)
+    cost = rate(terms=terms, quantity=quantity, coverage=coverage).unrounded
+
+    assert Budget(terms=terms, amount=cost, coverage=coverage).affords(quantity)
+    assert not Budget(terms=terms, amount=cost - Decimal("1e-21"), coverage=coverage).affords(quantity)

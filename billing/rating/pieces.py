@@ -1,0 +1,21 @@
+"""A price as a function of the quantity: straight pieces, each over a range of quantities above zero."""
+
+from dataclasses import dataclass
+from decimal import Decimal
+
+from billing.money import EXACT
+
+
+@dataclass(frozen=True, slots=True)
+class Piece:
+    """What quantities above ``lower`` and up to ``upper`` (inclusive, None: any) cost: ``start`` just above the lower
+    bound, and ``unit_price`` for each unit beyond it."""
+
+    lower: Decimal
+    upper: Decimal | None
+    start: Decimal
+    unit_price: Decimal
+
+    def cost(self, quantity: Decimal) -> Decimal:
+        """Return what a quantity of this range costs, unrounded."""
+        return EXACT.add(self.start, EXACT.multiply(EXACT.subtract(quantity, self.lower), self.unit_price))
