@@ -36,7 +36,7 @@ from billing.keys import find_key
 from billing.models import ApiKey, Workspace
 from billing.outages import Outage, outage_of
 from usage.commands import Origin
-from usage.dialects import bodies, cors, idempotency, rates
+from usage.dialects import bodies, cors, idempotency, paths, rates
 from usage.dialects.rates import Rate
 from usage.ledger import UnableToRecord
 from usage.metering import RuleTooLarge
@@ -190,6 +190,8 @@ class DialectView(APIView):
         """Run the one path of every request: DRF's own, but for preflights and idempotency keys."""
         if request.method == "OPTIONS" and "HTTP_ACCESS_CONTROL_REQUEST_METHOD" in request.META:
             return self._preflight(request)
+        # Of it links are made and repeated requests known: two slashes at its start would name another host.
+        request.path = paths.served_path(request)
         self.args, self.kwargs = args, kwargs
         self.request = asked = self.initialize_request(request, *args, **kwargs)
         self.headers = self.default_response_headers

@@ -47,9 +47,10 @@ class InProgress(exceptions.APIException):
 def fingerprint(request: Request, body: bytes) -> str:
     """Return the digest of what has to be the same for a request to be the same.
 
-    That is its method, its path without the last slash, its parameters and what its JSON means, however it is written.
+    That is its method, its path as it is served, its parameters and what its JSON means, however it is written.
     """
     parameters = sorted(request.query_params.lists())
+    # Without the slash that some dialects' paths end in, as in the replies that are kept.
     about = json.dumps([request.method, request.path.removesuffix("/"), parameters])
     return hashlib.sha256(f"{about}\0".encode() + _meaning(body)).hexdigest()
 

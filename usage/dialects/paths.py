@@ -1,11 +1,13 @@
 """Paths as clients write them: with or without their last slash, and with those that a base URL's own slash doubles."""
 
+import functools
 import re
 from collections.abc import Iterator
 from importlib import import_module
 from typing import Any
 
-from django.urls import URLPattern, URLResolver
+from django.http import HttpRequest
+from django.urls import URLPattern, URLResolver, get_script_prefix
 from django.urls.resolvers import RegexPattern
 
 # What stands for a part of a path. A text may hold any sign, slashes as well.
@@ -59,6 +61,24 @@ def as_written(text: str) -> Iterator[str]:
     yield text
     if text.endswith("/") and len(text) > 1:
         yield text[:-1]
+
+
+def served_path(request: HttpRequest) -> str:
+    """Return the one form of a request's path, decoded: as its dialect's documents have it, with each slash once.
+
+    What stands in it as a text keeps its own slashes. A path that is not served keeps the slash at its end, or none.
+    """
+    path, match = request.path_info, request.resolver_match
+    found = _whole(match.route).match(path.removeprefix("/")) if match else None
+    if not (match and found):
+        return get_script_prefix() + re.sub("/+", "/", path).removeprefix("/")
+    return get_script_prefix() + _PART.sub(lambda part: str(match.kwargs[part["name"]]), match.route)
+
+
+@functools.lru_cache(maxsize=256)
+def _whole(route: str) -> ServedPattern:
+    """Return the pattern of a path from its mount on: that of a dialect's bare view serves the mount alone."""
+    return ServedPattern(route)
 
 
 def _regex(route: str, is_endpoint: bool) -> str:

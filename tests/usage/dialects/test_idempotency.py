@@ -214,6 +214,8 @@ AS_SENT = '{"line": %s, "quantity": 7, "occurred_at": "2026-07-16T10:15:30Z", "p
     [
         ("/usage/", AS_SENT.replace(" ", "").replace("T10", "T10")),
         ("/usage", AS_SENT),
+        ("//usage", AS_SENT),
+        ("/usage//", AS_SENT),
         ("/usage/", AS_SENT.replace("7,", "7.00,")),
         ("/usage/", AS_SENT.replace("7,", "70e-1,")),
         ("/usage/", AS_SENT.replace('"é"', '"\\u00e9"')),
