@@ -129,6 +129,22 @@ def test_a_delete_without_a_transaction_id_names_it(salesbricks):
     assert (response.status_code, response.json()) == (400, bad_request(transaction_id="This field is required."))
 
 
+@pytest.mark.parametrize(
+    ("query", "message", "name"),
+    [
+        ("transaction_id=12345&transaction_id=2", "Give this parameter once.", "transaction_id"),
+        ("transaction_id=12345&subscription_id=2", "There is no such parameter.", "subscription_id"),
+    ],
+)
+def test_a_query_that_names_more_than_one_entry_is_refused(salesbricks, query, message, name):
+    salesbricks.post()
+
+    response = salesbricks("DELETE", f"usage?{query}")
+
+    assert (response.status_code, response.json()) == (400, bad_request(**{name: message}))
+    assert UsageRecord.objects.live().count() == 1
+
+
 @pytest.mark.parametrize(("method", "change"), [("PATCH", {"value": 2}), ("DELETE", {})])
 def test_an_unknown_transaction_is_not_found(salesbricks, method, change):
     Salesbricks(make.line(make.workspace("other"))).post()

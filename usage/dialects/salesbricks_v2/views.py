@@ -94,7 +94,11 @@ class UsageView(SalesbricksView):
         responses={200: MessageSerializer},
     )
     def delete(self, request: Request) -> Response:
-        data = self.validated(TransactionSerializer, request.data or request.query_params.dict())
+        sent = request.data
+        if not sent:
+            refuse_unknown(request.query_params, TransactionSerializer().fields)
+            sent = request.query_params.dict()
+        data = self.validated(TransactionSerializer, sent)
         ledger.retract(command=translate.retract_usage(data, origin=self.origin), recorded_at=timezone.now())
         return Response({"message": "Usage entry deleted successfully."})
 

@@ -7,6 +7,7 @@ from drf_spectacular.utils import extend_schema
 from rest_framework import exceptions, status
 from rest_framework.request import Request
 from rest_framework.response import Response
+from rest_framework.serializers import Serializer
 
 from billing import parties
 from billing.models import Customer, CustomerAlias
@@ -64,6 +65,7 @@ class AliasView(SequenceView):
 class CustomerAliasesView(SequenceView):
     @extend_schema(operation_id="listAliasesOfCustomer", responses=AliasesReply)
     def get(self, request: Request, customer_id: str) -> Response:
+        self.asked(Serializer)
         customer = queries.customer(self.workspace, text_in_path(customer_id))
         if customer is None:
             raise exceptions.NotFound

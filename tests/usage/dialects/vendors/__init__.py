@@ -31,13 +31,4 @@ each_with_foreign = vendors_with(lambda vendor: vendor.foreign)
 each_path = endpoints_of(lambda vendor: vendor.endpoints + vendor.unserved)
 each_endpoint = endpoints_of(lambda vendor: vendor.endpoints)
 each_read = endpoints_of(lambda vendor: [endpoint for endpoint in vendor.endpoints if endpoint.method == "GET"])
-# Those that choose among many rows by their query.
-each_list = endpoints_of(
-    lambda vendor: [
-        endpoint
-        for endpoint in vendor.endpoints
-        if endpoint.method == "GET"
-        and (not endpoint.names_things or endpoint.query or "/bricks/{line.brick_id}/usage" in endpoint.path)
-    ]
-)
 each_with_body = endpoints_of(lambda vendor: [endpoint for endpoint in vendor.endpoints if endpoint.body])
