@@ -1,9 +1,10 @@
 """``make faults``: kill whatever the program consists of while it works, and check ledger, invoices and numbers.
 
 On each way of running, in turn: usage is reported, corrected and retracted by every dialect, periods are closed, issued
-and discarded, and meanwhile each of web, worker, schedule, PostgreSQL and Redis is struck three times a round, at
-moments and in ways that the seed draws. Then everything is checked against what senders were told. All of it has
-servers of its own on loopback, which end with it; where something is wrong, the logs are kept.
+and discarded, and meanwhile each of web, worker, schedule, PostgreSQL and Redis is killed three times a round, and
+three of them are terminated, stopped for a while or made to refuse, at moments and in ways that the seed draws. Then
+everything is checked against what senders were told. All of it has servers of its own on loopback, which end with it;
+where something is wrong, the logs are kept.
 """
 
 import argparse
@@ -39,7 +40,7 @@ def main() -> int:
 
 def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="make faults", description=__doc__, usage='make faults ARGS="..."')
-    parser.add_argument("--rounds", type=int, default=1, help="rounds on each way, each of three faults a target (1)")
+    parser.add_argument("--rounds", type=int, default=1, help="rounds on each way, each of three kills a target (1)")
     parser.add_argument("--seed", type=int, default=secrets.randbelow(10**6), help="draws targets, kinds and moments")
     parser.add_argument("--ways", nargs="+", choices=[*WAYS], default=[*WAYS], metavar="WAY", help="of: %(choices)s")
     asked = parser.parse_args()

@@ -21,7 +21,7 @@ from tests.faults.ways import START_SECONDS, WAYS, Way, reaches_redis
 
 SENDERS = 3
 MOST_REQUESTS = 20_000
-FAULTS_EACH = 3
+KILLS_EACH, OTHERS = 3, 3
 QUIET_SECONDS = (0.2, 1.5)
 # Two turns of the schedule, each with the worker's time to take it up, after a heartbeat that has to be missed.
 SWEEPS_SECONDS = 3 + 2 * 20 + 15
@@ -97,7 +97,7 @@ class _Story:
         from tests.faults import checks, strikes  # noqa: PLC0415
 
         begun = time.monotonic()
-        faults = strikes.plan(self.rng, self.way.targets, each=FAULTS_EACH)
+        faults = strikes.plan(self.rng, self.way.targets, kills=KILLS_EACH, others=OTHERS)
         with self._load(number):
             issued = self.journal.answers["issue"]
             wait_for(lambda: self.journal.answers["issue"] > issued, "the first issue", seconds=START_SECONDS)

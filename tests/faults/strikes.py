@@ -32,13 +32,14 @@ class Fault:
         return f"{self.target}: {self.kind}"
 
 
-def plan(rng: random.Random, targets: tuple[str, ...], *, each: int) -> list[Fault]:
-    """Draw so many faults of each target, at least one of them a plain kill, in an order that is drawn too."""
+def plan(rng: random.Random, targets: tuple[str, ...], *, kills: int, others: int) -> list[Fault]:
+    """Draw so many kills of each target, one of them plain, and so many gentler faults of any, in a drawn order."""
     faults = []
     for target in targets:
-        kinds = KINDS[target]
-        drawn = ["SIGKILL", *(rng.choice(kinds) for _ in range(each - 1))]
+        drawn = ["SIGKILL", *(rng.choice(KILLS[target]) for _ in range(kills - 1))]
         faults += [Fault(target, kind) for kind in drawn]
+    gentler = [Fault(target, kind) for target in targets for kind in OTHERS[target]]
+    faults += rng.sample(gentler, others)
     rng.shuffle(faults)
     return faults
 
@@ -140,12 +141,20 @@ STRIKES: dict[str, Callable[[Fault, Way, random.Random], None]] = {
     "SIGKILL of a backend": _kill_a_backend,
     "refuses writes": _refuse_writes,
 }
-_ANY = ["SIGKILL", "SIGTERM", "SIGSTOP for a while"]
-KINDS = {
-    "web": _ANY,
-    "worker": [*_ANY, "SIGKILL between two statements"],
-    "schedule": _ANY,
-    "supervisor": ["SIGKILL", "SIGTERM"],
-    "postgresql": ["SIGKILL", "SIGSTOP for a while", "immediate restart", "fast restart", "SIGKILL of a backend"],
-    "redis": [*_ANY, "refuses writes"],
+# What ends a target without a chance to tidy up, and what it can prepare for or outlive.
+KILLS = {
+    "web": ["SIGKILL"],
+    "worker": ["SIGKILL", "SIGKILL between two statements"],
+    "schedule": ["SIGKILL"],
+    "supervisor": ["SIGKILL"],
+    "postgresql": ["SIGKILL", "immediate restart", "SIGKILL of a backend"],
+    "redis": ["SIGKILL"],
+}
+OTHERS = {
+    "web": ["SIGTERM", "SIGSTOP for a while"],
+    "worker": ["SIGTERM", "SIGSTOP for a while"],
+    "schedule": ["SIGTERM", "SIGSTOP for a while"],
+    "supervisor": ["SIGTERM"],
+    "postgresql": ["SIGSTOP for a while", "fast restart"],
+    "redis": ["SIGTERM", "SIGSTOP for a while", "refuses writes"],
 }
