@@ -1,8 +1,14 @@
 """Who may ask, and about what: keys and workspaces, at each endpoint of each dialect."""
 
+import copy
+import functools
+import operator
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
+from django.apps import apps
+from django.db.models import F
 from django.urls import resolve
 
 from billing.jsontext import encode
@@ -11,6 +17,7 @@ from billing.models import ApiKey, Workspace
 from tests import factories as make
 from tests.usage.dialects.shared import assert_refused, nothing_changed, rows, served
 from tests.usage.dialects.vendors import VENDORS, each_endpoint, each_path, each_read, each_with_foreign
+from tests.usage.dialects.vendors.vendor import Endpoint, World
 from usage.models import UsageRecord
 from usage.urls import urlpatterns
 
@@ -81,6 +88,67 @@ def test_another_workspaces_things_can_neither_be_seen_nor_changed(vendor, endpo
 
     assert response.status_code in (vendor.refusals if endpoint.names_things else (200, 201))
     assert of_workspace("other") == before
+
+
+def leaves(value: Any, at: tuple[Any, ...] = ()) -> Iterator[tuple[tuple[Any, ...], Any]]:
+    """Give each scalar of a body with its place."""
+    parts = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else None
+    if parts is None:
+        yield at, value
+    for name, part in parts or ():
+        yield from leaves(part, (*at, name))
+
+
+def with_leaf(body: Any, at: tuple[Any, ...], value: Any) -> Any:
+    changed = copy.deepcopy(body)
+    inner = functools.reduce(operator.getitem, at[:-1], changed)
+    inner[at[-1]] = value
+    return changed
+
+
+def mixed(endpoint: Endpoint, ours: World, theirs: World) -> Iterator[tuple[str, Any]]:
+    """Give our request with one piece of its path, or one scalar of its body, as another workspace's request has it."""
+    path, body = ours.url(endpoint), ours.body(endpoint)
+    for n, (mine, other) in enumerate(zip(path.split("/"), ours.url(endpoint, theirs.things).split("/"), strict=True)):
+        if mine != other:
+            pieces = path.split("/")
+            yield "/".join([*pieces[:n], other, *pieces[n + 1 :]]), body
+    for at, other in leaves(ours.body(endpoint, theirs.things)):
+        if dict(leaves(body)).get(at) != other:
+            yield path, with_leaf(body, at, other)
+
+
+def references_across() -> list[str]:
+    """Return the foreign keys that lead from a workspace's row to another workspace's."""
+    found = []
+    for model in (one for app in ("billing", "usage") for one in apps.get_app_config(app).get_models()):
+        owned = {field.name for field in model._meta.concrete_fields}
+        for field in model._meta.concrete_fields:
+            target = field.related_model
+            if field.name == "workspace" or "workspace" not in owned or target is None:
+                continue
+            if any(one.name == "workspace" for one in target._meta.concrete_fields):
+                across = model._base_manager.filter(**{f"{field.name}__isnull": False}).exclude(
+                    **{f"{field.name}__workspace": F("workspace")}
+                )
+                found += [f"{model.__name__}.{field.name}"] * across.exists()
+    return found
+
+
+@each_endpoint
+def test_another_workspaces_things_can_not_be_mixed_with_own_ones(vendor, endpoint):
+    ours, theirs = vendor.world(), vendor.world("other")
+    before = of_workspace("other")
+
+    for path, body in mixed(endpoint, ours, theirs):
+        sent = b"" if body is None else encode(body)
+        answer = vendor.send(ours.key, sent, method=endpoint.method, path=path, workspace=ours.code)
+
+        assert answer.status_code < 500, (path, body)
+        assert of_workspace("other") == before, (path, body)
+        assert references_across() == [], (path, body)
+        if endpoint.method == "GET" and path.partition("?")[0] != ours.path(endpoint):
+            assert answer.status_code in vendor.refusals, path
 
 
 @each_read
