@@ -80,8 +80,9 @@ def create_customer(
 ) -> Customer:
     """Add a customer with its aliases; raise ``ValidationError`` naming the field, also of an id or name that is taken.
 
-    ``id`` and ``reference`` take over what clients of another system already hold.
+    ``id`` and ``reference`` take over what clients of another system already hold. ``VOID`` names nobody.
     """
+    refuse_nobody(reference, field="reference")
     customer = Customer(
         id=id or uuid.uuid4(), workspace=workspace, name=name, reference=reference or None, email=email, address=address
     )
@@ -114,13 +115,15 @@ def update_customer(
 ) -> Customer:
     """Change what is given, where an empty text empties; raise ``ValidationError`` naming the field.
 
-    Usage that was reported under a former reference stays the customer's.
+    Usage that was reported under a former reference stays the customer's. ``VOID`` names nobody.
     """
     customer = (
         Customer.objects.select_for_update(of=("self",), no_key=True).select_related("workspace").get(pk=customer.pk)
     )
     former = customer.reference
     changes = {"name": name, "reference": reference, "email": email, "address": address}
+    if reference != former:
+        refuse_nobody(reference, field="reference")
     as_before = {field for field, value in changes.items() if value is None or value == getattr(customer, field)}
     for field, value in changes.items():
         if value is not None:
@@ -180,14 +183,14 @@ def remove_alias(*, alias: CustomerAlias) -> None:
         _take_back(removed.customer, [removed.value])
 
 
-def refuse_nobody(value: str) -> None:
-    """Raise ``ValidationError`` for the alias that names nobody."""
+def refuse_nobody(value: str | None, *, field: str) -> None:
+    """Raise ``ValidationError`` of the field whose value is the name of nobody: events under it count for nobody."""
     if value == NOBODY:
-        raise ValidationError({"value": f"“{NOBODY}” is how senders take an event back: it names nobody."})
+        raise ValidationError({field: f"“{NOBODY}” is how senders take an event back: it names nobody."})
 
 
 def _save_alias(alias: CustomerAlias) -> None:
-    refuse_nobody(alias.value)
+    refuse_nobody(alias.value, field="value")
     _save(alias, taken=lambda _: {"value": "A customer has this alias already."})
 
 

@@ -15,6 +15,8 @@ from billing.models import Customer, CustomerAlias, Name
 
 class CustomerForm(WholeModelForm):
     def clean(self) -> dict[str, Any] | None:
+        if "reference" in self.changed_data:
+            parties.refuse_nobody(self.cleaned_data.get("reference"), field="reference")
         refuse_taken_names(self, Name.Kind.CUSTOMER)
         return super().clean()
 
@@ -24,7 +26,7 @@ class AliasForm(WholeModelForm):
         # Of a customer that is just being added, too.
         customer, value = self.cleaned_data["customer"], self.cleaned_data.get("value", "")
         self.instance.workspace_id = customer.workspace_id
-        parties.refuse_nobody(value)
+        parties.refuse_nobody(value, field="value")
         if value and "value" in self.changed_data and customer.workspace_id:
             names.check(
                 workspace_id=customer.workspace_id,

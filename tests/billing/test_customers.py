@@ -63,6 +63,7 @@ def test_customer_is_created_with_its_names(told):
         ({"email": "nobody"}, ["email"]),
         ({"reference": "x" * 101}, ["reference"]),
         ({"reference": "C-1"}, ["reference"]),
+        ({"reference": "VOID"}, ["reference"]),
         ({"id": KNOWN}, ["id"]),
         ({"aliases": ["taken"]}, ["aliases"]),
         ({"aliases": ["new", "new"]}, ["aliases"]),
@@ -87,6 +88,15 @@ def test_names_are_taken_within_a_workspace_only():
         make.customer(workspace, reference="C-1", aliases=["gx"])
 
     assert CustomerAlias.objects.count() == 2
+
+
+def test_a_customer_that_had_the_name_of_nobody_before_keeps_it_until_it_is_changed():
+    customer = make.customer(make.workspace(), reference="C-1")
+    assert refused(parties.update_customer, customer=customer, reference="VOID") == ["reference"]
+    Customer.objects.update(reference="VOID")
+
+    assert parties.update_customer(customer=customer, name="Initech", reference="VOID").reference == "VOID"
+    assert parties.update_customer(customer=customer, reference="C-2").reference == "C-2"
 
 
 def test_what_is_given_is_changed_and_the_rest_stays(told):

@@ -83,7 +83,10 @@ def as_line_number(name: str) -> int | None:
 
 
 def as_uuid(name: str) -> uuid.UUID | None:
-    """Return the UUID that a name is, written the usual way; None where it is none."""
+    """Return the UUID that a name is, written with its hyphens; None where it is none.
+
+    No second spelling (bare digits, braces, a URN) is an id: another thing may have it for its reference.
+    """
     try:
         found = uuid.UUID(name)
     except ValueError:

@@ -198,3 +198,15 @@ def test_alias_that_names_nobody_is_refused():
 
     assert problems_of(response) == ["“VOID” is how senders take an event back: it names nobody."]
     assert not CustomerAlias.objects.exists()
+
+
+def test_reference_that_names_nobody_is_refused():
+    globex = make.customer(make.workspace(), reference="C-1")
+
+    response = administrator().post(
+        reverse("admin:billing_customer_change", args=[globex.pk]), inline(reference="VOID")
+    )
+
+    assert problems_of(response) == ["“VOID” is how senders take an event back: it names nobody."]
+    globex.refresh_from_db()
+    assert globex.reference == "C-1"

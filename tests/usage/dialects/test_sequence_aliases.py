@@ -236,6 +236,28 @@ def test_the_aliases_of_a_customer_are_all_told(sequence, workspace, customer, t
     assert (response.status_code, response.json()) == (200, {"items": [first, second]})
 
 
+@pytest.mark.parametrize("spelled", ["{0.hex}", "{{{0}}}", "urn:uuid:{0}"])
+def test_a_second_spelling_of_an_id_is_another_customers_reference_as_for_events(
+    sequence, workspace, customer, spelled
+):
+    text = spelled.format(customer.pk)
+    assert give(sequence, customer, "theirs", customerId=text).status_code == 400
+    assert sequence("GET", f"customers/{text}/aliases").status_code == 404
+    other = make.customer(workspace, "Initech", reference=text)
+
+    given = give(sequence, customer, "theirs", customerId=text)
+    assert sequence.report(text).status_code == 201
+
+    assert given.json()["customerId"] == str(other.pk)
+    assert sequence("GET", f"customers/{text}/aliases").json()["items"] == [given.json()]
+    assert sequence("GET", f"customers/by-alias/{text}").json()["id"] == str(other.pk)
+    assert UsageRecord.objects.get().customer_id == other.pk
+
+
+def test_letters_of_an_id_may_be_capitals(sequence, customer):
+    assert give(sequence, customer, customerId=str(customer.pk).upper()).json()["customerId"] == str(customer.pk)
+
+
 @pytest.mark.parametrize("told", ["G-2", "x", "%00", "00000000-0000-0000-0000-000000000000", "theirs", "alias"])
 def test_a_customer_that_is_not_the_workspaces_has_no_aliases(sequence, workspace, customer, told):
     parties.create_customer(workspace=make.workspace("other"), name="Theirs", reference="theirs")

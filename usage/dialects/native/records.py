@@ -31,6 +31,7 @@ from usage.dialects.native.fields import (
 from usage.dialects.native.filters import FlagFilter, MomentFilter, NativeFilterSet, TextFilter, WordFilter
 from usage.dialects.native.reports import LONGEST_NOTE, LONGEST_TEXT
 from usage.ledger import DIGITS_AFTER_POINT, DIGITS_BEFORE_POINT
+from usage.ledger.addresses import as_line_number
 from usage.models import UsageRecord, UsageRecordQuerySet
 
 LARGEST_BATCH = 5000
@@ -215,8 +216,9 @@ class _LinesFilter(TextFilter):
 
 class _LineFilter(_LinesFilter):
     def lines(self, value: str) -> QuerySet[Line]:
-        is_id = value.isascii() and value.isdigit() and len(value) < 16
-        known = Q(reference=value) | (Q(number=int(value)) if is_id else Q())
+        # As a report names it: 001 is no second spelling of 1, and may be another line's reference.
+        number = as_line_number(value)
+        known = Q(reference=value) | (Q() if number is None else Q(number=number))
         return Line.objects.filter(known, workspace=self.parent.workspace)
 
 

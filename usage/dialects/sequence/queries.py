@@ -9,6 +9,7 @@ from django.db.models import OuterRef, Q, QuerySet, Subquery
 from billing.models import Customer, CustomerAlias, EventRule, Workspace
 from billing.parties import NOBODY
 from usage.dialects.sequence.identifiers import own_id, public_id
+from usage.ledger.addresses import as_uuid
 from usage.models import UsageRecord
 
 Rows = TypeVar("Rows", bound=QuerySet[Any])
@@ -64,7 +65,7 @@ def alias_with_id(workspace: Workspace, told: uuid.UUID) -> CustomerAlias | None
 def customers_named(workspace: Workspace, names: Iterable[str]) -> dict[str, uuid.UUID]:
     """Return the customers that names name, as reported events would: an alias goes before an id or a reference."""
     wanted = set(names) - {NOBODY}
-    by_id = {str(given): given for given in map(_uuid, wanted) if given is not None}
+    by_id = {str(given): given for given in map(as_uuid, wanted) if given is not None}
     rows = Customer.objects.filter(Q(pk__in=by_id.values()) | Q(reference__in=wanted), workspace=workspace)
     found = list(rows.values_list("pk", "reference"))
     named = {reference: pk for pk, reference in found if reference is not None}
@@ -75,7 +76,7 @@ def customers_named(workspace: Workspace, names: Iterable[str]) -> dict[str, uui
 
 def customer(workspace: Workspace, told: str) -> Customer | None:
     """Return the customer with an id, or with a reference that no id is."""
-    by_id = _uuid(told)
+    by_id = as_uuid(told)
     found = Customer.objects.filter(Q(pk=by_id) | Q(reference=told), workspace=workspace)
     return max(found, key=lambda row: row.pk == by_id, default=None)
 
@@ -89,10 +90,3 @@ def _with_public_id(rows: Rows, told: uuid.UUID, *, made_at: str) -> Rows:
     # Compared here and not in the database: SQLite keeps a moment that it set itself in a text of its own.
     made = rows.filter(pk=own).values_list(made_at, flat=True).first()
     return rows.filter(pk=own) if made is not None and public_id(own, made) == told else rows.none()
-
-
-def _uuid(text: str) -> uuid.UUID | None:
-    try:
-        return uuid.UUID(text)
-    except ValueError:
-        return None

@@ -76,6 +76,7 @@ def test_customer_needs_a_name_only(api):
         ({"id": "urn:uuid:" + GIVEN}, "id", "Must be a valid UUID."),
         ({"aliases": "globex"}, "aliases", 'Expected a list of items but got type "str".'),
         ({"aliases": ["a", ""]}, "aliases.1", "This field may not be blank."),
+        ({"reference": "VOID"}, "reference", "“VOID” is how senders take an event back: it names nobody."),
         ({"aliases": ["VOID"]}, "aliases", "“VOID” is how senders take an event back: it names nobody."),
     ],
 )

@@ -312,6 +312,18 @@ def variety(line, customer):
     return theirs
 
 
+def test_a_number_with_zeros_before_it_is_a_reference_alone(api, line):
+    brick = make.brick(line.workspace, "Seats")
+    other = contracts.add_line(
+        subscription=line.subscription, brick=brick, price=make.price(brick), reference=f"00{line.number}"
+    )
+    make.use(line, "1", "2026-07-01", key="by number")
+    make.use(other, "2", "2026-07-02", key="by reference")
+
+    for name, keys in ((f"00{line.number}", ["by reference"]), (f"0{line.number}", []), (line.number, ["by number"])):
+        assert [row["key"] for row in api.get(f"usage/?line={name}").json()["results"]] == keys
+
+
 @pytest.mark.parametrize(
     ("query", "keys"),
     [
