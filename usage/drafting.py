@@ -222,11 +222,12 @@ def _notices(task: _Task, measurement: Measurement, noted: _Noted) -> Iterable[s
         yield DATED_AHEAD
     if task.rule is None:
         return
+    style = task.due.subscription.workspace.formats.numbers
     for name, events in measurement.filter_gaps.items():
         if events and _is_news(task, name, noted):
-            yield filter_notice(task.rule.event_type, name, events, is_negated=name in task.rule.negated)
+            yield filter_notice(task.rule.event_type, name, events, style, is_negated=name in task.rule.negated)
     if measurement.unread.count and (not measurement.is_missing_everywhere or _is_news(task, None, noted)):
-        yield unread_notice(task.rule, measurement)
+        yield unread_notice(task.rule, measurement, style)
 
 
 def _is_news(task: _Task, name: str | None, noted: _Noted) -> bool:

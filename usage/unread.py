@@ -9,6 +9,8 @@ from typing import Any
 
 from django.db.models import Count, F, Q, QuerySet
 
+from billing import figures
+from billing.entry.numbers import NumberFormat
 from billing.exact import ExactSum
 from billing.models import CloseRun, EventRule, InvoiceLine
 from usage.metering import Measurement
@@ -16,28 +18,31 @@ from usage.metering import Measurement
 LONGEST_NAME = 60
 
 
-def unread_notice(rule: EventRule, measurement: Measurement) -> str:
-    """Say how many of a line's events its rule could not read, and show the first."""
+def unread_notice(rule: EventRule, measurement: Measurement, style: NumberFormat) -> str:
+    """Say how many of a line's events its rule could not read, and show the first; numbers in the format ``style``."""
     unread, counted = measurement.unread, measurement.record_count
     if measurement.is_missing_everywhere:
-        return missing_notice(rule.property, counted)
+        return missing_notice(rule.property, counted, style)
     name = _name(rule.property)
     what = "number" if rule.aggregation == EventRule.Aggregation.SUM else "value"
     value = unread.sample[0][1] if unread.sample else None
     shown = "" if value is None else f", such as {value} of record {unread.sample[0][0]}"
     has, count = ("has", "counts") if unread.count == 1 else ("have", "count")
-    return f"{unread.count:,} of {counted:,} events {has} no {what} in “{name}” and {count} for nothing{shown}"
+    of_them = f"{figures.count(unread.count, style)} of {figures.count(counted, style)}"
+    return f"{of_them} events {has} no {what} in “{name}” and {count} for nothing{shown}"
 
 
-def missing_notice(name: str, counted: int) -> str:
+def missing_notice(name: str, counted: int, style: NumberFormat) -> str:
     """Say that no event has the property that is added or told apart."""
-    all_events = "the one event, which counts" if counted == 1 else f"all {counted:,} events, which count"
+    all_events = (
+        "the one event, which counts" if counted == 1 else f"all {figures.count(counted, style)} events, which count"
+    )
     return f"“{_name(name)}” is missing in {all_events} for nothing"
 
 
-def filter_notice(event_type: str, name: str, events: int, *, is_negated: bool) -> str:
+def filter_notice(event_type: str, name: str, events: int, style: NumberFormat, *, is_negated: bool) -> str:
     """Say that no event of a type has a property that is filtered by."""
-    of_them = "the one event" if events == 1 else f"all {events:,} events"
+    of_them = "the one event" if events == 1 else f"all {figures.count(events, style)} events"
     effect = "keeps none out" if is_negated else "lets none count"
     return f"“{_name(name)}” is missing in {of_them} of type “{_name(event_type)}”: the filter by it {effect}"
 
@@ -79,19 +84,21 @@ def missing_properties(run: CloseRun) -> list[MissingProperty]:
             of_rule.gaps[name] = of_rule.gaps.get(name, 0) + events * row["lines"]
             if not events:
                 of_rule.had.add(name)
+    style = run.workspace.formats.numbers
     return [
         MissingProperty(rule_id, row["rule__brick__name"], notice)
         for rule_id, row in rules.items()
-        for notice in _notices(row, seen[rule_id])
+        for notice in _notices(row, seen[rule_id], style)
     ]
 
 
-def _notices(rule: Mapping[str, Any], seen: _Seen) -> Iterable[str]:
+def _notices(rule: Mapping[str, Any], seen: _Seen, style: NumberFormat) -> Iterable[str]:
     for name, events in sorted(seen.gaps.items()):
         if name not in seen.had:
-            yield filter_notice(rule["rule__event_type"], name, events, is_negated=name in rule["rule__negated"])
+            is_negated = name in rule["rule__negated"]
+            yield filter_notice(rule["rule__event_type"], name, events, style, is_negated=is_negated)
     if seen.counted and seen.is_missing:
-        yield missing_notice(rule["rule__property"], seen.counted)
+        yield missing_notice(rule["rule__property"], seen.counted, style)
 
 
 def surprising_lines(told: Iterable[MissingProperty]) -> QuerySet[InvoiceLine]:

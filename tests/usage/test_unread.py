@@ -166,6 +166,41 @@ def test_current_usage_and_the_upcoming_invoice_show_it(globex):
     ]
 
 
+def many_events(workspace, **properties: Any) -> None:
+    """1,001 events of which one is worth 5."""
+    sent = [{"length": 5}, *[properties] * 1000]
+    records = [
+        {"customer_alias": "gx", "event_type": "message-sent", "occurred_at": "2026-01-10T00:00:00Z", "properties": one}
+        for one in sent
+    ]
+    assert Native(workspace).post("usage/batch/", records=records).json()["recorded"] == 1001
+
+
+@pytest.mark.parametrize(("style", "unread", "counted"), [("comma", "1.000", "1.001"), ("point", "1,000", "1,001")])
+def test_events_are_told_in_the_workspaces_format(style, unread, counted):
+    customer = make.customer(make.workspace(number_format=style), aliases=["gx"])
+    line_of(customer)
+    many_events(customer.workspace, length="1e3")
+
+    close(customer.workspace, "2026-02-01")
+
+    [told] = InvoiceLine.objects.get().surprises
+    assert told.startswith(f"{unread} of {counted} events have no number in “length”")
+
+
+def test_what_is_missing_is_told_in_the_workspaces_format():
+    customer = make.customer(make.workspace(number_format="comma"), aliases=["gx"])
+    line_of(customer, property="lenght", filters={"tier": ["a"]}, negated=["tier"])
+    many_events(customer.workspace, length=6)
+
+    run = close(customer.workspace, "2026-02-01")
+    review = administrator().get(reverse("admin:billing_closerun_change", args=[run.pk])).content.decode()
+
+    assert "“lenght” is missing in all 1.001 events, which count for nothing" in review
+    assert "“tier” is missing in all 1.001 events of type “message-sent”: the filter by it keeps none out" in review
+    assert "1,001" not in review
+
+
 def test_calculate_tells_it_in_a_header_since_the_vendors_body_is_closed(globex):
     brick = line_of(globex).brick
     five_events(globex)
