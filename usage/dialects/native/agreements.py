@@ -1,6 +1,7 @@
 """Subscriptions and their lines: what clients send and what they are shown."""
 
 from datetime import datetime
+from decimal import Decimal
 from operator import attrgetter
 from typing import Any
 
@@ -11,8 +12,9 @@ from drf_spectacular.utils import Direction, extend_schema_field
 from rest_framework import serializers
 
 from billing.limits import Limits
-from billing.models import Line, Subscription
+from billing.models import Brick, Line, Subscription
 from billing.starts import distant
+from usage.adding import opening_of
 from usage.dialects.native.base import shown_by
 from usage.dialects.native.fields import (
     WHOLE,
@@ -35,6 +37,10 @@ SIDES, KINDS = ("soft", "hard"), ("quantity", "amount")
 
 
 DISTANT = "True: a start that is more than a year back or ahead is meant, which is refused otherwise."
+
+
+# What a gauge's first line begins with.
+FIRST = {"value": Decimal(0), "former": {"number": None}, "last": None}
 
 
 class PriceField(serializers.Field):
@@ -77,6 +83,33 @@ class LineSerializer(serializers.Serializer):
     @extend_schema_field(LimitsSerializer)
     def get_limits(self, line: Line) -> dict[str, Any]:
         return shown_by(LimitsSerializer)({side: _limit(line, side) for side in SIDES})
+
+
+class OpeningSerializer(serializers.Serializer):
+    value = NumberText(help_text="Carried on from the line before it, or 0.")
+    former = serializers.IntegerField(
+        source="former.number", allow_null=True, help_text="The brick's line before it in the subscription."
+    )
+    former_value = NumberText(
+        source="last",
+        allow_null=True,
+        help_text="What that one ended with: left behind where the value is 0. Null where it had none.",
+    )
+
+
+class LineAloneSerializer(LineSerializer):
+    """A line that is no part of a list, so that it may cost a query of its own."""
+
+    opening = serializers.SerializerMethodField(
+        help_text="Of a gauge: what it begins with, by the usage that is recorded now; null of all else. Usage of the "
+        "former line that comes later changes it."
+    )
+
+    @extend_schema_field(OpeningSerializer(allow_null=True))
+    def get_opening(self, line: Line) -> dict[str, Any] | None:
+        if line.brick.aggregation != Brick.Aggregation.UNIT_DAYS:
+            return None
+        return shown_by(OpeningSerializer)(opening_of(line) or FIRST)
 
 
 def _limit(line: Line, side: str) -> dict[str, Any] | None:

@@ -16,8 +16,8 @@ from billing.models import Brick, Customer, Line, Price, Subscription
 from usage.dialects.native import agreements, prices
 from usage.dialects.native.agreements import (
     EndSerializer,
+    LineAloneSerializer,
     LineChangeSerializer,
-    LineSerializer,
     NewLineSerializer,
     NewSubscriptionSerializer,
     SubscriptionSerializer,
@@ -29,7 +29,7 @@ from usage.dialects.native.filters import CreatedFilterSet, FlagFilter, NamedFil
 from usage.dialects.native.lookups import find, find_by_number
 
 show = shown_by(SubscriptionSerializer)
-show_line = shown_by(LineSerializer)
+show_line = shown_by(LineAloneSerializer)
 
 
 class _SoldFilter(NamedFilter):
@@ -137,8 +137,9 @@ class SubscriptionEndView(SubscriptionsView):
 
 @by_id("subscription_id")
 class LineListView(SubscriptionsView):
-    @creation("addLine", request=NewLineSerializer, reply=LineSerializer)
+    @creation("addLine", request=NewLineSerializer, reply=LineAloneSerializer)
     def post(self, request: Request, subscription_id: str) -> Response:
+        """Add a line. Of a gauge, the reply tells what it opens with."""
         subscription = row_by_id(self.subscriptions(), subscription_id)
         data = self.validated(NewLineSerializer, request.data)
         agreements.check_starts(data, as_of=timezone.now())
@@ -149,11 +150,11 @@ class LineListView(SubscriptionsView):
 @extend_schema(parameters=[OpenApiParameter("line_id", int, OpenApiParameter.PATH)])
 @by_id("subscription_id")
 class LineView(SubscriptionsView):
-    @extend_schema(operation_id="readLine", responses=LineSerializer)
+    @extend_schema(operation_id="readLine", responses=LineAloneSerializer)
     def get(self, request: Request, subscription_id: str, line_id: str) -> Response:
         return Response(show_line(self.line(subscription_id, line_id)))
 
-    @extend_schema(operation_id="changeLine", request=LineChangeSerializer, responses=LineSerializer)
+    @extend_schema(operation_id="changeLine", request=LineChangeSerializer, responses=LineAloneSerializer)
     def patch(self, request: Request, subscription_id: str, line_id: str) -> Response:
         """Set the line's limits. Nothing else of a line changes: to change its price, end it and add the next."""
         line = self.line(subscription_id, line_id)
@@ -165,7 +166,7 @@ class LineView(SubscriptionsView):
 @extend_schema(parameters=[OpenApiParameter("line_id", int, OpenApiParameter.PATH)])
 @by_id("subscription_id")
 class LineEndView(SubscriptionsView):
-    @extend_schema(operation_id="endLine", request=EndSerializer, responses=LineSerializer)
+    @extend_schema(operation_id="endLine", request=EndSerializer, responses=LineAloneSerializer)
     def post(self, request: Request, subscription_id: str, line_id: str) -> Response:
         line = self.line(subscription_id, line_id)
         ended = contracts.end_line(line=line, **self.validated(EndSerializer, request.data), as_of=timezone.now())

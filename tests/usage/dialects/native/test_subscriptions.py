@@ -322,7 +322,9 @@ def test_line_is_added_read_limited_and_ended(api, agreed, calls, price):
 
     assert (added.status_code, added.headers["Location"]) == (201, f"/api/{path}7/")
     assert api.get(f"{path}7/").json() == added.json()
-    assert api.get(f"subscriptions/{agreed.pk}/").json()["lines"] == [added.json()]
+    assert [line | {"opening": None} for line in api.get(f"subscriptions/{agreed.pk}/").json()["lines"]] == [
+        added.json()
+    ]
 
     softer = api.patch(f"{path}7/", limits={"soft": {"amount": "50"}}).json()
     lifted = api.patch(f"{path}7/", limits={"hard": None}).json()
@@ -439,6 +441,31 @@ def test_a_gauge_carries_on_unless_the_request_says_otherwise(api, agreed, seats
 
     assert following["carries_on"] is carries_on
     assert Line.objects.get(number=following["id"]).carries_on is carries_on
+
+
+@pytest.mark.parametrize(("sent", "value"), [({}, "20"), ({"carries_on": False}, "0")])
+def test_a_line_tells_what_its_gauge_opens_with(api, agreed, seats, sent, value):
+    path, terms = f"subscriptions/{agreed.pk}/lines/", {"model": "per_unit", "unit_price": "1"}
+    first = api.post(path, brick="br_seats", price=terms).json()
+    make.use(Line.objects.get(number=first["id"]), "20", "2026-01-05")
+    api.post(f"{path}{first['id']}/end/", ends_at="2026-01-16T05:00:00Z")
+
+    following = api.post(path, brick="br_seats", price=terms, starts_at="2026-01-18T05:00:00Z", **sent).json()
+
+    assert first["opening"] == {"value": "0", "former": None, "former_value": None}
+    assert following["opening"] == {"value": value, "former": first["id"], "former_value": "20"}
+    assert api.get(f"{path}{following['id']}/").json() == following
+
+
+def test_a_former_line_without_a_value_leaves_none_behind_and_a_counter_opens_with_nothing(api, agreed, seats, price):
+    path, terms = f"subscriptions/{agreed.pk}/lines/", {"model": "per_unit", "unit_price": "1"}
+    first = api.post(path, brick="br_seats", price=terms).json()
+    api.post(f"{path}{first['id']}/end/", ends_at="2026-01-16T05:00:00Z")
+
+    following = api.post(path, brick="br_seats", price=terms, starts_at="2026-01-16T05:00:00Z").json()
+
+    assert following["opening"] == {"value": "0", "former": first["id"], "former_value": None}
+    assert api.post(path, brick="br_calls", price=price.pk).json()["opening"] is None
 
 
 def test_only_a_gauge_is_told_to_carry_on(api, agreed, calls, price):
