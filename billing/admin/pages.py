@@ -20,6 +20,7 @@ from unfold.contrib.filters.admin import RelatedDropdownFilter
 
 from billing import figures, history, names
 from billing.admin import sending
+from billing.admin.changes import told
 from billing.admin.entry_fields import NumberField, WholeNumberField
 from billing.admin.lists import NUL
 from billing.admin.panel_forms import AskingForm, add_errors, in_workspace
@@ -156,7 +157,7 @@ class PanelAdmin(SavedOnce):
     def history_view(self, request: HttpRequest, object_id: str, extra_context: Any = None) -> HttpResponse:
         """Show what the panel has logged, and beside it every change by its values, whoever made it."""
         row = self.get_object(request, unquote(object_id))
-        changes = () if row is None else history.changes_of(row)[:CHANGES_SHOWN]
+        changes = () if row is None else told(row, history.changes_of(row)[:CHANGES_SHOWN])
         context = {"changes": changes, "tz": self.zone_of(row)}
         return super().history_view(request, object_id, context | (extra_context or {}))
 

@@ -13,6 +13,7 @@ from unfold.enums import ActionVariant
 
 from billing import contracts, figures
 from billing.admin.actions import row_action
+from billing.admin.changes import told_limits
 from billing.admin.pages import ReadOnlyAdmin, by_workspace, posted
 from billing.admin.subscription_forms import (
     EndForm,
@@ -223,8 +224,7 @@ class SubscriptionAdmin(ReadOnlyAdmin):
             now = Line.objects.select_for_update(of=("self",)).get(pk=line.pk)
             touched = {name: data[name] for name in form.changed_data}
             contracts.set_limits(line=line, limits=limits_in({**limits_of(now), **touched}))
-            changed = ", ".join(f"{name} {data[name] or 'none'}" for name in form.changed_data)
-            self.log_change(request, line.subscription, f"{line}: {changed}.")
+            self.log_change(request, line.subscription, f"{line}: {told_limits(line, touched)}.")
             messages.success(request, f"{line.brick} has these limits for all usage from now on.")
             return self.go_to(line.subscription)
 

@@ -22,6 +22,7 @@ from billing.admin.entry_fields import DayField
 from billing.admin.pages import ReadOnlyAdmin, by_workspace, name_of, posted
 from billing.admin.panel_forms import PanelForm
 from billing.calendar import end_of
+from billing.entry.moments import spell_day
 from billing.models import CloseItem, CloseRun, Invoice, Workspace
 from usage import closing, tasks
 from usage.admin.drafts import change_of, drafts_of
@@ -147,7 +148,7 @@ class CloseRunAdmin(ReadOnlyAdmin):
             except closing.NothingToClose as error:
                 nothing = f"Nothing to close: no open period of {workspace} that is over ends by this day."
                 raise ValidationError({"last_day": str(error) if error.left_to else nothing}) from error
-            self.log_addition(request, run, f"Periods up to {data['last_day']}.")
+            self.log_addition(request, run, f"Periods up to {spell_day(data['last_day'])}.")
             tasks.enqueue(run)
             others = [other for other in closing.left_to(workspace=workspace, until_at=run.until_at) if other != run]
             if others:

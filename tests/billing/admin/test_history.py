@@ -1,5 +1,7 @@
 """The History page: what was changed, by whoever, beside what the panel has logged."""
 
+from decimal import Decimal
+
 import pytest
 from django.contrib.admin.models import LogEntry
 from django.contrib.auth.models import User
@@ -59,7 +61,62 @@ def test_the_page_of_a_subscription_shows_its_lines():
 
     shown = administrator().get(page(line.subscription)).content.decode()
 
-    assert f"line {line.number} ends_at changed" in shown
+    assert f"line {line.number} Ends at changed" in shown
+    assert "<td>1 May 2026, 00:00</td>" in shown
+
+
+@pytest.mark.parametrize(
+    ("style", "amount", "quantity"), [("point", "1,234.500", "2,000.5"), ("comma", "1.234,500", "2.000,5")]
+)
+def test_limits_are_told_in_the_currency_and_the_format_of_their_page(style, amount, quantity):
+    line = make.line(make.workspace(currency="KWD", number_format=style))
+    limits = {"hard_limit_amount": amount, "soft_limit_quantity": quantity}
+    url, client = reverse("admin:billing_line_limits", args=[line.subscription_id, line.pk]), administrator()
+    client.post(url, limits)
+
+    shown = client.get(page(line.subscription)).content.decode()
+
+    said = f"Line 1: Hard limit: amount KWD {amount}, Soft limit: quantity {quantity}."
+    assert LogEntry.objects.get().get_change_message() == said
+    assert said in shown
+    assert "line 1 Hard limit: amount changed" in shown
+    assert f"<td>KWD {amount}</td>" in shown
+    assert f"<td>{quantity}</td>" in shown
+    assert "limit_amount" not in shown
+    # The history has it plain.
+    assert Change.objects.latest("id").values["hard_limit_amount"] == [None, "1234.5"]
+
+
+def test_prices_are_told_in_the_currency_that_they_had():
+    owner = make.workspace(number_format="comma")
+    price = make.price(make.brick(owner), "1234.5")
+    price.currency, price.unit_price = "JPY", Decimal(2000)
+    price.save()
+
+    shown = administrator().get(page(price)).content.decode()
+
+    assert "Unit price changed" in shown
+    assert "<td>USD 1.234,50</td>" in shown
+    assert "<td>JPY 2.000</td>" in shown
+    assert "Per unit" in shown
+
+
+def test_tiers_are_told_in_the_currency_and_the_workspaces_format():
+    owner = make.workspace(number_format="comma")
+    price = make.price(make.brick(owner), model="volume", tiers=[("1000.5", "2.5", "0"), (None, "1234", "0")])
+
+    shown = administrator().get(page(price)).content.decode()
+
+    assert "<td>up to 1.000,5: USD 2,50, fee USD 0,00; up to any: USD 1.234,00, fee USD 0,00</td>" in shown
+
+
+def test_a_days_and_a_choices_history_is_in_words():
+    agreed = make.subscription(make.customer(make.workspace()))
+
+    shown = administrator().get(page(agreed)).content.decode()
+
+    assert "<td>Thu 1 Jan 2026</td>" in shown
+    assert "<td>Monthly</td>" in shown
 
 
 def test_the_history_is_only_for_who_sees_the_row():
