@@ -12,7 +12,7 @@ from datetime import date, datetime
 
 from django.core.exceptions import NON_FIELD_ERRORS, ValidationError
 from django.db import transaction
-from django.db.models import Q, UniqueConstraint
+from django.db.models import Exists, OuterRef, Q, UniqueConstraint
 
 from billing import catalog, line_numbers, names
 from billing.calendar import CalendarOutOfRange, Interval, Period, period_at
@@ -346,9 +346,9 @@ def end_subscription(
     """End a subscription and its lines at a moment; its last period is then due. Raises ``UnableToAgree``.
 
     A later end, or none (None), prolongs it, and with it the lines that were to end with it; one that it had cut short
-    goes on to its own end, and those that ended before stay as they are. A subscription that ends where it begins, with
-    no period closed, is voided with all its lines: it was a mistake, nothing of it is billed, and its reference is
-    free. ``as_of`` is as for ``end_line``.
+    goes on to its own end, and those that ended before stay as they are (``staying_ended``). A subscription that ends
+    where it begins, with no period closed, is voided with all its lines: it was a mistake, nothing of it is billed, and
+    its reference is free. ``as_of`` is as for ``end_line``.
     """
     subscription = _locked(subscription.pk)
     _check_end_of(subscription, ends_at)
@@ -368,6 +368,20 @@ def end_subscription(
         elif (moved := _end_within(subscription, line)) != line.ends_at:
             _end_at(line, moved, as_of)
     return subscription
+
+
+def staying_ended(*, subscription: Subscription, former_end: datetime | None) -> list[Line]:
+    """Return the lines that had ended by a subscription's former end and did not go on when that was moved, by number.
+
+    None where it was not prolonged. One that another line of its brick follows is not told: that one is what goes on.
+    """
+    ends_at = subscription.ends_at
+    if former_end is None or (ends_at is not None and ends_at <= former_end):
+        return []
+    lines = Line.objects.filter(workspace_id=subscription.workspace_id, subscription=subscription).not_voided()
+    following = lines.filter(brick_id=OuterRef("brick_id"), starts_at__gte=OuterRef("ends_at"))
+    stayed = lines.filter(ends_at__lte=former_end).exclude(Exists(following))
+    return list(stayed.select_related("brick").order_by("number"))
 
 
 def _end_within(subscription: Subscription, line: Line) -> datetime | None:

@@ -29,6 +29,7 @@ from billing.models import Line, Subscription
 # What the domain calls a moment is a day on the forms.
 DAYS = {"starts_at": "starts_on", "ends_at": "ends_on", "brick": "price"}
 RECENT_INVOICES = 12
+MOST_NAMED = 10
 
 
 @admin.register(Subscription)
@@ -175,6 +176,8 @@ class SubscriptionAdmin(ReadOnlyAdmin):
             ended = contracts.end_subscription(subscription=subscription, ends_at=_end(data, tz), as_of=timezone.now())
             self.log_change(request, ended, f"The subscription {_told(ended, tz)}.")
             messages.success(request, f"The subscription {_told(ended, tz)}.")
+            if stay := contracts.staying_ended(subscription=ended, former_end=subscription.ends_at):
+                messages.warning(request, f"These lines ended before and stay ended: {_listed(stay, tz)}.")
             return self.go_to(ended)
 
         title = f"End the subscription of {subscription.customer}"
@@ -276,3 +279,10 @@ def _told(ended: Subscription | Line, tz: ZoneInfo) -> str:
     if ended.is_voided:
         return "is voided: it covers nothing"
     return f"ends on {figures.last_day(ended.ends_at, tz)}" if ended.ends_at else "goes on without an end"
+
+
+def _listed(lines: list[Line], tz: ZoneInfo) -> str:
+    """Name lines with their last days; the first ten of many."""
+    named = [f"{line} ({line.brick}, {figures.last_day(line.ends_at, tz)})" for line in lines[:MOST_NAMED]]
+    more = len(lines) - len(named)
+    return ", ".join(named) + (f" and {more} more" if more else "")

@@ -488,6 +488,34 @@ def test_prolonging_a_subscription_prolongs_the_lines_that_ended_with_it():
     assert totals(subscription.workspace) == ["0.00", "6.00"]
 
 
+@pytest.mark.parametrize("later", [None, "2026-06-01"])
+def test_lines_that_ended_of_themselves_are_known_when_a_subscription_is_prolonged(subscription, later):
+    """Told: the line that was ended at the very day, and an earlier one. Not: what goes on, or is followed."""
+    going_on, cut_short = line_of(subscription), line_of(subscription, ends_at=at("2026-04-01"))
+    same_day = line_of(subscription, ends_at=at("2026-02-01"))
+    earlier = line_of(subscription, ends_at=at("2026-01-10"))
+    followed = line_of(subscription, ends_at=at("2026-01-20"))
+    next_line_of(followed, starts_at=at("2026-01-25"))
+    voided = line_of(subscription)
+    contracts.end_line(line=voided, ends_at=voided.starts_at)
+    contracts.end_subscription(subscription=subscription, ends_at=at("2026-02-01"))
+
+    ended = contracts.end_subscription(subscription=subscription, ends_at=later and at(later))
+
+    assert contracts.staying_ended(subscription=ended, former_end=at("2026-02-01")) == [same_day, earlier]
+    ends = dict(Line.objects.values_list("pk", "ends_at"))
+    assert (ends[going_on.pk], ends[cut_short.pk]) == (later and at(later), at("2026-04-01"))
+
+
+@pytest.mark.parametrize(("former", "now"), [(None, None), (None, "2026-02-01"), ("2026-03-01", "2026-02-01")])
+def test_a_subscription_that_was_not_prolonged_leaves_no_line_behind(subscription, former, now):
+    line_of(subscription, ends_at=at("2026-01-10"))
+
+    ended = contracts.end_subscription(subscription=subscription, ends_at=now and at(now))
+
+    assert contracts.staying_ended(subscription=ended, former_end=former and at(former)) == []
+
+
 def test_an_end_is_taken_back_with_those_of_the_lines_that_had_it(subscription):
     open_line, shorter = line_of(subscription), line_of(subscription, ends_at=at("2026-01-05"))
     contracts.end_subscription(subscription=subscription, ends_at=at("2026-01-24"))

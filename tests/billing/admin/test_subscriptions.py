@@ -222,3 +222,34 @@ def test_a_line_that_ends_the_day_before_it_begins_is_voided():
 
     assert Line.objects.get().is_voided
     assert not Subscription.objects.get().is_voided
+
+
+def test_prolonging_names_the_lines_that_stay_ended():
+    line = make.line()
+    other = make.brick(line.workspace, "Seats")
+    ends_at = make.moment("2026-02-01")
+    contracts.add_line(subscription=line.subscription, brick=other, price=make.price(other), ends_at=ends_at)
+    contracts.end_subscription(subscription=line.subscription, ends_at=ends_at)
+    url = reverse("admin:billing_subscription_end", args=[line.subscription_id])
+
+    response = administrator().post(url, {"ends_on": "2026-03-31"}, follow=True)
+
+    assert [str(message) for message in response.context["messages"]] == [
+        "The subscription ends on 31 Mar 2026.",
+        "These lines ended before and stay ended: Line 2 (Seats, 31 Jan 2026).",
+    ]
+
+
+def test_of_many_lines_that_stay_ended_the_first_ten_are_named():
+    line = make.line()
+    for n in range(12):
+        brick = make.brick(line.workspace, f"Brick {n}")
+        ends_at = make.moment("2026-01-11")
+        contracts.add_line(subscription=line.subscription, brick=brick, price=make.price(brick), ends_at=ends_at)
+    contracts.end_subscription(subscription=line.subscription, ends_at=make.moment("2026-02-01"))
+    url = reverse("admin:billing_subscription_end", args=[line.subscription_id])
+
+    response = administrator().post(url, {"ends_on": ""}, follow=True)
+
+    _, stay = map(str, response.context["messages"])
+    assert stay.endswith("Line 11 (Brick 9, 10 Jan 2026) and 2 more.")

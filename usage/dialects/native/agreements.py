@@ -145,6 +145,14 @@ class SubscriptionSerializer(serializers.Serializer):
         return list(map(shown_by(LineSerializer), sorted(subscription.lines.all(), key=attrgetter("pk"))))
 
 
+class EndedSubscriptionSerializer(SubscriptionSerializer):
+    stay_ended = serializers.ListField(
+        child=serializers.IntegerField(),
+        help_text="Of a subscription that was prolonged: the ids of its lines that had ended before and stay so, but "
+        "for those that another line of their brick follows.",
+    )
+
+
 class NewLimitSerializer(serializers.Serializer):
     quantity = NumberField(before=15, after=9, above=0, required=False, allow_null=True)
     amount = NumberField(before=15, after=4, above=0, required=False, allow_null=True)

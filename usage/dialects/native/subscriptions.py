@@ -15,6 +15,7 @@ from billing.contracts import LineTerms
 from billing.models import Brick, Customer, Line, Price, Subscription
 from usage.dialects.native import agreements, prices
 from usage.dialects.native.agreements import (
+    EndedSubscriptionSerializer,
     EndSerializer,
     LineAloneSerializer,
     LineChangeSerializer,
@@ -121,18 +122,21 @@ class SubscriptionView(SubscriptionsView):
 
 @by_id("subscription_id")
 class SubscriptionEndView(SubscriptionsView):
-    @extend_schema(operation_id="endSubscription", request=EndSerializer, responses=SubscriptionSerializer)
+    @extend_schema(operation_id="endSubscription", request=EndSerializer, responses=EndedSubscriptionSerializer)
     def post(self, request: Request, subscription_id: str) -> Response:
         """End the subscription and its lines; its last period is then closed like any other.
 
-        A later end, or none, prolongs it and the lines that were to end with it; those that ended before stay so. An
-        end at its start voids it, where no period is closed: nothing of it is billed, and its references are free.
+        A later end, or none, prolongs it and the lines that were to end with it; those that ended before stay so, and
+        are told. An end at its start voids it, where no period is closed: nothing of it is billed, and its references
+        are free.
         """
         subscription = row_by_id(self.subscriptions(), subscription_id)
-        contracts.end_subscription(
+        ended = contracts.end_subscription(
             subscription=subscription, **self.validated(EndSerializer, request.data), as_of=timezone.now()
         )
-        return Response(show(self.subscriptions().get(pk=subscription.pk)))
+        stay = contracts.staying_ended(subscription=ended, former_end=subscription.ends_at)
+        shown = show(self.subscriptions().get(pk=subscription.pk))
+        return Response(shown | {"stay_ended": [line.number for line in stay]})
 
 
 @by_id("subscription_id")

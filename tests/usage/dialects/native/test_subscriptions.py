@@ -491,6 +491,17 @@ def test_an_end_is_moved_on_and_taken_back(api, agreed, calls, price):
     assert wrong(without) == (422, {"ends_at": "This field is required."})
 
 
+def test_a_subscription_that_is_prolonged_tells_which_lines_stay_ended(api, agreed, seats, price):
+    path, terms = f"subscriptions/{agreed.pk}/", {"model": "per_unit", "unit_price": "1"}
+    api.post(f"{path}lines/", brick="br_calls", price=price.pk)
+    stays = api.post(f"{path}lines/", brick="br_seats", price=terms, ends_at="2026-02-01T05:00:00Z").json()
+    ended = api.post(f"{path}end/", ends_at="2026-02-01T05:00:00Z").json()
+
+    prolonged = api.post(f"{path}end/", ends_at=None).json()
+
+    assert (ended["stay_ended"], prolonged["stay_ended"]) == ([], [stays["id"]])
+
+
 def test_a_subscription_that_ends_at_its_start_is_voided(api, agreed, calls, price):
     path = f"subscriptions/{agreed.pk}/"
     api.post(f"{path}lines/", brick="br_calls", price=price.pk)
