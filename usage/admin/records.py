@@ -21,7 +21,7 @@ from billing.admin.pages import ReadOnlyAdmin, by_workspace, name_of, posted
 from billing.entry.moments import spell_moment
 from billing.entry.numbers import spell_number
 from billing.jsontext import encode
-from billing.models import Customer
+from billing.models import Customer, Workspace
 from billing.parties import NOBODY
 from usage import ledger
 from usage.admin import preview
@@ -35,9 +35,12 @@ STATES = {"counts": "success", "counts, late": "info", "unmatched": "warning", "
 
 
 @contextmanager
-def refusals_on_fields() -> Iterator[None]:
+def refusals_on_fields(workspace: Workspace) -> Iterator[None]:
     try:
         yield
+    except ledger.LimitReached as error:
+        left = spell_number(error.left, workspace.formats.numbers)
+        raise ValidationError({error.field: f"The limit of this line leaves {left} in the period."}) from error
     except ledger.UnableToRecord as error:
         raise ValidationError({error.field or "__all__": error.message}) from error
 
@@ -174,7 +177,7 @@ class UsageRecordAdmin(ReadOnlyAdmin):
                 note=data["note"],
             )
             try:
-                with refusals_on_fields():
+                with refusals_on_fields(customer.workspace):
                     recorded = ledger.record(command=command, recorded_at=timezone.now())
             except ValidationError as error:
                 if isinstance(error.__cause__, ledger.DuplicateKey):
@@ -203,7 +206,7 @@ class UsageRecordAdmin(ReadOnlyAdmin):
                 note=data["note"],
                 **changed,
             )
-            with refusals_on_fields():
+            with refusals_on_fields(record.workspace):
                 change = correct(command=command, recorded_at=timezone.now())
             messages.success(request, "The correction is recorded. It counts from now on.")
             return self.go_to(UsageRecord(pk=change.id))
@@ -221,7 +224,7 @@ class UsageRecordAdmin(ReadOnlyAdmin):
             command = RetractUsage(
                 origin=panel_origin(request, record.workspace_id), target=RecordById(record.pk), note=data["note"]
             )
-            with refusals_on_fields():
+            with refusals_on_fields(record.workspace):
                 change = retract(command=command, recorded_at=timezone.now())
             messages.success(request, "The usage is retracted. It counts no longer.")
             return self.go_to(UsageRecord(pk=change.id))

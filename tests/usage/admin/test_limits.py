@@ -32,6 +32,16 @@ def test_usage_beyond_a_limit_is_refused_on_its_quantity(line):
     assert UsageRecord.objects.count() == 1
 
 
+def test_what_a_limit_leaves_is_told_in_the_workspaces_format():
+    line = make.line(make.workspace(number_format="comma"))
+    contracts.set_limits(line=line, limits=Limits(hard_limit_quantity=Decimal("1234.567")))
+    url = f"{reverse('admin:usage_usagerecord_add')}?customer={line.subscription.customer_id}"
+
+    response = administrator().post(url, typed("2.000", line=line.pk, key=str(uuid4())))
+
+    assert errors_of(response) == {"quantity": ["The limit of this line leaves 1.234,567 in the period."]}
+
+
 def test_a_correction_beyond_a_limit_is_refused_on_its_quantity(line):
     record = make.use(line, "7", "2026-01-10 08:00")
     url, client = reverse("admin:usage_usagerecord_correct", args=[record.id]), administrator()
