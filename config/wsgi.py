@@ -8,6 +8,7 @@ from typing import Any
 import django
 from django.core.handlers.wsgi import WSGIHandler
 from django.http import HttpResponse
+from django.template.loader import render_to_string
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
 django.setup(set_prefix=False)
@@ -36,10 +37,10 @@ freeze_what_was_loaded()
 
 
 _UNREAD = {
-    413: "The request is too large.",
-    408: "The request came too slowly.",
-    400: "The request broke off.",
-    507: "There is no room for the request.",
+    413: ("The form is too large", "Send less at once, or what is large by the API."),
+    408: ("The form came too slowly", "The connection may be bad: go back and send it again."),
+    400: ("The form broke off", "The connection may be bad: go back and send it again."),
+    507: ("There is no room for the form", "The server's disk is full: tell whoever looks after it."),
 }
 
 
@@ -71,7 +72,8 @@ def _measure(environ: dict[str, Any], limit: int) -> None:
 
 def _refuse(status: int, start_response: Any) -> HttpResponse:
     """Answer a page's request whose body was not read; APIs answer in their vendor's shape."""
-    response = HttpResponse(_UNREAD[status], status=status, content_type="text/plain")
+    message, advice = _UNREAD[status]
+    response = HttpResponse(render_to_string("unread.html", {"message": message, "advice": advice}), status=status)
     start_response(
         f"{status} {response.reason_phrase}", [*response.items(), ("Content-Length", str(len(response.content)))]
     )
