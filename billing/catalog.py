@@ -17,6 +17,7 @@ from django.db import IntegrityError, transaction
 from billing import bulk, history, names
 from billing.caseless import fold
 from billing.models import Brick, EventRule, Name, Price, PriceTier, Workspace
+from billing.models.texts import objection_to_identifier
 from billing.money import format_decimal
 from billing.rating import PricingModel, Terms, Tier, bound_order
 
@@ -83,11 +84,11 @@ def set_event_rule(*, brick: Brick, rule: EventTerms, as_of: datetime) -> EventR
 
     Periods that are closed stay as they were counted. Raises ``ValidationError`` naming the field.
     """
-    check_rule(rule)
     brick = Brick.objects.select_for_update(no_key=True).get(pk=brick.pk)
+    current = brick.event_rules.filter(replaced_at=None).first()
+    check_rule(rule, former=terms_of(current) if current else None)
     if brick.aggregation != Brick.Aggregation.EVENTS:
         raise ValidationError({"aggregation": "This brick does not count events."})
-    current = brick.event_rules.filter(replaced_at=None).first()
     if current is not None and terms_of(current) == _as_kept(rule):
         return current
     brick.event_rules.filter(replaced_at=None).update(replaced_at=as_of)
@@ -125,8 +126,11 @@ def _as_kept(rule: EventTerms) -> EventTerms:
     return replace(rule, aggregation=str(rule.aggregation), filters=filters, negated=sorted(set(rule.negated)))
 
 
-def check_rule(rule: EventTerms) -> None:
-    """Raise ``ValidationError`` naming each field by which events could not be counted."""
+def check_rule(rule: EventTerms, *, former: EventTerms | None = None) -> None:
+    """Raise ``ValidationError`` naming each field by which events could not be counted.
+
+    Names that the ``former`` rule has already may hold what no new one may.
+    """
     problems: dict[str, str] = {}
     if not 0 < len(rule.event_type) <= MAX_NAME:
         problems["event_type"] = f"An event type has 1 to {MAX_NAME} characters."
@@ -142,6 +146,10 @@ def check_rule(rule: EventTerms) -> None:
         problems["filters"] = "Each filter is the name of a property and a list of at least one text."
     elif any(len(value) > MAX_NAME for values in rule.filters.values() for value in values):
         problems["filters"] = f"A filter's value has at most {MAX_NAME} characters."
+    for name, text in _names_of(rule):
+        is_former = former is not None and (name, text) in _names_of(former)
+        if name not in problems and not is_former and (told := objection_to_identifier(text)):
+            problems[name] = told
     if not set(rule.negated) <= rule.filters.keys():
         problems["negated"] = "Only a property that is filtered by can be negated."
     if problems:
@@ -158,6 +166,13 @@ def objection_to_size(filters: Mapping[str, Sequence[str]]) -> str:
         return f"A rule has at most {most} filters, not {len(filters)}."
     largest = max(map(len, filters.values()), default=0)
     return f"A filter has at most {most_values} values, not {largest}." if largest > most_values else ""
+
+
+def _names_of(rule: EventTerms) -> list[tuple[str, str]]:
+    """Return the texts that events are compared with, each with the field that it stands in."""
+    given = [("event_type", rule.event_type), ("property", rule.property)]
+    texts = (text for name, values in rule.filters.items() for text in (name, *values))
+    return [*given, *(("filters", text) for text in texts if isinstance(text, str))]
 
 
 def _is_filter(name: str, values: Sequence[str]) -> bool:

@@ -272,7 +272,8 @@ def set_limits(*, line: Line, limits: Limits) -> Line:
     # FOR UPDATE, which usage that is being recorded without a limit excludes: the next to measure a period sees it.
     line = Line.objects.select_for_update(of=("self",)).select_related("brick").get(pk=line.pk)
     limits.put_on(line)
-    line.full_clean()
+    # Of the limits alone: what stood there before a rule was made is nothing to refuse.
+    line.full_clean(exclude=["reference"])
     line.save(update_fields=[field.name for field in fields(limits)])
     return line
 

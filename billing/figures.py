@@ -9,11 +9,10 @@ from django.utils import dateformat
 from billing import calendar
 from billing.entry.numbers import NumberFormat, in_format, spell_number
 from billing.models import EventRule
+from billing.models.texts import visible
 from billing.money import format_money
 
 NOTHING = "–"
-# Stands for a blank where it could not be seen.
-BLANK = "␣"
 _MICROSECOND = timedelta(microseconds=1)
 
 
@@ -31,10 +30,7 @@ def count(number: int, style: NumberFormat) -> str:
 
 def identifier(text: str | None) -> str:
     """Write an identifier so that blanks at its ends, which programs tell apart, are seen: "Customer 7␣"."""
-    if not text:
-        return NOTHING
-    start, end = len(text) - len(text.lstrip()), len(text.rstrip())
-    return BLANK * len(text) if start == len(text) else f"{BLANK * start}{text[start:end]}{BLANK * (len(text) - end)}"
+    return visible(text) if text else NOTHING
 
 
 def day(at: datetime | None, tz: ZoneInfo) -> str:

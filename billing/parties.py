@@ -164,7 +164,7 @@ def update_alias(
     alias.customer = customer or alias.customer
     alias.value = alias.value if value is None else value
     alias.label = alias.label if label is None else label
-    _save_alias(alias)
+    _save_alias(alias, as_before=["value"] if alias.value == former else [])
     if (alias.value, alias.customer) != (former, owner):
         _take_back(owner, [former])
         _give(alias.customer, {alias.value: "value"})
@@ -189,9 +189,10 @@ def refuse_nobody(value: str | None, *, field: str) -> None:
         raise ValidationError({field: f"“{NOBODY}” is how senders take an event back: it names nobody."})
 
 
-def _save_alias(alias: CustomerAlias) -> None:
-    refuse_nobody(alias.value, field="value")
-    _save(alias, taken=lambda _: {"value": "A customer has this alias already."})
+def _save_alias(alias: CustomerAlias, *, as_before: Collection[str] = ()) -> None:
+    if "value" not in as_before:
+        refuse_nobody(alias.value, field="value")
+    _save(alias, taken=lambda _: {"value": "A customer has this alias already."}, as_before=as_before)
 
 
 def _save(

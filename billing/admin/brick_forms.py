@@ -132,7 +132,7 @@ class BrickForm(WholeModelForm):
                 "event_filters": filters_as_text(rule.filters, rule.negated),
                 "is_case_sensitive": rule.is_case_sensitive,
             }
-        self.has_rule = bool(rule)
+        self.former = catalog.terms_of(rule) if rule else None
         super().__init__(*args, instance=instance, **options)
         if label := self.fields.get("unit_label"):
             label.required = False
@@ -149,7 +149,7 @@ class BrickForm(WholeModelForm):
                 data["unit_label"] = Brick._meta.get_field("unit_label").default
             else:
                 self.add_error("unit_label", "Say in what it is counted, such as units or GB.")
-        if counts_events and (not self.has_rule or set(RULE_FIELDS) & set(self.changed_data)):
+        if counts_events and (not self.former or set(RULE_FIELDS) & set(self.changed_data)):
             try:
                 self.rule = self._terms(data)
             except ValidationError as error:
@@ -166,5 +166,5 @@ class BrickForm(WholeModelForm):
             negated=negated,
             is_case_sensitive=data.get("is_case_sensitive", True),
         )
-        catalog.check_rule(terms)
+        catalog.check_rule(terms, former=self.former)
         return terms

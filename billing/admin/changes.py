@@ -19,6 +19,7 @@ from billing.entry.moments import spell_day
 from billing.entry.numbers import NumberFormat, in_format, spell_number
 from billing.history.kinds import KINDS
 from billing.models import Change, Line, Price, Workspace
+from billing.models.texts import IdentifierField
 from billing.money import format_price
 
 AMOUNTS: Mapping[type[Model], frozenset[str]] = {
@@ -65,6 +66,8 @@ class _Reader:
             return "; ".join(_TIER.sub(lambda found: self._tier(found, style), str(one)) for one in value)
         if isinstance(value, bool):
             return "yes" if value else "no"
+        if isinstance(field, IdentifierField):
+            return figures.identifier(value)
         return str(dict(field.flatchoices).get(value, value)) if field and isinstance(value, str) else str(value)
 
     def _decimal(self, name: str, value: Decimal, style: NumberFormat) -> str:

@@ -26,7 +26,8 @@ class AliasForm(WholeModelForm):
         # Of a customer that is just being added, too.
         customer, value = self.cleaned_data["customer"], self.cleaned_data.get("value", "")
         self.instance.workspace_id = customer.workspace_id
-        parties.refuse_nobody(value, field="value")
+        if "value" in self.changed_data:
+            parties.refuse_nobody(value, field="value")
         if value and "value" in self.changed_data and customer.workspace_id:
             names.check(
                 workspace_id=customer.workspace_id,

@@ -10,13 +10,15 @@ from django.core.exceptions import ValidationError
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 
+from billing import figures
 from billing.admin.pages import PanelAdmin
 from billing.models import Customer, Invoice, Subscription
 
 SEARCHED = ((Customer, "groups"), (Subscription, "autorenew"), (Invoice, "receipt_long"))
 # More than this of one kind is looked through in its list.
 MOST_OF_A_KIND = 8
-_TERM = forms.CharField(max_length=200)
+# A reference is looked for to the letter.
+_TERM = forms.CharField(max_length=200, strip=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +34,8 @@ def palette(request: HttpRequest) -> HttpResponse:
     try:
         term = _TERM.clean(request.GET.get("s", ""))
     except ValidationError:
+        term = ""
+    if not term.strip():
         return render(request, "panel/palette.html", {"results": []})
     begun = perf_counter()
     results = [*_pages(request, term), *(found for kind in SEARCHED for found in _rows(request, term, *kind))]
@@ -45,7 +49,7 @@ def _pages(request: HttpRequest, term: str) -> list[Found]:
         Found(str(item["title"]), str(group.get("title", "Panel")), str(item["link"]), item["icon"])
         for group in groups
         for item in group["items"]
-        if item["has_permission"] and term.lower() in str(item["title"]).lower()
+        if item["has_permission"] and term.strip().lower() in str(item["title"]).lower()
     ]
 
 
@@ -60,7 +64,8 @@ def _rows(request: HttpRequest, term: str, model: Any, icon: str) -> list[Found]
 
 
 def _found(pages: PanelAdmin, row: Any, kind: str, icon: str) -> Found:
-    told = [kind, getattr(row, "reference", None), str(row.workspace)]
+    reference = getattr(row, "reference", None)
+    told = [kind, reference and figures.identifier(reference), str(row.workspace)]
     if isinstance(row, Invoice):
         told.insert(1, str(row.customer))
     return Found(pages.title_of(row), ", ".join(filter(None, told)), pages.url_of(row), icon)

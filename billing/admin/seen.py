@@ -137,7 +137,7 @@ class SeenForm(forms.BaseForm):
         value = self.fields[name].widget.value_from_datadict(self.data, self.files, self.add_prefix(name))
         if isinstance(self.fields[name], CHOICES):
             return sorted(value)
-        return [_text(part) for part in value] if isinstance(value, list) else _text(value)
+        return [_text(part) for part in value] if isinstance(value, list) else self._sent(name, value)
 
     def _shown(self, name: str) -> Any:
         field: Any = self.fields[name]
@@ -148,7 +148,13 @@ class SeenForm(forms.BaseForm):
             return bool(value)
         if isinstance(field, CHOICES):
             return sorted(map(str, value or ()))
-        return [_text(part) for part in value] if isinstance(value, list | tuple) else _text(value)
+        return [_text(part) for part in value] if isinstance(value, list | tuple) else self._sent(name, value)
+
+    def _sent(self, name: str, value: Any) -> Any:
+        """Return a field's value as a browser sends it: of a line of text, without line breaks."""
+        text = _text(value)
+        is_line = isinstance(self.fields[name].widget, forms.TextInput)
+        return text.replace("\n", "") if is_line and isinstance(text, str) else text
 
     def _told(self, name: str) -> str:
         before, now = self._before.get(name), self._now[name]

@@ -9,7 +9,7 @@ from django.db.models.functions import Now
 from billing.exact import ExactDecimalField
 from billing.jsontext import ExactJSONField
 from billing.models.parties import Workspace, validate_currency
-from billing.models.texts import IdentifierField, NameField
+from billing.models.texts import IdentifierField, NameField, visible
 from billing.rating import PricingModel, Terms, Tier, bound_order
 
 
@@ -95,7 +95,7 @@ class EventRule(models.Model):
         indexes = (models.Index(fields=["workspace", "event_type"], name="billing_event_rule_by_type"),)
 
     def __str__(self) -> str:
-        return f"{self.get_aggregation_display()} of {self.event_type}"
+        return f"{self.get_aggregation_display()} of {visible(self.event_type)}"
 
 
 class Price(models.Model):

@@ -11,7 +11,7 @@ from billing.calendar import Interval
 from billing.exact import ExactDecimalField
 from billing.models.catalog import Brick, Price
 from billing.models.parties import Customer, Workspace, validate_currency
-from billing.models.texts import IdentifierField
+from billing.models.texts import IdentifierField, visible
 
 # Numbers that JavaScript clients can hold.
 GREATEST_LINE_NUMBER = 2**53 - 1
@@ -60,7 +60,7 @@ class Subscription(models.Model):
         )
 
     def __str__(self) -> str:
-        return self.reference or str(self.id)
+        return visible(self.reference) if self.reference else str(self.id)
 
     @property
     def is_voided(self) -> bool:

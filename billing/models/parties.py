@@ -13,7 +13,7 @@ from django.db.models.functions import Now
 from billing.entry import Formats, moments, numbers
 from billing.entry.moments import DayFormat
 from billing.entry.numbers import NumberFormat
-from billing.models.texts import IdentifierField, NameField
+from billing.models.texts import IdentifierField, NameField, visible
 from billing.money import UnknownCurrency, minor_digits
 
 
@@ -194,4 +194,4 @@ class CustomerAlias(models.Model):
         )
 
     def __str__(self) -> str:
-        return self.value
+        return visible(self.value)

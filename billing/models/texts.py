@@ -11,6 +11,10 @@ from django.db import models
 CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")
 
 
+# Stands for a blank where it could not be seen.
+BLANK = "␣"
+
+
 def validate_name(value: str) -> None:
     """Raise ``ValidationError`` for a name with control characters: in a report it could forge lines."""
     if found := CONTROL.search(value):
@@ -19,8 +23,30 @@ def validate_name(value: str) -> None:
         )
 
 
+def objection_to_identifier(value: str) -> str:
+    """Say why a text is no identifier; nothing where it is one: a browser's fields lose line breaks in silence."""
+    found = CONTROL.search(value)
+    return f"An identifier has no control characters; this one has U+{ord(found[0]):04X}." if found else ""
+
+
+def validate_identifier(value: str) -> None:
+    """Raise ``ValidationError`` for an identifier with control characters."""
+    if told := objection_to_identifier(value):
+        raise ValidationError(told)
+
+
+def visible(identifier: str) -> str:
+    """Write an identifier so that blanks at its ends, which programs tell apart, are seen: "Customer 7␣"."""
+    start, end = len(identifier) - len(identifier.lstrip()), len(identifier.rstrip())
+    if start == len(identifier):
+        return BLANK * start
+    return f"{BLANK * start}{identifier[start:end]}{BLANK * (len(identifier) - end)}"
+
+
 class IdentifierFormField(forms.CharField):
     """A text that programs compare to the letter: blanks at its ends belong to it."""
+
+    default_validators = [validate_identifier]
 
     def __init__(self, **options: Any) -> None:
         super().__init__(**{**options, "strip": False})
@@ -32,6 +58,8 @@ class IdentifierFormField(forms.CharField):
 
 class IdentifierField(models.CharField):
     """The column of an identifier, which no form trims."""
+
+    default_validators = [validate_identifier]
 
     def formfield(self, **options: Any) -> Any:
         return super().formfield(**{"form_class": IdentifierFormField, **options})

@@ -1,11 +1,15 @@
-"""Names are one line of text, wherever they are given."""
+"""Names are one line of text, and identifiers have no control characters, wherever they are given."""
+
+from datetime import date
+from decimal import Decimal
 
 import pytest
 from django.core.exceptions import ValidationError
 
-from billing import catalog, parties
+from billing import catalog, contracts, parties
 from billing.keys import UnableToCreateKey, create_key
-from billing.models import Brick, Customer
+from billing.limits import Limits
+from billing.models import Brick, Customer, CustomerAlias, Line
 from tests import factories as make
 
 pytestmark = pytest.mark.django_db
@@ -53,3 +57,64 @@ def test_what_had_such_a_name_before_is_changed_otherwise():
 def test_letters_of_all_languages_are_taken():
     for name in ("Ødegård & Söhne", "日本", "Zoë\u200d", "a\u00a0b"):
         assert make.customer(make.workspace(f"w{ord(name[0])}"), name).name == name
+
+
+@pytest.mark.parametrize("text", ["a\nb", "a\rb", "\ta", "a\x1b", "a\x7f", "a\x85", "a\u2028", "a\u2029b"])
+def test_identifier_with_control_characters_is_refused_of_whatever_it_is(text):
+    line = make.line()
+    workspace, customer, brick = line.workspace, line.subscription.customer, line.brick
+    alias = parties.add_alias(customer=customer, value="globex")
+    start = {"customer": customer, "starts_at": make.moment("2026-01-01"), "anchor_on": date(2026, 1, 1)}
+
+    def fields(call, *args, **options):
+        with pytest.raises(ValidationError) as refusal:
+            call(*args, **options)
+        (told,) = {message for messages in refusal.value.message_dict.values() for message in messages}
+        assert told.startswith("An identifier has no control characters; this one has U+")
+        return list(refusal.value.message_dict)
+
+    def rule(**terms):
+        given = {"event_type": "sent", "aggregation": "count", **terms}
+        return fields(make.event_brick, workspace, "Other", **given)
+
+    assert fields(make.customer, workspace, reference=text) == ["reference"]
+    assert fields(make.customer, workspace, aliases=[text]) == ["aliases"]
+    assert fields(parties.update_customer, customer=customer, reference=text) == ["reference"]
+    assert fields(parties.add_alias, customer=customer, value=text) == ["value"]
+    assert fields(parties.update_alias, alias=alias, value=text) == ["value"]
+    assert fields(make.brick, workspace, "Other", reference=text) == ["reference"]
+    assert fields(catalog.update_brick, brick=brick, reference=text, as_of=AS_OF) == ["reference"]
+    assert fields(contracts.create_subscription, **start, reference=text) == ["reference"]
+    other = make.brick(workspace, "Other")
+    added = {"subscription": line.subscription, "brick": other, "price": make.price(other)}
+    assert fields(contracts.add_line, **added, reference=text) == ["reference"]
+    assert rule(event_type=text) == ["event_type"]
+    assert rule(aggregation="sum", property=text) == ["property"]
+    assert rule(filters={text: ["a"]}) == ["filters"]
+    assert rule(filters={"a": [text]}) == ["filters"]
+
+
+def test_what_had_such_an_identifier_before_is_changed_otherwise():
+    line = make.line()
+    customer, brick = line.subscription.customer, line.brick
+    alias = parties.add_alias(customer=customer, value="globex")
+    for rows in (Customer, Brick, Line):
+        rows.objects.update(reference="a\nb")
+    CustomerAlias.objects.update(value="x\ny")
+
+    parties.update_customer(customer=customer, email="ap@globex.example")
+    parties.update_alias(alias=alias, label="CRM")
+    catalog.update_brick(brick=brick, description="calls", as_of=AS_OF)
+    contracts.set_limits(line=line, limits=Limits(hard_limit_quantity=Decimal(10)))
+
+    assert Customer.objects.get().email == "ap@globex.example"
+    assert CustomerAlias.objects.get().label == "CRM"
+    assert Brick.objects.get().description == "calls"
+    assert Line.objects.get().hard_limit_quantity == 10
+
+
+def test_usage_that_names_what_had_such_an_alias_before_is_taken():
+    customer = make.customer(make.workspace(), aliases=["x"])
+    CustomerAlias.objects.update(value="x\ny")
+
+    assert make.event(customer.workspace, "x\ny", "2026-01-05").customer_id == customer.pk

@@ -64,7 +64,7 @@ class LineField(forms.ModelChoiceField):
         tz = line.workspace.tz
         covers = figures.days(line.starts_at, line.ends_at, tz)
         kind = "gauge" if line.brick.aggregation == Brick.Aggregation.UNIT_DAYS else "counter"
-        of = f", subscription {line.subscription.reference}" if line.subscription.reference else ""
+        of = f", subscription {figures.identifier(line.subscription.reference)}" if line.subscription.reference else ""
         return f"{line.brick} ({kind}, {line.brick.unit_label}) — {covers}{of} — line {line.number}"
 
 

@@ -44,8 +44,11 @@ class _Form(HTMLParser):
         if given.get("type") in ("checkbox", "radio"):
             if "checked" in given:
                 self.fields[name] = given.get("value") or "on"
-        elif given.get("type") not in ("submit", "button"):
+        elif given.get("type") == "hidden":
             self.fields[name] = given.get("value") or ""
+        elif given.get("type") not in ("submit", "button"):
+            # A browser takes line breaks out of a line of text.
+            self.fields[name] = (given.get("value") or "").replace("\r", "").replace("\n", "")
 
     def handle_endtag(self, tag: str) -> None:
         if tag == "form":

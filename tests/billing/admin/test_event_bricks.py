@@ -7,6 +7,7 @@ from django.urls import reverse
 from billing.admin.brick_forms import filters_as_text, filters_from_text
 from billing.models import Brick, CustomerAlias, EventRule
 from tests import factories as make
+from tests.billing.admin.pages import page_of
 from tests.billing.admin.staff import administrator, client_of, problems_of
 from usage.models import UsageRecord
 
@@ -60,6 +61,11 @@ def test_other_bricks_have_no_rule_whatever_the_form_says():
         ({"event_type": ""}, "event_type"),
         ({"event_property": ""}, "event_property"),
         ({"event_aggregation": "average"}, "event_aggregation"),
+        ({"event_type": "a\tb"}, "event_type"),
+        ({"event_property": "a\x85b"}, "event_property"),
+        ({"event_filters": 'type = "a\nb"'}, "event_filters"),
+        ({"event_filters": 'type = "a\x7f"'}, "event_filters"),
+        ({"event_filters": '"ty\u2028pe" = a'}, "event_filters"),
         ({"event_filters": "type"}, "event_filters"),
         ({"event_filters": "type ="}, "event_filters"),
         ({"event_filters": "= text"}, "event_filters"),
@@ -152,6 +158,31 @@ def test_rule_is_kept_to_the_letter_and_shows_its_blanks():
     assert " sent " in client.get(page(current.brick)).content.decode()
     shown = client_of("billing.view_brick").get(page(current.brick)).content.decode()
     assert "␣sent␣: total of length␣ where type␣ is text␣" in shown
+
+
+def test_rule_that_had_line_breaks_before_is_kept_by_who_renames_the_brick():
+    client = administrator()
+    brick = make.event_brick(make.workspace())
+    broken = {"event_type": "t\ne", "property": "p\nq", "filters": {"k\n": ["a\r\nb"], "c": ["d"]}}
+    EventRule.objects.update(aggregation="sum", **broken)
+
+    assert client.post(page(brick), page_of(client, page(brick)) | {"name": "Renamed"}).status_code == 302
+
+    brick.refresh_from_db()
+    rule = EventRule.objects.get()
+    assert (brick.name, rule.replaced_at) == ("Renamed", None)
+    assert {name: getattr(rule, name) for name in broken} == broken
+
+
+def test_rule_whose_event_type_had_a_line_break_before_may_be_followed_by_one_with_it():
+    client = administrator()
+    brick = make.event_brick(make.workspace())
+    EventRule.objects.update(event_type="t\ne")
+
+    client.post(page(brick), page_of(client, page(brick)) | {"event_filters": "c = d"})
+
+    rule = EventRule.objects.get(replaced_at=None)
+    assert (rule.event_type, rule.filters) == ("t\ne", {"c": ["d"]})
 
 
 def inline(*aliases: CustomerAlias, **changes: object) -> dict[str, object]:

@@ -189,3 +189,13 @@ def test_what_was_logged_of_a_person_says_that_its_times_are_utc():
 
     assert "Jan. 31, 2026, 8:30 p.m." in shown
     assert "Times of UTC" in shown
+
+
+def test_blanks_at_the_ends_of_what_was_changed_are_seen():
+    customer = make.customer(make.workspace(), reference="C-1 ")
+    parties.update_customer(customer=customer, reference=" C-1")
+
+    shown = administrator().get(page(customer)).content.decode()
+
+    assert "<td>C-1␣</td>" in shown
+    assert "<td>␣C-1</td>" in shown

@@ -13,7 +13,7 @@ pytestmark = pytest.mark.django_db
 
 
 def fiona(*permissions: str) -> Client:
-    person = User.objects.create(username="fiona", is_staff=True)
+    person = User.objects.get_or_create(username="fiona", defaults={"is_staff": True})[0]
     person.user_permissions.set(Permission.objects.filter(codename__in=permissions))
     browser = Client()
     browser.force_login(person)
@@ -64,7 +64,18 @@ def test_only_the_first_of_many_are_told():
     assert found(fiona("view_customer"), "glob") == [f"Globex {number}" for number in range(8)]
 
 
-@pytest.mark.parametrize("term", ["", "\0", "x" * 201])
+def test_a_reference_is_found_and_shown_with_the_blanks_at_its_ends():
+    owner = make.workspace()
+    make.customer(owner, reference="Customer 7 ")
+    make.customer(owner, reference="Customer 7")
+
+    page = fiona("view_customer").get("/admin/search/", {"extended": "1", "s": "Customer 7 "}).content.decode()
+
+    assert "Customer 7␣" in page
+    assert found(fiona("view_invoice"), " voice ") == ["Invoices"]
+
+
+@pytest.mark.parametrize("term", ["", " ", "\0", "x" * 201])
 def test_a_term_that_is_none_finds_nothing(term):
     assert found(fiona("view_customer"), term) == []
 

@@ -8,6 +8,7 @@ from django.urls import reverse
 from billing import keys, parties
 from billing.models import ApiKey, Customer, CustomerAlias, NumberSeries, Workspace
 from tests import factories as make
+from tests.billing.admin.pages import page_of
 from tests.billing.admin.staff import administrator, client_of, errors_of, problems_of
 
 pytestmark = pytest.mark.django_db
@@ -254,6 +255,42 @@ def test_customers_are_found_by_their_full_name_and_by_a_reference_with_blanks()
         assert found(term) == [globex.pk]
     assert len(found("globex")) == 2
     assert found("Logistics Globex") == []
+
+
+@pytest.mark.parametrize(
+    "text", ["a\nb", "a\rb", "a\x00b", "a\x1b[2J", "a\x85b", "a\x7f", "a\u2028b", "a\u2029b", "a\tb"]
+)
+def test_reference_and_alias_with_control_characters_are_refused_on_their_fields(text):
+    owner, client = make.workspace(), administrator()
+    customer = make.customer(owner)
+    url = reverse("admin:billing_customer_change", args=[customer.pk])
+    given = {"aliases-TOTAL_FORMS": 1, "aliases-0-value": text, "aliases-0-label": ""}
+
+    for form in ({"reference": text, **aliases()}, {"reference": "", **aliases(), **given}):
+        assert client.post(url, {"name": "Globex", **form}).status_code == 200
+
+    customer.refresh_from_db()
+    assert (customer.reference, customer.aliases.count()) == (None, 0)
+
+
+def test_identifiers_that_had_line_breaks_before_are_kept_by_who_renames_the_customer():
+    owner, client = make.workspace(), administrator()
+    customer = make.customer(owner, aliases=["x"])
+    Customer.objects.update(reference="a\nb")
+    CustomerAlias.objects.update(value="x\r\ny")
+    url = reverse("admin:billing_customer_change", args=[customer.pk])
+    shown = page_of(client, url)
+    assert (shown["reference"], shown["aliases-0-value"]) == ("ab", "xy")
+
+    response = client.post(url, shown | {"name": "Renamed", "aliases-0-label": "CRM"})
+
+    customer.refresh_from_db()
+    alias = customer.aliases.get()
+    assert (response.status_code, customer.name, customer.reference) == (302, "Renamed", "a\nb")
+    assert (alias.value, alias.label) == ("x\r\ny", "CRM")
+    client.post(url, page_of(client, url) | {"reference": "c"})
+    customer.refresh_from_db()
+    assert customer.reference == "c"
 
 
 @pytest.mark.parametrize("name", ["a\nb", "a\x1b[2J", "a\x85b", "a\u2028b", "a\tb"])

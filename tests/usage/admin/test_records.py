@@ -282,3 +282,20 @@ def test_page_of_a_record_takes_as_many_queries_for_a_long_chain():
     urls = [reverse("admin:usage_usagerecord_change", args=[pk]) for pk in (alone.id, last.id)]
 
     assert queries_of(client, urls[0]) == queries_of(client, urls[1])
+
+
+def test_blanks_at_the_ends_of_identifiers_are_seen():
+    line = make.line(reference="L1")
+    subscription = line.subscription
+    type(subscription).objects.update(reference="sub ")
+    client = administrator()
+    make.event(line.workspace, "Customer 7 ", "2026-01-05", event_type=" call")
+    event = UsageRecord.objects.get()
+
+    for view in ("change", "retract"):
+        shown = client.get(page(event, view)).content.decode()
+        assert "<dd>Customer 7␣</dd>" in shown
+        assert "<dd>␣call</dd>" in shown
+    assert "subscription sub␣ " in client.get(adding(line)).content.decode()
+    subscription.refresh_from_db()
+    assert str(subscription) == "sub␣"
