@@ -32,7 +32,12 @@ pytestmark = pytest.mark.django_db
         ("a:!1,2", [Clause("a", (Exact("1"), Exact("2")), is_negated=True)]),
         ("a:!1,!2", [Clause("a", (Exact("1"), Exact("2")), is_negated=True)]),
         ("a:1;b:2", [Clause("a", (Exact("1"),)), Clause("b", (Exact("2"),))]),
-        (" a : 1 , 2 ; b : ! 3 ", [Clause("a", (Exact("1"), Exact("2"))), Clause("b", (Exact("3"),), is_negated=True)]),
+        (
+            " a : 1 , 2 ; b : ! 3 ",
+            [Clause("a", (Exact(" 1 "), Exact(" 2 "))), Clause("b", (Exact(" 3 "),), is_negated=True)],
+        ),
+        ("a: !1, !2 ", [Clause("a", (Exact("1"), Exact("2 ")), is_negated=True)]),
+        ("a: 1 .. 2", [Clause("a", (Range(" 1 ", " 2"),))]),
         ("a:1..2", [Clause("a", (Range("1", "2"),))]),
         ("a:1..", [Clause("a", (Range("1", None),))]),
         ("a:..2", [Clause("a", (Range(None, "2"),))]),
@@ -58,6 +63,11 @@ def test_a_filter_is_read(text, clauses):
         ("a:1;;b:2", "“” is no field, “:” and values."),
         ("a:", "a: a value is missing."),
         ("a:!", "a: a value is missing."),
+        ("a: ", "a: a value is missing."),
+        ("a:1, ", "a: a value is missing."),
+        ("a: .. ", "a: a range has a lowest or a highest value."),
+        ("a:1, !2", "a: “!” negates all values or none, and stands before the first."),
+        ("a: @friends", "a: there are no lists of values here."),
         ("a:1,,2", "a: a value is missing."),
         ("a:..", "a: a range has a lowest or a highest value."),
         ("a:1,!2", "a: “!” negates all values or none, and stands before the first."),
@@ -91,6 +101,16 @@ def rebilly(line):
     other = make.line(line.workspace)
     make.use(other, "2.5", "2026-07-04 00:00", recorded_at="2026-07-14")
     return Rebilly(make.api_key(line.workspace))
+
+
+def test_a_reference_is_found_with_the_blanks_at_its_ends_alone(line):
+    for n, reference in enumerate(("L1", "L1 ", " L1", "a b")):
+        other = named(make.line(line.workspace), reference)
+        make.use(other, str(n + 1), f"2026-07-0{n + 1} 12:00")
+    rebilly = Rebilly(make.api_key(line.workspace))
+
+    for text, expected in (("L1", "1"), ("L1 ", "2"), (" L1", "3"), ("L1,L1 ,a b", "1 2 4"), ("! L1", "1 2 4")):
+        assert found(rebilly, f"subscriptionId:{text}") == expected
 
 
 def found(rebilly, text):

@@ -44,8 +44,12 @@ def condition(clauses: Iterable[Clause], *, workspace: Workspace) -> Q:
     return whole
 
 
-def _between(field: str, span_of: Callable[[str], Span]) -> Reader:
-    """Return the reader of a field that has an order; ``span_of`` tells the first and last value that a text means."""
+def _between(field: str, read: Callable[[str], Span]) -> Reader:
+    """Return the reader of a field that has an order; ``read`` tells the first and last value that a text means."""
+
+    def span_of(text: str) -> Span:
+        # Around a number or a time, blanks mean nothing.
+        return read(text.strip())
 
     def matches(value: Exact | Range) -> Q:
         match value:
@@ -111,11 +115,12 @@ def _invoices(texts: list[str], workspace: Workspace) -> Q:
     )
     lines = Line.objects.filter(pk__in=of_invoices.values("line"))
     matches = lists.of_lines(lines) & Q(first_invoice_id__in=numbers)
-    return matches | Q(first_invoice_id=NO_INVOICE) if NONE in map(str.lower, texts) else matches
+    return matches | Q(first_invoice_id=NO_INVOICE) if NONE in [text.strip().lower() for text in texts] else matches
 
 
 def _numbers(prefix: str, texts: list[str]) -> list[int]:
     """Return the numbers that ids tell, however their letters are written."""
+    texts = [text.strip() for text in texts]
     ids = (prefix + text[len(prefix) :].upper() for text in texts if text[: len(prefix)].lower() == prefix)
     return [number for known in ids if (number := identifiers.known(prefix, known)) is not None]
 

@@ -2,7 +2,8 @@
 
 Clauses, all of which must hold, are separated by ``;``. A clause is a field, ``:`` and values, one of which must match,
 separated by ``,``; with ``!`` before the first, none may. A value is a text, or a range whose ends, of which one may
-be left out, are separated by ``..`` and included.
+be left out, are separated by ``..`` and included. A text is taken to the letter, blanks at its ends too; those around
+a field's name and before ``!`` are none of it.
 """
 
 from dataclasses import dataclass
@@ -39,7 +40,7 @@ def parse(text: str) -> list[Clause]:
         raise MalformedFilter("A filter holds no NUL.")
     if not text.strip():
         return []
-    clauses = [_clause(part.strip()) for part in text.split(";")]
+    clauses = [_clause(part) for part in text.split(";")]
     if sum(len(clause.values) for clause in clauses) > MOST_VALUES:
         raise MalformedFilter(f"A filter has at most {MOST_VALUES} values.")
     return clauses
@@ -49,13 +50,18 @@ def _clause(text: str) -> Clause:
     field, colon, values = text.partition(":")
     field = field.strip()
     if not colon or not field:
-        raise MalformedFilter(f"“{text}” is no field, “:” and values.")
-    first, *others = [part.strip() for part in values.split(",")]
+        raise MalformedFilter(f"“{text.strip()}” is no field, “:” and values.")
+    first, *others = [_from_sign(part) for part in values.split(",")]
     is_negated = first.startswith("!")
     if is_negated:
         # Said once or for each value, it means the same.
-        first, others = first[1:].strip(), [other.removeprefix("!").strip() for other in others]
+        first, others = _from_sign(first[1:]), [_from_sign(other.removeprefix("!")) for other in others]
     return Clause(field, tuple(_value(field, value) for value in (first, *others)), is_negated)
+
+
+def _from_sign(text: str) -> str:
+    """Return a value from a sign that it begins with on: no reference to be looked for begins with one."""
+    return text.lstrip() if text.lstrip().startswith(("!", "@")) else text
 
 
 def _value(field: str, text: str) -> Exact | Range:
@@ -63,11 +69,11 @@ def _value(field: str, text: str) -> Exact | Range:
         raise MalformedFilter(f"{field}: “!” negates all values or none, and stands before the first.")
     if text.startswith("@"):
         raise MalformedFilter(f"{field}: there are no lists of values here.")
-    lowest, dots, highest = (part.strip() for part in text.partition(".."))
-    if not dots and not lowest:
+    lowest, dots, highest = text.partition("..")
+    if not dots and not lowest.strip():
         raise MalformedFilter(f"{field}: a value is missing.")
     if not dots:
         return Exact(text)
-    if not lowest and not highest:
+    if not lowest.strip() and not highest.strip():
         raise MalformedFilter(f"{field}: a range has a lowest or a highest value.")
-    return Range(lowest or None, highest or None)
+    return Range(lowest if lowest.strip() else None, highest if highest.strip() else None)

@@ -113,16 +113,16 @@ def read(parameters: Mapping[str, str], *, workspace: Workspace) -> Asked:
 
     def value(name: str, reader: Callable[[str], Any]) -> Any:
         try:
-            return reader(parameters.get(name, "").strip())
+            return reader(parameters.get(name, ""))
         except ValueError as error:
             problems[name] = [str(error)]
             return None
 
     condition = value("filter", lambda text: filters.condition(parse(text), workspace=workspace))
     order = value("sort", _order)
-    limit = value("limit", lambda text: _whole(text, DEFAULT_LIMIT, GREATEST_LIMIT))
-    offset = value("offset", lambda text: _whole(text, 0, _GREATEST_OFFSET))
-    containing = value("q", lambda text: _containing(text, workspace))
+    limit = value("limit", lambda text: _whole(text.strip(), DEFAULT_LIMIT, GREATEST_LIMIT))
+    offset = value("offset", lambda text: _whole(text.strip(), 0, _GREATEST_OFFSET))
+    containing = value("q", lambda text: _containing(text.strip(), workspace))
     if problems:
         error = exceptions.ValidationError(problems)
         error.status_code = status.HTTP_400_BAD_REQUEST
@@ -137,7 +137,7 @@ def read(parameters: Mapping[str, str], *, workspace: Workspace) -> Asked:
 
 def _order(text: str) -> tuple[str, ...]:
     order = []
-    for part in (part.strip() for part in text.split(",")) if text else ():
+    for part in (part.strip() for part in text.split(",")) if text.strip() else ():
         field = SORTS.get(part.removeprefix("-"))
         if field is None:
             raise ValueError(f"Can't be sorted by “{part}”: use {', '.join(SORTS)}, with “-” for descending.")
