@@ -16,6 +16,7 @@ from django.db import IntegrityError, transaction
 
 from billing import bulk, history, names
 from billing.caseless import fold
+from billing.jsontext import encode
 from billing.models import Brick, EventRule, Name, Price, PriceTier, Workspace
 from billing.models.texts import objection_to_identifier
 from billing.money import format_decimal
@@ -142,6 +143,8 @@ def check_rule(rule: EventTerms, *, former: EventTerms | None = None) -> None:
         problems["property"] = f"A property's name has at most {MAX_NAME} characters."
     if too_many := objection_to_size(rule.filters):
         problems["filters"] = too_many
+    elif len(encode(rule.filters)) > settings.EVENT_RULE_BYTES:
+        problems["filters"] = f"The filters of a rule have at most {settings.EVENT_RULE_BYTES} bytes in all."
     elif not all(_is_filter(name, values) for name, values in rule.filters.items()):
         problems["filters"] = "Each filter is the name of a property and a list of at least one text."
     elif any(len(value) > MAX_NAME for values in rule.filters.values() for value in values):

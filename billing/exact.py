@@ -117,3 +117,11 @@ def register_on_sqlite(connection: BaseDatabaseWrapper, **_: Any) -> None:
     raw.create_collation(COLLATION, _compare)
     raw.create_aggregate("exact_sum", 1, _ExactSum)
     raw.create_aggregate("exact_sum_product", 2, _ExactSumProduct)
+
+
+class WholeTotal(models.Aggregate):
+    """The sum of whole numbers, such as lengths: no decimals to lose."""
+
+    function = "SUM"
+    output_field = models.BigIntegerField()
+    window_compatible = True

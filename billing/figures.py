@@ -13,6 +13,7 @@ from billing.models.texts import visible
 from billing.money import format_money
 
 NOTHING = "–"
+MOST_OF_RULE = 2000
 _MICROSECOND = timedelta(microseconds=1)
 
 
@@ -59,8 +60,17 @@ def moment(at: datetime | None, tz: ZoneInfo) -> str:
     return NOTHING if at is None else dateformat.format(at.astimezone(tz), "j M Y, H:i")
 
 
+def beginning(text: str, most: int) -> str:
+    """Write a text that may be long: how it begins, and how much more there is."""
+    more = len(text) - most
+    return f"{text[:most]}… and {more} more characters" if more > 0 else text
+
+
 def event_rule(rule: EventRule) -> str:
-    """Write by what events are counted: "message-sent: total of length where type is text or fax"."""
+    """Write by what events are counted: "message-sent: total of length where type is text or fax".
+
+    A rule of very many values is cut: an invoice shows the rules of all its lines.
+    """
     named = identifier(rule.property)
     what = {
         EventRule.Aggregation.COUNT: "number of events",
@@ -71,7 +81,7 @@ def event_rule(rule: EventRule) -> str:
         f"{identifier(name)} is {'not ' if name in rule.negated else ''}{' or '.join(map(identifier, values))}"
         for name, values in sorted(rule.filters.items())
     ]
-    where = f" where {' and '.join(conditions)}" if conditions else ""
+    where = beginning(f" where {' and '.join(conditions)}", MOST_OF_RULE) if conditions else ""
     return f"{identifier(rule.event_type)}: {what}{where}{'' if rule.is_case_sensitive else ', in upper or lower case'}"
 
 

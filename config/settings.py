@@ -466,6 +466,8 @@ CELERY_BEAT_SCHEDULE = {
 # What one rule of events may hold: properties that it filters by, and values of each.
 EVENT_RULE_FILTERS = envint("EVENT_RULE_FILTERS", 20)
 EVENT_RULE_VALUES = envint("EVENT_RULE_VALUES", 100)
+# And of its filters, as JSON: lists of bricks show the rules of all.
+EVENT_RULE_BYTES = envint("EVENT_RULE_BYTES", 64 * 1024)
 # Of one record, as JSON with its numbers written out.
 PROPERTIES_BYTES = envint("PROPERTIES_BYTES", 64 * 1024)
 # Events that wait under a name are given to whoever gets it at once up to this number, and by a task beyond it.

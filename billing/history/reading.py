@@ -2,8 +2,10 @@
 
 from typing import Any
 
-from django.db.models import Model, QuerySet
+from django.db.models import F, Model, QuerySet, RowRange, TextField, Window
+from django.db.models.functions import Cast, Coalesce, Length
 
+from billing.exact import WholeTotal
 from billing.history.kinds import KINDS
 from billing.models import Change
 
@@ -15,3 +17,11 @@ def changes_of(row: Model) -> QuerySet[Change]:
         return Change.objects.none()
     subject: Any = {"subject": kind.subject, "subject_id": str(row.pk)}
     return Change.objects.filter(workspace_id=kind.workspace_of(row), **subject).order_by("-id")
+
+
+def newest_of(row: Model, *, most: int, most_letters: int) -> QuerySet[Change]:
+    """Return the newest changes of a row, at most so many, ending with the one by which they have so many letters."""
+    newest = Change.objects.filter(pk__in=changes_of(row).values("pk")[:most]).order_by("-id")
+    letters = Length(Cast("values", TextField()))
+    before = Window(WholeTotal(letters), order_by=F("id").desc(), frame=RowRange(end=-1))
+    return newest.annotate(letters_before=Coalesce(before, 0)).filter(letters_before__lt=most_letters)

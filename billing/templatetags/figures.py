@@ -15,6 +15,9 @@ from billing.money import format_decimal, format_money, format_price
 
 register = template.Library()
 
+# Of one value: 100 tiers of a price have fewer.
+MOST_LETTERS = 10_000
+
 
 @register.filter
 def money(amount: Decimal | None, currency: str) -> str:
@@ -47,6 +50,12 @@ def arithmetic(text: str, style: str) -> str:
 @register.filter
 def identifier(value: Any) -> str:
     return figures.identifier(None if value is None else str(value))
+
+
+@register.filter
+def beginning(value: Any) -> str:
+    """Write a value that may be long, such as the filters of a rule: how it begins, and how much more there is."""
+    return figures.beginning(str(value), MOST_LETTERS)
 
 
 @register.filter

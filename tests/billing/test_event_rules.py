@@ -159,3 +159,15 @@ def test_rules_of_more_bricks_and_lines_than_a_statement_has_parameters_are_foun
 
     assert catalog.current_rules(brick_ids=[*others, brick.pk]) == {brick.pk: brick.event_rules.get()}
     assert invoicing.billed_rules(line_ids=range(1, 70_000)) == {}
+
+
+@pytest.mark.bound("EVENT_RULE_BYTES")
+def test_the_filters_of_a_rule_are_bounded_in_bytes(settings):
+    # {"plan":["éé"]}: 13 characters around two letters of two bytes each.
+    settings.EVENT_RULE_BYTES = 17
+
+    brick = created(rule=EventTerms("call", "count", filters={"plan": ["éé"]}))
+    with pytest.raises(ValidationError) as refusal:
+        catalog.set_event_rule(brick=brick, rule=EventTerms("call", "count", filters={"plan": ["ééx"]}), as_of=JANUARY)
+
+    assert refusal.value.message_dict == {"filters": ["The filters of a rule have at most 17 bytes in all."]}

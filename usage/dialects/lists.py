@@ -9,9 +9,9 @@ from typing import Any
 from django.conf import settings
 from django.db import DatabaseError
 from django.db.models import (
-    Aggregate,
     BigIntegerField,
     Case,
+    Expression,
     F,
     Func,
     OrderBy,
@@ -27,11 +27,14 @@ from django.db.models.functions import Cast, Coalesce
 from rest_framework import exceptions
 
 from billing import timeouts
+from billing.exact import WholeTotal
 from billing.models import Line
 from billing.outages import Outage, outage_of
 from usage.models import UsageRecord
 from usage.newest import FEW, GATHERED
 
+# Columns of JSON by which pages are sized, each with the one that holds its folded texts and is never shown.
+COPIES = {"properties": "folded", "filters": "folded_filters"}
 # Of so many lines the records are found one line after the other; of more, beside each other.
 MOST_LINES = 1000
 
@@ -75,14 +78,6 @@ def check_offset(offset: int, *, parameter: str) -> None:
         )
 
 
-class _Total(Aggregate):
-    """Of whole numbers."""
-
-    function = "SUM"
-    output_field = BigIntegerField()
-    window_compatible = True
-
-
 class _Bytes(Func):
     function = "octet_length"
     output_field = BigIntegerField()
@@ -110,31 +105,39 @@ def first_rows(
     first: int = 0,
     most: int,
     sized: str | None = None,
+    weight: Expression | None = None,
     are_gathered: bool = False,
 ) -> Rows:
     """Return at most so many rows, one at least if there is one, in one query.
 
     ``are_gathered``: they are few, and not looked for in the order of ids.
     ``sized`` names a column of JSON, of which they have no more than ``LIST_PAGE_BYTES`` together, and that of one row
-    more: what goes beyond is not even sent by the database. Not for what skips rows.
+    more: what goes beyond is not even sent by the database. ``weight`` says instead how many bytes a row brings that
+    are read after it. Not for what skips rows.
     """
     terms = [_term(name, are_gathered) for name in order]
     found = found.order_by(*terms)
-    if sized is None:
+    if sized is not None:
+        weight = bytes_of(sized)
+    if weight is None:
         return Rows(list(found[first : first + most]))
-    before = Window(
-        _Total(_Bytes(Cast(sized, TextField()))),
-        order_by=terms,
-        frame=RowRange(end=-1),
-    )
+    before = Window(WholeTotal(weight), order_by=terms, frame=RowRange(end=-1))
     found = found.annotate(bytes_before=Coalesce(before, 0))
-    fits = When(bytes_before__lte=settings.LIST_PAGE_BYTES, then=F(sized))
-    field = found.model._meta.get_field(sized)
-    read = list(found.defer(sized, "folded").annotate(sized=Case(fits, output_field=field))[:most])
+    if sized is not None:
+        fits = When(bytes_before__lte=settings.LIST_PAGE_BYTES, then=F(sized))
+        field = found.model._meta.get_field(sized)
+        found = found.defer(sized, COPIES[sized]).annotate(sized=Case(fits, output_field=field))
+    read = list(found[:most])
     rows = list(takewhile(_fits, read))
-    for row in rows:
-        setattr(row, sized, row.sized)
+    if sized is not None:
+        for row in rows:
+            setattr(row, sized, row.sized)
     return Rows(rows, are_cut=len(rows) < len(read))
+
+
+def bytes_of(column: str) -> Expression:
+    """Return how many bytes a column of JSON has as text."""
+    return _Bytes(Cast(column, TextField()))
 
 
 def _term(name: str, is_gathered: bool) -> OrderBy:

@@ -7,8 +7,10 @@ from django.contrib.admin.models import LogEntry
 from django.contrib.auth.models import User
 from django.contrib.contenttypes.models import ContentType
 from django.urls import reverse
+from django.utils import timezone
 
-from billing import contracts, history, parties
+from billing import catalog, contracts, history, parties
+from billing.catalog import EventTerms
 from billing.models import ApiKey, Change
 from tests import factories as make
 from tests.billing.admin.staff import administrator, client_of, queries_of
@@ -199,3 +201,17 @@ def test_blanks_at_the_ends_of_what_was_changed_are_seen():
 
     assert "<td>C-1␣</td>" in shown
     assert "<td>␣C-1</td>" in shown
+
+
+def test_the_page_of_a_brick_with_long_rules_is_bounded():
+    brick = make.event_brick(make.workspace(), filters={"note": ["first"]})
+    for n in range(60):
+        filters = {f"p{m}": [f"{n}-{m}-{k}" + "x" * 100 for k in range(20)] for m in range(5)}
+        catalog.set_event_rule(brick=brick, rule=EventTerms("t", "count", filters=filters), as_of=timezone.now())
+
+    shown = administrator().get(page(brick)).content.decode()
+
+    assert len(shown) < 1_000_000
+    assert "59-0-0x" in shown
+    assert "… and " in shown
+    assert "59-4-19x" not in shown

@@ -119,6 +119,26 @@ def test_events_by_cursor_likewise_and_by_offset_never(sequence, settings):
     assert len(sequence.events("?limit=5&offset=1")) == 5
 
 
+def test_bricks_and_metrics_by_cursor_end_early_by_the_filters_of_their_rules(native, sequence, line, settings):
+    settings.LIST_PAGE_BYTES = 1000
+    for n in range(7):
+        make.event_brick(line.workspace, f"B{n}", filters={"note": ["x" * 250, "y" * 139]})
+
+    pages, address = [], "bricks/?aggregation=events&page_size=5"
+    while address:
+        answer = native.get(address.removeprefix("http://testserver/api/")).json()
+        pages.append([brick["name"] for brick in answer["results"]])
+        address = answer["next"]
+    metrics = sequence("GET", "usage-metrics?limit=5").json()
+
+    assert pages == [["B6", "B5", "B4"], ["B3", "B2", "B1"], ["B0"]]
+    assert answer["results"][0]["rule"]["filters"] == {"note": ["x" * 250, "y" * 139]}
+    assert [metric["name"] for metric in metrics["items"]] == ["B6", "B5", "B4"]
+    assert metrics["items"][0]["propertyFilters"] == {"note": ["x" * 250, "y" * 139]}
+    after = sequence("GET", f"usage-metrics?limit=5&after={metrics['pagination']['after']}").json()
+    assert [metric["name"] for metric in after["items"]] == ["B3", "B2", "B1"]
+
+
 def test_pages_by_number_and_offset_are_whole(piriod, rebilly, line, settings):
     settings.LIST_PAGE_BYTES = 1
     use(line, *["2026-01-10"] * 7, note="x" * 389)

@@ -1,12 +1,12 @@
 """What every view of the native API has: its key, its problems, its lists."""
 
 import functools
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, ClassVar, TypeVar
 
 from django.core.exceptions import ValidationError
 from django.db import IntegrityError
-from django.db.models import Model, QuerySet
+from django.db.models import Model, Prefetch, QuerySet, prefetch_related_objects
 from django_filters.utils import translate_validation
 from rest_framework import exceptions, status
 from rest_framework.request import Request
@@ -95,13 +95,15 @@ class NativeView(DialectView):
         self,
         queryset: QuerySet,
         show: Callable[[Any], Any],
+        beside: Sequence[Prefetch] = (),
         **options: Any,
     ) -> Response:
         """Answer with one page, newest first; ``show`` makes a row what a reply says of it.
 
-        ``options`` are those of ``read_page``.
+        ``beside`` is read of the rows that the page shows. ``options`` are those of ``read_page``.
         """
         page = read_page(queryset, request=self.request, workspace=self.workspace, **options)
+        prefetch_related_objects(page.rows, *beside)
         return Response({"results": list(map(show, page.rows)), "next": page.next, "previous": page.previous})
 
     def created(self, shown: dict[str, Any]) -> Response:

@@ -3,7 +3,8 @@
 from typing import Any
 
 from django.conf import settings
-from django.db.models import Prefetch, QuerySet
+from django.db.models import OuterRef, Prefetch, QuerySet, Subquery
+from django.db.models.functions import Coalesce
 from django.utils import timezone
 from drf_spectacular.utils import extend_schema
 from rest_framework import serializers
@@ -13,6 +14,7 @@ from rest_framework.response import Response
 from billing import catalog
 from billing.catalog import EventTerms
 from billing.models import Brick, EventRule
+from usage.dialects.lists import bytes_of
 from usage.dialects.native.base import NativeView, row_by_id, shown_by
 from usage.dialects.native.documentation import by_id, creation, listing
 from usage.dialects.native.fields import FlagField, IdField, MomentField, ReferenceField, TextField, WordField
@@ -97,15 +99,25 @@ show = shown_by(BrickSerializer)
 class BricksView(NativeView):
     paths = {name: f"rule.{name}" for name in ("event_type", "property", "filters", "negated")}
 
+    @property
+    def current_rules(self) -> QuerySet[EventRule]:
+        return EventRule.objects.filter(workspace=self.workspace, replaced_at=None).defer("folded_filters")
+
+    @property
+    def beside(self) -> Prefetch:
+        return Prefetch("event_rules", self.current_rules)
+
     def bricks(self) -> QuerySet[Brick]:
-        current = Prefetch("event_rules", EventRule.objects.filter(replaced_at=None))
-        return Brick.objects.filter(workspace=self.workspace).prefetch_related(current)
+        return Brick.objects.filter(workspace=self.workspace).prefetch_related(self.beside)
 
 
 class BrickListView(BricksView):
     @listing("listBricks", of=BrickSerializer, filters=BrickFilter)
     def get(self, request: Request) -> Response:
-        return self.page(self.filtered(BrickFilter, self.bricks()), show, by="created_at")
+        found = self.filtered(BrickFilter, Brick.objects.filter(workspace=self.workspace))
+        rule = self.current_rules.filter(brick=OuterRef("pk")).values(bytes=bytes_of("filters"))
+        weight = Coalesce(Subquery(rule), 0)
+        return self.page(found, show, by="created_at", weight=weight, beside=[self.beside])
 
     @creation("createBrick", request=NewBrickSerializer, reply=BrickSerializer)
     def post(self, request: Request) -> Response:

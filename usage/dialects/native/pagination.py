@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from django.core.exceptions import ValidationError
-from django.db.models import Q, QuerySet, Subquery
+from django.db.models import Expression, Q, QuerySet, Subquery
 from rest_framework import exceptions
 from rest_framework.request import Request
 from rest_framework.utils.urls import replace_query_param
@@ -48,13 +48,14 @@ def read_page(
     by: str = "pk",
     largest: int = LARGEST_SIZE,
     sized: str | None = None,
+    weight: Expression | None = None,
     are_gathered: bool = False,
 ) -> Page:
     """Return the page of a workspace's rows that the request's ``cursor`` and ``page_size`` ask for.
 
     ``by`` is a moment of the row, ties in the order of the primary key, or ``pk``. ``sized`` names a column of JSON, of
-    which a page holds no more than ``lists`` lets it: such a page ends early. ``are_gathered``: see there. Raises
-    ``ValidationError`` naming the parameter.
+    which a page holds no more than ``lists`` lets it: such a page ends early. ``weight``, ``are_gathered``: see there.
+    Raises ``ValidationError`` naming the parameter.
     """
     size, cursor = _size(request, largest), _cursor(request, queryset)
     is_backwards = cursor is not None and cursor.is_backwards
@@ -62,7 +63,9 @@ def read_page(
         queryset = queryset.filter(_beyond(queryset, cursor, by, workspace))
     names = tuple(dict.fromkeys((by, "pk")))
     order = names if is_backwards else tuple(f"-{name}" for name in names)
-    found = lists.first_rows(queryset, order=order, most=size + 1, sized=sized, are_gathered=are_gathered)
+    found = lists.first_rows(
+        queryset, order=order, most=size + 1, sized=sized, weight=weight, are_gathered=are_gathered
+    )
     goes_on, shown = found.goes_on(size), found.rows[:size]
     if is_backwards:
         shown.reverse()

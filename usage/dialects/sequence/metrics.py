@@ -34,7 +34,8 @@ class MetricsView(SequenceView):
     def get(self, request: Request) -> Response:
         asked = self.asked(MetricQuerySerializer)
         show = partial(translate.metric, workspace=self.workspace)
-        return Response(page(queries.listed_metrics(self.workspace, asked), asked, by="first_rule", show=show))
+        found = queries.listed_metrics(self.workspace, asked)
+        return Response(page(found, asked, by="first_rule", sized="filters", show=show))
 
     @extend_schema(operation_id="createUsageMetric", request=MetricSerializer, responses={201: MetricReply})
     def post(self, request: Request) -> Response:
