@@ -68,7 +68,9 @@ def opening_value(request: HttpRequest, invoice_line_id: int) -> HttpResponse:
 def opening_of(line: InvoiceLine) -> UsageRecord | None:
     """Return the record whose value stood when a gauge's window began, as of the invoice line's cutoff."""
     (record_id,) = opening_records([line])
-    return None if record_id is None else UsageRecord.objects.select_related("line").get(pk=record_id)
+    return (
+        None if record_id is None else UsageRecord.objects.select_related("line").defer("properties").get(pk=record_id)
+    )
 
 
 def invoice_line_or_none(text: str) -> InvoiceLine | None:

@@ -31,6 +31,9 @@ from usage.admin.record_forms import CorrectionForm, CustomerForm, EntryForm, Ev
 from usage.commands import CorrectUsage, LineByNumber, Origin, RecordById, RecordUsage, RetractUsage
 from usage.models import UsageRecord
 
+# Of what a list or a chain of records shows, neither is: and deferring reaches no joined row by itself.
+UNSHOWN = ("properties", "superseded_by__properties", "superseded_by__folded")
+CHAIN_SHOWN = 50
 STATES = {"counts": "success", "counts, late": "info", "unmatched": "warning", "retracted": "danger"}
 
 
@@ -66,7 +69,7 @@ class UsageRecordAdmin(ReadOnlyAdmin):
     actions_detail = ("correct", "retract")
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[UsageRecord]:
-        return super().get_queryset(request).select_related(*self.list_select_related).defer("properties")
+        return super().get_queryset(request).select_related(*self.list_select_related).defer(*UNSHOWN)
 
     def get_search_results(
         self, request: HttpRequest, queryset: QuerySet[UsageRecord], search_term: str
@@ -141,11 +144,14 @@ class UsageRecordAdmin(ReadOnlyAdmin):
         self, request: HttpRequest, object_id: str, form_url: str = "", extra_context: Any = None
     ) -> HttpResponse:
         record = self.object_or_404(request, object_id)
-        chain = UsageRecord.objects.filter(Q(pk=record.handle) | Q(origin_id=record.handle)).order_by("id")
+        chain = chain_of(record).select_related("superseded_by").defer(*UNSHOWN)
+        newest = list(chain.order_by("-id")[: CHAIN_SHOWN + 1])
+        older = chain_of(record).count() - CHAIN_SHOWN if len(newest) > CHAIN_SHOWN else 0
         context = {
             "state": state_of(record),
             "properties": None if record.properties is None else encode(record.properties).decode(),
-            "chain": [{"record": row, "state": state_of(row)} for row in chain.select_related("superseded_by")],
+            "chain": [{"record": row, "state": state_of(row)} for row in reversed(newest[:CHAIN_SHOWN])],
+            "older": older,
             "tz": record.workspace.tz,
         }
         return super().change_view(request, object_id, form_url, context | (extra_context or {}))
@@ -267,8 +273,12 @@ def is_live(record: UsageRecord) -> bool:
 
 def newest_of(record: UsageRecord) -> UsageRecord:
     """Return the record that has the last word in a record's chain."""
-    chain = UsageRecord.objects.filter(Q(pk=record.handle) | Q(origin_id=record.handle))
-    return chain.select_related("workspace").order_by("-id")[0]
+    return chain_of(record).select_related("workspace").defer("properties").order_by("-id")[0]
+
+
+def chain_of(record: UsageRecord) -> QuerySet[UsageRecord]:
+    """Return a record with all that came before and after it in its place."""
+    return UsageRecord.objects.filter(Q(pk=record.handle) | Q(origin_id=record.handle))
 
 
 def what_became_of(newest: UsageRecord) -> str:

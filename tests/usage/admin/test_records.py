@@ -2,6 +2,8 @@ from decimal import Decimal
 from uuid import uuid4
 
 import pytest
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 
 from billing import contracts
@@ -299,3 +301,32 @@ def test_blanks_at_the_ends_of_identifiers_are_seen():
     assert "subscription sub␣ " in client.get(adding(line)).content.decode()
     subscription.refresh_from_db()
     assert str(subscription) == "sub␣"
+
+
+def test_properties_are_read_of_the_record_that_shows_them_alone():
+    line, client = make.line(), administrator()
+    first = make.use(line, "3", "2026-01-05")
+    make.fix(first, "4")
+
+    def naming(url):
+        with CaptureQueriesContext(connection) as queries:
+            assert client.get(url).status_code == 200
+        return [query["sql"] for query in queries if '"properties"' in query["sql"] or '"folded"' in query["sql"]]
+
+    assert naming(reverse("admin:usage_usagerecord_changelist")) == []
+    of_page = naming(reverse("admin:usage_usagerecord_change", args=[first.id]))
+    assert [sql.split(" FROM ")[0].count('"properties"') for sql in of_page] == [1]
+    assert f'"id" = {first.id}' in of_page[0]
+
+
+def test_of_a_long_chain_the_newest_are_shown_and_how_many_more_there_are():
+    line, client = make.line(), administrator()
+    first = make.use(line, "3", "2026-01-05")
+    for n in range(52):
+        last = make.fix(first, str(n))
+
+    page = client.get(reverse("admin:usage_usagerecord_change", args=[first.id]))
+
+    shown = [link["record"].pk for link in page.context["chain"]]
+    assert (len(shown), shown[-1], shown == sorted(shown)) == (50, last.id, True)
+    assert "The newest 50; 3 older ones are not shown" in page.content.decode()
