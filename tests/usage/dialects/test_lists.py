@@ -4,12 +4,16 @@ from decimal import Decimal
 
 import pytest
 from django.db import connection
+from django.test.utils import CaptureQueriesContext
 
 from billing.jsontext import decode
+from billing.models import InvoiceLine
 from tests import factories as make
+from tests.scenarios.closing import close
 from tests.usage.dialects.native.client import Native
 from tests.usage.dialects.piriod import WORKSPACE, Piriod, ids
 from tests.usage.dialects.rebilly import Rebilly, problem
+from tests.usage.dialects.salesbricks_v2 import Salesbricks, bad_request
 from tests.usage.dialects.sequence import Sequence, refused, wrong
 from usage import ledger
 from usage.commands import LineByNumber, Origin, RecordUsage
@@ -43,6 +47,11 @@ def native(line):
 def sequence(line):
     make.customer(line.workspace, "Initech", aliases=["initech"])
     return Sequence(line.workspace)
+
+
+@pytest.fixture
+def salesbricks(line):
+    return Salesbricks(line)
 
 
 def use(line, *days, **properties):
@@ -151,7 +160,7 @@ def test_pages_by_number_and_offset_are_whole(piriod, rebilly, line, settings):
 
 
 @pytest.mark.bound("LIST_OFFSET")
-def test_a_page_too_far_behind_is_refused_by_name(piriod, rebilly, sequence, settings):
+def test_a_page_too_far_behind_is_refused_by_name(piriod, rebilly, sequence, salesbricks, settings):
     settings.LIST_OFFSET = 40
     message = "A list can be paged through for 40 rows. Narrow it by a filter."
 
@@ -161,6 +170,19 @@ def test_a_page_too_far_behind_is_refused_by_name(piriod, rebilly, sequence, set
     assert rebilly.listed(offset=40).status_code == 200
     assert sequence("GET", "usage-events?offset=41").json() == wrong(offset=message)
     assert sequence("GET", "usage-events?offset=40").status_code == 200
+    assert salesbricks.read("/entries?offset=41").json() == bad_request(offset=message)
+    assert salesbricks.read("/entries?offset=40").status_code == 200
+
+
+def test_a_list_of_entries_reads_what_it_shows(salesbricks, line):
+    salesbricks.post(transaction_id="a", time="2026-01-10T00:00:00Z")
+
+    with CaptureQueriesContext(connection) as queries:
+        assert len(salesbricks.read("/entries").json()["results"]) == 1
+
+    columns = [query["sql"].split(" FROM ")[0] for query in queries if '"usage_usagerecord"."key"' in query["sql"]]
+    assert columns
+    assert not [sql for sql in columns if any(name in sql for name in ("folded", "recorded_by", "hard_limit"))]
 
 
 # --- in what order
@@ -216,7 +238,12 @@ def slowly(execute, statement, parameters, many, context):
 
 @pytest.mark.bound("LIST_STATEMENT_SECONDS")
 @pytest.mark.postgres
-def test_what_takes_too_long_is_refused_with_what_to_narrow_it_by(piriod, rebilly, sequence, native, settings):
+def test_what_takes_too_long_is_refused_with_what_to_narrow_it_by(
+    piriod, rebilly, sequence, native, salesbricks, line, settings
+):
+    use(line, "2026-01-10")
+    close(line.workspace, "2026-02-01")
+    counted = InvoiceLine.objects.get()
     settings.LIST_STATEMENT_SECONDS = 1
 
     def told(by):
@@ -228,12 +255,16 @@ def test_what_takes_too_long_is_refused_with_what_to_narrow_it_by(piriod, rebill
             rebilly.listed(filter="quantity:5"),
             sequence("GET", "usage-events"),
             native.get("usage/?source=api"),
+            native.get(f"invoices/{counted.invoice_id}/lines/{counted.position}/records/"),
+            salesbricks.read("/entries"),
         ]
 
     # Ours tells of what is wrong with a query as of a body.
-    assert [answer.status_code for answer in answers] == [400, 400, 400, 422]
+    assert [answer.status_code for answer in answers] == [400, 400, 400, 422, 422, 400]
     assert answers[0].json() == {"non_field_errors": [told("subscription_line, id or date_time")]}
     assert answers[1].json() == problem(400, "Bad Request", told("subscriptionId, id or usageTime"))
     assert answers[2].json() == refused(told("customerAlias, eventType or the events' timestamps"))
     assert answers[3].json()["detail"] == told("line, customer, customer_alias, key or the moments of usage")
+    assert answers[4].json()["detail"] == told("page_size")
+    assert answers[5].json() == bad_request(told("from and to"))
     assert piriod("GET", "usages/").status_code == 200

@@ -12,6 +12,7 @@ from billing.documents import header_of, line_document
 from billing.jsontext import decode
 from billing.models import Brick, Invoice, InvoiceLine, Price
 from billing.money import format_money
+from usage.dialects.lists import within_time
 from usage.dialects.native import records
 from usage.dialects.native.base import NativeView, row_by_number, shown_by
 from usage.dialects.native.documentation import listing
@@ -242,4 +243,5 @@ class InvoiceRecordListView(InvoicesView):
         if line is None:
             raise exceptions.NotFound
         counted = UsageRecord.objects.with_line_numbers().counted_by(line)
-        return self.page(self.filtered(NoFilter, counted), records.show, by="occurred_at", sized="properties")
+        with within_time(narrow_by="page_size"):
+            return self.page(self.filtered(NoFilter, counted), records.show, by="occurred_at", sized="properties")

@@ -10,10 +10,12 @@ from django.db.models.functions import Cast, Replace
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 from rest_framework.pagination import LimitOffsetPagination
+from rest_framework.request import Request
 
 from billing.calendar import end_of
 from billing.models import Line
 from usage.consumption import BucketSize
+from usage.dialects import lists
 from usage.dialects.fields import NotAMoment, QuantityField, is_day, parse_moment_or_day
 from usage.models import UsageRecordQuerySet
 
@@ -61,6 +63,11 @@ class EntryPagination(LimitOffsetPagination):
     default_limit = 25
     max_limit = 100
 
+    def get_offset(self, request: Request) -> int:
+        offset: int = super().get_offset(request)
+        lists.check_offset(offset, parameter=self.offset_query_param)
+        return offset
+
 
 class EntriesQuery(_SpanQuery):
     includes_end = True
@@ -72,7 +79,8 @@ class EntriesQuery(_SpanQuery):
 
 def entries(records: UsageRecordQuerySet, *, lines: Sequence[Line], asked: Mapping[str, Any]) -> UsageRecordQuerySet:
     """Return those of the records that the lines have and a query asks for, the newest usage first."""
-    found = records.filter(line__in=lines).select_related("line")
+    shown = ("id", "key", "quantity", "occurred_at", "properties", "line__subscription", "line__brick")
+    found = records.filter(line__in=lines).select_related("line").only(*shown)
     if "starts_at" in asked:
         found = found.filter(occurred_at__gte=asked["starts_at"])
     if "ends_at" in asked:

@@ -13,6 +13,7 @@ from rest_framework.serializers import Serializer
 from billing.models import Line
 from usage import consumption, ledger
 from usage.consumption import BucketSize, SpanRefused
+from usage.dialects import lists
 from usage.dialects.base import DialectView, KeyAuthentication
 from usage.dialects.parameters import refuse_unknown
 from usage.dialects.paths import as_written
@@ -189,5 +190,6 @@ class EntriesView(BrickView):
         asked, lines = self.asked(EntriesQuery), self.lines(**ids)
         paginator = EntryPagination()
         found = entries(self.records(), lines=lines, asked=asked)
-        page: list[UsageRecord] = paginator.paginate_queryset(found, request, view=self) or []
+        with lists.within_time(narrow_by="from and to"):
+            page: list[UsageRecord] = paginator.paginate_queryset(found, request, view=self) or []
         return paginator.get_paginated_response([translate.entry(record) for record in page])
