@@ -313,8 +313,11 @@ def is_billed(price: Price) -> bool:
 
 @transaction.atomic
 def copy_price(*, price: Price, name: str) -> Price:
-    """Copy a price, to be edited: the way to change one that was billed."""
-    copy = Price.objects.create(
+    """Copy a price, to be edited: the way to change one that was billed.
+
+    Raises ``ValidationError`` naming ``name`` where that is none.
+    """
+    copy = Price(
         workspace_id=price.workspace_id,
         brick_id=price.brick_id,
         name=name,
@@ -322,6 +325,9 @@ def copy_price(*, price: Price, name: str) -> Price:
         currency=price.currency,
         unit_price=price.unit_price,
     )
+    # The name alone is new: a price from before a rule of today can still be copied.
+    copy.clean_fields(exclude=[field.name for field in Price._meta.fields if field.name != "name"])
+    copy.save()
     note_tiers(copy, [], PriceTier.objects.bulk_create(_tier_rows(copy, price.terms().tiers)))
     return copy
 

@@ -139,3 +139,14 @@ def test_price_has_no_more_tiers_than_its_bound():
 
     assert refused.value.message_dict == {"tiers": ["A price has at most 100 tiers; these are 101."]}
     assert make.price(brick, model="graduated", tiers=[*bounds[:99], (None, "1", "0")]).tiers.count() == 100
+
+
+@pytest.mark.parametrize("name", ["a\x1b[31mb", "a\nb", "", "x" * 201])
+def test_a_copy_is_given_no_name_that_a_price_could_not_have(name):
+    price = make.line().price
+
+    with pytest.raises(ValidationError) as refusal:
+        catalog.copy_price(price=price, name=name)
+
+    assert list(refusal.value.message_dict) == ["name"]
+    assert Price.objects.count() == 1
