@@ -9,6 +9,7 @@ hosts have to be given, HTTPS is enforced and static files are collected.
 import os
 import secrets
 import stat
+from collections.abc import Iterable
 from contextlib import suppress
 from ipaddress import IPv4Network, IPv6Network, ip_network
 from pathlib import Path
@@ -89,7 +90,9 @@ def stored_secret(path: Path) -> str:
     return path.read_text()
 
 
-def require_safety(*, secret_key: str, debug: bool, allowed_hosts: list[str], broker: str) -> None:
+def require_safety(
+    *, secret_key: str, debug: bool, allowed_hosts: list[str], dialect_hosts: Iterable[str], broker: str
+) -> None:
     """Stop the start of what is reached by others with settings that would be their way in, or lose their work."""
     if len(secret_key) < 50 or len(set(secret_key)) < 10 or secret_key.startswith("django-insecure-"):
         raise ImproperlyConfigured("SECRET_KEY can be guessed: use 50 or more random characters.")
@@ -97,8 +100,15 @@ def require_safety(*, secret_key: str, debug: bool, allowed_hosts: list[str], br
         raise ImproperlyConfigured("DEBUG=1 shows everybody the code and its data: leave it out in production.")
     if any("*" in host for host in allowed_hosts):
         raise ImproperlyConfigured("ALLOWED_HOSTS lets in any host by *: name the hosts that are served.")
+    if any("*" in host or host.startswith(".") for host in dialect_hosts):
+        raise ImproperlyConfigured("DIALECT_HOSTS lets in more than one host by * or a leading dot: name each host.")
     if not broker:
         raise ImproperlyConfigured("CELERY_BROKER_URL must be set, such as redis://host:6379/0.")
+    if urlsplit(broker).scheme in ("memory", "filesystem"):
+        raise ImproperlyConfigured(
+            "CELERY_BROKER_URL names a queue that other hosts can't reach, or that ends with its process:"
+            " use redis:// or rediss://."
+        )
 
 
 def keep_private(folder: Path) -> None:
@@ -111,6 +121,17 @@ def keep_private(folder: Path) -> None:
             # A sticky folder is everybody's.
             if mode & 0o077 and not mode & stat.S_ISVTX and not stat.S_ISLNK(mode):
                 path.chmod(stat.S_IMODE(mode) & 0o700)
+
+
+def keep_file_private(path: Path) -> None:
+    """Let only its owner read a database's file and those of its log, made here first where there is none."""
+    with suppress(FileExistsError):
+        os.close(os.open(path, os.O_CREAT | os.O_EXCL, 0o600))
+    # SQLite gives what it makes beside a database the rights of its file.
+    for one in (path, path.with_name(f"{path.name}-wal"), path.with_name(f"{path.name}-shm")):
+        with suppress(PermissionError, FileNotFoundError):
+            if (mode := one.stat().st_mode) & 0o077:
+                one.chmod(stat.S_IMODE(mode) & 0o700)
 
 
 def database(url: str) -> dict[str, Any]:
@@ -160,6 +181,8 @@ HTTPS = envbool("HTTPS", default=not EMBEDDED)
 STATIC_COLLECTED = envbool("STATIC_COLLECTED", default=not EMBEDDED)
 
 DEBUG = envbool("DEBUG", default=False)
+# Host name -> vendor: below its own host a vendor's paths stand at the root, as its clients were written for.
+DIALECT_HOSTS = envmap("DIALECT_HOSTS")
 if EMBEDDED:
     SECRET_KEY = os.environ.get("SECRET_KEY") or stored_secret(VAR / "secret_key")
     ALLOWED_HOSTS = envlist("ALLOWED_HOSTS", default=["localhost", "127.0.0.1", "[::1]"])
@@ -170,14 +193,15 @@ else:
         secret_key=SECRET_KEY,
         debug=DEBUG,
         allowed_hosts=ALLOWED_HOSTS,
+        dialect_hosts=DIALECT_HOSTS,
         broker=os.environ.get("CELERY_BROKER_URL", ""),
     )
 
-# Host name -> vendor: below its own host a vendor's paths stand at the root, as its clients were written for.
-DIALECT_HOSTS = envmap("DIALECT_HOSTS")
 ALLOWED_HOSTS += list(DIALECT_HOSTS)
 
 DATABASES = {"default": database(envstr("DATABASE_URL", f"sqlite:///{VAR / 'arrears.sqlite3'}"))}
+if DATABASES["default"]["ENGINE"].endswith("sqlite3") and not EMBEDDED:
+    keep_file_private(Path(DATABASES["default"]["NAME"]))
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
 # How many seconds a statement may take on PostgreSQL, by kind of work; 0: any time. See billing/timeouts.py.

@@ -17,6 +17,9 @@ hypothesis_settings.register_profile("arrears", deadline=None, print_blob=True)
 hypothesis_settings.load_profile("arrears")
 
 
+services.queue_in_memory(app)
+
+
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     unusable = {service.mark for service in services.look() if service.missing}

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 
 import psycopg
 import redis
+from celery import Celery
 
 # Tables that tests have just filled look large to the planner, which then compiles for longer than it reads.
 os.environ.setdefault("PGOPTIONS", "-c jit=off")
@@ -80,6 +81,16 @@ def look() -> list[Service]:
     ]
 
 
+NO_BROKER = "redis://127.0.0.1:1/0"
+
+
+def queue_in_memory(app: Celery) -> None:
+    """Let the tasks that this process sends wait in it, whatever its settings name."""
+    # Celery goes by the variable before it looks at its settings.
+    os.environ.pop("CELERY_BROKER_URL", None)
+    app.conf.update(broker_url="memory://", broker_transport_options={})
+
+
 def pytest_addoption() -> None:
     """Prepare the environment; of pytest's hooks, this is called before pytest-django reads the settings."""
     # Started by another test process (xdist), this one shares its folder and must not remove it.
@@ -88,7 +99,8 @@ def pytest_addoption() -> None:
         atexit.register(shutil.rmtree, folder, ignore_errors=True)
         os.environ["ARREARS_TEST_VAR"] = folder
     os.environ["ARREARS_VAR"] = os.environ["ARREARS_TEST_VAR"]
-    os.environ["CELERY_BROKER_URL"] = "memory://"
+    # With a database server this is production, which takes no queue in memory; the tests' own process is given one.
+    os.environ["CELERY_BROKER_URL"] = NO_BROKER if os.environ.get("DATABASE_URL") else "memory://"
     os.environ["HTTPS"] = "0"
     os.environ["STATIC_COLLECTED"] = "0"
     if os.environ.get("DATABASE_URL"):

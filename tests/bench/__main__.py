@@ -26,7 +26,7 @@ def main() -> int:
                 "DATABASE_URL": urlunsplit(server._replace(path=f"/{NAME}")),
                 "SECRET_KEY": secrets.token_urlsafe(50),
                 "ALLOWED_HOSTS": "127.0.0.1,testserver",
-                "CELERY_BROKER_URL": "memory://",
+                "CELERY_BROKER_URL": services.NO_BROKER,
                 "HTTPS": "0",
                 "STATIC_COLLECTED": "0",
             }
@@ -42,6 +42,7 @@ def _measure() -> int:
     django.setup()
     from django.core.management import call_command  # noqa: PLC0415
 
+    from config.celery import app  # noqa: PLC0415
     from tests.bench import batch, close, intake, lists, matching, report  # noqa: PLC0415
 
     benches = {"intake": intake.run, "batch": batch.run, "close": close.run, "matching": matching.run}
@@ -49,6 +50,7 @@ def _measure() -> int:
     parser.add_argument("parts", nargs="*", help=f"of {', '.join(benches)} and lists; all unless named")
     parser.add_argument("--records", type=int, default=lists.LARGE, help="of the ledger whose lists are measured")
     asked = parser.parse_args()
+    services.queue_in_memory(app)
     call_command("migrate", verbosity=0)
     benches["lists"] = lambda: lists.run(records=asked.records)
     report.print_table([row for name in asked.parts or benches for row in benches[name]()])

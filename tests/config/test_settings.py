@@ -113,6 +113,11 @@ def test_production_requires(name, tmp_path):
         ("ALLOWED_HOSTS", "*", "ALLOWED_HOSTS lets in any host by *: name the hosts that are served."),
         ("ALLOWED_HOSTS", "billing.example.com,*.example.com", "ALLOWED_HOSTS lets in any host by *: name the hosts"),
         ("CELERY_BROKER_URL", "", "CELERY_BROKER_URL must be set, such as redis://host:6379/0."),
+        ("CELERY_BROKER_URL", "memory://", "CELERY_BROKER_URL names a queue that other hosts can't reach, or that"),
+        ("CELERY_BROKER_URL", "filesystem://localhost", "CELERY_BROKER_URL names a queue that other hosts can't"),
+        ("DIALECT_HOSTS", "*=piriod", "DIALECT_HOSTS lets in more than one host by * or a leading dot: name each"),
+        ("DIALECT_HOSTS", ".example.com=piriod", "DIALECT_HOSTS lets in more than one host by * or a leading dot"),
+        ("DIALECT_HOSTS", "a.example=rebilly,*.b.example=piriod", "DIALECT_HOSTS lets in more than one host by *"),
     ],
 )
 def test_production_refuses_what_is_unsafe(name, value, message, tmp_path):
@@ -234,3 +239,33 @@ def test_production_passes_the_deployment_check(tmp_path):
 def test_migrations_match_the_models(tmp_path):
     checked = manage("makemigrations", "--check", "--dry-run", tmp_path=tmp_path, DATABASE_URL="")
     assert (checked.returncode, checked.stdout) == (0, "No changes detected\n")
+
+
+@pytest.mark.parametrize("is_there", [False, True], ids=["made", "there with wider rights"])
+def test_only_its_owner_reads_a_sqlite_file_of_production(is_there, tmp_path):
+    path = tmp_path / "data" / "arrears.sqlite3"
+    path.parent.mkdir()
+    if is_there:
+        path.touch(mode=0o644)
+        path.chmod(0o644)
+    var = tmp_path / "var"
+
+    written = manage(
+        "shell", "--no-imports", "-c", WRITE_ONE, tmp_path=var, **{**PRODUCTION, "DATABASE_URL": f"sqlite:///{path}"}
+    )
+
+    assert written.stdout.split() == ["arrears.sqlite3", "0o600", "arrears.sqlite3-shm", "0o600"] + [
+        "arrears.sqlite3-wal",
+        "0o600",
+    ]
+
+
+WRITE_ONE = """
+import pathlib
+from django.conf import settings
+from django.db import connection
+with connection.cursor() as cursor:
+    cursor.execute("CREATE TABLE t (a)")
+for path in sorted(pathlib.Path(settings.DATABASES["default"]["NAME"]).parent.iterdir()):
+    print(path.name, oct(path.stat().st_mode & 0o777))
+"""
