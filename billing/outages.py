@@ -18,6 +18,7 @@ class Outage(Enum):
     CHANGED = "The database has just been changed. Try again in a moment."
     BUSY = "The database is busy with the same rows. Try again in a moment."
     FULL = "The database's disk is full. Try again later."
+    DISK = "The database's disk is full, or fails. Try again later."
     TOO_LONG = "This took the database longer than it may, and was stopped. Ask for less at once, or try again later."
     TOO_MUCH = "This takes more memory than the database has for it. Ask for less at once, or try again later."
 
@@ -32,12 +33,18 @@ class Outage(Enum):
     @property
     def spoils_connection(self) -> bool:
         """Tell whether the next attempt needs another connection: this one is gone, or stays as it is."""
-        return self in (Outage.OUT_OF_REACH, Outage.NO_ANSWER, Outage.READ_ONLY, Outage.CHANGED)
+        return self in (
+            Outage.OUT_OF_REACH,
+            Outage.NO_ANSWER,
+            Outage.READ_ONLY,
+            Outage.CHANGED,
+            Outage.DISK,
+        )
 
     @property
     def retry_after(self) -> int:
         """Return after how many seconds a client had best try again."""
-        return 60 if self is Outage.FULL else 5
+        return 60 if self in (Outage.FULL, Outage.DISK) else 5
 
 
 _BY_SQLSTATE = {
@@ -61,11 +68,15 @@ _BY_RESULT_CODE = {
     7: Outage.TOO_MUCH,  # SQLITE_NOMEM
     8: Outage.READ_ONLY,  # SQLITE_READONLY
     9: Outage.TOO_LONG,  # SQLITE_INTERRUPT
-    10: Outage.OUT_OF_REACH,  # SQLITE_IOERR
+    10: Outage.DISK,  # SQLITE_IOERR: a quota that is used up, too
     13: Outage.FULL,  # SQLITE_FULL
     14: Outage.OUT_OF_REACH,  # SQLITE_CANTOPEN
     15: Outage.BUSY,  # SQLITE_PROTOCOL: lost a race for the lock of the log
     17: Outage.CHANGED,  # SQLITE_SCHEMA
+}
+# And by extended ones that say more.
+_BY_EXTENDED_CODE = {
+    4874: Outage.FULL,  # SQLITE_IOERR_SHMSIZE: no room for the index of the log
 }
 
 
@@ -85,7 +96,7 @@ def _of_driver(error: BaseException) -> Outage | None:
     if (lost := getattr(error, "lost_connection", None)) is not None:
         return lost
     if (result_code := getattr(error, "sqlite_errorcode", None)) is not None:
-        return _BY_RESULT_CODE.get(result_code & 0xFF)
+        return _BY_EXTENDED_CODE.get(result_code) or _BY_RESULT_CODE.get(result_code & 0xFF)
     sqlstate = getattr(error, "sqlstate", None)
     if sqlstate is None:
         return None

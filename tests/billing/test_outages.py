@@ -12,7 +12,15 @@ from psycopg import errors
 from billing.outages import Outage, outage_of
 from tests.failures import raised
 
-PASSING = {Outage.OUT_OF_REACH, Outage.NO_ANSWER, Outage.READ_ONLY, Outage.CHANGED, Outage.BUSY, Outage.FULL}
+PASSING = {
+    Outage.OUT_OF_REACH,
+    Outage.NO_ANSWER,
+    Outage.READ_ONLY,
+    Outage.CHANGED,
+    Outage.BUSY,
+    Outage.FULL,
+    Outage.DISK,
+}
 
 
 @pytest.mark.parametrize(
@@ -194,3 +202,23 @@ class TestSQLite:
 
     def test_what_is_not_there_is_no_outage(self, sqlite):
         assert sqlite_outage(sqlite(), "SELECT * FROM nothing") is None
+
+
+@pytest.mark.parametrize(
+    ("name", "outage", "seconds"),
+    [
+        ("SQLITE_FULL", Outage.FULL, 60),
+        ("SQLITE_IOERR_SHMSIZE", Outage.FULL, 60),
+        ("SQLITE_IOERR", Outage.DISK, 60),
+        ("SQLITE_IOERR_WRITE", Outage.DISK, 60),  # beyond a quota, SQLite says this
+        ("SQLITE_IOERR_FSYNC", Outage.DISK, 60),
+        ("SQLITE_CANTOPEN", Outage.OUT_OF_REACH, 5),
+    ],
+)
+def test_what_sqlite_says_of_its_disk_is_told_in_true_words(name, outage, seconds):
+    error = sqlite3.OperationalError("...")
+    error.sqlite_errorcode = getattr(sqlite3, name)
+
+    found = outage_of(raised(error))
+
+    assert (found, found.retry_after) == (outage, seconds)
