@@ -8,7 +8,10 @@ from django.contrib import messages
 from django.db import transaction
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.utils import timezone
+from django.utils.html import format_html
 
+from billing.admin.panel_forms import CONFIRMED
+from billing.admin.seen import SEEN
 from billing.models import SentForm
 from billing.people import sent_forms
 
@@ -31,8 +34,19 @@ def once(request: HttpRequest) -> Iterator[SentForm]:
             yield SentForm()
         return
     name = sent_forms.name_of(user_id=request.user.pk or 0, path=request.path, token=token)
-    with sent_forms.done_once(name=name, as_of=timezone.now()) as sent:
+    with sent_forms.done_once(name=name, digest=_digest(request), as_of=timezone.now()) as sent:
         yield sent
+
+
+def _digest(request: HttpRequest) -> str:
+    """Return a digest of what a person filled in: not of what the page carries, answers, or the button."""
+    carried = (TOKEN, SEEN, CONFIRMED, "csrfmiddlewaretoken")
+    typed = [
+        (name, values)
+        for name, values in request.POST.lists()
+        if name not in carried and not name.endswith(f"-{SEEN}") and not name.startswith("_")
+    ]
+    return sent_forms.digest_of(typed)
 
 
 def result_of(response: HttpResponse) -> str:
@@ -42,5 +56,13 @@ def result_of(response: HttpResponse) -> str:
 
 def answer_again(request: HttpRequest, done: sent_forms.DoneBefore, *, otherwise: str) -> HttpResponse:
     """Lead a form that was sent again to what came of it the first time."""
-    messages.info(request, "This form was sent before, and done once: here is what came of it.")
-    return HttpResponseRedirect(done.url or otherwise)
+    came_of_it = done.url or otherwise
+    if done.is_other:
+        told = (
+            "Not done: this page was sent before with other content, and that was done:"
+            ' see <a href="{}">what came of it</a>; open the form anew to do another.'
+        )
+        messages.warning(request, format_html(told, came_of_it))
+    else:
+        messages.info(request, "This form was sent before, and done once: here is what came of it.")
+    return HttpResponseRedirect(came_of_it)

@@ -7,10 +7,12 @@ class SentForm(models.Model):
     """That a form was done, and where what came of it is found. Written in the transaction of what was done.
 
     ``name`` is a digest of the person, the page and the form's one-time token: unique, so that a form that is sent
-    twice is done once.
+    twice is done once. ``digest`` is one of what was sent, to tell other content under the same token; empty of a form
+    from before it was kept.
     """
 
     name = models.CharField(primary_key=True, max_length=64)
+    digest = models.CharField(max_length=64, blank=True, default="")
     url = models.TextField(blank=True)
     sent_at = models.DateTimeField()
 

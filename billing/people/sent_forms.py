@@ -1,7 +1,8 @@
 """Forms that are sent twice, by a second click, a reload or the way back, are done once."""
 
 import hashlib
-from collections.abc import Iterator
+import json
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import datetime, timedelta
 
@@ -15,11 +16,15 @@ SWEPT = 100
 
 
 class DoneBefore(Exception):
-    """The form was done; ``url`` is where what came of it is found, empty where nothing has a page."""
+    """The form was done; ``url`` is where what came of it is found, empty where nothing has a page.
 
-    def __init__(self, url: str) -> None:
+    ``is_other``: what was done is not what was sent now.
+    """
+
+    def __init__(self, url: str, *, is_other: bool = False) -> None:
         super().__init__(f"This form was done before: {url or 'it has no page'}.")
         self.url = url
+        self.is_other = is_other
 
 
 def name_of(*, user_id: int, path: str, token: str) -> str:
@@ -27,20 +32,28 @@ def name_of(*, user_id: int, path: str, token: str) -> str:
     return hashlib.sha256(f"{user_id}\n{path}\n{token}".encode("utf-8", "surrogateescape")).hexdigest()
 
 
+def digest_of(content: Iterable[tuple[str, Sequence[str]]]) -> str:
+    """Return a digest of what a form holds, whatever the order of its fields."""
+    told = json.dumps(sorted((name, list(values)) for name, values in content))
+    return hashlib.sha256(told.encode()).hexdigest()
+
+
 @contextmanager
-def done_once(*, name: str, as_of: datetime) -> Iterator[SentForm]:
+def done_once(*, name: str, digest: str = "", as_of: datetime) -> Iterator[SentForm]:
     """Do what the block does in one transaction, and once for each name; its ``url`` is kept when the block is through.
 
     A second one waits until the first is through, and raises ``DoneBefore``. Nothing is kept where the block raises or
     rolls its transaction back: then the form can be sent again.
     """
     with transaction.atomic():
-        sent = SentForm(name=name, sent_at=as_of)
+        sent = SentForm(name=name, digest=digest, sent_at=as_of)
         try:
             with transaction.atomic():
                 sent.save(force_insert=True)
         except IntegrityError:
-            raise DoneBefore(SentForm.objects.get(pk=name).url) from None
+            before = SentForm.objects.get(pk=name)
+            is_other = bool(before.digest) and before.digest != digest
+            raise DoneBefore(before.url, is_other=is_other) from None
         yield sent
         if not transaction.get_rollback():
             sent.save(update_fields=["url"])

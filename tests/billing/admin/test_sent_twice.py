@@ -140,3 +140,22 @@ def test_what_was_done_long_ago_is_forgotten():
         pass
 
     assert set(SentForm.objects.values_list("pk", flat=True)) == {"new", "this"}
+
+
+def test_other_content_under_the_token_of_a_page_that_was_sent_is_not_done_and_told_so():
+    line, client = make.line(), administrator()
+    url = reverse("admin:billing_price_add")
+    shown = {**page_of(client, url), "brick": line.brick_id, "model": "per_unit", "currency": "USD"}
+
+    client.post(url, {**shown, "name": "Gold", "unit_price": "2"})
+    gold = Price.objects.get(name="Gold")
+    other = client.post(url, {**shown, "name": "Silver", "unit_price": "3"}, follow=True)
+    same = client.post(url, {**shown, "name": "Gold", "unit_price": "2", "_continue": "1"}, follow=True)
+
+    assert not Price.objects.filter(name="Silver").exists()
+    assert [str(message) for message in other.context["messages"]][-1] == (
+        "Not done: this page was sent before with other content, and that was done: see"
+        f' <a href="{change_page(gold)}">what came of it</a>; open the form anew to do another.'
+    )
+    assert f'<a href="{change_page(gold)}">what came of it</a>' in other.content.decode()
+    assert "This form was sent before, and done once" in same.content.decode()
