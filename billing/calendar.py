@@ -99,6 +99,17 @@ def end_of(day: date, *, tz: ZoneInfo) -> datetime:
     return midnight(day + _DAY, tz=tz)
 
 
+def last_midnight(moment: datetime, *, tz: ZoneInfo) -> datetime:
+    """Return the end, in UTC, of the last local day that is wholly over by the moment.
+
+    Raises ``CalendarOutOfRange``.
+    """
+    day = moment.astimezone(tz).date()
+    # A clock that is set back at midnight shows the end of a day again, which is over then.
+    ends_at = end_of(day, tz=tz)
+    return ends_at if ends_at <= moment else midnight(day, tz=tz)
+
+
 def billing_period(*, index: int, anchor_on: date, interval: Interval, tz: ZoneInfo) -> Period:
     """Return the index-th full window from the anchor's (0); negative ones lie before it.
 

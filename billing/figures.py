@@ -43,6 +43,11 @@ def last_day(ends_at: datetime | None, tz: ZoneInfo) -> str:
     return NOTHING if ends_at is None else day(ends_at - _MICROSECOND, tz)
 
 
+def last_whole_day(at: datetime, tz: ZoneInfo) -> str:
+    """Write a moment as the last day that is wholly over by then."""
+    return last_day(calendar.last_midnight(at, tz=tz), tz)
+
+
 def days(starts_at: datetime, ends_at: datetime | None, tz: ZoneInfo) -> str:
     """Write a half-open span as its first and last day: "1 Jan – 31 Jan 2026"; an empty one was voided."""
     if ends_at is None:

@@ -15,6 +15,7 @@ from billing.calendar import (
     coverage,
     days_between,
     full_period_at,
+    last_midnight,
     midnight,
     period_at,
     periods_due,
@@ -426,3 +427,20 @@ def test_coverage_refuses_a_part_outside_of_the_window():
 def test_coverage_refuses_impossible_days(covered, of_days):
     with pytest.raises(ValueError, match="cannot be covered"):
         Coverage(covered, of_days)
+
+
+@pytest.mark.parametrize(
+    ("zone", "moment", "midnight_before"),
+    [
+        ("UTC", "2026-11-27 11:00", "2026-11-27 00:00"),
+        ("UTC", "2026-11-27 00:00", "2026-11-27 00:00"),
+        ("Europe/Berlin", "2026-11-26 23:30", "2026-11-26 23:00"),
+        ("Europe/Berlin", "2026-11-26 22:59", "2026-11-25 23:00"),
+        # 1 November begins at 04:00 UTC; an hour later the clock shows 0:00 again, and 31 October is over.
+        ("America/Havana", "2026-11-01 05:10", "2026-11-01 04:00"),
+        # 30 December 2011 was skipped: the 31st began at 10:00 UTC.
+        ("Pacific/Apia", "2011-12-30 12:00", "2011-12-30 10:00"),
+    ],
+)
+def test_last_midnight_ends_the_last_day_that_is_over(zone, moment, midnight_before):
+    assert last_midnight(utc(moment), tz=ZoneInfo(zone)) == utc(midnight_before)

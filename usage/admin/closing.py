@@ -1,5 +1,6 @@
-from datetime import timedelta
+from datetime import date, datetime, timedelta
 from typing import Any
+from zoneinfo import ZoneInfo
 
 from django import forms
 from django.contrib import admin, messages
@@ -36,7 +37,8 @@ class CloseForm(PanelForm):
     workspace = forms.ModelChoiceField(Workspace.objects.order_by("name", "mode"), widget=UnfoldAdminSelectWidget)
     last_day = DayField(
         label="Last day",
-        help_text="Every period whose last day is this one or earlier is closed. In the workspace's time zone.",
+        help_text="Every period whose last day is this one or earlier is closed: a day that is over in the workspace's"
+        " time zone.",
     )
 
     def __init__(self, *args: Any, **options: Any) -> None:
@@ -79,7 +81,7 @@ class CloseRunAdmin(ReadOnlyAdmin):
 
     @column(description="Closes up to", ordering="until_at")
     def last_day(self, run: CloseRun) -> str:
-        return figures.last_day(run.until_at, run.workspace.tz)
+        return figures.last_whole_day(run.until_at, run.workspace.tz)
 
     @column(
         description="State",
@@ -142,12 +144,15 @@ class CloseRunAdmin(ReadOnlyAdmin):
 
         def perform(data: dict[str, Any]) -> HttpResponse:
             workspace = data["workspace"]
-            until_at = end_of(data["last_day"], tz=workspace.tz)
+            now = timezone.now()
+            until_at = _end_of_day_that_is_over(data["last_day"], workspace.tz, now)
             try:
-                run = closing.start(workspace=workspace, until_at=until_at, by=name_of(request), as_of=timezone.now())
+                run = closing.start(workspace=workspace, until_at=until_at, by=name_of(request), as_of=now)
             except closing.NothingToClose as error:
+                day = figures.last_day(until_at, workspace.tz)
+                left = f"Nothing to close: what has ended by {day} in {workspace} is left to {error.named}."
                 nothing = f"Nothing to close: no open period of {workspace} that is over ends by this day."
-                raise ValidationError({"last_day": str(error) if error.left_to else nothing}) from error
+                raise ValidationError({"last_day": left if error.left_to else nothing}) from error
             self.log_addition(request, run, f"Periods up to {spell_day(data['last_day'])}.")
             tasks.enqueue(run)
             others = [other for other in closing.left_to(workspace=workspace, until_at=run.until_at) if other != run]
@@ -230,6 +235,16 @@ class CloseRunAdmin(ReadOnlyAdmin):
             danger=True,
             perform=perform,
         )
+
+
+def _end_of_day_that_is_over(day: date, tz: ZoneInfo, now: datetime) -> datetime:
+    until_at = end_of(day, tz=tz)
+    if until_at > now:
+        last = figures.last_whole_day(now, tz)
+        raise ValidationError(
+            {"last_day": f"{figures.last_day(until_at, tz)} is not over: the last whole day is {last}."}
+        )
+    return until_at
 
 
 def progress_of(run: CloseRun) -> dict[str, Any]:

@@ -9,16 +9,20 @@ from django.db.models import QuerySet
 
 from billing import timeouts
 from billing.models import CloseItem, CloseRun, Workspace
-from usage.closing.runs import NothingToClose, at_work, left_to, start_in_job
+from usage.closing.runs import NothingToClose, at_work, drafted_in, left_to, start_in_job
 from usage.closing.work import work
 
 
 @dataclass(frozen=True, slots=True)
 class Closed:
-    """The runs that were worked on, in order, and those from before that stand in the way of what was asked for."""
+    """The runs that were worked on, in order, and those from before that stand in the way of what was asked for.
+
+    ``drafted_in``: where nothing was left to do, the runs that have drafts of what was asked for.
+    """
 
     runs: tuple[CloseRun, ...]
     left_to: tuple[CloseRun, ...]
+    drafted_in: tuple[CloseRun, ...] = ()
 
     @property
     def waits_for_a_person(self) -> bool:
@@ -83,4 +87,6 @@ def _closed(
     if issues_itself:
         in_the_way |= set(workspace.close_runs.filter(state=CloseRun.State.REVIEW, until_at__lte=until_at))
     others = in_the_way - {started}
-    return Closed(runs=tuple(runs), left_to=tuple(sorted(others, key=lambda run: run.pk)))
+    left = tuple(sorted(others, key=lambda run: run.pk))
+    drafted = () if runs or left else tuple(drafted_in(workspace=workspace, until_at=until_at))
+    return Closed(runs=tuple(runs), left_to=left, drafted_in=drafted)

@@ -10,7 +10,7 @@ from django.db import connection, transaction
 from django.db.models import Exists, F, OuterRef, Q, QuerySet
 
 from billing import timeouts
-from billing.models import CloseItem, CloseRun, Subscription, Workspace
+from billing.models import BillingPeriod, CloseItem, CloseRun, Subscription, Workspace
 from billing.outages import outage_of
 from usage.changed import has_changed_events
 from usage.models import Matching, UsageRecord
@@ -19,17 +19,20 @@ logger = logging.getLogger(__name__)
 
 
 class NothingToClose(Exception):
-    """No period that has ended by then is left to a further run; ``left_to`` are the runs that hold those that have."""
+    """No period that has ended by then is left to a further run; ``left_to`` are the runs that have those that have.
+
+    ``named`` says which they are, and in what state.
+    """
 
     def __init__(self, workspace: Workspace, until_at: datetime, left_to: Sequence[CloseRun]) -> None:
         until = f"{until_at.astimezone(workspace.tz):%Y-%m-%d %H:%M}"
-        runs = ", ".join(f"{run} ({run.get_state_display().lower()})" for run in left_to)
+        self.left_to = tuple(left_to)
+        self.named = ", ".join(f"{run} ({run.get_state_display().lower()})" for run in left_to)
         super().__init__(
-            f"What has ended by {until} in {workspace} is left to {runs}."
+            f"What has ended by {until} in {workspace} is left to {self.named}."
             if left_to
             else f"No period of {workspace} has ended by {until}."
         )
-        self.left_to = tuple(left_to)
 
 
 @transaction.atomic
@@ -64,7 +67,9 @@ def start(
         heartbeat_at=as_of,
     )
     if not _add_items(run, due):
-        raise NothingToClose(workspace, until_at, left_to(workspace=workspace, until_at=until_at))
+        asked: Any = {"workspace": workspace, "until_at": until_at}
+        holders = {*left_to(**asked), *drafted_in(**asked)}
+        raise NothingToClose(workspace, until_at, sorted(holders, key=lambda holder: holder.pk))
     return run
 
 
@@ -95,6 +100,13 @@ def left_to(*, workspace: Workspace, until_at: datetime) -> list[CloseRun]:
     """Return, in order, the runs that hold subscriptions of which a period has ended by then and is not drafted yet."""
     held = _holding(workspace).filter(subscription__in=_due(workspace, until_at))
     return list(CloseRun.objects.filter(pk__in=held.values("run")).order_by("pk"))
+
+
+def drafted_in(*, workspace: Workspace, until_at: datetime) -> list[CloseRun]:
+    """Return, in order, the runs that have periods that ended by then, and are neither issued nor discarded."""
+    unfinished = CloseRun.objects.filter(workspace=workspace, state__in=CloseRun.UNFINISHED)
+    drafted = BillingPeriod.objects.filter(run=OuterRef("pk"), ends_at__lte=until_at)
+    return list(unfinished.filter(Exists(drafted)).order_by("pk"))
 
 
 def _holding(workspace: Workspace) -> QuerySet[CloseItem]:

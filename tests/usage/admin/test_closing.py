@@ -1,6 +1,7 @@
 from datetime import timedelta
 
 import pytest
+import time_machine
 from django.urls import reverse
 from django.utils import timezone
 
@@ -11,10 +12,12 @@ from tests import factories as make
 from tests.billing.admin.pages import page_of
 from tests.billing.admin.staff import administrator, client_of, errors_of, queries_of
 from tests.scenarios.closing import close, close_and_issue, totals
+from usage import closing
 from usage.admin.drafts import change_of, drafts_of
 
 pytestmark = pytest.mark.django_db
 
+LIST = "admin:billing_closerun_changelist"
 ADD = "admin:billing_closerun_add"
 
 
@@ -111,9 +114,50 @@ def test_what_waits_for_review_is_named_where_it_stands_in_the_way():
     response = client.post(reverse(ADD), {"workspace": line.workspace.pk, "last_day": "2026-02-28"})
 
     assert errors_of(response) == {
-        "last_day": [f"What has ended by 2026-03-01 00:00 in Acme is left to {first} (drafts to review)."]
+        "last_day": [f"Nothing to close: what has ended by 28 Feb 2026 in Acme is left to {first} (drafts to review)."]
     }
     assert CloseRun.objects.get() == first
+
+
+def test_what_waits_for_review_is_named_where_it_is_closed_again():
+    line, client = make.line(), administrator()
+    first = close(line.workspace, "2026-02-01")
+
+    response = client.post(reverse(ADD), {"workspace": line.workspace.pk, "last_day": "2026-01-31"})
+
+    assert errors_of(response) == {
+        "last_day": [f"Nothing to close: what has ended by 31 Jan 2026 in Acme is left to {first} (drafts to review)."]
+    }
+    assert CloseRun.objects.get() == first
+
+
+@pytest.mark.parametrize("day", ["2026-01-27", "2026-01-30"])
+def test_a_last_day_that_is_not_over_in_the_workspaces_zone_is_refused(day):
+    owner = make.workspace(time_zone="America/New_York")
+    make.line(owner)
+
+    # The 27th for two hours more in New York.
+    with time_machine.travel(make.moment("2026-01-28 03:00"), tick=False):
+        response = administrator().post(reverse(ADD), {"workspace": owner.pk, "last_day": day})
+
+    said = f"{day[-2:]} Jan 2026 is not over: the last whole day is 26 Jan 2026."
+    assert errors_of(response) == {"last_day": [said]}
+    assert not CloseRun.objects.exists()
+
+
+@pytest.mark.parametrize(
+    ("as_of", "shown"),
+    [("2026-02-27 08:00", "26 Feb 2026"), ("2026-02-27", "26 Feb 2026"), ("2026-02-27 23:59:59", "26 Feb 2026")],
+)
+def test_no_day_is_shown_as_closed_that_was_not_over(as_of, shown):
+    owner = make.line().workspace
+    closing.start(workspace=owner, until_at=make.moment("2026-03-01"), by="a service", as_of=make.moment(as_of))
+
+    client = administrator()
+
+    page_text = client.get(reverse(LIST)).content.decode()
+    assert shown in page_text
+    assert "27 Feb 2026<" not in page_text
 
 
 def test_what_is_left_to_another_run_is_said_beside_what_is_closed():

@@ -105,7 +105,7 @@ def test_drafts_that_wait_for_a_person_are_named_and_never_issued_by_the_command
     next_month = run("--issue", until="2026-02-28")
 
     named = f"{waiting}: drafts to review, started by finance; it comes first.\n"
-    assert again == (DONE, "There is nothing to close: no period has ended by then that is not closed.\n")
+    assert again == (DONE, f"There is nothing to close: what has ended by then is in {waiting} (drafts to review).\n")
     assert issuing == next_month == (LEFT_TO_A_PERSON, named)
     assert run("--queue", until="2026-02-28") == (LEFT_TO_A_PERSON, named)
     issue(waiting)

@@ -77,5 +77,8 @@ class Command(ReportingCommand):
     def _say_what_is_left(self, closed: Closed) -> None:
         for run in closed.left_to:
             self.say(f"{run}: {run.get_state_display().lower()}, started by {run.started_by}; it comes first.")
-        if not closed.runs and not closed.left_to:
+        for run in closed.drafted_in:
+            state = run.get_state_display().lower()
+            self.say(f"There is nothing to close: what has ended by then is in {run} ({state}).")
+        if not closed.runs and not closed.left_to and not closed.drafted_in:
             self.say("There is nothing to close: no period has ended by then that is not closed.")

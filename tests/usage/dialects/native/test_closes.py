@@ -100,6 +100,17 @@ def test_without_the_queue_a_run_waits_for_the_sweep(api, monkeypatch, django_ca
     assert CloseRun.objects.get().state == CloseRun.State.COMPUTING
 
 
+def test_what_waits_for_review_is_named_where_it_is_asked_for_again(api, workspace):
+    run = close(workspace, "2026-02-01", tz="Asia/Tokyo")
+
+    response = api.post("close-runs/", until="2026-01-31")
+
+    assert wrong(response) == (409, {})
+    assert response.json()["detail"] == (
+        f"What has ended by 2026-02-01 00:00 in Acme is left to {run} (drafts to review)."
+    )
+
+
 def test_what_another_run_holds_is_a_conflict_that_names_it(api, workspace):
     run = close(workspace, "2026-02-01", tz="Asia/Tokyo")
 
