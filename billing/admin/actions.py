@@ -5,7 +5,7 @@ from functools import wraps
 from typing import Any
 
 from django.core.exceptions import PermissionDenied
-from django.http import HttpRequest, HttpResponse
+from django.http import Http404, HttpRequest, HttpResponse
 from unfold.decorators import action as unfold_action
 
 View = Callable[..., HttpResponse]
@@ -15,7 +15,7 @@ def row_action(*, right: str, permission: str, **options: Any) -> Callable[[View
     """Make a button of a view: shown and done where ``has_{permission}_permission`` of the panel says so for the row.
 
     That says no to whoever lacks the ``right``, and to rows that are in no state for it. Who has the right comes from
-    a page that is older than the row's state: that person is led to the row, and told.
+    a page that is older than the row's state: that person is led to the row, and told; or that there is no such row.
     """
 
     def decorate(view: View) -> View:
@@ -27,8 +27,10 @@ def row_action(*, right: str, permission: str, **options: Any) -> Callable[[View
                 return shown(panel, request, *args, **named)
             except PermissionDenied:
                 row = panel.get_object(request, named.get("object_id") or "")
-                if row is None or not request.user.has_perm(right):
+                if not request.user.has_perm(right):
                     raise
+                if row is None:
+                    raise Http404 from None
                 return panel.tell_no_more(request, row)
 
         return told

@@ -4,10 +4,10 @@ from django.contrib import admin
 from django.db.models import Q, QuerySet
 from django.http import Http404, HttpRequest, HttpResponse
 from django.urls import URLPattern
-from unfold.decorators import action
 from unfold.decorators import display as column
 
 from billing import figures, invoicing
+from billing.admin.actions import row_action
 from billing.admin.issued import lines_of, parties_of
 from billing.admin.pages import ReadOnlyAdmin, by_workspace
 from billing.models import Invoice, Workspace
@@ -63,7 +63,7 @@ class InvoiceAdmin(ReadOnlyAdmin):
         invoice = self.get_object(request, object_id or "")
         return invoice is not None and invoice.state == Invoice.State.ISSUED and self.has_view_permission(request)
 
-    @action(description="Document", icon="download", permissions=["download"])
+    @row_action(right="billing.view_invoice", permission="download", description="Document", icon="download")
     def download(self, request: HttpRequest, object_id: str) -> HttpResponse:
         return self.document_view(request, int(object_id))
 

@@ -244,7 +244,22 @@ class PanelAdmin(SavedOnce):
 
 
 class ReadOnlyAdmin(PanelAdmin):
-    """Rows that no form edits: what changes them is a page of its own, or nothing."""
+    """Rows that no form edits: what changes them is a page of its own, or nothing.
+
+    Where nothing does, there is no history: the row's own page says all.
+    """
+
+    def changeform_view(
+        self, request: HttpRequest, object_id: str | None = None, form_url: str = "", extra_context: Any = None
+    ) -> HttpResponse:
+        shown = {} if history.is_kept_of(self.model) else {"show_history": False}
+        return super().changeform_view(request, object_id, form_url, shown | (extra_context or {}))
+
+    def history_view(self, request: HttpRequest, object_id: str, extra_context: Any = None) -> HttpResponse:
+        if history.is_kept_of(self.model):
+            return super().history_view(request, object_id, extra_context)
+        self.require(self.has_view_permission(request))
+        return self.go_to(self.object_or_404(request, unquote(object_id)))
 
     def has_add_permission(self, request: HttpRequest) -> bool:
         return False

@@ -5,7 +5,7 @@ from zoneinfo import ZoneInfo
 from django import forms
 from django.contrib import admin, messages
 from django.db.models import QuerySet
-from django.http import HttpRequest, HttpResponse
+from django.http import Http404, HttpRequest, HttpResponse
 from django.urls import URLPattern
 from django.utils import timezone
 from unfold.decorators import display as column
@@ -248,7 +248,8 @@ class SubscriptionAdmin(ReadOnlyAdmin):
         self.require(request.user.has_perm("billing.change_line"))
         subscription = self.object_or_404(request, str(subscription_id))
         line = subscription.lines.select_related("brick").filter(pk=line_id).first()
-        self.require(line is not None)
+        if line is None:
+            raise Http404
         line.subscription = subscription
         return line
 

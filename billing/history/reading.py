@@ -10,6 +10,11 @@ from billing.history.kinds import KINDS
 from billing.models import Change
 
 
+def is_kept_of(model: type[Model]) -> bool:
+    """Tell whether changes of such rows are told, on a page of theirs or of what they are a part of."""
+    return model in KINDS
+
+
 def changes_of(row: Model) -> QuerySet[Change]:
     """Return what was changed of a row and its parts, the newest first; nothing of what has no history here."""
     kind = KINDS.get(type(row))

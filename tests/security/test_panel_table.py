@@ -49,6 +49,7 @@ def patterns() -> Iterator[tuple[str, URLPattern]]:
         yield from ((label, below) for below in one.url_patterns if isinstance(below, URLPattern) and below.name)
 
 
+NO_ID = "11111111-2222-4333-8444-555555555555"
 MODELS = {model._meta.label_lower: model for model in admin.site._registry}
 PAGES = [(label, pattern) for label, pattern in patterns() if label]
 
@@ -209,3 +210,27 @@ def test_usage_is_entered_on_the_customers_own_lines_alone():
 
     assert answer.status_code == 200
     assert "line" in errors_of(answer)
+
+
+MISSING = [
+    ("billing_closerun_issue_all", [77], "billing.change_closerun"),
+    ("billing_closerun_discard", [77], "billing.change_closerun"),
+    ("billing_subscription_end", [NO_ID], "billing.change_subscription"),
+    ("billing_line_end", [None, 999], "billing.change_line"),
+    ("billing_line_limits", [None, 999], "billing.change_line"),
+    ("billing_invoice_download", [77], "billing.view_invoice"),
+    ("usage_usagerecord_correct", [77], "usage.change_usagerecord"),
+    ("usage_usagerecord_retract", [77], "usage.change_usagerecord"),
+]
+
+
+@pytest.mark.parametrize(("name", "ids", "right"), MISSING)
+def test_what_is_not_there_is_not_found_by_whoever_has_the_right(name, ids, right):
+    subscription = make.line().subscription
+    url = reverse(f"admin:{name}", args=[subscription.pk if one is None else one for one in ids])
+    label = right.partition(".")[2].partition("_")[2]
+    viewing = ("billing.view_subscription", f"{right.partition('.')[0]}.view_{label}")
+
+    assert administrator().get(url).status_code == 404
+    assert client_of(right, *viewing).get(url).status_code == 404
+    assert client_of(*(one for one in viewing if one != right)).get(url).status_code == 403

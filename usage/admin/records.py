@@ -16,6 +16,7 @@ from unfold.enums import ActionVariant
 from unfold.paginator import InfinitePaginator
 
 from billing import figures
+from billing.admin.actions import row_action
 from billing.admin.lists import NUL
 from billing.admin.pages import ReadOnlyAdmin, by_workspace, name_of, posted
 from billing.entry.moments import spell_moment
@@ -200,7 +201,13 @@ class UsageRecordAdmin(ReadOnlyAdmin):
     def add_usage(self, request: HttpRequest) -> HttpResponse:
         return redirect(self.url_name("add"))
 
-    @action(description="Correct", icon="edit", permissions=["correct"], variant=ActionVariant.PRIMARY)
+    @row_action(
+        right="usage.change_usagerecord",
+        permission="correct",
+        description="Correct",
+        icon="edit",
+        variant=ActionVariant.PRIMARY,
+    )
     def correct(self, request: HttpRequest, object_id: str) -> HttpResponse:
         record = self.object_or_404(request, object_id)
 
@@ -222,7 +229,7 @@ class UsageRecordAdmin(ReadOnlyAdmin):
         form = form_class(posted(request), record=record, as_of=timezone.now())
         return self._change_page(request, record, form, "Correct", perform)
 
-    @action(description="Retract", icon="undo", permissions=["correct"])
+    @row_action(right="usage.change_usagerecord", permission="correct", description="Retract", icon="undo")
     def retract(self, request: HttpRequest, object_id: str) -> HttpResponse:
         record = self.object_or_404(request, object_id)
 

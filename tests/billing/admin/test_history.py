@@ -11,9 +11,11 @@ from django.utils import timezone
 
 from billing import catalog, contracts, history, parties
 from billing.catalog import EventTerms
-from billing.models import ApiKey, Change
+from billing.models import ApiKey, Change, CloseRun, Invoice
 from tests import factories as make
 from tests.billing.admin.staff import administrator, client_of, queries_of
+from tests.scenarios.closing import close_and_issue
+from usage.models import UsageRecord
 
 pytestmark = pytest.mark.django_db
 
@@ -215,3 +217,25 @@ def test_the_page_of_a_brick_with_long_rules_is_bounded():
     assert "59-0-0x" in shown
     assert "… and " in shown
     assert "59-4-19x" not in shown
+
+
+def test_what_has_no_history_of_changes_offers_none_and_leads_to_its_own_page():
+    line = make.line()
+    make.use(line, "3", "2026-01-10")
+    close_and_issue(line.workspace, "2026-02-01")
+    client = administrator()
+
+    for row, model in (
+        (UsageRecord.objects.get(), "usage_usagerecord"),
+        (Invoice.objects.get(), "billing_invoice"),
+    ):
+        own = reverse(f"admin:{model}_change", args=[row.pk])
+        history_url = reverse(f"admin:{model}_history", args=[row.pk])
+        assert history_url not in client.get(own).content.decode()
+        answer = client.get(history_url)
+        assert (answer.status_code, answer["Location"]) == (302, own)
+        assert client.get(reverse(f"admin:{model}_history", args=[999_999])).status_code == 404
+        assert client_of().get(history_url).status_code == 403
+    for row in (line.subscription, CloseRun.objects.get()):
+        own = reverse(f"admin:billing_{row._meta.model_name}_change", args=[row.pk])
+        assert page(row) in client.get(own).content.decode()
