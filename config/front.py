@@ -15,7 +15,7 @@ from typing import Any
 from django.conf import settings
 
 from config.bodies import Bodies, Body
-from config.shares import Shares, client_of
+from config.shares import REFUSED, Client, Clients, Shares
 from config.wsgi import application as wsgi
 from config.wsgi import body_limit, is_api
 
@@ -40,9 +40,9 @@ class Front:
     def __rsgi_init__(self, loop: asyncio.AbstractEventLoop) -> None:
         self._loop = loop
         self._bodies = Bodies()
-        # One thread is left to the others, whatever a client sends.
+        self._clients = Clients()
         self._requests: Shares[tuple[dict[str, Any], Any, asyncio.Future[None]]] = Shares(
-            at_most=max(1, settings.WEB_THREADS - 1)
+            threads=settings.WEB_THREADS, at_most_waiting=settings.REQUESTS_WAITING
         )
         for target in [self._watch] + [self._work] * settings.WEB_THREADS:
             threading.Thread(target=target, daemon=True).start()
@@ -53,7 +53,13 @@ class Front:
         body = await self._bodies.read(environ, protocol, limit)
         _put_in(body, environ)
         answered: asyncio.Future[None] = self._loop.create_future()
-        self._requests.put(client_of(environ), (environ, protocol, answered))
+        client = self._clients.client_of(environ)
+        if not self._requests.put(client, (environ, protocol, answered)):
+            environ["arrears.unread"] = 503
+            if not self._requests.put(Client(REFUSED, client.name), (environ, protocol, answered)):
+                body.file.close()
+                protocol.response_empty(503, [("retry-after", "1")])
+                return
         await answered
 
     def _watch(self) -> None:
@@ -63,7 +69,7 @@ class Front:
 
     def _work(self) -> None:
         while True:
-            client, (environ, protocol, answered) = self._requests.get()
+            group, (environ, protocol, answered) = self._requests.get()
             body = environ["wsgi.input"]
             try:
                 _answer(environ, protocol)
@@ -71,7 +77,8 @@ class Front:
                 logger.exception("A request failed")
                 protocol.response_empty(500, [])
             finally:
-                self._requests.done(client)
+                self._clients.remember(environ)
+                self._requests.done(group)
                 body.close()
                 self._loop.call_soon_threadsafe(_end, answered)
 
@@ -180,7 +187,8 @@ def _add_unreadable(environ: dict[str, Any], headers: Any) -> None:
     for name in headers:
         variable = _variable_of(name)
         if variable is not None:
-            environ.setdefault(variable, "\N{REPLACEMENT CHARACTER}")
+            # Django takes cookies for Latin letters at least.
+            environ.setdefault(variable, "" if variable == "HTTP_COOKIE" else "\N{REPLACEMENT CHARACTER}")
 
 
 def _put_in(body: Body, environ: dict[str, Any]) -> None:

@@ -240,6 +240,7 @@ MIDDLEWARE = [
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "config.shares.tell_who_is_logged_in",
     "billing.history.requests.acts_for_its_sender",
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
@@ -304,7 +305,9 @@ BODY_BYTES_PER_SECOND = max(1, envint("BODY_BYTES_PER_SECOND", 500))
 # How many bodies one web process waits for. With one more, the one that has been coming longest is refused.
 BODIES_AT_ONCE = max(1, envint("BODIES_AT_ONCE", 1000))
 # Threads of one web process that answer requests; each holds a database connection.
-WEB_THREADS = max(1, envint("WEB_THREADS", 4))
+WEB_THREADS = max(1, envint("WEB_THREADS", 6))
+# How many requests of one client may wait for a thread of a web worker.
+REQUESTS_WAITING = envint("REQUESTS_WAITING", 100)
 # Several times what the panel's largest form holds, a price with its tiers: beyond it, nothing that was typed is kept.
 DATA_UPLOAD_MAX_NUMBER_FIELDS = 10_000
 

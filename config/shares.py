@@ -1,71 +1,151 @@
-"""Requests that wait for a thread: clients take turns, and none of them holds all threads."""
+"""Requests that wait for a thread: clients take turns, and none of them holds all threads.
 
+Who a client is, is known once one of its requests was let in; its credentials, as they came, are remembered then. All
+others are strangers, told apart by their addresses, and share few threads, whatever they send as a key.
+"""
+
+import re
 import threading
-from collections import Counter, deque
-from typing import Any, Generic, TypeVar
+from collections import OrderedDict, deque
+from collections.abc import Callable
+from typing import Any, Generic, NamedTuple, TypeVar
+
+from django.http import HttpRequest
+from django.http.response import HttpResponseBase
 
 Item = TypeVar("Item")
 
-# What a client is known by where its request has none of these: its address.
-CREDENTIALS = ("HTTP_AUTHORIZATION", "HTTP_X_SALESBRICKS_KEY", "HTTP_REB_APIKEY", "HTTP_COOKIE")
+# Where who was let in is told, by an API or a page.
+CLIENT = "arrears.client"
+STRANGERS = "strangers"
+REFUSED = "refused"
+REMEMBERED = 10_000
+_CREDENTIALS = ("HTTP_AUTHORIZATION", "HTTP_X_SALESBRICKS_KEY", "HTTP_REB_APIKEY")
+_SESSION = re.compile(r"(?:^|; ?)sessionid=([^;]{1,100})")
 
 
-def client_of(environ: dict[str, Any]) -> str:
-    """Return what tells a request's client from others, before anybody has looked whether it is let in."""
-    for name in CREDENTIALS:
-        if text := environ.get(name):
-            return str(text)
-    return str(environ["REMOTE_ADDR"])
+class Client(NamedTuple):
+    """``group`` is what has a share of the threads; within it, those of different ``name`` take turns."""
+
+    group: str
+    name: str
+
+
+class Clients:
+    """Who is who, by what their requests carry."""
+
+    def __init__(self) -> None:
+        self._known: OrderedDict[tuple[str, ...], str] = OrderedDict()
+        self._lock = threading.Lock()
+
+    def client_of(self, environ: dict[str, Any]) -> Client:
+        group = self._known.get(_carried(environ))
+        return Client(group, group) if group else Client(STRANGERS, environ["REMOTE_ADDR"])
+
+    def remember(self, environ: dict[str, Any]) -> None:
+        """Remember who has been let in."""
+        group = environ.get(CLIENT)
+        if group is None:
+            return
+        carried = _carried(environ)
+        if self._known.get(carried) == group:
+            return
+        with self._lock:
+            self._known[carried] = group
+            if len(self._known) > REMEMBERED:
+                self._known.popitem(last=False)
+
+
+def _carried(environ: dict[str, Any]) -> tuple[str, ...]:
+    session = _SESSION.search(environ.get("HTTP_COOKIE", ""))
+    return (*(environ.get(name, "") for name in _CREDENTIALS), session.group(1) if session else "")
+
+
+def tell_who_is_logged_in(
+    get_response: Callable[[HttpRequest], HttpResponseBase],
+) -> Callable[[HttpRequest], HttpResponseBase]:
+    """Tell whose request it was, where the page has asked for the person."""
+
+    def middleware(request: HttpRequest) -> HttpResponseBase:
+        response = get_response(request)
+        user = getattr(request, "_cached_user", None)
+        if user is not None and user.is_authenticated:
+            request.META[CLIENT] = f"user {user.pk}"
+        return response
+
+    return middleware
+
+
+class _Group(Generic[Item]):
+    def __init__(self) -> None:
+        self.at_work = 0
+        self.waiting: OrderedDict[str, deque[Item]] = OrderedDict()
+
+    def next(self) -> Item:
+        name, items = self.waiting.popitem(last=False)
+        item = items.popleft()
+        if items:
+            self.waiting[name] = items
+        return item
 
 
 class Shares(Generic[Item]):
-    """A queue that gives the waiting clients' items in turns, and of one client at most ``at_most`` at a time.
+    """A queue that gives the waiting groups' items in turns, of each no more than its share at a time.
 
-    So one whose requests take long, or who sends thousands at once, waits for itself. ``done`` has to be called when an
-    item's work is over.
+    So one whose requests take long, or who sends thousands at once, waits for itself, and only so many wait. With
+    ``threads`` that take items, strangers have a quarter of them, and everybody else leaves one to others beside.
+    ``done`` has to be called when an item's work is over.
     """
 
-    def __init__(self, *, at_most: int) -> None:
-        self._at_most = at_most
+    def __init__(self, *, threads: int, at_most_waiting: int) -> None:
+        strangers = max(1, (threads - 1) // 4)
+        self._shares = {STRANGERS: strangers, REFUSED: 1}
+        self._share = max(1, threads - strangers - 1)
+        self._at_most_waiting = at_most_waiting
         self._changed = threading.Condition()
-        self._waiting: dict[str, deque[Item]] = {}
-        self._at_work: Counter[str] = Counter()
-        # The clients that have something waiting and may have more at work, each once.
+        self._groups: dict[str, _Group[Item]] = {}
+        # The groups that have something waiting and may have more at work, each once.
         self._next: deque[str] = deque()
 
-    def put(self, client: str, item: Item) -> None:
+    def put(self, client: Client, item: Item) -> bool:
+        """Let an item wait; return False, and leave it, where as many of its client do."""
         with self._changed:
-            waiting = self._waiting.get(client)
-            if waiting is not None:
-                waiting.append(item)
-                return
-            self._waiting[client] = deque([item])
-            if self._at_work[client] < self._at_most:
-                self._next.append(client)
+            group = self._groups.setdefault(client.group, _Group())
+            was_waiting = bool(group.waiting)
+            items = group.waiting.setdefault(client.name, deque())
+            if len(items) >= self._at_most_waiting:
+                return False
+            items.append(item)
+            if not was_waiting and group.at_work < self._share_of(client.group):
+                self._next.append(client.group)
                 self._changed.notify()
+            return True
 
     def get(self) -> tuple[str, Item]:
-        """Wait for the next item, and return it with its client."""
+        """Wait for the next item, and return it with its group."""
         with self._changed:
             while not self._next:
                 self._changed.wait()
-            client = self._next.popleft()
-            waiting = self._waiting[client]
-            item = waiting.popleft()
-            self._at_work[client] += 1
-            if not waiting:
-                del self._waiting[client]
-            elif self._at_work[client] < self._at_most:
-                self._next.append(client)
+            name = self._next.popleft()
+            group = self._groups[name]
+            item = group.next()
+            group.at_work += 1
+            if group.waiting and group.at_work < self._share_of(name):
+                self._next.append(name)
                 self._changed.notify()
-            return client, item
+            return name, item
 
-    def done(self, client: str) -> None:
+    def done(self, name: str) -> None:
         with self._changed:
-            was_full = self._at_work[client] == self._at_most
-            self._at_work[client] -= 1
-            if not self._at_work[client]:
-                del self._at_work[client]
-            if was_full and client in self._waiting:
-                self._next.append(client)
-                self._changed.notify()
+            group = self._groups[name]
+            was_full = group.at_work == self._share_of(name)
+            group.at_work -= 1
+            if group.waiting:
+                if was_full:
+                    self._next.append(name)
+                    self._changed.notify()
+            elif not group.at_work:
+                del self._groups[name]
+
+    def _share_of(self, name: str) -> int:
+        return self._shares.get(name, self._share)

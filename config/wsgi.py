@@ -40,6 +40,7 @@ _UNREAD = {
     413: ("The form is too large", "Send less at once, or what is large by the API."),
     408: ("The form came too slowly", "The connection may be bad: go back and send it again."),
     400: ("The form broke off", "The connection may be bad: go back and send it again."),
+    503: ("Too much at once", "So many of your requests are waiting already: try again in a moment."),
     507: ("There is no room for the form", "The server's disk is full: tell whoever looks after it."),
 }
 

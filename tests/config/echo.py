@@ -16,7 +16,11 @@ def echo(environ, start_response):
     body = environ["wsgi.input"].read()
     told["body"] = body.decode("latin-1")
     told["closed"] = len(closed)
-    if environ["PATH_INFO"] == "/slow":
+    if "arrears.unread" in environ:
+        told["arrears.unread"] = str(int(environ["arrears.unread"]))
+    if "HTTP_X_LET_IN" in environ:
+        environ["arrears.client"] = environ["HTTP_X_LET_IN"]
+    if environ["PATH_INFO"] == "/slow" and "arrears.unread" not in environ:
         time.sleep(1)
     if environ["PATH_INFO"] == "/stream":
         response = StreamingHttpResponse(iter([b"one,", b"two,", b"three"]))

@@ -42,6 +42,12 @@ class NoRoom(exceptions.APIException):
     default_detail = "There is no room for the body. Try again later."
 
 
+class TooManyWaiting(exceptions.APIException):
+    status_code = status.HTTP_503_SERVICE_UNAVAILABLE
+    default_detail = "Too many of your requests are waiting already. Try again in a moment."
+    headers: ClassVar = {"Retry-After": "1"}
+
+
 class BrokenOff(exceptions.ParseError):
     default_detail = "The request broke off."
 
@@ -51,9 +57,9 @@ class UnknownEncoding(exceptions.APIException):
     headers: ClassVar = {"Accept-Encoding": "gzip, deflate"}
 
 
-# What the web server tells of a body that it did not read, by its status.
+# What the web server tells of a request that it did not let through as a whole, by its status.
 _UNREAD: dict[int, type[exceptions.APIException]] = {
-    error.status_code: error for error in (BrokenOff, BodyTooSlow, BodyTooLarge, NoRoom)
+    error.status_code: error for error in (BrokenOff, BodyTooSlow, BodyTooLarge, TooManyWaiting, NoRoom)
 }
 
 
