@@ -8,6 +8,8 @@ from django.core.exceptions import PermissionDenied
 from django.http import Http404, HttpRequest, HttpResponse
 from unfold.decorators import action as unfold_action
 
+from billing.admin import sending
+
 View = Callable[..., HttpResponse]
 
 
@@ -31,6 +33,8 @@ def row_action(*, right: str, permission: str, **options: Any) -> Callable[[View
                     raise
                 if row is None:
                     raise Http404 from None
+                if done := sending.done_before(request):
+                    return sending.answer_again(request, done, otherwise=panel.url_of(row))
                 return panel.tell_no_more(request, row)
 
         return told

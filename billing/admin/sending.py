@@ -33,9 +33,18 @@ def once(request: HttpRequest) -> Iterator[SentForm]:
         with transaction.atomic():
             yield SentForm()
         return
-    name = sent_forms.name_of(user_id=request.user.pk or 0, path=request.path, token=token)
-    with sent_forms.done_once(name=name, digest=_digest(request), as_of=timezone.now()) as sent:
+    with sent_forms.done_once(name=_name(request, token), digest=_digest(request), as_of=timezone.now()) as sent:
         yield sent
+
+
+def done_before(request: HttpRequest) -> sent_forms.DoneBefore | None:
+    """Return what is known of a form that was done under the token that it has, None of any other."""
+    token = request.POST.get(TOKEN, "")
+    return sent_forms.done_before(name=_name(request, token), digest=_digest(request)) if token else None
+
+
+def _name(request: HttpRequest, token: str) -> str:
+    return sent_forms.name_of(user_id=request.user.pk or 0, path=request.path, token=token)
 
 
 def _digest(request: HttpRequest) -> str:

@@ -8,6 +8,7 @@ from datetime import datetime, timedelta
 
 from django.conf import settings
 from django.db import IntegrityError, transaction
+from django.utils.crypto import salted_hmac
 
 from billing.models import SentForm
 
@@ -33,9 +34,17 @@ def name_of(*, user_id: int, path: str, token: str) -> str:
 
 
 def digest_of(content: Iterable[tuple[str, Sequence[str]]]) -> str:
-    """Return a digest of what a form holds, whatever the order of its fields."""
+    """Return a digest of what a form holds, in any order of its fields; keyed, since passwords are among them."""
     told = json.dumps(sorted((name, list(values)) for name, values in content))
-    return hashlib.sha256(told.encode()).hexdigest()
+    return salted_hmac("arrears.sent-form", told, algorithm="sha256").hexdigest()
+
+
+def done_before(*, name: str, digest: str = "") -> DoneBefore | None:
+    """Return what is known of a form that was done, None of any other."""
+    before = SentForm.objects.filter(pk=name).first()
+    if before is None:
+        return None
+    return DoneBefore(before.url, is_other=bool(before.digest) and before.digest != digest)
 
 
 @contextmanager
@@ -51,9 +60,7 @@ def done_once(*, name: str, digest: str = "", as_of: datetime) -> Iterator[SentF
             with transaction.atomic():
                 sent.save(force_insert=True)
         except IntegrityError:
-            before = SentForm.objects.get(pk=name)
-            is_other = bool(before.digest) and before.digest != digest
-            raise DoneBefore(before.url, is_other=is_other) from None
+            raise done_before(name=name, digest=digest) or RuntimeError("The form is forgotten again.") from None
         yield sent
         if not transaction.get_rollback():
             sent.save(update_fields=["url"])

@@ -105,6 +105,11 @@ def test_second_click_on_issue_leads_to_the_run_as_well(eager_tasks):
     answers = [client.post(page(run, "issue_all"), form) for _ in range(2)]
 
     assert [(answer.status_code, answer["Location"]) for answer in answers] == [(302, page(run))] * 2
+    told = [str(message) for message in client.get(page(run)).context["messages"]]
+    assert told == [
+        "The invoices are being issued.",
+        "This form was sent before, and done once: here is what came of it.",
+    ]
 
 
 def test_what_waits_for_review_is_named_where_it_stands_in_the_way():
