@@ -37,6 +37,8 @@ class EntryField(forms.Field):
     """A field that is read by a workspace's formats; its form names the workspace."""
 
     formats: Formats | None = None
+    # What of the formats tells how it is read.
+    read_by: tuple[str, ...] = ()
 
     def known_formats(self) -> Formats:
         if self.formats is None:
@@ -50,6 +52,8 @@ class EntryField(forms.Field):
 
 class NumberField(EntryField, forms.DecimalField):
     """An exact decimal, typed and shown in the workspace's format."""
+
+    read_by = ("numbers",)
 
     def __init__(self, **options: Any) -> None:
         options["widget"] = typed(inputmode="decimal", **{"data-entry": "number"})
@@ -96,6 +100,8 @@ class WholeNumberField(NumberField):
 
 class DayField(EntryField):
     """A day, typed in ISO 8601 or the workspace's format."""
+
+    read_by = ("days",)
 
     def __init__(self, **options: Any) -> None:
         super().__init__(widget=typed(**{"data-entry": "day"}), **options)
@@ -155,6 +161,7 @@ class MomentField(EntryField, forms.MultiValueField):
     """A day and a time of the workspace's clock; of a time that it shows twice, one is chosen by its offset."""
 
     widget: Any = MomentWidget
+    read_by = ("days", "clock")
 
     def __init__(self, **options: Any) -> None:
         parts = (forms.CharField(), forms.CharField(), forms.CharField(required=False))

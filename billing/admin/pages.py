@@ -23,7 +23,7 @@ from billing.admin import sending
 from billing.admin.changes import told
 from billing.admin.entry_fields import NumberField, WholeNumberField
 from billing.admin.lists import NUL
-from billing.admin.panel_forms import AskingForm, add_errors, in_workspace
+from billing.admin.panel_forms import READ_AS, AskingForm, add_errors, in_workspace
 from billing.admin.saving import SavedOnce
 from billing.calendar import CalendarOutOfRange
 from billing.entry import Formats
@@ -198,7 +198,7 @@ class PanelAdmin(SavedOnce):
         however often it is sent; a response that is no redirect names what came of it in ``sending.RESULT``.
         """
         if ECHO in request.headers and isinstance(form, AskingForm):
-            return JsonResponse(form.echoes())
+            return JsonResponse(form.echoes() | {READ_AS: form.reading})
         cancel = self.url_of(obj) if obj else reverse(self.url_name("changelist"))
         if request.method == "POST":
             try:
@@ -231,7 +231,7 @@ class PanelAdmin(SavedOnce):
         form.is_valid()
         formsets, _ = self._create_formsets(request, form.instance, change=row is not None)
         rows = [one for formset in formsets for one in formset.forms]
-        echoes: dict[str, Any] = {}
+        echoes: dict[str, Any] = {READ_AS: form.reading} if isinstance(form, AskingForm) else {}
         for one in (form, *rows):
             if isinstance(one, AskingForm):
                 echoes |= one.echoes()

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
+from itertools import zip_longest
 from typing import Any, cast
 
 from django import forms
@@ -16,6 +17,8 @@ from billing.admin.seen import SeenForm
 from billing.entry import Formats
 
 CONFIRMED = "once_more"
+READ_AS = "read_as"
+READINGS = "; "
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,9 +86,20 @@ class AskingForm(SeenForm):
     unanswered: tuple[Question, ...] = ()
     # What the domain has refused of this form, which is shown on it.
     refusal: ValidationError | None = None
+    formats: Formats | None = None
+
+    @property
+    def reading(self) -> str | None:
+        """Return what the page carries of how it is read: empty while nobody knows, None where nothing is read."""
+        parts = {part for field in self.fields.values() if isinstance(field, EntryField) for part in field.read_by}
+        if not parts:
+            return None
+        examples = {} if self.formats is None else self.formats.examples()
+        return READINGS.join(text for part, text in examples.items() if part in parts)
 
     def read_as(self, formats: Formats | None) -> None:
         """Let all entry fields follow a workspace's formats; where it is not known yet, they refuse what is typed."""
+        self.formats = formats
         for field in self.fields.values():
             if isinstance(field, EntryField):
                 field.formats = formats
@@ -117,6 +131,8 @@ class AskingForm(SeenForm):
         super().full_clean()
         if self.is_bound and self.refusal is not None:
             add_errors(self, self.refusal, {})
+        if self.is_bound:
+            self._refuse_other_reading()
         if not self.is_bound or self.errors:
             return
         given = self._confirmations()
@@ -126,6 +142,16 @@ class AskingForm(SeenForm):
         )
         for one in self.unanswered:
             self.add_error(one.name, ValidationError(f"{one.reason} Is this meant?", code=CONFIRMED))
+
+    def _refuse_other_reading(self) -> None:
+        """Refuse what was typed while the page told another reading of it than there would be now."""
+        shown, now = self.data.get(self.add_prefix(READ_AS)), self.reading
+        if not shown or not now or shown == now:
+            return
+        pairs = zip_longest(shown.split(READINGS), now.split(READINGS), fillvalue="")
+        was, is_now = (", ".join(texts) for texts in zip(*(pair for pair in pairs if pair[0] != pair[1]), strict=True))
+        told = f"what was typed was read as {was} and is read as {is_now} now"
+        self.add_error(None, ValidationError(f"Nothing was saved: {told}. Look at it and save again.", code=READ_AS))
 
     def understood(self) -> list[tuple[str, str]]:
         """Return the label of each entry field and what was understood of it."""

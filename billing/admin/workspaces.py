@@ -24,6 +24,9 @@ FIXED_ONCE_SUBSCRIBED = ("time_zone",)
 
 
 class WorkspaceForm(WholeModelForm):
+    # It is read by the format that is chosen on it.
+    reading = None
+
     def formats_of_row(self) -> Formats:
         written = self["number_format"].value() if self.is_bound and "number_format" in self.fields else ""
         style = written if written in list(NumberFormat) else self.instance.number_format

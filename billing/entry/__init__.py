@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from zoneinfo import ZoneInfo
 
+from billing.entry import moments, numbers
 from billing.entry.moments import DayFormat
 from billing.entry.numbers import NumberFormat
 
@@ -14,3 +15,7 @@ class Formats:
     numbers: NumberFormat
     days: DayFormat
     tz: ZoneInfo
+
+    def examples(self) -> dict[str, str]:
+        """Return how each of what people type is written: ``numbers``, ``days``, and by whose ``clock``."""
+        return {"numbers": numbers.EXAMPLES[self.numbers], "days": moments.EXAMPLES[self.days], "clock": self.tz.key}

@@ -13,7 +13,7 @@ from django.urls import reverse
 from playwright.sync_api import Page, expect
 
 from billing import contracts
-from billing.models import ApiKey, CloseRun, Invoice, InvoiceLine, Line, Workspace
+from billing.models import ApiKey, CloseRun, Invoice, InvoiceLine, Line, Price, Workspace
 from tests import factories as make
 from tests.scenarios.closing import close, close_and_issue
 from usage.models import UsageRecord
@@ -123,6 +123,32 @@ def test_what_is_typed_is_read_by_the_server_while_it_is_typed(page, live_server
     record = UsageRecord.objects.get()
     assert (record.quantity, record.is_late) == (Decimal("12.5"), True)
     assert record.occurred_at == make.moment("2026-01-31 23:30", tz="Europe/Berlin")
+
+
+def test_what_was_shown_of_what_is_typed_is_what_is_saved_or_nothing(page, live_server):
+    owner = make.workspace(number_format="comma")
+    brick = make.brick(owner)
+
+    go(page, live_server.url, "billing_price_add")
+    page.locator("[name=name]").fill("Standard")
+    page.locator(".select2-selection").first.click()
+    page.locator(".select2-search__field").type(brick.name[:3])
+    page.get_by_role("option", name=f"{brick.name} — Acme").click()
+    page.locator("[name=model]").select_option("per_unit")
+    page.locator("[name=currency]").fill("USD")
+    page.locator("[name=unit_price]").fill("1.234")
+    expect(page.locator("[data-of=unit_price]")).to_have_text("1.234: a whole number")
+    expect(page.locator("[name=read_as]")).to_have_value("1.234,5")
+    Workspace.objects.update(number_format="point")
+    page.get_by_role("button", name="Save", exact=True).click()
+    expect(page.get_by_text("is read as 1,234.5 now")).to_be_visible()
+    expect(page.locator("[data-of=unit_price]")).to_have_text("1.234: with 3 decimals")
+    keep(page, "browser-price-read-otherwise")
+    assert not Price.objects.exists()
+
+    page.get_by_role("button", name="Save", exact=True).click()
+    expect(page.get_by_text("was added successfully")).to_be_visible()
+    assert Price.objects.get().unit_price == Decimal("1.234")
 
 
 def test_one_of_two_times_is_chosen_in_the_hour_that_is_repeated(page, live_server):

@@ -120,6 +120,11 @@ async function showEchoes(form) {
   if (form.panelAsked !== asked) {
     return;
   }
+  // What is sent is read as is shown here, or not at all.
+  const carried = form.querySelector("input[name=read_as]");
+  if (carried && typeof echoes.read_as === "string") {
+    carried.value = echoes.read_as;
+  }
   for (const echo of form.querySelectorAll(".panel-echo")) {
     const said = echoes[echo.dataset.of];
     echo.textContent = said ? said.text : "";
