@@ -19,7 +19,7 @@ from billing.admin.panel_forms import AskingForm, PanelForm, PickField
 from billing.admin.seen import SEEN
 from billing.admin.seen_rows import SeenRows
 from billing.entry import Formats
-from billing.entry.numbers import in_format
+from billing.entry.numbers import in_format, spell_number
 from billing.models import Brick, Price, PriceTier
 from billing.money import format_price
 from billing.rating import PricingModel, Terms, TermsError, Tier, bound_order
@@ -123,19 +123,36 @@ class TierFormSet(SeenRows):
         return PriceTier.objects.bulk_create(tiers)
 
 
-def without_zeros(text: str) -> str:
-    return text.rstrip("0").rstrip(".") if "." in text else text
-
-
 class TierInline(TabularInline):
     model = PriceTier
     form = TierForm
     formset = TierFormSet
     fields = ("up_to", "unit_price", "fee")
+    shown_fields = ("shown_up_to", "shown_unit_price", "shown_fee")
     verbose_name_plural = "tiers, for graduated and volume prices"
     extra = 0
     hide_title = True
-    readonly_preprocess_fields = dict.fromkeys(fields, without_zeros)
+
+    def get_fields(self, request: HttpRequest, obj: Price | None = None) -> tuple[str, ...]:
+        return self.fields if self._is_typed(request, obj) else self.shown_fields
+
+    def get_readonly_fields(self, request: HttpRequest, obj: Price | None = None) -> tuple[str, ...]:
+        return () if self._is_typed(request, obj) else self.shown_fields
+
+    def _is_typed(self, request: HttpRequest, price: Price | None) -> bool:
+        return self.has_change_permission(request, price) or self.has_add_permission(request, price)
+
+    @column(description="Up to")
+    def shown_up_to(self, tier: PriceTier) -> str:
+        return figures.NOTHING if tier.up_to is None else spell_number(tier.up_to, tier.price.workspace.formats.numbers)
+
+    @column(description="Unit price")
+    def shown_unit_price(self, tier: PriceTier) -> str:
+        return shown_price(tier.unit_price, tier.price)
+
+    @column(description="Fee")
+    def shown_fee(self, tier: PriceTier) -> str:
+        return shown_price(tier.fee, tier.price)
 
     def get_max_num(self, request: HttpRequest, obj: Price | None = None, **options: Any) -> int:
         return settings.TIERS_PER_PRICE
@@ -154,6 +171,11 @@ class TierInline(TabularInline):
 
     def has_delete_permission(self, request: HttpRequest, obj: Price | None = None) -> bool:
         return super().has_delete_permission(request, obj) and not is_fixed(obj)
+
+
+def shown_price(amount: Decimal, price: Price) -> str:
+    """Write an amount of a price as its workspace does, with its currency's decimals at least."""
+    return in_format(format_price(amount, currency=price.currency), price.workspace.formats.numbers)
 
 
 def is_fixed(price: Price | None) -> bool:
@@ -176,7 +198,6 @@ class PriceAdmin(PanelAdmin):
     inlines = (TierInline,)
     actions_detail = ("copy",)
     change_form_before_template = "panel/price_note.html"
-    readonly_preprocess_fields = {"unit_price": without_zeros}
 
     @column(description="Model", ordering="model")
     def model_name(self, price: Price) -> str:
@@ -184,9 +205,7 @@ class PriceAdmin(PanelAdmin):
 
     @column(description="Unit price", ordering="unit_price")
     def unit_price_text(self, price: Price) -> str:
-        if price.is_tiered:
-            return figures.NOTHING
-        return in_format(format_price(price.unit_price, currency=price.currency), price.workspace.formats.numbers)
+        return figures.NOTHING if price.is_tiered else shown_price(price.unit_price, price)
 
     @column(description="Tiers")
     def tier_count(self, price: Any) -> int | str:
@@ -197,10 +216,13 @@ class PriceAdmin(PanelAdmin):
         return prices.annotate(tier_count=Count("tiers"))
 
     def get_fields(self, request: HttpRequest, obj: Price | None = None) -> tuple[str, ...]:
-        return self.fields if obj is None else ("name", "brick", "workspace", "model", "currency", "unit_price")
+        if obj is None:
+            return self.fields
+        unit_price = "unit_price" if self.has_change_permission(request, obj) else "unit_price_text"
+        return ("name", "brick", "workspace", "model", "currency", unit_price)
 
     def get_readonly_fields(self, request: HttpRequest, obj: Price | None = None) -> tuple[str, ...]:
-        return () if obj is None else ("brick", "workspace", "currency")
+        return () if obj is None else ("brick", "workspace", "currency", "unit_price_text")
 
     def is_fixed(self, obj: Price | None) -> bool:
         return is_fixed(obj)

@@ -147,6 +147,27 @@ def test_billed_price_is_fixed_with_its_tiers_and_its_copy_is_not():
     assert client.post(copied.url, a_price(line.brick, name="Newer") | tiers(("", "5", "0"))).status_code == 302
 
 
+def test_billed_price_is_shown_as_the_list_shows_prices():
+    owner = make.workspace(number_format="comma")
+    tiered = make.line(owner, model="graduated", tiers=[("1234567.5", "1234.5", "0"), (None, "0.0025", "9876.5")])
+    make.use(tiered, "3", "2026-01-05")
+    flat = make.counting_line(tiered.subscription.customer, make.brick(owner, "Calls"), "4321.5")
+    make.use(flat, "1", "2026-01-05")
+    close(owner, "2026-02-01")
+    client = administrator()
+
+    page, flat_page = (
+        client.get(reverse("admin:billing_price_change", args=[line.price_id])).content.decode()
+        for line in (tiered, flat)
+    )
+
+    for text in ("1.234.567,5", "1.234,50", "0,0025", "9.876,50", "0,00"):
+        assert text in page
+    assert "4.321,50" in flat_page
+    assert "1234.5" not in page
+    assert "4321.5" not in flat_page
+
+
 def test_viewer_of_prices_can_not_copy():
     price = make.price(make.brick(make.workspace()))
 
