@@ -13,7 +13,7 @@ from django.urls import reverse
 from playwright.sync_api import Page, expect
 
 from billing import contracts
-from billing.models import ApiKey, CloseRun, Invoice, InvoiceLine, Line, Price, Workspace
+from billing.models import ApiKey, CloseRun, Customer, Invoice, InvoiceLine, Line, Price, Workspace
 from tests import factories as make
 from tests.scenarios.closing import close, close_and_issue
 from usage.models import UsageRecord
@@ -312,3 +312,28 @@ def test_a_form_is_no_wider_than_the_screen(page, live_server, name, width):
     go(page, live_server.url, name, *arguments)
 
     assert page.evaluate("document.documentElement.scrollWidth") == width
+
+
+@pytest.mark.parametrize("width", [1280, 390])
+def test_long_words_stay_on_the_page_and_ids_in_tables_are_readable(page, live_server, width):
+    line = a_customer_of_globex()
+    customer = line.subscription.customer
+    Customer.objects.filter(pk=customer.pk).update(name="Donaudampfschifffahrtsgesellschaft" * 5)
+    page.set_viewport_size({"width": width, "height": 900})
+
+    def is_within() -> bool:
+        return bool(page.evaluate("document.documentElement.scrollWidth <= window.innerWidth"))
+
+    for name, pk in (("billing_subscription_change", line.subscription_id), ("billing_customer_change", customer.pk)):
+        go(page, live_server.url, name, pk)
+        # A UUID in two rows of 13 pixels' letters.
+        assert page.locator("td.id code").first.bounding_box()["height"] < 50, name
+        assert is_within(), name
+    page.get_by_role("button", name="Save", exact=True).click()
+    message = page.get_by_text("was changed successfully")
+    expect(message).to_be_visible()
+    assert is_within()
+    assert message.evaluate("box => box.scrollWidth <= box.clientWidth")
+    go(page, live_server.url, "usage_usagerecord_add", query=f"?customer={customer.pk}")
+    assert page.locator(".panel-title").evaluate("title => title.scrollWidth <= title.clientWidth")
+    keep(page, f"browser-long-words-{width}")
