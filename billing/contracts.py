@@ -23,7 +23,7 @@ from billing.rating import TermsError
 
 # Asked before a line ends, with the moment of asking where it is known; each returns why it may not, or None. The
 # ledger adds the question whether usage was recorded later: billing does not know the ledger.
-objections_to_ending: list[Callable[[Line, datetime, datetime | None], str | None]] = []
+objections_to_ending: list[Callable[[Line, datetime, datetime | None], ValidationError | None]] = []
 
 
 @dataclass(frozen=True, slots=True)
@@ -250,9 +250,8 @@ def _check_fields(line: Line) -> None:
 def _check_end(line: Line) -> None:
     subscription = line.subscription
     if subscription.ends_at and (line.ends_at is None or line.ends_at > subscription.ends_at):
-        raise UnableToAgree(
-            {"ends_at": f"The subscription ends at {subscription.workspace.local(subscription.ends_at)}."}
-        )
+        end = {"end": subscription.workspace.local(subscription.ends_at)}
+        raise UnableToAgree({"ends_at": ValidationError("The subscription ends at %(end)s.", params=end)})
     if line.ends_at and line.ends_at <= line.starts_at:
         raise UnableToAgree({"ends_at": "It ends before it starts."})
     others = Line.objects.filter(subscription=subscription, brick_id=line.brick_id).exclude(pk=line.pk)
@@ -323,15 +322,16 @@ def _check_open(line: Line, ends_at: datetime | None) -> None:
         raise UnableToAgree({"ends_at": _why_closed(line.subscription, min(ends))})
 
 
-def _why_closed(subscription: Subscription, moment: datetime, *, otherwise: str = "closed") -> str:
+def _why_closed(subscription: Subscription, moment: datetime, *, otherwise: str = "closed") -> ValidationError:
     """Say why nothing changes at a moment before the first open period: what is only drafted can be taken back."""
-    since = subscription.workspace.local(subscription.open_from_at)
+    since = {"since": subscription.workspace.local(subscription.open_from_at)}
     touched = subscription.periods.filter(ends_at__gt=moment)
     drafted = Q(run__state__in=(CloseRun.State.COMPUTING, CloseRun.State.REVIEW))
     runs = CloseRun.objects.filter(pk__in=touched.filter(drafted).values("run")).order_by("pk")
     if not runs or touched.exclude(drafted).exists():
-        return f"Periods before {since} are {otherwise}."
-    return f"Periods before {since} are drafted in {', '.join(map(str, runs))}, to be discarded first."
+        return ValidationError(f"Periods before %(since)s are {otherwise}.", params=since)
+    named = ", ".join(map(str, runs))
+    return ValidationError(f"Periods before %(since)s are drafted in {named}, to be discarded first.", params=since)
 
 
 def _ask(line: Line, ends_at: datetime, as_of: datetime | None) -> None:

@@ -8,6 +8,7 @@ from django.utils import dateformat
 
 from billing import calendar
 from billing.entry.numbers import NumberFormat, in_format, spell_number
+from billing.localmoment import LocalMoment
 from billing.models import EventRule
 from billing.models.texts import visible
 from billing.money import format_money
@@ -69,6 +70,11 @@ def beginning(text: str, most: int) -> str:
     """Write a text that may be long: how it begins, and how much more there is."""
     more = len(text) - most
     return f"{text[:most]}… and {more} more characters" if more > 0 else text
+
+
+def local(told: LocalMoment) -> str:
+    """Write the moment of a message as all others are."""
+    return moment(told.at, told.tz)
 
 
 def event_rule(rule: EventRule) -> str:

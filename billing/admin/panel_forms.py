@@ -12,9 +12,11 @@ from django.urls import reverse_lazy
 from django.utils.crypto import constant_time_compare, salted_hmac
 from unfold.widgets import UnfoldAdminAutocompleteModelChoiceFieldWidget
 
+from billing import figures
 from billing.admin.entry_fields import EntryField
 from billing.admin.seen import SeenForm
 from billing.entry import Formats
+from billing.localmoment import LocalMoment
 
 CONFIRMED = "once_more"
 READ_AS = "read_as"
@@ -68,12 +70,23 @@ class PickField(forms.ModelChoiceField):
 
 
 def add_errors(form: forms.BaseForm, error: ValidationError, names: Mapping[str, str]) -> None:
+    """Show what the domain has found at the form's fields, its moments as the panel writes them."""
     if not hasattr(error, "error_dict"):
-        form.add_error(None, error)
+        form.add_error(None, _spelled(error.error_list))
         return
     for field, problems in error.error_dict.items():
         name = names.get(field, field)
-        form.add_error(name if name in form.fields and name != NON_FIELD_ERRORS else None, problems)
+        form.add_error(name if name in form.fields and name != NON_FIELD_ERRORS else None, _spelled(problems))
+
+
+def _spelled(problems: list[ValidationError]) -> ValidationError:
+    return ValidationError([ValidationError(one.message, one.code, _as_written(one.params)) for one in problems])
+
+
+def _as_written(params: dict[str, Any] | None) -> dict[str, Any] | None:
+    return params and {
+        name: figures.local(value) if isinstance(value, LocalMoment) else value for name, value in params.items()
+    }
 
 
 class AskingForm(SeenForm):

@@ -13,6 +13,7 @@ from django.db.models.functions import Now
 from billing.entry import Formats, moments, numbers
 from billing.entry.moments import DayFormat
 from billing.entry.numbers import NumberFormat
+from billing.localmoment import LocalMoment
 from billing.models.texts import IdentifierField, NameField, visible
 from billing.money import UnknownCurrency, minor_digits
 
@@ -97,9 +98,9 @@ class Workspace(models.Model):
     def formats(self) -> Formats:
         return Formats(numbers=NumberFormat(self.number_format), days=DayFormat(self.day_format), tz=self.tz)
 
-    def local(self, moment: datetime) -> str:
-        """Return a moment as ISO 8601 with this zone's offset: how messages tell it."""
-        return moment.astimezone(self.tz).isoformat()
+    def local(self, moment: datetime) -> LocalMoment:
+        """Return a moment as ISO 8601 with this zone's offset: how messages tell it to clients."""
+        return LocalMoment(moment, self.tz)
 
 
 class ApiKey(models.Model):

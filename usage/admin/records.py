@@ -45,6 +45,8 @@ def refusals_on_fields(workspace: Workspace) -> Iterator[None]:
     except ledger.LimitReached as error:
         left = spell_number(error.left, workspace.formats.numbers)
         raise ValidationError({error.field: f"The limit of this line leaves {left} in the period."}) from error
+    except ledger.OutsideLine as error:
+        raise ValidationError({error.field: error.told(figures.local)}) from error
     except ledger.UnableToRecord as error:
         raise ValidationError({error.field or "__all__": error.message}) from error
 

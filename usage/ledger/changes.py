@@ -25,7 +25,7 @@ def correct(*, command: CorrectUsage, recorded_at: datetime) -> Recorded:
     quantity = exact_quantity(former.quantity if command.quantity is KEEP else command.quantity)
     occurred_at = former.occurred_at if command.occurred_at is KEEP else command.occurred_at.astimezone(UTC)
     if occurred_at < line.starts_at or (line.ends_at and line.ends_at <= occurred_at):
-        raise OutsideLine(f"The line was not active then, only {life(line)}.")
+        raise OutsideLine([life(line)])
     if quantity < 0 and line.brick.aggregation == Brick.Aggregation.UNIT_DAYS:
         raise QuantityRefused("A gauge can't be negative.")
     limits.check_change(line=line, former=former, quantity=quantity, occurred_at=occurred_at)

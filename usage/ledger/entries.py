@@ -151,7 +151,7 @@ def _line_for(command: RecordUsage, quantity: Decimal, occurred_at: datetime) ->
         line for line in found if line.starts_at <= occurred_at and not (line.ends_at and line.ends_at <= occurred_at)
     ]
     if not active:
-        raise OutsideLine(f"The line was not active then, only {' and '.join(map(life, found))}.")
+        raise OutsideLine(map(life, found))
     if len(active) > 1:
         raise LineNotFound("This subscription has several lines that take usage: name one of them.")
     if quantity < 0 and active[0].brick.aggregation == Brick.Aggregation.UNIT_DAYS:

@@ -1,6 +1,12 @@
 """Why the ledger does not take usage: each refusal names the field in the ledger's own words."""
 
+from collections.abc import Callable, Iterable
 from decimal import Decimal
+
+from billing.localmoment import LocalMoment
+
+# From when until when a line is active.
+Life = tuple[LocalMoment, LocalMoment | None]
 
 
 class UnableToRecord(Exception):
@@ -38,9 +44,18 @@ class LineNotMetered(UnableToRecord):
 
 
 class OutsideLine(UnableToRecord):
-    """The line was not active when the usage occurred."""
+    """The line was not active when the usage occurred, nor was any other that it could be for."""
 
     field = "occurred_at"
+
+    def __init__(self, lives: Iterable[Life]) -> None:
+        self.lives = tuple(lives)
+        super().__init__(self.told(str))
+
+    def told(self, spell: Callable[[LocalMoment], str]) -> str:
+        """Return the message with its moments as ``spell`` writes them."""
+        spans = (f"from {spell(start)}" + (f" until {spell(end)}" if end else "") for start, end in self.lives)
+        return f"The line was not active then, only {' and '.join(spans)}."
 
 
 class DuplicateKey(UnableToRecord):

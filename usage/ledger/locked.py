@@ -13,7 +13,7 @@ from django.db import connection
 from billing.models import Brick, Line, Workspace
 from usage.commands import LineByBrick, LineByName, LineByNumber
 from usage.ledger.addresses import TAKES_USAGE, Address, as_line_number, as_uuid
-from usage.ledger.errors import LineNotFound, LineNotMetered, OutsideLine, QuantityRefused
+from usage.ledger.errors import Life, LineNotFound, LineNotMetered, OutsideLine, QuantityRefused
 from usage.ledger.given import given, one_of, rows
 from usage.ledger.values import life
 
@@ -95,7 +95,7 @@ class LockedLines:
             raise LineNotMetered("This line is not metered: it takes no usage.")
         active = [line for line in found if line.is_active(at)]
         if not active:
-            raise OutsideLine(f"The line was not active then, only {' and '.join(map(self._life, found))}.")
+            raise OutsideLine(map(self._life, found))
         if len(active) > 1:
             raise LineNotFound("This subscription has several lines that take usage: name one of them.")
         if quantity < 0 and active[0].aggregation == Brick.Aggregation.UNIT_DAYS:
@@ -118,7 +118,7 @@ class LockedLines:
         found = {line.id: line for key in names if key is not None for line in self._by_subscription.get(key, ())}
         return [line for line in found.values() if line.aggregation in TAKES_USAGE] or list(found.values())
 
-    def _life(self, line: LockedLine) -> str:
+    def _life(self, line: LockedLine) -> Life:
         return life(Line(workspace=self._workspace, starts_at=line.starts_at, ends_at=line.ends_at))
 
     @cached_property

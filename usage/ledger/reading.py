@@ -2,6 +2,7 @@
 
 from datetime import datetime
 
+from django.core.exceptions import ValidationError
 from django.db.models import Max
 
 from billing.models import Line
@@ -14,7 +15,7 @@ def last_id() -> int:
     return UsageRecord.objects.aggregate(last=Max("id"))["last"] or 0
 
 
-def objection_to_ending(line: Line, ends_at: datetime, as_of: datetime | None) -> str | None:
+def objection_to_ending(line: Line, ends_at: datetime, as_of: datetime | None) -> ValidationError | None:
     """Say why a line may not end at a moment: usage was recorded after it, which would count no longer.
 
     What is dated in the future as of ``as_of`` objects to nothing: it counts in no period that will be closed soon, and
@@ -24,4 +25,8 @@ def objection_to_ending(line: Line, ends_at: datetime, as_of: datetime | None) -
     if as_of is not None:
         later = later.filter(occurred_at__lte=ahead_from(as_of))
     last = later.order_by("-occurred_at").values_list("occurred_at", flat=True).first()
-    return None if last is None else f"Usage was recorded up to {line.workspace.local(last)}: retract it first."
+    if last is None:
+        return None
+    return ValidationError(
+        "Usage was recorded up to %(last)s: retract it first.", params={"last": line.workspace.local(last)}
+    )

@@ -12,7 +12,7 @@ from django.db import connection
 from billing.jsontext import can_be_kept, stored_size
 from billing.models import Line
 from billing.money import EXACT
-from usage.ledger.errors import PropertiesRefused, QuantityRefused
+from usage.ledger.errors import Life, PropertiesRefused, QuantityRefused
 from usage.models import UsageRecord
 
 DIGITS_BEFORE_POINT = 15
@@ -88,7 +88,6 @@ def adapt_properties(properties: Any) -> Any:
     return adapt("properties", properties)
 
 
-def life(line: Line) -> str:
-    """Say from when until when a line is active, in its workspace's time."""
-    until = f" until {line.workspace.local(line.ends_at)}" if line.ends_at else ""
-    return f"from {line.workspace.local(line.starts_at)}{until}"
+def life(line: Line) -> Life:
+    """Return from when until when a line is active, in its workspace's time."""
+    return line.workspace.local(line.starts_at), line.workspace.local(line.ends_at) if line.ends_at else None

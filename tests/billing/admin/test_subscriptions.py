@@ -8,7 +8,7 @@ from billing import contracts
 from billing.models import Line, Subscription
 from tests import factories as make
 from tests.billing.admin.staff import administrator, client_of, errors_of, post_and_confirm
-from tests.scenarios.closing import close
+from tests.scenarios.closing import close, close_and_issue
 
 pytestmark = pytest.mark.django_db
 
@@ -253,3 +253,18 @@ def test_of_many_lines_that_stay_ended_the_first_ten_are_named():
 
     _, stay = map(str, response.context["messages"])
     assert stay.endswith("Line 11 (Brick 9, 10 Jan 2026) and 2 more.")
+
+
+def test_moments_of_refusals_are_told_as_the_panel_writes_them():
+    line = make.line(make.workspace(time_zone="Europe/Berlin"))
+    make.use(line, "3", "2026-02-10 12:30")
+    close_and_issue(line.workspace, "2026-02-01", tz="Europe/Berlin")
+    url, client = page(line.subscription, "end"), administrator()
+
+    closed = client.post(url, {"ends_on": "2026-01-20"})
+    used = client.post(
+        reverse("admin:billing_line_end", args=[line.subscription_id, line.pk]), {"ends_on": "2026-02-05"}
+    )
+
+    assert errors_of(closed)["ends_on"] == ["Periods before 1 Feb 2026, 00:00 are closed."]
+    assert errors_of(used)["ends_on"] == ["Usage was recorded up to 10 Feb 2026, 13:30: retract it first."]

@@ -330,3 +330,20 @@ def test_of_a_long_chain_the_newest_are_shown_and_how_many_more_there_are():
     shown = [link["record"].pk for link in page.context["chain"]]
     assert (len(shown), shown[-1], shown == sorted(shown)) == (50, last.id, True)
     assert "The newest 50; 3 older ones are not shown" in page.content.decode()
+
+
+def test_a_moment_outside_of_the_line_is_told_as_the_panel_writes_moments():
+    line = make.line(make.workspace(time_zone="Europe/Berlin"))
+    record = make.use(line, "3", "2026-03-10")
+    contracts.end_line(line=line, ends_at=make.moment("2026-07-01", tz="Europe/Berlin"))
+    client = administrator()
+    said = "The line was not active then, only from 1 Jan 2026, 00:00 until 1 Jul 2026, 00:00."
+
+    added = client.post(adding(line), typed(line, day="2026-08-01"))
+    corrected = client.post(
+        page(UsageRecord.objects.get(pk=record.id), "correct"),
+        {"quantity": "3", "occurred_at_0": "2026-08-01", "occurred_at_1": "10:00", "note": "misread"},
+    )
+
+    assert errors_of(added)["occurred_at"] == [said]
+    assert errors_of(corrected)["occurred_at"] == [said]
