@@ -31,8 +31,10 @@ RULE_FIELDS = ("event_type", "event_aggregation", "event_property", "event_filte
 
 # A name or a value stands as it is, or in quotes where it could be misread; then a quote in it is doubled.
 _QUOTED = r'"(?P<quoted>(?:[^"]|"")*)"'
-_NAME = re.compile(rf'[^\S\n]*(?:{_QUOTED}|(?P<plain>[^\s="][^\n=]*?))[^\S\n]*(?P<negation>!?)=')
-_VALUE = re.compile(rf'[^\S\n]*(?:{_QUOTED}|(?P<plain>[^\s,"][^\n,]*?))[^\S\n]*(?P<end>,|\n|\Z)')
+# What stands plain is read with the blanks after it: a pattern that stops before them tries each of them anew.
+_NAME = re.compile(rf'[^\S\n]*(?:{_QUOTED}[^\S\n]*(?P<negation>!?)|(?P<plain>[^\s="][^\n=]*))=')
+_VALUE = re.compile(rf'[^\S\n]*(?:{_QUOTED}[^\S\n]*|(?P<plain>[^\s,"][^\n,]*))(?P<end>,|\n|\Z)')
+_BLANKS = re.compile(r"\s*")
 _PLAIN = re.compile(r"\A(?!\s)[^\"=,!\r\n]+(?<!\s)\Z")
 
 
@@ -51,19 +53,24 @@ def filters_from_text(text: str) -> tuple[dict[str, list[str]], list[str]]:
     text = text.replace("\r\n", "\n").strip()
     place = 0
     while place < len(text):
-        line = text[place:].lstrip().partition("\n")[0]
         found = _NAME.match(text, place)
         values, end = _values(text, found.end()) if found else ([], place)
         if found is None or not values:
+            line = text[place:].partition("\n")[0]
             raise ValidationError({"filters": f"“{line}” is no filter such as: type = text, fax"})
-        name = _read(found)
+        name, is_negated = _read_name(found)
         if name in filters:
             raise ValidationError({"filters": f"Name “{name}” once, with all of its values."})
         filters[name] = values
-        if found["negation"]:
+        if is_negated:
             negated.append(name)
-        place = end + len(text[end:]) - len(text[end:].lstrip())
+        place = _after_blanks(text, end)
     return filters, negated
+
+
+def _after_blanks(text: str, place: int) -> int:
+    found = _BLANKS.match(text, place)
+    return place if found is None else found.end()
 
 
 def _values(text: str, place: int) -> tuple[list[str], int]:
@@ -77,8 +84,17 @@ def _values(text: str, place: int) -> tuple[list[str], int]:
     return [], place
 
 
+def _read_name(found: re.Match[str]) -> tuple[str, bool]:
+    """Return a name, and whether what it is compared with is excluded."""
+    plain = found["plain"]
+    if plain is None:
+        return _read(found), bool(found["negation"])
+    is_negated = len(plain) > 1 and plain.endswith("!")
+    return (plain[:-1] if is_negated else plain).rstrip(), is_negated
+
+
 def _read(found: re.Match[str]) -> str:
-    return found["plain"] if found["quoted"] is None else found["quoted"].replace('""', '"')
+    return found["plain"].rstrip() if found["quoted"] is None else found["quoted"].replace('""', '"')
 
 
 def _written(text: str) -> str:

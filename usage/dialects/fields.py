@@ -21,6 +21,8 @@ _MOMENT = re.compile(r"[0-9W-]+[Tt ][0-9:.,]+([Zz]|[+-][0-9:]+)?")
 _DAY = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
 _BLANKS_BEFORE_OFFSET = re.compile(r"\s+(?=([Zz]|[+-][0-9:]+)\Z)")
 _EPOCH = re.compile(r"-?[0-9]+(\.[0-9]+)?")
+# The longest moment has 39 characters. No longer text is looked at: the time some patterns take grows with its square.
+LONGEST_MOMENT = 64
 NO_MOMENT = (
     "Datetime has wrong format. Use one of these formats instead: YYYY-MM-DDThh:mm[:ss[.uuuuuu]][+HH:MM|-HH:MM|Z]."
 )
@@ -82,6 +84,7 @@ def parse_moment(text: str, *, zone: tzinfo) -> datetime:
 
     Without an offset it is in ``zone``, and refused where the clock was put forward over it.
     """
+    _refuse_longer(text)
     try:
         if not _MOMENT.fullmatch(text):
             raise ValueError
@@ -104,10 +107,16 @@ def parse_moment_or_day(text: str, *, zone: tzinfo) -> datetime:
 
     So does the framework on which some vendors' APIs are built. Raises ``NotAMoment``.
     """
+    _refuse_longer(text)
     if not is_day(text):
         return parse_moment(_BLANKS_BEFORE_OFFSET.sub("", text), zone=zone)
     # A day's noon tells whether there is such a day.
     return midnight(parse_moment(f"{text}T12:00Z", zone=UTC).date(), tz=zone)
+
+
+def _refuse_longer(text: str) -> None:
+    if len(text) > LONGEST_MOMENT:
+        raise NotAMoment(NO_MOMENT)
 
 
 @extend_schema_field(OpenApiTypes.DATETIME)

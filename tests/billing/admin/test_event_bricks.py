@@ -1,5 +1,8 @@
 """Bricks that count events, and customers' aliases, in the panel."""
 
+from contextlib import suppress
+from time import monotonic
+
 import pytest
 from django.core.exceptions import ValidationError
 from django.urls import reverse
@@ -13,6 +16,7 @@ from usage.models import UsageRecord
 
 pytestmark = pytest.mark.django_db
 
+MANY = " " * 200_000
 ADD = reverse("admin:billing_brick_add")
 BRICK_ID = "0a6f5d5e-2f4e-4d6b-9a51-0c3c1c0a1b2c"
 RULE = {
@@ -145,6 +149,34 @@ def test_filters_may_be_typed_with_or_without_spaces():
     for wrong in ("type: text", "type = text,", 'type = "text" x'):
         with pytest.raises(ValidationError):
             filters_from_text(wrong)
+
+
+def test_marks_beside_an_equals_sign_belong_to_the_name_unless_one_negates():
+    assert filters_from_text("a! = 1\n!=2\n!! != 3\nb!=4 \n\n c = 5") == (
+        {"a!": ["1"], "!": ["2"], "!!": ["3"], "b": ["4"], "c": ["5"]},
+        ["!!", "b"],
+    )
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        f"type{MANY}x",
+        f"type = text{MANY}x",
+        f'type = "text"{MANY}x',
+        f'"type"{MANY}x',
+        'type = "' + '"' * 200_001,
+        *(f'{"x" * at}"' * 100_000 for at in range(2)),
+        f"type{'! ' * 100_000}= text",
+    ],
+)
+def test_filters_of_any_text_are_read_or_refused_at_once(text):
+    """Read with patterns that try each blank anew, these take minutes."""
+    began = monotonic()
+    with suppress(ValidationError):
+        filters_from_text(text)
+
+    assert monotonic() - began < 5
 
 
 def test_rule_is_kept_to_the_letter_and_shows_its_blanks():

@@ -1,5 +1,8 @@
 """Which values a report's fields may have: exact numbers and moments that can be kept."""
 
+from collections.abc import Iterator
+from time import monotonic
+from typing import Any
 from urllib.parse import quote
 
 import pytest
@@ -160,6 +163,34 @@ def test_no_value_of_any_field_is_a_fault_of_ours(vendor, endpoint):
             assert response.status_code < 500, f"{field}: {sent[:80]}"
             if response.status_code >= 400:
                 assert response.headers["Content-Type"] == vendor.error_type
+
+
+# With so many, a time that grows with their square is minutes; a client's longest wait is half a minute.
+BLANKS = " " * 100_000
+A_WHILE = 5
+
+
+def with_each_text(body: Any, text: str) -> Iterator[Any]:
+    """Give a body again and again, each time another one of its values replaced by a text."""
+    if isinstance(body, dict):
+        for name, value in body.items():
+            yield from ({**body, name: part} for part in with_each_text(value, text))
+    elif isinstance(body, list):
+        for at, value in enumerate(body):
+            yield from ([*body[:at], part, *body[at + 1 :]] for part in with_each_text(value, text))
+    yield text
+
+
+@pytest.mark.parametrize("blanks", [f"{BLANKS}x", BLANKS, f"{BLANKS}Z x"], ids=["between", "after", "around an offset"])
+@each_with_body
+def test_many_blanks_hold_nobody_up(vendor, endpoint, blanks):
+    world = vendor.world()
+    for body in with_each_text(world.body(endpoint), f"2026-11-01T00:00{blanks}"):
+        began = monotonic()
+        response = vendor.ask(endpoint, world, body=encode(body))
+
+        assert response.status_code < 500, str(body)[:200]
+        assert monotonic() - began < A_WHILE, str(body)[:200]
 
 
 def test_names_are_kept_with_the_blanks_at_their_ends():
