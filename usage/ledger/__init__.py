@@ -10,7 +10,7 @@ from usage.ledger.addresses import TAKES_USAGE
 from usage.ledger.batch import record_many
 from usage.ledger.changes import correct, retract
 from usage.ledger.counts import count_usages, usages_of_lines
-from usage.ledger.entries import record
+from usage.ledger.entries import hold_lines, record
 from usage.ledger.errors import (
     DuplicateKey,
     LimitReached,
@@ -50,6 +50,7 @@ __all__ = [
     "correct_event",
     "count_usages",
     "exact_quantity",
+    "hold_lines",
     "insert_event",
     "last_id",
     "match_waiting",

@@ -1,5 +1,6 @@
 """Recording usage of a line: one statement, or a short transaction where a limit bounds the line."""
 
+from collections.abc import Collection
 from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any
@@ -9,8 +10,9 @@ from django.db import connection, transaction
 from billing.models import Brick, Line
 from usage.commands import LineByNumber, RecordUsage
 from usage.ledger import limits
-from usage.ledger.addresses import TAKES_USAGE, Condition, conditions, lines_at
+from usage.ledger.addresses import TAKES_USAGE, Address, Condition, conditions, lines_at
 from usage.ledger.errors import DuplicateKey, LineNotFound, LineNotMetered, OutsideLine, QuantityRefused
+from usage.ledger.locked import LockedLines
 from usage.ledger.values import Recorded, adapt, adapt_properties, exact_quantity, life
 from usage.models import UsageRecord
 
@@ -33,6 +35,17 @@ def record(*, command: RecordUsage, recorded_at: datetime) -> Recorded:
         _line_for(command, quantity, occurred_at)
         raise RuntimeError("The ledger refused a record without a reason that it can name.")
     return recorded
+
+
+def hold_lines(*, workspace_id: int, addresses: Collection[Address]) -> None:
+    """Lock the lines at some addresses as recording their usage does, all in one order, until the transaction ends.
+
+    For who records several in one transaction: locked in the order in which they are recorded, two of them that name
+    the same lines in another order would wait for each other for ever. An address at which there is no line is none.
+    """
+    lines = LockedLines(workspace_id, addresses)
+    if bounded := lines.bounded():
+        limits.lock_bounded(bounded)
 
 
 def _insert(

@@ -29,7 +29,7 @@ class Totals:
     def __init__(self, wanted: Iterable[tuple[int, datetime]]) -> None:
         self._moments = list(wanted)
         # Measured after the locks are held, by another statement: what others have recorded meanwhile is in it.
-        self._lines = _locked({line_id for line_id, _ in self._moments})
+        self._lines = lock_bounded({line_id for line_id, _ in self._moments})
         self._periods: dict[int, list[Period]] = defaultdict(list)
         self._added: dict[tuple[int, Period], Decimal] = defaultdict(Decimal)
         self._rooms: dict[tuple[int, Period], Room] = {}
@@ -114,7 +114,8 @@ def check_change(*, line: Line, former: UsageRecord, quantity: Decimal, occurred
     totals.permit(line_id=line.pk, quantity=added, occurred_at=occurred_at, accepts_part=False)
 
 
-def _locked(line_ids: set[int]) -> dict[int, Line]:
+def lock_bounded(line_ids: set[int]) -> dict[int, Line]:
+    """Keep others from adding to the totals of lines until commit, and return the lines by their ids."""
     # In the order of their ids, as all lock them, or two writers could wait for each other.
     lines = Line.objects.select_for_update(of=("self",), no_key=True).order_by("id")
     lines = lines.select_related("brick", "price", "subscription", "workspace")

@@ -84,6 +84,10 @@ class LockedLines:
             if line.reference is not None:
                 self._by_reference[line.reference] = line
 
+    def bounded(self) -> set[int]:
+        """Return the ids of the lines that have a hard limit."""
+        return {line.id for line in self._by_number.values() if line.is_bounded}
+
     def taking(self, address: Address, *, quantity: Decimal, at: datetime) -> LockedLine:
         """Return the line that takes a quantity at a moment, limits aside; raise ``UnableToRecord``."""
         found = self._at(address)

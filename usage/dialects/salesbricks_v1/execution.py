@@ -1,37 +1,64 @@
 """Running an operation: all of its mutations are kept, or none."""
 
-from contextlib import AbstractContextManager, nullcontext
+from collections.abc import Callable
+from functools import partial
 from typing import Any, cast
 
 from django.db import transaction
 from graphql import ExecutionResult, GraphQLError, execute
 
+from usage import ledger
+from usage.commands import LineByBrick
 from usage.dialects.salesbricks_v1.documents import Document
+from usage.dialects.salesbricks_v1.mutations import naming
 from usage.dialects.salesbricks_v1.schema import SCHEMA
 
 
 def run(
-    document: Document, *, root: dict[str, Any], variables: dict[str, Any] | None, operation_name: str | None
+    document: Document,
+    *,
+    workspace_id: int,
+    root: dict[str, Any],
+    variables: dict[str, Any] | None,
+    operation_name: str | None,
 ) -> ExecutionResult:
     """Run an operation of a document and return its data or its errors; with any error nothing is changed.
 
     What a field raises beyond ``GraphQLError`` is raised again.
     """
+    run_with = partial(_run, document, variables=variables, operation_name=operation_name)
     # One mutation is one statement, which needs no transaction around it.
-    whole: AbstractContextManager[Any] = nullcontext() if document.most_roots <= 1 else transaction.atomic()
-    with whole:
-        result = execute(
-            SCHEMA,
-            document.node,
-            root_value=root,
-            variable_values=variables,
-            operation_name=operation_name,
-            is_awaitable=lambda _: False,
-        )
-        outcome = cast(ExecutionResult, result)
-        for error in outcome.errors or ():
-            if error.original_error is not None and not isinstance(error.original_error, GraphQLError):
-                raise error.original_error
-        if outcome.errors and document.most_roots > 1:
+    if document.most_roots <= 1:
+        return run_with(root)
+    with transaction.atomic():
+        _hold_lines(run_with, workspace_id)
+        outcome = run_with(root)
+        if outcome.errors:
             transaction.set_rollback(True)
+    return outcome
+
+
+def _hold_lines(run_with: Callable[[dict[str, Any]], ExecutionResult], workspace_id: int) -> None:
+    # Variables, fragments and directives say which lines those are: what is run tells it, before anything is locked.
+    addresses: list[LineByBrick] = []
+    run_with(naming(addresses))
+    if addresses:
+        ledger.hold_lines(workspace_id=workspace_id, addresses=addresses)
+
+
+def _run(
+    document: Document, root: dict[str, Any], *, variables: dict[str, Any] | None, operation_name: str | None
+) -> ExecutionResult:
+    result = execute(
+        SCHEMA,
+        document.node,
+        root_value=root,
+        variable_values=variables,
+        operation_name=operation_name,
+        is_awaitable=lambda _: False,
+    )
+    outcome = cast(ExecutionResult, result)
+    for error in outcome.errors or ():
+        if error.original_error is not None and not isinstance(error.original_error, GraphQLError):
+            raise error.original_error
     return outcome

@@ -3,10 +3,13 @@
 import functools
 import uuid
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 from typing import Any
+
+from graphql import GraphQLError
 
 from billing.models import Brick
 from usage import ledger
@@ -39,6 +42,18 @@ def resolvers(*, origin: Origin, recorded_at: datetime) -> dict[str, Any]:
     """Return the root of all operations: each of its fields' values, or what computes it."""
     changes = {mutation.name: _resolver(mutation, origin, recorded_at) for mutation in MUTATIONS}
     return {"apiVersion": "v1", **changes}
+
+
+def naming(addresses: list[LineByBrick]) -> dict[str, Any]:
+    """Return a root whose mutations change nothing, and only add to a list which lines they are about."""
+
+    def note(info: Any, **sent: Any) -> dict[str, bool]:
+        # What is no id names no line: the mutation itself will say so.
+        with suppress(GraphQLError):
+            addresses.append(LineByBrick(_uuid(sent, "subscriptionId"), _uuid(sent, "brickId")))
+        return {"success": True}
+
+    return {"apiVersion": "v1", **{mutation.name: note for mutation in MUTATIONS}}
 
 
 def _resolver(mutation: Mutation, origin: Origin, recorded_at: datetime) -> Callable[..., dict[str, bool]]:

@@ -42,6 +42,7 @@ class UsageView(SalesbricksView):
             return Response({"errors": listed(refusal.errors)}, status=status.HTTP_400_BAD_REQUEST)
         result = run(
             document,
+            workspace_id=self.workspace.pk,
             root=resolvers(origin=self.origin, recorded_at=timezone.now()),
             variables=asked["variables"],
             operation_name=asked["operationName"] or None,
