@@ -47,7 +47,8 @@ _UNREAD = {
 
 def is_api(path: str, host: str) -> bool:
     # A base URL that ends in a slash doubles the one that a path begins with.
-    return f"/{path.lstrip('/')}".startswith(MOUNTS) or vendor_of(host) is not None
+    # A mount without its own slash is no page either.
+    return f"/{path.lstrip('/')}/".startswith(MOUNTS) or vendor_of(host) is not None
 
 
 def body_limit(api: bool) -> int:

@@ -42,6 +42,22 @@ def test_an_api_answers_without_what_pages_need(path):
     assert "X-Frame-Options" not in headers
 
 
+@pytest.mark.parametrize(
+    "path", ["/piriod", "/rebilly", "/api", "/salesbricks/api/v1", "//salesbricks/api/v2", "/sequence/api"]
+)
+def test_a_mount_without_its_slash_is_not_redirected(path):
+    status, headers = ask(path)
+
+    assert status in ("401 Unauthorized", "404 Not Found")
+    assert headers["Content-Type"] in ("application/json", "application/problem+json")
+    assert "X-Frame-Options" not in headers
+
+
+@pytest.mark.parametrize("path", ["/sequence", "/salesbricks", "/salesbricks/api"])
+def test_what_is_above_a_mount_is_not_redirected(path):
+    assert ask(path)[0] == "404 Not Found"
+
+
 @pytest.mark.parametrize("path", ["/admin/login/", "/piriodical/", "/"])
 def test_all_else_is_a_page(path):
     _, headers = ask(path)

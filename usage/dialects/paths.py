@@ -24,7 +24,7 @@ class ServedPattern(RegexPattern):
     """
 
     def __init__(self, route: str, *, name: str | None = None, is_endpoint: bool = True) -> None:
-        self.route = route
+        self.route, self._is_mount = route, not is_endpoint
         self._numbers = [part["name"] for part in _PART.finditer(route) if part["kind"] == "int"]
         super().__init__(_regex(route, is_endpoint), name=name, is_endpoint=is_endpoint)
 
@@ -33,6 +33,9 @@ class ServedPattern(RegexPattern):
 
     def match(self, path: str) -> Any:
         found = super().match(path)
+        if not found and self._is_mount:
+            # The mount alone, without its slash, is answered by its dialect as well.
+            found = super().match(f"{path}/")
         if found and self._numbers:
             parts: dict[str, Any] = found[2]
             parts.update({name: int(parts[name]) for name in self._numbers})
