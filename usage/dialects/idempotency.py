@@ -59,29 +59,36 @@ def _meaning(body: bytes) -> bytes:
     """Return one text for all ways of writing the same JSON; what is none means itself alone."""
     try:
         return "".join(_tokens(decode(body))).encode()
-    except (MalformedJSON, RecursionError):
+    except MalformedJSON:
         return body
 
 
-def _tokens(value: Any) -> Iterator[str]:
-    match value:
-        case dict():
-            yield "{"
-            for name in sorted(value):
-                yield f"{json.dumps(name)}:"
-                yield from _tokens(value[name])
-                yield ","
-            yield "}"
-        case list():
-            yield "["
-            for part in value:
-                yield from _tokens(part)
-                yield ","
-            yield "]"
-        case int() | Decimal() if not isinstance(value, bool):
-            yield _number(Decimal(value))
-        case _:
-            yield json.dumps(value)
+def _tokens(value: Any) -> list[str]:
+    # Without recursion: handing each token up through all levels takes a time that grows with their product.
+    tokens: list[str] = []
+    # What is still to be written, the next one last: tokens, and values to take apart.
+    left: list[tuple[bool, Any]] = [(False, value)]
+    while left:
+        is_token, part = left.pop()
+        if is_token:
+            tokens.append(part)
+            continue
+        match part:
+            case dict():
+                tokens.append("{")
+                left.append((True, "}"))
+                for name in sorted(part, reverse=True):
+                    left += [(True, ","), (False, part[name]), (True, f"{json.dumps(name)}:")]
+            case list():
+                tokens.append("[")
+                left.append((True, "]"))
+                for member in reversed(part):
+                    left += [(True, ","), (False, member)]
+            case int() | Decimal() if not isinstance(part, bool):
+                tokens.append(_number(Decimal(part)))
+            case _:
+                tokens.append(json.dumps(part))
+    return tokens
 
 
 def _number(value: Decimal) -> str:

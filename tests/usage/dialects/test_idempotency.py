@@ -1,10 +1,14 @@
 """Idempotency keys, as the dialects that have them share them."""
 
+import hashlib
 from base64 import b64encode
 from datetime import UTC, datetime, timedelta
+from time import monotonic
 
 import pytest
 from django.db import connection
+from rest_framework.request import Request
+from rest_framework.test import APIRequestFactory
 
 from billing import parties
 from billing.models import ApiKey, Line
@@ -13,7 +17,7 @@ from tests.concurrency.threads import at_once
 from tests.failures import lost_connection
 from tests.usage.dialects.clients import ServiceClient
 from usage import tasks
-from usage.dialects.idempotency import EXPIRED_AT_ONCE, expire_replies
+from usage.dialects.idempotency import EXPIRED_AT_ONCE, expire_replies, fingerprint
 from usage.models import StoredReply, UsageRecord
 
 pytestmark = pytest.mark.django_db
@@ -54,6 +58,25 @@ def fail_after_insert(execute, sql, *rest):
 
 def ledger():
     return list(UsageRecord.objects.order_by("id").values_list("key", "quantity"))
+
+
+def test_a_fingerprint_is_as_those_that_are_kept():
+    request = Request(APIRequestFactory().post("/usage/?b=2&a=1"))
+    body = b'{"b": [7.0, true, -120, {}, []], "a": null, "c": {"d": "\xc3\xbc"}}'
+
+    meaning = r'{"a":null,"b":[7e0,true,-12e1,{},[],],"c":{"d":"\u00fc",},}'
+    about = '["POST", "/usage", [["a", ["1"]], ["b", ["2"]]]]'
+    assert fingerprint(request, body) == hashlib.sha256(f"{about}\0{meaning}".encode()).hexdigest()
+
+
+def test_a_fingerprint_takes_no_longer_for_what_is_nested_deep():
+    request = Request(APIRequestFactory().post("/usage/"))
+    began = monotonic()
+
+    fingerprint(request, b"[" * 900 + b"1," * 400_000 + b"1" + b"]" * 900)
+
+    # Some 30 seconds where each token passes through every level.
+    assert monotonic() - began < 10
 
 
 def test_a_repeat_gets_the_first_reply_and_records_nothing(line, key):
