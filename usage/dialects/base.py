@@ -13,6 +13,7 @@ from datetime import UTC, tzinfo
 from typing import IO, Any, ClassVar, NoReturn, cast
 
 from django.conf import settings
+from django.core.exceptions import TooManyFieldsSent
 from django.db import Error as DatabaseFailure
 from django.db import connection, transaction
 from django.http import HttpRequest
@@ -326,6 +327,9 @@ class DialectView(APIView):
                 return _invalid(error)
             case exceptions.APIException():
                 return Problem(error.status_code, str(error.detail))
+            case TooManyFieldsSent():
+                most = settings.DATA_UPLOAD_MAX_NUMBER_FIELDS
+                return Problem(status.HTTP_400_BAD_REQUEST, f"A query has at most {most} parameters.")
             case RuleTooLarge():
                 return Problem(status.HTTP_409_CONFLICT, str(error))
             case _ if outage := outage_of(error):

@@ -9,7 +9,7 @@ from django.test import Client
 
 from billing.jsontext import encode
 from tests.usage.dialects.shared import assert_refused, nothing_changed
-from tests.usage.dialects.vendors import each_vendor, each_with_body
+from tests.usage.dialects.vendors import each_read, each_vendor, each_with_body
 from usage.models import UsageRecord
 
 pytestmark = pytest.mark.django_db
@@ -242,3 +242,17 @@ def test_a_body_of_thousands_of_empty_members_is_refused(vendor, line, key):
     response = vendor.send(key, members, HTTP_CONTENT_ENCODING="gzip, gzip")
 
     assert_refused(response, vendor, 400, "A gzip body has at most 100 members.")
+
+
+@each_read
+def test_a_query_of_too_many_parameters_is_refused(vendor, endpoint):
+    world = vendor.world()
+    url = world.url(endpoint)
+    path = f"{url}{'&' if '?' in url else '?'}{'a=1&' * 10_001}"
+
+    response = vendor.send(world.key, b"", method="GET", path=path, workspace=world.code)
+
+    # What is named by its path alone may not look at the query.
+    if response.status_code != 200:
+        assert_refused(response, vendor, 400, "A query has at most 10000 parameters.")
+    assert response.status_code != 200 or not endpoint.query
