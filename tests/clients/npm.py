@@ -1,5 +1,6 @@
 """Vendors' clients that are packages of npm, installed as their locks say."""
 
+import fcntl
 import subprocess
 from pathlib import Path
 
@@ -8,11 +9,14 @@ import pytest
 
 def install(folder: Path) -> Path:
     """Install a folder's packages, unless they are there, and return where they are."""
-    packages = folder / "node_modules"
+    packages, lock = folder / "node_modules", folder / "package-lock.json"
     done = packages / ".package-lock.json"
-    if not done.exists() or done.stat().st_mtime < (folder / "package-lock.json").stat().st_mtime:
-        command = ["npm", "ci", "--ignore-scripts", "--no-audit", "--no-fund"]
-        run = subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=300)
-        if run.returncode:
-            pytest.fail(f"{folder.name} was not installed: {run.stderr}")
+    # Several processes of the suite may want them at once.
+    with lock.open() as held:
+        fcntl.flock(held, fcntl.LOCK_EX)
+        if not done.exists() or done.stat().st_mtime < lock.stat().st_mtime:
+            command = ["npm", "ci", "--ignore-scripts", "--no-audit", "--no-fund"]
+            run = subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=300)
+            if run.returncode:
+                pytest.fail(f"{folder.name} was not installed: {run.stderr}")
     return packages

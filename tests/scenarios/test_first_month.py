@@ -5,6 +5,7 @@ import pytest
 from billing.models import CloseRun, Invoice, InvoiceLine
 from tests import factories as make
 from tests.scenarios.closing import all_replay_identically, close, close_and_issue, totals
+from usage import closing
 
 pytestmark = pytest.mark.django_db
 
@@ -83,7 +84,7 @@ def test_closing_twice_adds_nothing():
     make.use(line, "10", "2026-01-05")
     close(line.workspace, "2026-02-01")
 
-    with pytest.raises(Exception, match="No period"):
+    with pytest.raises(closing.NothingToClose, match="is left to Close"):
         close(line.workspace, "2026-02-01")
 
     assert totals(line.workspace) == ["20.00"]

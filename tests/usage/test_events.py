@@ -4,6 +4,7 @@ from dataclasses import replace
 from decimal import Decimal
 
 import pytest
+from django.core.exceptions import ValidationError
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
@@ -85,7 +86,9 @@ def test_alias_id_and_reference_name_a_customer_in_this_order_and_to_the_letter(
     shadowed = make.customer(owner, "shadowed")
     # Such an alias is refused now.
     CustomerAlias.objects.create(workspace=owner, customer=by_alias, value=str(shadowed.pk))
-    of_nobody = make.customer(owner, "void", reference="VOID")
+    of_nobody = make.customer(owner, "void")
+    # From before nobody could be called so.
+    Customer.objects.filter(pk=of_nobody.pk).update(reference="VOID")
 
     def named(alias: str) -> str | None:
         customer_id = make.event(owner, alias, AT).customer_id
@@ -298,7 +301,8 @@ def test_void_names_nobody_and_never_waits():
     owner = make.workspace()
     make.event(owner, "VOID", AT)
 
-    make.customer(owner, reference="VOID")
+    with pytest.raises(ValidationError, match="names nobody"):
+        make.customer(owner, reference="VOID")
 
     assert UsageRecord.objects.get().customer is None
     assert not UsageRecord.objects.unmatched().exists()
