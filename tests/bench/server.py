@@ -15,8 +15,10 @@ PORTS = count(8951)
 THREADS = 8
 PROGRAM = ["config.web"]
 # Of the server what it cannot do without: it calls the view in the thread that the request came to.
-BARE = ["granian", "--interface", "wsgi", "--no-ws", "--blocking-threads", str(THREADS), "--backpressure", "64"]
-BARE += ["tests.bench.bare:application"]
+_PLAIN = ["granian", "--interface", "wsgi", "--no-ws", "--blocking-threads", str(THREADS), "--backpressure", "64"]
+BARE = [*_PLAIN, "tests.bench.bare:application"]
+# The program without its front.
+BEHIND = [*_PLAIN, "config.wsgi:application"]
 
 
 @contextmanager
