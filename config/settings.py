@@ -104,10 +104,10 @@ def require_safety(
         raise ImproperlyConfigured("DIALECT_HOSTS lets in more than one host by * or a leading dot: name each host.")
     if not broker:
         raise ImproperlyConfigured("CELERY_BROKER_URL must be set, such as redis://host:6379/0.")
-    if urlsplit(broker).scheme in ("memory", "filesystem"):
+    # A folder is a queue for the processes of one host, which may be all that there are.
+    if urlsplit(broker).scheme == "memory":
         raise ImproperlyConfigured(
-            "CELERY_BROKER_URL names a queue that other hosts can't reach, or that ends with its process:"
-            " use redis:// or rediss://."
+            "CELERY_BROKER_URL names a queue that ends with its process: use redis:// or rediss://."
         )
 
 
