@@ -136,7 +136,7 @@ class Child:
             stderr=subprocess.STDOUT,
             text=True,
             errors="replace",
-            env={**os.environ, "PYTHONUNBUFFERED": "1"},
+            env={**os.environ, "PYTHONUNBUFFERED": "1", "ARREARS_SUPERVISOR": str(os.getpid())},
             start_new_session=True,
             preexec_fn=die_with_parent,
         )

@@ -1,7 +1,11 @@
 """The web server: ``python -m config.web`` is granian with the front in place, and takes granian's options."""
 
+import os
 import resource
+import signal
 import sys
+import threading
+import time
 from contextlib import suppress
 
 from granian import loops
@@ -11,6 +15,8 @@ from config.loop import InPlaceLoop
 
 # Each costs a socket and some memory, but no thread; a connection counts as long as it is open.
 CONNECTIONS = 4096
+# What requests at work get before a server without its supervisor is killed.
+GRACE_SECONDS = 10
 OPTIONS = ["--interface", "rsgi", "--no-ws", "--backlog", "1024", "--backpressure", str(CONNECTIONS)]
 # A worker that is killed takes nothing with it but its own requests.
 OPTIONS += ["--respawn-failed-workers"]
@@ -30,7 +36,19 @@ def allow_connections() -> None:
             resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
 
 
+def end_with(supervisor: int) -> None:
+    """End when the supervisor is gone. The signal that tells of it is lost where it comes while the server starts."""
+    while os.getppid() == supervisor:
+        time.sleep(1)
+    os.kill(os.getpid(), signal.SIGTERM)
+    time.sleep(GRACE_SECONDS)
+    if os.getpgrp() == os.getpid():
+        os.killpg(os.getpgrp(), signal.SIGKILL)
+
+
 # The server's processes import this module too, and find the loop registered.
 if __name__ == "__main__":
     allow_connections()
+    if supervisor := os.environ.get("ARREARS_SUPERVISOR"):
+        threading.Thread(target=end_with, args=(int(supervisor),), daemon=True).start()
     cli([*OPTIONS, *sys.argv[1:], "config.front:application"], auto_envvar_prefix="GRANIAN")

@@ -135,3 +135,18 @@ def test_supervisor_refuses_a_port_in_use(start, port):
     assert output == (
         f"Cannot listen on 127.0.0.1:{port}: Address already in use. Choose another: make run PORT=8001\n"
     )
+
+
+def test_web_whose_supervisor_is_gone_ends_by_itself(tmp_path, port):
+    # What it is told of the supervisor's death may be lost while it starts: here nobody tells it anything.
+    gone = subprocess.Popen([sys.executable, "-c", ""])
+    gone.wait()
+    command = [sys.executable, "-m", "config.web", "--port", str(port), "--log-level", "warning"]
+    environment = {**os.environ, "ARREARS_VAR": str(tmp_path / "var"), "DATABASE_URL": "", "CELERY_BROKER_URL": ""}
+    web = subprocess.Popen(command, env={**environment, "ARREARS_SUPERVISOR": str(gone.pid)}, start_new_session=True)
+
+    try:
+        web.wait(timeout=30)
+    finally:
+        web.kill()
+    assert not answers(port)
