@@ -9,6 +9,8 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from itertools import count
 
+from tests import services
+
 PORTS = count(8951)
 
 
@@ -27,7 +29,8 @@ def serving(command: Sequence[str], settings: str) -> Iterator[int]:
     port = next(PORTS)
     process = subprocess.Popen(
         [sys.executable, "-m", *command, "--host", "127.0.0.1", "--port", str(port), "--log-level", "warning"],
-        env=os.environ | {"DJANGO_SETTINGS_MODULE": settings, "WEB_THREADS": str(THREADS)},
+        env=os.environ
+        | {"DJANGO_SETTINGS_MODULE": settings, "WEB_THREADS": str(THREADS), "CELERY_BROKER_URL": services.NO_BROKER},
     )
     try:
         _wait_for(port)
