@@ -314,7 +314,7 @@ def matches(usage, clause, names):
     return any(map(one, clause.values)) is not clause.is_negated
 
 
-@settings(max_examples=30)
+@settings(max_examples=20)
 @given(story=facts, asked=clauses())
 def test_a_filter_finds_what_a_plain_evaluation_does(story, asked):
     with transaction.atomic():
