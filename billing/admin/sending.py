@@ -10,7 +10,7 @@ from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.utils import timezone
 from django.utils.html import format_html
 
-from billing.admin.panel_forms import CONFIRMED
+from billing.admin.panel_forms import CONFIRMED, READ_AS
 from billing.admin.seen import SEEN
 from billing.models import SentForm
 from billing.people import sent_forms
@@ -49,7 +49,7 @@ def _name(request: HttpRequest, token: str) -> str:
 
 def _digest(request: HttpRequest) -> str:
     """Return a digest of what a person filled in: not of what the page carries, answers, or the button."""
-    carried = (TOKEN, SEEN, CONFIRMED, "csrfmiddlewaretoken")
+    carried = (TOKEN, SEEN, READ_AS, CONFIRMED, "csrfmiddlewaretoken")
     typed = [
         (name, values)
         for name, values in request.POST.lists()

@@ -142,6 +142,20 @@ def test_what_was_done_long_ago_is_forgotten():
     assert set(SentForm.objects.values_list("pk", flat=True)) == {"new", "this"}
 
 
+def test_what_the_page_notes_of_how_it_is_read_between_two_clicks_is_no_other_content():
+    line, client = make.line(), administrator()
+    url = reverse("admin:billing_price_add")
+    typed = {"name": "Gold", "brick": line.brick_id, "model": "per_unit", "currency": "USD", "unit_price": "2"}
+    shown = {**page_of(client, url), **typed}
+    assert shown["read_as"] == ""
+
+    client.post(url, shown)
+    again = client.post(url, shown | {"read_as": line.workspace.formats.examples()["numbers"]}, follow=True)
+
+    told = [str(message) for message in again.context["messages"]]
+    assert told[-1] == "This form was sent before, and done once: here is what came of it."
+
+
 def test_other_content_under_the_token_of_a_page_that_was_sent_is_not_done_and_told_so():
     line, client = make.line(), administrator()
     url = reverse("admin:billing_price_add")
