@@ -5,7 +5,8 @@ from typing import Any
 import pytest
 import redis
 from celery import Celery
-from django.db import connection
+from django.core.signals import request_finished, request_started
+from django.db import close_old_connections, connection
 from hypothesis import settings as hypothesis_settings
 from playwright.sync_api import Browser, sync_playwright
 
@@ -56,6 +57,17 @@ def django_db_setup(django_db_setup: None, django_db_blocker: Any) -> None:
 def _no_trusted_keys() -> None:
     """Keys of a test that is over went away with its rows."""
     keys.forget_trusted()
+
+
+@pytest.fixture
+def one_connection() -> Iterator[None]:
+    """Leave the connection, in whose transaction the test stands, open over a request's beginning and end."""
+    signals = (request_started, request_finished)
+    for signal in signals:
+        signal.disconnect(close_old_connections)
+    yield
+    for signal in signals:
+        signal.connect(close_old_connections)
 
 
 @pytest.fixture

@@ -7,8 +7,6 @@ from io import BytesIO
 from urllib.parse import urlsplit
 
 import pytest
-from django.core.signals import request_finished, request_started
-from django.db import close_old_connections
 from django.urls import set_urlconf
 
 from billing.jsontext import decode, encode
@@ -21,20 +19,9 @@ from tests.usage.dialects.vendors.piriod import PIRIOD
 from tests.usage.dialects.vendors.rebilly import REBILLY
 from tests.usage.dialects.vendors.salesbricks import SALESBRICKS_V2
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("one_connection")]
 
 SHARED, OWN = "localhost", "own.example.com"
-
-
-@pytest.fixture(autouse=True)
-def _kept_connection():
-    """Keep the test's connection, and with it what the test wrote, over a request's beginning and end."""
-    signals = (request_started, request_finished)
-    for signal in signals:
-        signal.disconnect(close_old_connections)
-    yield
-    for signal in signals:
-        signal.connect(close_old_connections)
 
 
 @pytest.fixture(params=[SHARED, OWN])
