@@ -77,7 +77,7 @@ class Front:
                 logger.exception("A request failed")
                 protocol.response_empty(500, [])
             finally:
-                self._clients.remember(environ)
+                self._clients.remember(environ, known_as=group)
                 self._requests.done(group)
                 body.close()
                 self._loop.call_soon_threadsafe(_end, answered)

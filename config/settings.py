@@ -307,7 +307,7 @@ BODIES_AT_ONCE = max(1, envint("BODIES_AT_ONCE", 1000))
 # Threads of one web process that answer requests; each holds a database connection.
 WEB_THREADS = max(1, envint("WEB_THREADS", 6))
 # How many requests of one client may wait for a thread of a web worker.
-REQUESTS_WAITING = envint("REQUESTS_WAITING", 100)
+REQUESTS_WAITING = max(1, envint("REQUESTS_WAITING", 100))
 # Several times what the panel's largest form holds, a price with its tiers: beyond it, nothing that was typed is kept.
 DATA_UPLOAD_MAX_NUMBER_FIELDS = 10_000
 

@@ -10,6 +10,7 @@ from collections import OrderedDict, deque
 from collections.abc import Callable
 from typing import Any, Generic, NamedTuple, TypeVar
 
+from django.conf import settings
 from django.http import HttpRequest
 from django.http.response import HttpResponseBase
 
@@ -21,7 +22,7 @@ STRANGERS = "strangers"
 REFUSED = "refused"
 REMEMBERED = 10_000
 _CREDENTIALS = ("HTTP_AUTHORIZATION", "HTTP_X_SALESBRICKS_KEY", "HTTP_REB_APIKEY")
-_SESSION = re.compile(r"(?:^|; ?)sessionid=([^;]{1,100})")
+_SESSION = re.compile(rf"(?:^|; ?){re.escape(settings.SESSION_COOKIE_NAME)}=([^;]{{1,100}})")
 
 
 class Client(NamedTuple):
@@ -42,16 +43,13 @@ class Clients:
         group = self._known.get(_carried(environ))
         return Client(group, group) if group else Client(STRANGERS, environ["REMOTE_ADDR"])
 
-    def remember(self, environ: dict[str, Any]) -> None:
-        """Remember who has been let in."""
+    def remember(self, environ: dict[str, Any], *, known_as: str) -> None:
+        """Remember who has been let in, where that is not known: ``known_as`` is the group that the request had."""
         group = environ.get(CLIENT)
-        if group is None:
-            return
-        carried = _carried(environ)
-        if self._known.get(carried) == group:
+        if group in (None, known_as):
             return
         with self._lock:
-            self._known[carried] = group
+            self._known[_carried(environ)] = group
             if len(self._known) > REMEMBERED:
                 self._known.popitem(last=False)
 
@@ -117,8 +115,7 @@ class Shares(Generic[Item]):
                 return False
             items.append(item)
             if not was_waiting and group.at_work < self._share_of(client.group):
-                self._next.append(client.group)
-                self._changed.notify()
+                self._offer(client.group)
             return True
 
     def get(self) -> tuple[str, Item]:
@@ -131,8 +128,7 @@ class Shares(Generic[Item]):
             item = group.next()
             group.at_work += 1
             if group.waiting and group.at_work < self._share_of(name):
-                self._next.append(name)
-                self._changed.notify()
+                self._offer(name)
             return name, item
 
     def done(self, name: str) -> None:
@@ -142,10 +138,13 @@ class Shares(Generic[Item]):
             group.at_work -= 1
             if group.waiting:
                 if was_full:
-                    self._next.append(name)
-                    self._changed.notify()
+                    self._offer(name)
             elif not group.at_work:
                 del self._groups[name]
+
+    def _offer(self, name: str) -> None:
+        self._next.append(name)
+        self._changed.notify()
 
     def _share_of(self, name: str) -> int:
         return self._shares.get(name, self._share)

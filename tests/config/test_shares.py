@@ -133,9 +133,9 @@ def test_whoever_was_let_in_is_known_by_what_their_requests_carry(carried):
     environ = {**carried, "REMOTE_ADDR": "192.0.2.1"}
     assert clients.client_of(environ) == Client(STRANGERS, "192.0.2.1")
 
-    clients.remember(environ)
+    clients.remember(environ, known_as=STRANGERS)
     assert clients.client_of(environ) == Client(STRANGERS, "192.0.2.1")
-    clients.remember({**environ, CLIENT: "workspace 7"})
+    clients.remember({**environ, CLIENT: "workspace 7"}, known_as=STRANGERS)
 
     assert clients.client_of(environ) == known("workspace 7")
     # What else is sent with it makes a stranger of it, and no second client.
