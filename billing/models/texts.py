@@ -9,24 +9,24 @@ from django.db import models
 
 # What ends or moves a line where it is shown: C0 and C1, and the separators of lines and paragraphs.
 CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")
-
-
 # Stands for a blank where it could not be seen.
 BLANK = "␣"
 
 
 def validate_name(value: str) -> None:
     """Raise ``ValidationError`` for a name with control characters: in a report it could forge lines."""
-    if found := CONTROL.search(value):
-        raise ValidationError(
-            "A name has no control characters; this one has U+%(code)s.", params={"code": f"{ord(found[0]):04X}"}
-        )
+    if told := _objection(value, to="A name"):
+        raise ValidationError(told)
 
 
 def objection_to_identifier(value: str) -> str:
     """Say why a text is no identifier; nothing where it is one: a browser's fields lose line breaks in silence."""
+    return _objection(value, to="An identifier")
+
+
+def _objection(value: str, *, to: str) -> str:
     found = CONTROL.search(value)
-    return f"An identifier has no control characters; this one has U+{ord(found[0]):04X}." if found else ""
+    return f"{to} has no control characters; this one has U+{ord(found[0]):04X}." if found else ""
 
 
 def validate_identifier(value: str) -> None:

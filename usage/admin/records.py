@@ -1,6 +1,7 @@
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import datetime
+from functools import partial
 from typing import Any
 
 from django.contrib import admin, messages
@@ -43,8 +44,8 @@ def refusals_on_fields(workspace: Workspace) -> Iterator[None]:
     try:
         yield
     except ledger.LimitReached as error:
-        left = spell_number(error.left, workspace.formats.numbers)
-        raise ValidationError({error.field: f"The limit of this line leaves {left} in the period."}) from error
+        told = error.told(partial(spell_number, style=workspace.formats.numbers))
+        raise ValidationError({error.field: told}) from error
     except ledger.OutsideLine as error:
         raise ValidationError({error.field: error.told(figures.local)}) from error
     except ledger.UnableToRecord as error:

@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterable
 from decimal import Decimal
 
 from billing.localmoment import LocalMoment
+from billing.money import format_decimal
 
 # From when until when a line is active.
 Life = tuple[LocalMoment, LocalMoment | None]
@@ -28,9 +29,13 @@ class LimitReached(UnableToRecord):
 
     field = "quantity"
 
-    def __init__(self, message: str, *, left: Decimal) -> None:
-        super().__init__(message)
+    def __init__(self, left: Decimal) -> None:
         self.left = left
+        super().__init__(self.told(format_decimal))
+
+    def told(self, spell: Callable[[Decimal], str]) -> str:
+        """Return the message with its quantity as ``spell`` writes it."""
+        return f"The limit of this line leaves {spell(self.left)} in the period."
 
 
 class LineNotFound(UnableToRecord):

@@ -12,7 +12,7 @@ from billing.bulk import is_among
 from billing.calendar import Coverage, Interval, Period, coverage, full_period_at
 from billing.limits import Room, has_hard_limit
 from billing.models import Line
-from billing.money import EXACT, format_decimal
+from billing.money import EXACT
 from usage.ledger.errors import LimitReached
 from usage.ledger.reading import last_id
 from usage.metering import Window, measure
@@ -54,7 +54,7 @@ class Totals:
         left = self._room(line, covered).beyond(used, quantity)
         if left == quantity or (accepts_part and left > 0):
             return left
-        raise LimitReached(f"The limit of this line leaves {format_decimal(left)} in the period.", left=left)
+        raise LimitReached(left)
 
     def _room(self, line: Line, covered: Period) -> Room:
         # Whatever a record adds: what a price affords is worked out once.
