@@ -2,12 +2,23 @@
 
 import sys
 
+from django.conf import settings
+from django.core.exceptions import TooManyFieldsSent
 from django.http import HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
 from django.template.loader import render_to_string
 from django.views import defaults
 
 from billing.outages import outage_of
+
+
+def bad_request(request: HttpRequest, exception: Exception) -> HttpResponseBase:
+    """Answer a page's request that can't be read: a form of too many fields by how many it may have."""
+    if not isinstance(exception, TooManyFieldsSent):
+        return defaults.bad_request(request, exception)
+    most = settings.DATA_UPLOAD_MAX_NUMBER_FIELDS
+    told = {"message": "The form is too large", "advice": f"It has more than {most} fields: send less at once."}
+    return HttpResponse(render_to_string("unread.html", told), status=400)
 
 
 def server_error(request: HttpRequest) -> HttpResponseBase:

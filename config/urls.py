@@ -6,6 +6,7 @@ from billing.admin.login import change_own_password, login
 from billing.admin.palette import palette
 from usage.admin.graphql_client import graphql_client
 
+handler400 = "config.failures.bad_request"
 handler500 = "config.failures.server_error"
 
 urlpatterns: list[URLPattern | URLResolver] = [

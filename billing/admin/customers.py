@@ -9,6 +9,7 @@ from unfold.widgets import UnfoldAdminExpandableTextareaWidget
 
 from billing import figures, names, parties
 from billing.admin.pages import PickableAdmin, WholeModelForm, by_workspace, copyable, refuse_taken_names
+from billing.admin.paging import ROWS_PER_PAGE, page_of
 from billing.admin.seen_rows import SeenRows
 from billing.models import Customer, CustomerAlias, Name
 
@@ -45,6 +46,8 @@ class AliasInline(TabularInline):
     fields = ("value", "label")
     verbose_name_plural = "aliases: other names under which usage may be reported"
     extra = 0
+    ordering = ("value",)
+    per_page = ROWS_PER_PAGE
 
 
 @admin.register(Customer)
@@ -109,7 +112,8 @@ class CustomerAdmin(PickableAdmin):
         self, request: HttpRequest, object_id: str, form_url: str = "", extra_context: Any = None
     ) -> HttpResponse:
         customer = self.get_object(request, object_id)
-        subscriptions = customer.subscriptions.order_by("-created_at") if customer else ()
+        rows = customer.subscriptions.order_by("-created_at", "pk") if customer else ()
+        subscriptions = page_of(request, rows, name="subscriptions-page")
         context = {"subscriptions": subscriptions, "may_add_subscription": self._may_add_subscription(request)}
         return super().change_view(request, object_id, form_url, context | (extra_context or {}))
 

@@ -1,3 +1,4 @@
+from functools import partial
 from typing import Any
 
 from django.contrib import admin
@@ -8,8 +9,9 @@ from unfold.decorators import display as column
 
 from billing import figures, invoicing
 from billing.admin.actions import row_action
-from billing.admin.issued import lines_of, parties_of
+from billing.admin.issued import lines_of, parties_of, rows_of
 from billing.admin.pages import ReadOnlyAdmin, by_workspace
+from billing.admin.paging import page_of
 from billing.models import Invoice, Workspace
 
 
@@ -85,7 +87,7 @@ class InvoiceAdmin(ReadOnlyAdmin):
         context = {
             "tz": invoice.workspace.tz,
             "parties": parties_of(invoice),
-            "lines": lines_of(invoice),
+            "lines": page_of(request, rows_of(invoice), told=partial(lines_of, invoice)),
             "may_see_usage": request.user.has_perm("usage.view_usagerecord"),
         }
         return super().change_view(request, object_id, form_url, context | (extra_context or {}))

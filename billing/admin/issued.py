@@ -1,7 +1,10 @@
 """An invoice as its page shows it: an issued one as its document says, beside what the same is called today."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
+
+from django.db.models import QuerySet
 
 from billing import figures
 from billing.jsontext import decode
@@ -39,9 +42,12 @@ def parties_of(invoice: Invoice) -> dict[str, Named]:
     }
 
 
-def lines_of(invoice: Invoice) -> list[dict[str, Any]]:
-    """Return an invoice's lines in order, each with its names, by its document or as they are today."""
-    rows = invoice.lines.select_related("price", "line__brick", "rule").order_by("position")
+def rows_of(invoice: Invoice) -> QuerySet[InvoiceLine]:
+    return invoice.lines.select_related("price", "line__brick", "rule").order_by("position")
+
+
+def lines_of(invoice: Invoice, rows: Iterable[InvoiceLine]) -> list[dict[str, Any]]:
+    """Return what is shown of an invoice's rows, each with its names, by its document or as they are today."""
     documents = decode(invoice.document)["lines"] if invoice.document else []
     issued = {line["position"]: line for line in documents}
     return [_line(row, issued.get(row.position)) for row in rows]

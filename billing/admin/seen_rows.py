@@ -4,6 +4,7 @@ from typing import Any
 
 from django.core import signing
 from django.core.exceptions import ValidationError
+from django.core.paginator import Page, Paginator
 from unfold.forms import PaginationInlineFormSet
 
 from billing.admin.seen import SALT, SEEN, STALE
@@ -13,6 +14,9 @@ class SeenRows(PaginationInlineFormSet):
     """Carries, signed, which rows its page showed. Where there are others now, it is refused once and tells of them.
 
     Then it goes on with the rows that there are: each as it was typed, or as it is now, and what was added on the page.
+
+    Where there are more rows than one page shows (``per_page`` of the inline), it holds those that were shown: others
+    are added on other pages.
     """
 
     stale: tuple[str, ...] = ()
@@ -21,7 +25,15 @@ class SeenRows(PaginationInlineFormSet):
         super().__init__(*args, **options)
         carried = self.data.get(self.seen_name) if self.is_bound else None
         if carried and self.instance.pk is not None:
-            self._compare(carried)
+            before = self._before(carried)
+            if self.is_paged:
+                # Pages move when rows come and go, so these are found by their keys.
+                self._queryset = self.queryset.filter(pk__in=before)
+            self._compare(before)
+
+    @property
+    def is_paged(self) -> bool:
+        return bool(self.per_page) and self.paginator.num_pages > 1
 
     @property
     def seen_name(self) -> str:
@@ -40,11 +52,20 @@ class SeenRows(PaginationInlineFormSet):
     def _rows_now(self) -> dict[str, str]:
         return {str(row.pk): str(row) for row in self.get_queryset()}
 
-    def _compare(self, carried: str) -> None:
+    def get_page_num(self) -> Any:
+        return self.request.GET.get(self.get_pagination_key())
+
+    def get_page(self, paginator: Paginator, page: Any) -> Page:
+        # Takes any text, and the last page for one beyond it.
+        return paginator.get_page(page)
+
+    def _before(self, carried: str) -> dict[str, str]:
         try:
-            before = signing.loads(carried, salt=SALT)
+            return signing.loads(carried, salt=SALT)
         except signing.BadSignature:
-            before = {}
+            return {}
+
+    def _compare(self, before: dict[str, str]) -> None:
         now = self._rows_now()
         if before.keys() == now.keys():
             return

@@ -15,6 +15,7 @@ from billing import contracts, figures
 from billing.admin.actions import row_action
 from billing.admin.changes import told_limits
 from billing.admin.pages import ReadOnlyAdmin, by_workspace, posted
+from billing.admin.paging import page_of
 from billing.admin.subscription_forms import (
     EndForm,
     LimitsForm,
@@ -104,7 +105,7 @@ class SubscriptionAdmin(ReadOnlyAdmin):
         context = {
             "tz": subscription.workspace.tz,
             "state": self.state(subscription),
-            "lines": subscription.lines.select_related("brick", "price").order_by("number"),
+            "lines": page_of(request, subscription.lines.select_related("brick", "price").order_by("number")),
             "invoices": subscription.invoices.defer("document").order_by("-id")[:RECENT_INVOICES],
             "may_change_line": request.user.has_perm("billing.change_line"),
             "may_see_usage": request.user.has_perm("usage.view_usagerecord"),

@@ -97,6 +97,15 @@ def test_a_request_that_cannot_be_read_says_so():
 
 
 @pytest.mark.django_db
+def test_a_form_of_too_many_fields_says_how_many_it_may_have():
+    page = Client().post("/admin/login/", {f"field-{n}": "" for n in range(10_001)})
+
+    assert page.status_code == 400
+    assert "more than 10000 fields" in page.content.decode()
+    assert "Nothing was saved." in page.content.decode()
+
+
+@pytest.mark.django_db
 @pytest.mark.parametrize("path", ["/api/nowhere/", "/piriod/nowhere/", "/sequence/api/nowhere"])
 def test_an_api_answers_for_itself(path):
     response = Client().get(path)

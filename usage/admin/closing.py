@@ -1,3 +1,4 @@
+from collections.abc import Sequence
 from datetime import date, datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -5,7 +6,6 @@ from zoneinfo import ZoneInfo
 from django import forms
 from django.contrib import admin, messages
 from django.core.exceptions import ValidationError
-from django.core.paginator import Paginator
 from django.db.models import Count, OuterRef, Q, QuerySet, Subquery
 from django.db.models.functions import Coalesce
 from django.http import HttpRequest, HttpResponse
@@ -21,6 +21,7 @@ from billing import figures, invoicing
 from billing.admin.actions import row_action
 from billing.admin.entry_fields import DayField
 from billing.admin.pages import ReadOnlyAdmin, by_workspace, name_of, posted
+from billing.admin.paging import page_of
 from billing.admin.panel_forms import PanelForm
 from billing.calendar import end_of
 from billing.entry.moments import spell_day
@@ -125,10 +126,9 @@ class CloseRunAdmin(ReadOnlyAdmin):
     ) -> HttpResponse:
         run = self.object_or_404(request, object_id)
         missing = missing_properties(run)
-        page = Paginator(drafts_of(run, missing), DRAFTS_PER_PAGE).get_page(request.GET.get("page"))
+        drafts = page_of(request, drafts_of(run, missing), per_page=DRAFTS_PER_PAGE, told=_changes_of)
         parked = run.items.filter(state=CloseItem.State.PARKED).select_related("subscription__customer").order_by("id")
-        rows = [{"draft": draft, "change": change_of(draft)} for draft in page]
-        context = {"drafts": page, "rows": rows, "parked": parked[:MOST_PARKED], "missing": missing, **progress_of(run)}
+        context = {"drafts": drafts, "parked": parked[:MOST_PARKED], "missing": missing, **progress_of(run)}
         return super().change_view(request, object_id, form_url, context | (extra_context or {}))
 
     def progress_view(self, request: HttpRequest, run_id: int) -> HttpResponse:
@@ -257,3 +257,7 @@ def progress_of(run: CloseRun) -> dict[str, Any]:
         counts |= run.invoices.aggregate(total=Count("pk"), done=issued)
     counts["pending"] = counts["total"] - counts["done"] - counts["parked"]
     return {"progress": counts, "is_active": run.state in CloseRun.ACTIVE, "tz": run.workspace.tz}
+
+
+def _changes_of(drafts: Sequence[Any]) -> list[dict[str, Any]]:
+    return [{"draft": draft, "change": change_of(draft)} for draft in drafts]

@@ -10,6 +10,7 @@ from django.shortcuts import get_object_or_404, render
 from django.utils import timezone
 
 from billing import limits
+from billing.admin.paging import ROWS_PER_PAGE
 from billing.calendar import CalendarOutOfRange
 from billing.models import Brick, InvoiceLine, Line, Subscription
 from billing.rating import TermsError
@@ -37,11 +38,13 @@ def upcoming_invoice(request: HttpRequest, subscription_id: UUID) -> HttpRespons
             context["preview"] = preview
             context["most_open"] = settings.CLOSE_MAX_PERIODS
             context["lines"] = _lines(preview)
+            context["left_out"] = len(preview.invoice.lines) - len(context["lines"])
     return render(request, "usage/preview.html", context)
 
 
 def _lines(preview: closing.Preview) -> list[dict[str, Any]]:
-    ids = {line.line_id for line in preview.invoice.lines}
+    shown = preview.invoice.lines[:ROWS_PER_PAGE]
+    ids = {line.line_id for line in shown}
     lines = Line.objects.select_related("brick").in_bulk(ids)
     return [
         {
@@ -54,7 +57,7 @@ def _lines(preview: closing.Preview) -> list[dict[str, Any]]:
             if draft.kind == InvoiceLine.Kind.TRUE_UP
             else limits.reached(line=lines[draft.line_id], quantity=draft.quantity, amount=draft.charge.amount),
         }
-        for draft in preview.invoice.lines
+        for draft in shown
     ]
 
 

@@ -178,4 +178,4 @@ def test_page_of_a_draft_shows_what_there_is_today():
     context = client.get(reverse("admin:billing_invoice_change", args=[Invoice.objects.get().pk])).context
 
     assert context["parties"]["customer"] == Named("Globex Inc.")
-    assert context["lines"][0]["unit"] == Named("units")
+    assert context["lines"].rows[0]["unit"] == Named("units")

@@ -128,6 +128,11 @@ def test_tiers_that_another_person_made_are_not_undone():
     assert [str(tier.unit_price.normalize()) for tier in Price.objects.get().terms().tiers] == ["2", "0.5"]
 
 
+def row_of(form, alias):
+    (name,) = (name for name, value in form.items() if name.startswith("aliases-") and value == alias)
+    return name.removesuffix("-value")
+
+
 def test_aliases_that_were_added_removed_or_changed_meanwhile_are_told():
     owner, client = make.workspace(), administrator()
     customer = make.customer(owner, aliases=["one", "two", "three"])
@@ -138,7 +143,7 @@ def test_aliases_that_were_added_removed_or_changed_meanwhile_are_told():
     parties.update_alias(alias=two, label="changed")
     parties.add_alias(customer=customer, value="four")
 
-    refused = client.post(url, b | {"name": "Renamed", "aliases-2-label": "mine"})
+    refused = client.post(url, b | {"name": "Renamed", f"{row_of(b, 'three')}-label": "mine"})
 
     told = told_on(refused)
     assert "“one” was removed." in told
