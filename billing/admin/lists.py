@@ -2,15 +2,18 @@
 
 from typing import Any
 
+from django.contrib import messages
 from django.contrib.admin import SimpleListFilter
 from django.contrib.admin.options import IncorrectLookupParameters
 from django.contrib.admin.utils import get_fields_from_path
-from django.contrib.admin.views.main import ChangeList
+from django.contrib.admin.views.main import ERROR_FLAG, ChangeList
 from django.db.models import QuerySet
 from django.http import HttpRequest
 from unfold.admin import ModelAdmin
 
 NUL = "\x00"
+# Django leads from an address that it can't read to the whole list.
+UNFILTERED = "The address held a filter that this list can't read: all is shown."
 
 
 class CheckedList(ModelAdmin):
@@ -32,6 +35,11 @@ class CheckedList(ModelAdmin):
         last: Any = get_fields_from_path(self.model, path)[-1]
         target = f"__{last.target_field.name}" if last.is_relation else ""
         return lookup in (f"{path}{target}__exact", f"{path}__isnull")
+
+    def changelist_view(self, request: HttpRequest, extra_context: Any = None) -> Any:
+        if ERROR_FLAG in request.GET:
+            messages.warning(request, UNFILTERED)
+        return super().changelist_view(request, extra_context)
 
     def get_changelist_instance(self, request: HttpRequest) -> ChangeList:
         if any(NUL in text for name, values in request.GET.lists() for text in (name, *values)):

@@ -5,6 +5,7 @@ import os
 import secrets
 import subprocess
 import sys
+from dataclasses import replace
 from urllib.parse import urlsplit, urlunsplit
 
 import psycopg
@@ -12,18 +13,21 @@ import psycopg
 from tests import services
 
 NAME = "arrears_bench"
+MEASURES = "ARREARS_BENCH"
 
 
 def main() -> int:
-    if (os.environ.get("DATABASE_URL") or "").endswith(NAME):
+    if MEASURES in os.environ:
         return _measure()
+    name = f"{NAME}_{os.getpid()}"
     server = urlsplit(services.POSTGRES_URL)
     with psycopg.connect(services.POSTGRES_URL, autocommit=True) as server_connection:
-        server_connection.execute(f"DROP DATABASE IF EXISTS {NAME} WITH (FORCE)")
-        server_connection.execute(f"CREATE DATABASE {NAME}")
+        server_connection.execute(f"DROP DATABASE IF EXISTS {name} WITH (FORCE)")
+        server_connection.execute(f"CREATE DATABASE {name}")
         try:
             environment = os.environ | {
-                "DATABASE_URL": urlunsplit(server._replace(path=f"/{NAME}")),
+                "DATABASE_URL": urlunsplit(server._replace(path=f"/{name}")),
+                MEASURES: "1",
                 "SECRET_KEY": secrets.token_urlsafe(50),
                 "ALLOWED_HOSTS": "127.0.0.1,testserver",
                 "CELERY_BROKER_URL": services.NO_BROKER,
@@ -32,7 +36,7 @@ def main() -> int:
             }
             return subprocess.run([sys.executable, "-m", "tests.bench", *sys.argv[1:]], env=environment).returncode
         finally:
-            server_connection.execute(f"DROP DATABASE IF EXISTS {NAME} WITH (FORCE)")
+            server_connection.execute(f"DROP DATABASE IF EXISTS {name} WITH (FORCE)")
 
 
 def _measure() -> int:
@@ -44,16 +48,23 @@ def _measure() -> int:
 
     from config.celery import app  # noqa: PLC0415
     from tests.bench import batch, close, intake, lists, matching, report  # noqa: PLC0415
+    from tests.bench.size import FULL, QUICK  # noqa: PLC0415
 
-    benches = {"intake": intake.run, "batch": batch.run, "close": close.run, "matching": matching.run}
+    modules = (intake, batch, close, matching, lists)
+    benches = {module.__name__.rpartition(".")[2]: module.run for module in modules}
     parser = argparse.ArgumentParser(prog="make bench ARGS=...")
-    parser.add_argument("parts", nargs="*", help=f"of {', '.join(benches)} and lists; all unless named")
-    parser.add_argument("--records", type=int, default=lists.LARGE, help="of the ledger whose lists are measured")
+    parser.add_argument("parts", nargs="*", help=f"of {', '.join(benches)}; all unless named")
+    parser.add_argument("--records", type=int, default=None, help="of the ledger whose lists are measured")
+    parser.add_argument("--quick", action="store_true", help="only see whether every part still measures")
     asked = parser.parse_args()
     services.queue_in_memory(app)
     call_command("migrate", verbosity=0)
-    benches["lists"] = lambda: lists.run(records=asked.records)
-    report.print_table([row for name in asked.parts or benches for row in benches[name]()])
+    size = QUICK if asked.quick else FULL
+    if asked.records is not None:
+        size = replace(size, large_ledger=asked.records)
+    for name in asked.parts or benches:
+        # Each part as it ends: a later one takes minutes, and may fail.
+        report.print_table(benches[name](size))
     return 0
 
 

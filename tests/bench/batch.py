@@ -17,12 +17,11 @@ from billing.limits import Limits
 from tests.bench.load import Target, seconds_for
 from tests.bench.report import Row
 from tests.bench.server import PROGRAM, serving
-from tests.bench.setting import LINES, Setting, add_lines, build, moment_of
+from tests.bench.setting import Setting, add_lines, build, moment_of
+from tests.bench.size import Size
 from usage.models import UsageRecord
 
 SIZE = 1000
-BATCHES = 60
-ROUNDS = 5
 ODD = 50
 NOBODY = 2**53 - 1
 
@@ -31,48 +30,49 @@ _COLUMNS = (
 )
 
 
-MANY_LINES = 100_000
-
-
-def run() -> list[Row]:
+def run(size: Size) -> list[Row]:
     """Measure rounds of batches, from one sender and from four, each in turns with the limit; quote the medians.
 
     Then the same onto lines with a limit against those without one, and beside many lines against beside few.
     """
-    setting = build("batch")
-    bounded = build("bounded")
+    setting = build("batch", lines=size.lines)
+    bounded = build("bounded", lines=size.lines)
     for line in bounded.lines:
         contracts.set_limits(line=line, limits=Limits(hard_limit_quantity=Decimal(10**12)))
     with serving(PROGRAM, "config.settings") as port:
-        rows = [_row(setting, port, senders) for senders in (1, 4)]
-        rows.append(_against(setting, bounded, port, "onto lines with a limit", ">= 0.3"))
-    few = _rates(setting, "few")
-    add_lines(setting, MANY_LINES)
-    many = _rates(setting, "many")
-    what = f"beside {MANY_LINES:,} lines, against {LINES}"
+        rows = [_row(setting, port, senders, size) for senders in (1, 4)]
+        rows.append(_against(setting, bounded, port, size, "onto lines with a limit", ">= 0.3"))
+    few = _rates(setting, "few", size)
+    add_lines(setting, size.lines_beside)
+    many = _rates(setting, "many", size)
+    what = f"beside {size.lines_beside:,} lines, against {size.lines}"
     return [*rows, Row(f"  {what}", f"{many:,.0f} rows/s", f"{few:,.0f} rows/s", f"{many / few:.2f}", ">= 0.9")]
 
 
-def _against(setting: Setting, other: Setting, port: int, what: str, to_reach: str) -> Row:
+def _against(setting: Setting, other: Setting, port: int, size: Size, what: str, to_reach: str) -> Row:
     """Compare another setting's batches with a setting's, in turns."""
-    _send(other, port, "warm-other", 1)
-    rounds = [(_send(other, port, f"other-{n}", 1), _send(setting, port, f"one-{n}", 1)) for n in range(ROUNDS)]
+    _send(other, port, "warm-other", 1, size)
+    rounds = [
+        (_send(other, port, f"other-{n}", 1, size), _send(setting, port, f"one-{n}", 1, size))
+        for n in range(size.rounds)
+    ]
     theirs, ours = (statistics.median(figures) for figures in zip(*rounds, strict=True))
     ratio = statistics.median(one / another for one, another in rounds)
     return Row(f"  {what}", f"{theirs:,.0f} rows/s", f"{ours:,.0f} rows/s", f"{ratio:.2f}", to_reach)
 
 
-def _rates(setting: Setting, name: str) -> float:
+def _rates(setting: Setting, name: str, size: Size) -> float:
     # A server of its own: one that runs has planned its statements already.
     with serving(PROGRAM, "config.settings") as port:
-        _send(setting, port, f"warm-{name}", 1)
-        return statistics.median(_send(setting, port, f"{name}-{n}", 1) for n in range(ROUNDS))
+        _send(setting, port, f"warm-{name}", 1, size)
+        return statistics.median(_send(setting, port, f"{name}-{n}", 1, size) for n in range(size.rounds))
 
 
-def _row(setting: Setting, port: int, senders: int) -> Row:
-    _send(setting, port, f"warm-{senders}", senders)
+def _row(setting: Setting, port: int, senders: int, size: Size) -> Row:
+    _send(setting, port, f"warm-{senders}", senders, size)
     rounds = [
-        (_send(setting, port, f"{senders}-{n}", senders), _copy(setting, f"copy-{senders}-{n}")) for n in range(ROUNDS)
+        (_send(setting, port, f"{senders}-{n}", senders, size), _copy(setting, f"copy-{senders}-{n}", size))
+        for n in range(size.rounds)
     ]
     mine, theirs = (statistics.median(figures) for figures in zip(*rounds, strict=True))
     ratio = statistics.median(one / other for one, other in rounds)
@@ -80,7 +80,7 @@ def _row(setting: Setting, port: int, senders: int) -> Row:
     return Row(what, f"{mine:,.0f} rows/s", f"{theirs:,.0f} rows/s", f"{ratio:.2f}", ">= 0.25")
 
 
-def _send(setting: Setting, port: int, name: str, senders: int) -> float:
+def _send(setting: Setting, port: int, name: str, senders: int, size: Size) -> float:
     """Return how many records a second are recorded, those that are refused not counted."""
     target = Target(
         path="/api/usage/batch/",
@@ -89,10 +89,10 @@ def _send(setting: Setting, port: int, name: str, senders: int) -> float:
         expected_status=200,
         refusal=b'"title"',
     )
-    bodies = [target.body(n) for n in range(BATCHES)]
+    bodies = [target.body(n) for n in range(size.batches)]
     took = seconds_for(target, bodies, port=port, connections=senders)
     recorded = UsageRecord.objects.filter(workspace=setting.workspace, key__startswith=f"{name}-").count()
-    if recorded != BATCHES * SIZE * (ODD - 2) // ODD:
+    if recorded != size.batches * SIZE * (ODD - 2) // ODD:
         raise RuntimeError("Not all was recorded that should be: the figure would be worthless.")
     return recorded / took
 
@@ -107,13 +107,13 @@ def _report(setting: Setting, name: str, n: int) -> dict[str, object]:
     }
 
 
-def _copy(setting: Setting, name: str) -> float:
-    rows = "".join(_copied(setting, name, n) for n in range(BATCHES * SIZE))
+def _copy(setting: Setting, name: str, size: Size) -> float:
+    rows = "".join(_copied(setting, name, n) for n in range(size.batches * SIZE))
     with connection.cursor() as cursor:
         begun = time.perf_counter()
         with cursor.copy(f"COPY usage_usagerecord ({_COLUMNS}) FROM STDIN") as copy:
             copy.write(rows)
-        return BATCHES * SIZE / (time.perf_counter() - begun)
+        return size.batches * SIZE / (time.perf_counter() - begun)
 
 
 def _copied(setting: Setting, name: str, n: int) -> str:

@@ -1,5 +1,6 @@
 """Closing 10,000 subscriptions with 1,000,000 records, against one aggregate and a COPY of as many rows."""
 
+import os
 import subprocess
 import sys
 import time
@@ -13,7 +14,9 @@ from django.utils import timezone
 from billing import parties
 from billing.models import Invoice, Workspace
 from tests import factories as make
+from tests import services
 from tests.bench.report import Row
+from tests.bench.size import Size
 from usage import closing
 
 JANUARY, FEBRUARY = datetime(2026, 1, 1, tzinfo=UTC), datetime(2026, 2, 1, tzinfo=UTC)
@@ -41,10 +44,11 @@ ORDER BY n, l.id
 """
 
 
-def run(*, subscriptions: int = 10_000, each: int = 100) -> list[Row]:
+def run(size: Size) -> list[Row]:
     """Measure at the given number of records a subscription, and at a tenth of it for the growth."""
-    few, _ = _measure("few", subscriptions, each // 10)
-    many, limit = _measure("many", subscriptions, each)
+    subscriptions, each = size.subscriptions, size.records_each
+    few, _ = _measure("close-few", subscriptions, each // 10)
+    many, limit = _measure("close-many", subscriptions, each)
     title = f"close {subscriptions:,} subscriptions, {subscriptions * each:,} records"
     return [
         Row(title, f"{many:.2f} s", f"{limit:.2f} s", f"{many / limit:.1f} x", "<= 6 x"),
@@ -129,6 +133,7 @@ def _close(workspace: Workspace) -> float:
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             text=True,
+            env=os.environ | {"CELERY_BROKER_URL": services.NO_BROKER},
         )
         for _ in range(WORKERS)
     ]

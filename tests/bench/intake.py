@@ -9,10 +9,8 @@ from itertools import count
 from tests.bench.load import Target, requests_a_second
 from tests.bench.report import Row
 from tests.bench.server import BARE, BEHIND, PROGRAM, serving
-from tests.bench.setting import Setting, alias_of, build, moment_of
-
-ROUNDS = 5
-SECONDS = 3.0
+from tests.bench.setting import Setting, build, moment_of
+from tests.bench.size import Size
 
 _INCREMENT = """
 mutation ($timestamp: DateTime!, $subscriptionId: String!, $brickId: String!, $count: Int!) {
@@ -21,30 +19,34 @@ mutation ($timestamp: DateTime!, $subscriptionId: String!, $brickId: String!, $c
 """
 
 
-def run() -> list[Row]:
+def run(size: Size) -> list[Row]:
     """Measure every dialect in turns with the limit, and quote the median of the rounds' ratios."""
-    setting = build("intake")
+    setting = build("intake", lines=size.lines)
     with (
         serving(PROGRAM, "config.settings") as ours,
         serving(BARE, "tests.bench.bare_settings") as limit,
     ):
-        rows = [_row(name, make(setting), ours, _bare(setting), limit) for name, make in TARGETS.items()]
+        rows = [_row(name, make(setting), ours, _bare(setting), limit, size=size) for name, make in TARGETS.items()]
     with serving(PROGRAM, "config.settings") as ours, serving(BEHIND, "config.settings") as behind:
         target = _piriod(setting)
-        front = _row("Piriod, with the front against without", target, ours, target, behind, to_reach=">= 0.95")
+        front = _row(
+            "Piriod, with the front against without", target, ours, target, behind, to_reach=">= 0.95", size=size
+        )
     return [*rows, front]
 
 
-def _row(name: str, target: Target, ours: int, bare: Target, limit: int, *, to_reach: str = ">= 0.5") -> Row:
+def _row(
+    name: str, target: Target, ours: int, bare: Target, limit: int, *, size: Size, to_reach: str = ">= 0.5"
+) -> Row:
     numbers = count(1, 10_000_000)
     for one, port in ((target, ours), (bare, limit)):
-        requests_a_second(one, port=port, seconds=1, first=next(numbers))
+        requests_a_second(one, port=port, seconds=size.seconds / 3, first=next(numbers))
     rounds = [
         (
-            requests_a_second(target, port=ours, seconds=SECONDS, first=next(numbers)),
-            requests_a_second(bare, port=limit, seconds=SECONDS, first=next(numbers)),
+            requests_a_second(target, port=ours, seconds=size.seconds, first=next(numbers)),
+            requests_a_second(bare, port=limit, seconds=size.seconds, first=next(numbers)),
         )
-        for _ in range(ROUNDS)
+        for _ in range(size.rounds)
     ]
     mine, theirs = (statistics.median(figures) for figures in zip(*rounds, strict=True))
     ratio = statistics.median(one / other for one, other in rounds)
@@ -102,7 +104,7 @@ def _sequence(setting: Setting) -> Target:
         path="/sequence/api/usage-events",
         headers={"Authorization": f"Basic {b64encode(f'bench:{setting.key}'.encode()).decode()}"},
         body=lambda n: (
-            f'{{"customerEventId": "ue-{n}", "customerAlias": "{alias_of(n)}", "eventType": "message-sent",'
+            f'{{"customerEventId": "ue-{n}", "customerAlias": "{setting.alias(n)}", "eventType": "message-sent",'
             f' "eventTimestamp": "{moment_of(n)}", "eventProperties": {{"length": {n % 100}}}}}'
         ),
     )

@@ -10,17 +10,14 @@ from django.db import connection
 from tests import skewed
 from tests.bench.report import Row
 from tests.bench.setting import analyse
+from tests.bench.size import Size
 from tests.plans.cases import CASES, PANEL, client_of, path_of
 from usage import ledger
 
-SMALL = 100_000
-LARGE = 20_000_000
-ROUNDS = 7
 
-
-def run(*, records: int = LARGE) -> list[Row]:
-    """Measure each with a small ledger and with one of so many records, and quote the medians."""
-    small, large = _measure(SMALL), _measure(records)
+def run(size: Size) -> list[Row]:
+    """Measure each with a small ledger and with a large one, and quote the medians."""
+    small, large = _measure(size.small_ledger, size.rounds), _measure(size.large_ledger, size.rounds)
     return [
         Row(
             f"{dialect}, {query or 'all'}"[:60],
@@ -33,7 +30,7 @@ def run(*, records: int = LARGE) -> list[Row]:
     ]
 
 
-def _measure(records: int) -> dict[tuple[str, str], float]:
+def _measure(records: int, rounds: int) -> dict[tuple[str, str], float]:
     with _without_indexes():
         owner = skewed.build(records).workspace
     with connection.cursor() as cursor:
@@ -45,7 +42,7 @@ def _measure(records: int) -> dict[tuple[str, str], float]:
     for dialect, query in CASES:
         client, path = client_of(owner, dialect), path_of(dialect, query)
         seconds = []
-        for _ in range(ROUNDS):
+        for _ in range(rounds):
             begun = time.perf_counter()
             response = client.get(path)
             seconds.append(time.perf_counter() - begun)

@@ -8,26 +8,25 @@ from billing import parties
 from tests import factories as make
 from tests.bench.report import Row
 from tests.bench.setting import analyse
+from tests.bench.size import Size
 from tests.skewed import copy_rows
 from usage import ledger
 from usage.models import Matching, UsageRecord
 
-FEW, MANY = 1_000, 30_000
 
-
-def run() -> list[Row]:
+def run(size: Size) -> list[Row]:
     """Measure it with as many events as are matched at once, and with many; the request is to take no longer."""
-    at_once, _ = _measure("few", FEW)
-    request, job = _measure("many", MANY)
+    at_once, _ = _measure("match-few", size.few_events)
+    request, job = _measure("match-many", size.many_events)
     return [
         Row(
-            f"a name with {MANY:,} events",
+            f"a name with {size.many_events:,} events",
             f"{request:.2f} s",
             f"{at_once:.2f} s",
             f"{request / at_once:.1f} x",
             "<= 1 x",
         ),
-        Row("  events matched a second", f"{MANY / job:,.0f}", "", "", ">= 2,000"),
+        Row("  events matched a second", f"{size.many_events / job:,.0f}", "", "", ">= 2,000"),
     ]
 
 

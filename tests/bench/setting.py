@@ -9,8 +9,6 @@ from billing.models import Customer, Line, Subscription, Workspace
 from tests import factories as make
 from tests.skewed import copy_rows
 
-LINES = 500
-
 
 @dataclass(frozen=True)
 class Setting:
@@ -22,23 +20,27 @@ class Setting:
         """Return the n-th record's line: many services report at the same time, not one."""
         return self.lines[n % len(self.lines)]
 
+    def alias(self, n: int) -> str:
+        """Return a name of that line's customer."""
+        return f"customer-{n % len(self.lines)}"
 
-def build(code: str) -> Setting:
+
+def build(code: str, *, lines: int) -> Setting:
     workspace = parties.create_workspace(code=code, name=code, time_zone="UTC", currency="USD")
     _, key = keys.create_key(workspace=workspace, name="bench", created_by="bench")
     brick = make.brick(workspace)
     price = make.price(brick)
-    lines = [
+    agreed = [
         contracts.add_line(
-            subscription=make.subscription(make.customer(workspace, aliases=[alias_of(n)])),
+            subscription=make.subscription(make.customer(workspace, aliases=[f"customer-{n}"])),
             brick=brick,
             price=price,
             reference=f"item-{n}",
         )
-        for n in range(LINES)
+        for n in range(lines)
     ]
     analyse()
-    return Setting(workspace, key, lines)
+    return Setting(workspace, key, agreed)
 
 
 def add_lines(setting: Setting, count: int) -> None:
@@ -56,10 +58,6 @@ def analyse() -> None:
     """Have the planner know what was built, as autovacuum sees to in production."""
     with connection.cursor() as cursor:
         cursor.execute("ANALYZE")
-
-
-def alias_of(n: int) -> str:
-    return f"customer-{n % LINES}"
 
 
 def moment_of(n: int) -> str:

@@ -95,7 +95,9 @@ class StateFilter(DropdownFilter):
                 return queryset.filter(superseded_by__isnull=False)
             case "retraction":
                 return queryset.filter(kind=UsageRecord.Kind.RETRACTION)
-        return queryset
+            case None | "":
+                return queryset
+        return queryset.none()
 
 
 def search(records: QuerySet[UsageRecord], term: str) -> QuerySet[UsageRecord]:

@@ -5,8 +5,10 @@ from typing import Any
 import pytest
 from django.contrib import admin
 from django.contrib.admin import SimpleListFilter
+from django.contrib.auth.models import Group
 from django.urls import reverse
 
+from billing.admin.lists import UNFILTERED
 from billing.models import ApiKey, Brick, Customer
 from tests import factories as make
 from tests.billing.admin.staff import administrator, shown_status
@@ -38,6 +40,8 @@ def _rows():
     line = make.line()
     make.use(line, "3", "2026-01-05")
     make.api_key(line.workspace)
+    for name in ("Finance", "Support"):
+        Group.objects.create(name=name)
     close_and_issue(line.workspace, "2026-02-01")
 
 
@@ -55,6 +59,21 @@ def test_no_list_fails_whatever_its_address_says(model):
 
     assert failed == []
     assert shown_status(client, url, {}) == 200
+
+
+@pytest.mark.usefixtures("_rows")
+@pytest.mark.parametrize("model", REGISTERED, ids=lambda model: model._meta.model_name)
+def test_a_value_that_no_filter_offers_shows_nothing_or_is_told(model):
+    client = administrator()
+    url = reverse(f"admin:{model._meta.app_label}_{model._meta.model_name}_changelist")
+    names = [name for name in offered(model) if not name.endswith("__isnull")]
+
+    shown = {name: client.get(url, {name: "elsewhere"}, follow=True) for name in names}
+
+    for name, page in shown.items():
+        if page.status_code != 400:
+            told = [str(message) for message in page.context["messages"]]
+            assert told == [UNFILTERED] or not list(page.context["cl"].result_list), name
 
 
 @pytest.mark.parametrize("model", [Customer, Brick])

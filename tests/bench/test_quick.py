@@ -1,0 +1,20 @@
+"""Every part of the bench measures what it says: the figures of a busy machine mean nothing, and none is looked at."""
+
+import subprocess
+import sys
+
+import pytest
+
+
+@pytest.mark.postgres
+def test_every_part_still_measures():
+    run = subprocess.run(
+        [sys.executable, "-m", "tests.bench", "--quick"],
+        capture_output=True,
+        text=True,
+        timeout=300,
+    )
+
+    assert run.returncode == 0, run.stderr[-5000:]
+    for measured in ("intake, native", "4 senders", "invoices a second", "events matched a second", "panel, "):
+        assert measured in run.stdout
