@@ -422,7 +422,8 @@ LOGGING = {
     "version": 1,
     "disable_existing_loggers": False,
     "formatters": {"line": {"format": "%(asctime)s %(levelname)s %(name)s: %(message)s"}},
-    "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "line"}},
+    "filters": {"in_a_line": {"()": "config.logs.InALine"}},
+    "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "line", "filters": ["in_a_line"]}},
     "root": {"handlers": ["console"], "level": LOG_LEVEL},
     # Django's own handlers write to the console only under DEBUG, and by mail otherwise.
     "loggers": {

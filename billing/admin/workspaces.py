@@ -13,6 +13,7 @@ from unfold.widgets import UnfoldAdminSelect2Widget
 
 from billing import parties
 from billing.admin.pages import PanelAdmin, WholeModelForm, posted
+from billing.admin.paging import ROWS_PER_PAGE
 from billing.admin.seen_rows import SeenRows
 from billing.entry import Formats
 from billing.entry.moments import DayFormat
@@ -40,6 +41,8 @@ class AllowedOriginInline(TabularInline):
     verbose_name = "allowed origin"
     verbose_name_plural = "web sites whose pages may call the APIs with this workspace's keys"
     extra = 0
+    ordering = ("origin",)
+    per_page = ROWS_PER_PAGE
 
 
 @admin.register(Workspace)

@@ -1,9 +1,13 @@
+import logging
+from io import StringIO
+
 import pytest
 from django.contrib.auth.models import User
 from django.db import connection
 from django.test import Client
 from psycopg import errors
 
+from config.logs import InALine
 from tests.failures import lost_connection, raised
 
 # Of the sheet that all of these pages share.
@@ -94,6 +98,16 @@ def test_a_request_that_cannot_be_read_says_so():
     assert page.status_code == 400
     assert "The request can't be read" in page.content.decode()
     assert LOOK in page.content.decode()
+
+
+def test_what_was_refused_is_logged_in_a_line(monkeypatch):
+    (handler,) = (one for one in logging.getLogger().handlers if any(isinstance(each, InALine) for each in one.filters))
+    monkeypatch.setattr(handler, "stream", StringIO())
+
+    Client().get("/admin/", headers={"host": "elsewhere.example"})
+
+    (told,) = handler.stream.getvalue().strip().splitlines()
+    assert "Invalid HTTP_HOST header: 'elsewhere.example'" in told
 
 
 @pytest.mark.django_db
