@@ -74,7 +74,11 @@ class SavedOnce(CheckedList):
     ) -> HttpResponse:
         with sending.once(request) as sent:
             request.panel_saves = True  # type: ignore[attr-defined]
-            response = super().changeform_view(request, object_id, form_url, extra_context)
+            try:
+                response = super().changeform_view(request, object_id, form_url, extra_context)
+            finally:
+                # What is read from here on is read outside of the transaction, where no row can be locked.
+                request.panel_saves = False  # type: ignore[attr-defined]
             if sending.result_of(response):
                 sent.url = getattr(request, "panel_result", "") or sending.result_of(response)
             else:

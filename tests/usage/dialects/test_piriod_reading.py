@@ -175,7 +175,13 @@ def test_a_list_is_ordered_and_filtered(piriod, line, three, query, found):
         (f"subscription_line={2**63}", f"Ensure this value is less than or equal to {2**63 - 1}."),
         ("quantity=abc", "Enter a number."),
         ("quantity=NaN", "Enter a number."),
-        ("quantity=1e40", "Ensure that there are no more than 24 digits in total."),
+        # What a body may not hold either, and Python reads.
+        ("subscription_line=1_0", "Enter a whole number."),
+        ("subscription_line=%D9%A1", "Enter a whole number."),
+        ("id__in=1,1_0", "Enter a whole number."),
+        ("quantity__gte=1_0", "Enter a number."),
+        ("quantity__in=1e2", "Enter a number."),
+        (f"quantity={10**39}", "Ensure that there are no more than 24 digits in total."),
         ("quantity=0.0000000001", "Ensure that there are no more than 9 decimal places."),
         (
             "date_time=yesterday",

@@ -11,6 +11,7 @@ from django.db.models import CharField, Q, QuerySet, TextChoices, Value
 from billing.models import Workspace
 from usage.dialects.fields import NotAMoment, parse_moment
 from usage.dialects.native.fields import GREATEST_WHOLE, WHOLE, parse_id
+from usage.dialects.parameters import WholeFormField
 
 
 class NativeFilterSet(django_filters.FilterSet):
@@ -46,7 +47,7 @@ class FlagFilter(django_filters.TypedChoiceFilter):
 
 class WholeFilter(django_filters.Filter):
     schema = WHOLE
-    field_class = forms.IntegerField
+    field_class = WholeFormField
 
     def __init__(self, **options: Any) -> None:
         super().__init__(**options, min_value=1, max_value=GREATEST_WHOLE)

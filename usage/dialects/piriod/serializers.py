@@ -17,6 +17,7 @@ from rest_framework import serializers
 from billing.models import Line, Workspace
 from usage.dialects import lists
 from usage.dialects.fields import MomentField, MomentOrDayField, NotAMoment, QuantityField, parse_moment_or_day
+from usage.dialects.parameters import NumberFormField, WholeFormField
 from usage.ledger import DIGITS_AFTER_POINT, DIGITS_BEFORE_POINT
 from usage.models import UsageRecord
 
@@ -61,7 +62,11 @@ class UsagePageSerializer(serializers.Serializer):
 
 
 class _WholeFilter(django_filters.Filter):
-    field_class = forms.IntegerField
+    field_class = WholeFormField
+
+
+class _NumberFilter(django_filters.NumberFilter):
+    field_class = NumberFormField
 
 
 class _ListField(BaseCSVField):
@@ -132,20 +137,20 @@ class UsageFilter(django_filters.FilterSet):
     """What a list can be filtered by; ``views`` refuses all other parameters."""
 
     id = _WholeFilter(method=_known_as, **_BOUNDS)
-    id__in = _ListFilter(forms.IntegerField, method=_known_as, **_BOUNDS)
+    id__in = _ListFilter(WholeFormField, method=_known_as, **_BOUNDS)
     subscription_line = _WholeFilter(method="of_lines", **_BOUNDS)
-    subscription_line__in = _ListFilter(forms.IntegerField, method="of_lines", **_BOUNDS)
+    subscription_line__in = _ListFilter(WholeFormField, method="of_lines", **_BOUNDS)
     date_time = _MomentFilter(field_name="occurred_at")
     date_time__gte = _MomentFilter(field_name="occurred_at", lookup_expr="gte")
     date_time__lte = _MomentFilter(field_name="occurred_at", lookup_expr="lte")
     date_time__gt = _MomentFilter(field_name="occurred_at", lookup_expr="gt")
     date_time__lt = _MomentFilter(field_name="occurred_at", lookup_expr="lt")
-    quantity = django_filters.NumberFilter(**_DIGITS)
-    quantity__in = _ListFilter(forms.DecimalField, field_name="quantity", **_DIGITS)
-    quantity__gte = django_filters.NumberFilter(field_name="quantity", lookup_expr="gte", **_DIGITS)
-    quantity__lte = django_filters.NumberFilter(field_name="quantity", lookup_expr="lte", **_DIGITS)
-    quantity__gt = django_filters.NumberFilter(field_name="quantity", lookup_expr="gt", **_DIGITS)
-    quantity__lt = django_filters.NumberFilter(field_name="quantity", lookup_expr="lt", **_DIGITS)
+    quantity = _NumberFilter(**_DIGITS)
+    quantity__in = _ListFilter(NumberFormField, field_name="quantity", **_DIGITS)
+    quantity__gte = _NumberFilter(field_name="quantity", lookup_expr="gte", **_DIGITS)
+    quantity__lte = _NumberFilter(field_name="quantity", lookup_expr="lte", **_DIGITS)
+    quantity__gt = _NumberFilter(field_name="quantity", lookup_expr="gt", **_DIGITS)
+    quantity__lt = _NumberFilter(field_name="quantity", lookup_expr="lt", **_DIGITS)
     creation_scheme = django_filters.ChoiceFilter(**_SOURCES)
     creation_scheme__in = _ListFilter(forms.ChoiceField, **_SOURCES)
     created = _MomentFilter(field_name="recorded_at")

@@ -92,18 +92,23 @@ class NamesField(serializers.Field):
 class QueriedField(serializers.Field):
     """Texts in a query, whose parameter may be repeated."""
 
-    default_error_messages = {"invalid": f"Give at most {MAX_LISTED} texts of at most {MAX_NAME} characters."}
+    default_error_messages = {
+        "invalid": f"Give at most {MAX_LISTED} texts of at most {MAX_NAME} characters.",
+        "empty": "An empty text names nothing.",
+    }
 
     def texts(self, sent: list[str]) -> list[str]:
         return sent
 
     def get_value(self, dictionary: Mapping[Any, Any]) -> Any:
         sent = dictionary.getlist(self.field_name)  # type: ignore[attr-defined]  # a query's
-        return [text for text in self.texts(sent) if text] or empty
+        return self.texts(sent) if sent else empty
 
     def to_internal_value(self, data: list[str]) -> list[str]:
         if len(data) > MAX_LISTED or any(len(text) > MAX_NAME or "\0" in text for text in data):
             self.fail("invalid")
+        if not all(data):
+            self.fail("empty")
         return data
 
 

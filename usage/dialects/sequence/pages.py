@@ -10,6 +10,7 @@ from rest_framework import serializers
 
 from billing.models import Workspace
 from usage.dialects import lists
+from usage.dialects.parameters import WholeField
 
 LARGEST_ID = BigIntegerField.MAX_BIGINT
 LARGEST_PAGE = 100
@@ -40,7 +41,7 @@ class PageSerializer(serializers.Serializer):
 
     after = CursorField(required=False)
     before = CursorField(required=False)
-    limit = serializers.IntegerField(required=False, min_value=1, max_value=LARGEST_PAGE, default=USUAL_PAGE)
+    limit = WholeField(required=False, min_value=1, max_value=LARGEST_PAGE, default=USUAL_PAGE)
 
     def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
         if "after" in attrs and "before" in attrs:

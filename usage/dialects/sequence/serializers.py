@@ -7,6 +7,7 @@ from rest_framework import serializers
 
 from billing.models import Brick
 from usage.dialects.fields import MomentField
+from usage.dialects.parameters import WholeField
 from usage.dialects.sequence.fields import (
     MAX_NAME,
     CommaSeparatedField,
@@ -33,7 +34,7 @@ class EventSerializer(serializers.Serializer):
 
 
 class EventQuerySerializer(PageSerializer):
-    offset = serializers.IntegerField(required=False, min_value=0, max_value=LARGEST_OFFSET, default=0)
+    offset = WholeField(required=False, min_value=0, max_value=LARGEST_OFFSET, default=0)
     sortOrder = serializers.ChoiceField([ASC, DESC], required=False, default=DESC)
     sortBy = serializers.ChoiceField(["createdAt"], required=False)
     customerAlias = RepeatedField(required=False)
