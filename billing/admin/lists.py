@@ -2,14 +2,18 @@
 
 from typing import Any
 
+from django.conf import settings
 from django.contrib import messages
 from django.contrib.admin import SimpleListFilter
 from django.contrib.admin.options import IncorrectLookupParameters
 from django.contrib.admin.utils import get_fields_from_path
-from django.contrib.admin.views.main import ERROR_FLAG, ChangeList
+from django.contrib.admin.views.main import ERROR_FLAG, PAGE_VAR, ChangeList
 from django.db.models import QuerySet
-from django.http import HttpRequest
+from django.http import HttpRequest, HttpResponseRedirect
+from django.template.response import SimpleTemplateResponse
 from unfold.admin import ModelAdmin
+
+from billing import timeouts
 
 NUL = "\x00"
 # Django leads from an address that it can't read to the whole list.
@@ -39,7 +43,20 @@ class CheckedList(ModelAdmin):
     def changelist_view(self, request: HttpRequest, extra_context: Any = None) -> Any:
         if ERROR_FLAG in request.GET:
             messages.warning(request, UNFILTERED)
-        return super().changelist_view(request, extra_context)
+        if self._lies_too_far(request.GET.get(PAGE_VAR, "")):
+            messages.warning(request, f"A list is shown for {settings.LIST_OFFSET} rows. Narrow it by a filter.")
+            first = request.GET.copy()
+            del first[PAGE_VAR]
+            return HttpResponseRedirect(f"{request.path}?{first.urlencode()}")
+        with timeouts.reading(settings.LIST_STATEMENT_SECONDS):
+            response = super().changelist_view(request, extra_context)
+            # It is while a page is rendered that its rows are read.
+            return response.render() if isinstance(response, SimpleTemplateResponse) else response
+
+    def _lies_too_far(self, page: str) -> bool:
+        digits = page if page.isascii() and page.isdigit() else ""
+        # No page that is shown has so many digits, and Python reads no more than thousands.
+        return len(digits) > 19 or bool(digits and (int(digits) - 1) * self.list_per_page > settings.LIST_OFFSET)
 
     def get_changelist_instance(self, request: HttpRequest) -> ChangeList:
         if any(NUL in text for name, values in request.GET.lists() for text in (name, *values)):

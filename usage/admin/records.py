@@ -39,6 +39,16 @@ CHAIN_SHOWN = 50
 STATES = {"counts": "success", "counts, late": "info", "unmatched": "warning", "retracted": "danger"}
 
 
+class KeysFirst(InfinitePaginator):
+    """Finds the rows of a page by their keys, so that no row before it is read with what is shown of it."""
+
+    def page(self, number: Any) -> Any:
+        number = self.validate_number(number)
+        first = (number - 1) * self.per_page
+        keys = list(self.object_list.values_list("pk", flat=True)[first : first + self.per_page])
+        return self._get_page(self.object_list.filter(pk__in=keys) if keys else [], number, self)
+
+
 @contextmanager
 def refusals_on_fields(workspace: Workspace) -> Iterator[None]:
     try:
@@ -59,7 +69,7 @@ class UsageRecordAdmin(ReadOnlyAdmin):
     list_select_related = ("workspace", "line__brick", "line__subscription__customer", "customer", "superseded_by")
     list_before_template = "usage/list_before.html"
     # Counting the ledger would read all of it.
-    paginator = InfinitePaginator
+    paginator = KeysFirst
     show_full_result_count = False
     show_facets = admin.ShowFacets.NEVER
     list_lookups = ("line__id__exact",)

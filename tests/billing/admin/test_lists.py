@@ -4,6 +4,7 @@ from collections.abc import Callable
 from datetime import date
 
 import pytest
+from django.db import connection
 from django.urls import reverse
 
 from billing import contracts
@@ -109,3 +110,41 @@ def test_no_page_deletes_what_others_refer_to():
         row = model.objects.first()
         url = reverse(f"admin:billing_{model._meta.model_name}_delete", args=[row.pk])
         assert client.post(url, {"post": "yes"}).status_code == 403
+
+
+@pytest.mark.parametrize("model", LISTS)
+@pytest.mark.bound("LIST_OFFSET")
+def test_a_page_that_lies_too_far_leads_to_the_first(model, settings):
+    settings.LIST_OFFSET = 100
+    client, url = administrator(), reverse(f"admin:{model}_changelist")
+
+    # Fifty rows a page: the third begins behind a hundred.
+    within = client.get(f"{url}?q=x&p=3", follow=True)
+    beyond = client.get(f"{url}?q=x&p=4", follow=True)
+    absurd = client.get(f"{url}?p={'9' * 5000}", follow=True)
+
+    told = "A list is shown for 100 rows. Narrow it by a filter."
+    assert told not in within.content.decode()
+    assert beyond.redirect_chain == [(f"{url}?q=x", 302)]
+    assert told in beyond.content.decode()
+    assert told in absurd.content.decode()
+
+
+def slowly(execute, statement, parameters, many, context):
+    if 'FROM "usage_usagerecord"' in statement:
+        execute("SELECT pg_sleep(10)", (), False, context)
+    return execute(statement, parameters, many, context)
+
+
+@pytest.mark.bound("LIST_STATEMENT_SECONDS")
+@pytest.mark.postgres
+def test_a_list_that_takes_too_long_says_so(settings):
+    settings.LIST_STATEMENT_SECONDS = 1
+    client = administrator()
+    client.raise_request_exception = False
+
+    with connection.execute_wrapper(slowly):
+        page = client.get(reverse("admin:usage_usagerecord_changelist"))
+
+    assert page.status_code == 503
+    assert "This took the database longer than it may" in page.content.decode()
