@@ -55,11 +55,12 @@ class Bodies:
         # In the order of their beginning.
         self._readings: dict[_Reading, None] = {}
 
-    async def read(self, environ: Mapping[str, Any], protocol: Any, limit: int) -> Body:
+    async def read(self, environ: Mapping[str, Any], protocol: Any, limit: int, *, trailers: bool = False) -> Body:
         """Return the request's body of at most ``limit`` bytes, in memory or, where it is large, on disk.
 
         ``unread`` is 413 beyond the limit, 408 where it came too slowly, 400 where it broke off, and 507 where there
-        is no room on disk.
+        is no room on disk. Of a body with ``trailers`` that are announced, nobody learns whether it broke off: what it
+        holds has to tell.
         """
         length = _length_of(environ)
         if length == 0:
@@ -74,7 +75,9 @@ class Bodies:
             if small:
                 data = await protocol()
                 return Body(BytesIO(data), len(data))
-            return await _collect(protocol, reading, length, limit)
+            return await _collect(
+                protocol, reading, length, limit, ends=2 if trailers and "HTTP_TRAILER" in environ else 1
+            )
         except asyncio.CancelledError:
             if reading in self._readings:
                 raise
@@ -117,22 +120,22 @@ def _length_of(environ: Mapping[str, Any]) -> int | None:
     return None if environ["SERVER_PROTOCOL"] == "HTTP/2" else 0
 
 
-async def _collect(protocol: Any, reading: _Reading, length: int | None, limit: int) -> Body:
+async def _collect(protocol: Any, reading: _Reading, length: int | None, limit: int, *, ends: int) -> Body:
     file: Any = SpooledTemporaryFile(max_size=settings.BODY_SPOOL_BYTES)  # noqa: SIM115  (the request's end closes it)
     empty = 0
     async for chunk in protocol:
-        # The last is empty. So is one that stands for an error, or for trailers, which nobody sends.
+        # The last is empty. So is one that stands for an error, or for trailers.
         empty += not chunk
         reading.received += len(chunk)
         if reading.received <= limit:
             file.write(chunk)
         elif reading.received > DISCARDED * limit:
             break
-        if empty > 1 or reading.received == length:
+        if empty > ends or reading.received == length:
             break
     if reading.received > limit:
         return unread(HTTPStatus.REQUEST_ENTITY_TOO_LARGE)
-    if empty > 1 or (length is not None and reading.received < length):
+    if empty > ends or (length is not None and reading.received < length):
         return unread(HTTPStatus.BAD_REQUEST)
     file.seek(0)
     return Body(file, reading.received)

@@ -49,8 +49,9 @@ class Front:
 
     async def __rsgi__(self, scope: Any, protocol: Any) -> None:
         environ = environ_of(scope)
-        limit = body_limit(is_api(environ["PATH_INFO"], environ["HTTP_HOST"]))
-        body = await self._bodies.read(environ, protocol, limit)
+        api = is_api(environ["PATH_INFO"], environ["HTTP_HOST"])
+        # JSON that broke off is none, where half of a form is one.
+        body = await self._bodies.read(environ, protocol, body_limit(api), trailers=api)
         _put_in(body, environ)
         answered: asyncio.Future[None] = self._loop.create_future()
         client = self._clients.client_of(environ)

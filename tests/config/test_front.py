@@ -165,6 +165,21 @@ def test_a_body_of_unknown_length_is_read_to_its_end(patient, piriod):
             assert read(connection).status == 201
 
 
+def test_a_body_may_end_with_the_trailers_that_it_announces(patient, piriod):
+    path, headers, body = piriod()
+    framing = headers | {"Transfer-Encoding": "chunked"}
+    whole, broken = (chunked(sent).removesuffix(b"\r\n") + b"X-Checksum: 1\r\n\r\n" for sent in (body, body[:-1]))
+    before = recorded(patient, piriod)
+    for announced, sent, status in [({"Trailer": "X-Checksum"}, whole, 201), ({"Trailer": "X-Checksum"}, broken, 400)]:
+        with connect(patient, head("POST", path, framing | announced) + sent) as connection:
+            assert read(connection).status == status
+    assert recorded(patient, piriod) == before + 1
+    # Half of a form is a form.
+    form = {"Transfer-Encoding": "chunked", "Trailer": "X-Checksum"}
+    with connect(patient, head("POST", "/admin/login/", form) + whole) as connection:
+        assert read(connection).status == 400
+
+
 @pytest.mark.bound("API_BODY_BYTES", "FORM_BODY_BYTES")
 def test_a_body_is_bounded_however_it_comes(patient, piriod):
     path, headers, body = piriod()
