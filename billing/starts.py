@@ -1,4 +1,4 @@
-"""Starts that nobody means: a wrong year makes thousands of periods due, or none for decades."""
+"""Starts and ends that nobody means: a wrong year makes thousands of periods due, or none for decades, or no end."""
 
 from datetime import UTC, date, datetime, time, timedelta
 
@@ -15,3 +15,10 @@ def distant(start: date | datetime, *, as_of: datetime) -> str | None:
     if abs(moment - as_of) <= timedelta(days=settings.DISTANT_START_DAYS):
         return None
     return f"This is more than {settings.DISTANT_START_DAYS} days {'ahead' if moment > as_of else 'back'}."
+
+
+def distant_end(last_day: date, *, as_of: datetime) -> str | None:
+    """Say so of a last day that is further away than ``DISTANT_END_DAYS``, which is asked about; None of any other."""
+    if (last_day - as_of.date()).days <= settings.DISTANT_END_DAYS:
+        return None
+    return f"This is more than {settings.DISTANT_END_DAYS} days ahead: what has no end needs none."

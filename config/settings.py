@@ -384,6 +384,8 @@ USAGE_AHEAD_HOURS = envint("USAGE_AHEAD_HOURS", 24)
 # A start that is more than this many days back or ahead is asked about: our own API takes it only where it is said to
 # be meant.
 DISTANT_START_DAYS = envint("DISTANT_START_DAYS", 366)
+# A last day that is more than this many days ahead is asked about in the panel: ten years, unless told otherwise.
+DISTANT_END_DAYS = envint("DISTANT_END_DAYS", 3653)
 # How many lines a subscription is made with in one request, and how many tiers these have in all; and those of a price.
 LINES_PER_REQUEST = envint("LINES_PER_REQUEST", 100)
 TIERS_PER_REQUEST = envint("TIERS_PER_REQUEST", 1000)

@@ -23,7 +23,7 @@ from billing.limits import Limits
 from billing.models import Customer, Line, Price, Subscription
 from billing.models.parties import validate_currency
 from billing.models.texts import IdentifierFormField
-from billing.starts import distant
+from billing.starts import distant, distant_end
 
 REFERENCE_HELP = "Its id in the system it came from, if that has one."
 AMOUNT_HELP = "In the subscription's currency, in place of a quantity."
@@ -69,12 +69,11 @@ class NewSubscriptionForm(PanelForm):
         self.as_of = as_of
 
     def questions(self) -> Iterator[Question]:
-        for name in ("starts_on", "anchor_on"):
-            if reason := far_off(self.cleaned_data[name], self.as_of):
-                yield Question(name, reason)
+        for name in ("starts_on", "anchor_on", "ends_on"):
+            yield from about_distance(name, self.cleaned_data[name], self.as_of)
 
     def remark(self, name: str, value: Any) -> str:
-        return (distant(value, as_of=self.as_of) or "") if name in ("starts_on", "anchor_on") else ""
+        return distance_of(name, value, self.as_of)
 
     def clean(self) -> dict[str, Any]:
         data = super().clean() or {}
@@ -180,8 +179,8 @@ class NewLineForm(LimitsForm):
         self.subscription, self.as_of = subscription, as_of
 
     def questions(self) -> Iterator[Question]:
-        if reason := far_off(self.cleaned_data["starts_on"], self.as_of):
-            yield Question("starts_on", reason)
+        for name in ("starts_on", "ends_on"):
+            yield from about_distance(name, self.cleaned_data[name], self.as_of)
         for effect in contracts.effects_of_adding:
             if seen := effect(self.subscription, self.terms()):
                 yield Question("price", seen.said, seen.decided)
@@ -201,7 +200,7 @@ class NewLineForm(LimitsForm):
         )
 
     def remark(self, name: str, value: Any) -> str:
-        return (distant(value, as_of=self.as_of) or "") if name == "starts_on" else ""
+        return distance_of(name, value, self.as_of)
 
 
 def _prices_for(subscription: Subscription) -> Any:
@@ -217,12 +216,26 @@ class EndForm(PanelForm):
         "The day before it begins: it was a mistake, and is voided.",
     )
 
-    def __init__(self, *args: Any, formats: Formats, **options: Any) -> None:
+    def __init__(self, *args: Any, formats: Formats, as_of: datetime, **options: Any) -> None:
         super().__init__(*args, **options)
         self.read_as(formats)
+        self.as_of = as_of
+
+    def questions(self) -> Iterator[Question]:
+        yield from about_distance("ends_on", self.cleaned_data["ends_on"], self.as_of)
+
+    def remark(self, name: str, value: Any) -> str:
+        return distance_of(name, value, self.as_of)
 
 
-def far_off(day: date | None, as_of: datetime) -> str:
-    """Return why a first day is asked for once more; nothing where it is near enough."""
-    told = None if day is None else distant(day, as_of=as_of)
-    return f"{spell_day(day)}: {told}" if day and told else ""
+def about_distance(name: str, day: date | None, as_of: datetime) -> Iterator[Question]:
+    """Give the question whether a day that is far away is meant."""
+    if day and (told := distance_of(name, day, as_of)):
+        yield Question(name, f"{spell_day(day)}: {told}")
+
+
+def distance_of(name: str, value: Any, as_of: datetime) -> str:
+    """Say of a first day, an anchor or a last day that it is far away; nothing where it is near enough."""
+    if name == "ends_on":
+        return distant_end(value, as_of=as_of) or ""
+    return (distant(value, as_of=as_of) or "") if name in ("starts_on", "anchor_on") else ""

@@ -258,8 +258,10 @@ class SubscriptionAdmin(ReadOnlyAdmin):
         self, request: HttpRequest, subscription: Subscription, title: str, perform: Any, *, now: datetime | None
     ) -> HttpResponse:
         tz = subscription.workspace.tz
-        today = timezone.now().astimezone(tz).date()
-        form = EndForm(posted(request), initial={"ends_on": today}, formats=subscription.workspace.formats)
+        now_at = timezone.now()
+        today = now_at.astimezone(tz).date()
+        formats = subscription.workspace.formats
+        form = EndForm(posted(request), initial={"ends_on": today}, formats=formats, as_of=now_at)
         form.watched = {"Last day": figures.last_day(now, tz)}
         return self.form_page(
             request,

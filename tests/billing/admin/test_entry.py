@@ -189,6 +189,31 @@ def test_start_that_few_mean_is_asked_for_once_more(starts_on):
     assert Subscription.objects.count() == 1
 
 
+@pytest.mark.bound("DISTANT_END_DAYS")
+@pytest.mark.parametrize(("ends_on", "is_asked"), [(in_days(3652), False), (in_days(3655), True), ("2962-12-31", True)])
+@pytest.mark.parametrize("page", ["contract", "line", "end of contract", "end of line"])
+def test_end_that_few_mean_is_asked_for_once_more(page, ends_on, is_asked):
+    line, client = make.line(), administrator()
+    of = line.subscription
+    other = make.brick(of.workspace, "Seats")
+    url, data = {
+        "contract": (reverse(ADD_SUBSCRIPTION), agreed(customer=of.customer_id, starts_on=in_days(0))),
+        "line": (
+            reverse("admin:billing_subscription_add_line", args=[of.pk]),
+            {"brick": other.pk, "price": make.price(other).pk, "starts_on": in_days(0)},
+        ),
+        "end of contract": (reverse("admin:billing_subscription_end", args=[of.pk]), {}),
+        "end of line": (reverse("admin:billing_line_end", args=[of.pk, line.pk]), {}),
+    }[page]
+
+    answer = client.post(url, data | {"ends_on": ends_on})
+
+    assert (answer.status_code == 200) is is_asked
+    if is_asked:
+        assert "more than 3653 days ahead" in errors_of(answer)["ends_on"][0]
+        assert post_and_confirm(client, url, data | {"ends_on": ends_on}).status_code == 302
+
+
 @pytest.mark.parametrize("starts_on", [in_days(-364), in_days(0), in_days(364)])
 def test_start_within_a_year_is_not_asked_for(starts_on):
     customer = make.customer(make.workspace())

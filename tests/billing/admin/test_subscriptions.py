@@ -1,7 +1,6 @@
 from datetime import date
 
 import pytest
-from django.test import Client
 from django.urls import reverse
 
 from billing import contracts
@@ -94,10 +93,7 @@ def test_line_that_can_not_be_agreed_is_refused_on_its_field():
 def test_day_that_no_calendar_has_is_refused_on_the_form(days):
     customer = make.customer(make.workspace(time_zone="Asia/Tokyo"))
 
-    data = agreed(customer=customer.pk, **days)
-    post = post_and_confirm if "starts_on" in days else Client.post
-
-    refused = post(administrator(), reverse(ADD), data)
+    refused = post_and_confirm(administrator(), reverse(ADD), agreed(customer=customer.pk, **days))
 
     (message,) = errors_of(refused)["__all__"]
     assert message.endswith("lies outside the years 1 to 9999.")

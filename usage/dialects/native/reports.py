@@ -8,7 +8,6 @@ from collections.abc import Callable, Iterable, Sequence
 from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any, NamedTuple
-from uuid import UUID
 
 from django.db.models import QuerySet
 
@@ -109,11 +108,6 @@ def _line(value: Any) -> int | str:
     return int(value)
 
 
-def _named(value: Any) -> UUID | str:
-    text = _text(value)
-    return parse_id(text) or text
-
-
 def is_key(value: Any) -> bool:
     """Tell whether a record could be recorded under a key as it was sent."""
     return isinstance(value, str) and 0 < len(value) <= LONGEST_TEXT
@@ -164,8 +158,8 @@ def _properties(value: Any) -> dict[str, Any]:
 
 _READERS: dict[str, Callable[[Any], Any]] = {
     "line": _line,
-    "subscription": _named,
-    "brick": _named,
+    "subscription": _text,
+    "brick": _text,
     "customer_alias": _text,
     "event_type": _text,
     "quantity": _quantity,
@@ -177,7 +171,7 @@ _READERS: dict[str, Callable[[Any], Any]] = {
 
 
 class _Names:
-    """What references stand for."""
+    """What references stand for, and ids, which a reference may look like: no other row's id, so it names its own."""
 
     def __init__(self, workspace: Workspace, reports: Iterable[dict[str, Any]]) -> None:
         given: dict[str, set[str]] = {"line": set(), "subscription": set(), "brick": set()}
@@ -200,7 +194,7 @@ class _Names:
     def id_of(self, name: str, given: Any) -> Any:
         if not isinstance(given, str):
             return given
-        found = self._ids[name].get(given)
+        found = self._ids[name].get(given) or (None if name == "line" else parse_id(given))
         if found is None:
             raise _Refused(name)
         return found

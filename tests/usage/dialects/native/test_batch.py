@@ -160,5 +160,5 @@ def test_the_number_of_statements_does_not_grow_with_the_batch(api, line, size):
         api.post("usage/batch/", records=records)
 
     statements = [query["sql"].split()[0] for query in queries if "SAVEPOINT" not in query["sql"]]
-    # The reference; the lines, the ids, the records, and who has the keys that are taken.
-    assert statements == ["SELECT", "WITH", "SELECT", "INSERT", "SELECT"]
+    # The subscriptions and the bricks that are named; the lines, the ids, the records, and who has the keys taken.
+    assert statements == ["SELECT", "SELECT", "WITH", "SELECT", "INSERT", "SELECT"]

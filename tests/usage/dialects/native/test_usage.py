@@ -85,6 +85,21 @@ def test_event_is_recorded_and_shown(api, customer):
     assert api.get(f"usage/{told['id']}/").json() == told
 
 
+def test_a_reference_that_looks_like_an_id_names_what_has_it(api, line):
+    """As of who came from a system with such ids."""
+    theirs, parts = "0b0e5b1e-6d0c-4a53-9a0e-0f1f6f1f2f3f", "7c9e6679-7425-40de-944b-e07fc1f90ae7"
+    type(line.subscription).objects.filter(pk=line.subscription_id).update(reference=theirs)
+    type(line.brick).objects.filter(pk=line.brick_id).update(reference=parts)
+    use = {"quantity": "1", "occurred_at": "2026-07-01T10:00:00Z"}
+    pairs = [(theirs, parts), (str(line.subscription_id), parts), (theirs, str(line.brick_id))]
+
+    for subscription, brick in pairs:
+        assert api.post("usage/", **use, subscription=subscription, brick=brick).status_code == 201
+    records = [use | {"subscription": subscription, "brick": brick} for subscription, brick in pairs]
+    assert api.post("usage/batch/", records=records).json()["recorded"] == 3
+    assert len(api.get(f"usage/?subscription={theirs}&brick={parts}").json()["results"]) == 6
+
+
 def test_line_is_named_by_reference_or_by_its_subscription_and_brick(api, line):
     Line.objects.filter(pk=line.pk).update(reference="li_1")
     type(line.subscription).objects.filter(pk=line.subscription_id).update(reference="sub_1")
