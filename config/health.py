@@ -9,6 +9,7 @@ from collections.abc import Callable
 from datetime import datetime
 from typing import Any
 
+import redis
 from django.conf import settings
 from django.db import Error as DatabaseFailure
 from django.db import connection
@@ -23,6 +24,9 @@ from usage import schedule, tasks
 # For so long an answer about what is behind us is given again: asking it often costs others nothing.
 KEPT_SECONDS = 2
 RETRY_AFTER = {"Retry-After": "5"}
+# Of what can be read and not written, such as a copy that follows another, or is full.
+REFUSES = "refuses writes"
+_TRIED = "arrears-readyz"
 
 
 def answer_probes(get_response: Callable[[HttpRequest], HttpResponseBase]) -> Callable[[HttpRequest], HttpResponseBase]:
@@ -46,8 +50,8 @@ def livez() -> JsonResponse:
 
 def healthz() -> JsonResponse:
     """The process answers, and so does its database."""
-    if database()["status"] != "ok":
-        return JsonResponse({"status": "database unavailable"}, status=503, headers=RETRY_AFTER)
+    if (found := database()["status"]) != "ok":
+        return JsonResponse({"status": f"database {found}"}, status=503, headers=RETRY_AFTER)
     return JsonResponse({"status": "ok"})
 
 
@@ -63,21 +67,27 @@ PROBES = {"/livez": livez, "/healthz": healthz, "/readyz": readyz}
 
 
 def database() -> dict[str, Any]:
-    """Ask the database for nothing."""
+    """Ask the database for nothing but whether it takes changes."""
+    is_server = connection.vendor == "postgresql"
     try:
         with connection.cursor() as cursor:
-            cursor.execute("SELECT 1")
+            cursor.execute("SELECT current_setting('transaction_read_only')" if is_server else "SELECT 'off'")
+            (is_read_only,) = cursor.fetchone()
     except DatabaseFailure:
         return {"status": "unavailable"}
-    return {"status": "ok"}
+    return {"status": REFUSES if is_read_only == "on" else "ok"}
 
 
 def queue() -> dict[str, Any]:
-    """Reach the queue's server, or its folder."""
+    """Reach the queue's server, or its folder, and see whether it takes what is sent: a Redis that is full does not."""
     try:
         with app.connection_for_write() as connected:
             connected.ensure_connection(max_retries=1, timeout=1)
-            connected.default_channel  # noqa: B018  (Redis is asked only now)
+            channel = connected.default_channel
+            if isinstance(client := getattr(channel, "client", None), redis.Redis):
+                client.set(_TRIED, "", px=1)
+    except redis.ResponseError:
+        return {"status": REFUSES}
     except (QueueFailure, OSError):
         return {"status": "unavailable"}
     return {"status": "ok"}

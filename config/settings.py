@@ -19,6 +19,7 @@ from urllib.parse import urlsplit
 import dj_database_url
 from django.core.exceptions import ImproperlyConfigured
 
+from billing.guessing import bits_of
 from config.navigation import UNFOLD as UNFOLD
 
 YES = ("1", "true", "yes", "on")
@@ -90,11 +91,15 @@ def stored_secret(path: Path) -> str:
     return path.read_text()
 
 
+# Of 50 random characters there are about 300; words, rows of letters and what repeats have few.
+LEAST_BITS_OF_SECRET = 128
+
+
 def require_safety(
     *, secret_key: str, debug: bool, allowed_hosts: list[str], dialect_hosts: Iterable[str], broker: str
 ) -> None:
     """Stop the start of what is reached by others with settings that would be their way in, or lose their work."""
-    if len(secret_key) < 50 or len(set(secret_key)) < 10 or secret_key.startswith("django-insecure-"):
+    if len(secret_key) < 50 or bits_of(secret_key) < LEAST_BITS_OF_SECRET or secret_key.startswith("django-insecure-"):
         raise ImproperlyConfigured("SECRET_KEY can be guessed: use 50 or more random characters.")
     if debug:
         raise ImproperlyConfigured("DEBUG=1 shows everybody the code and its data: leave it out in production.")

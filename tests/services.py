@@ -7,8 +7,8 @@ process touches `var/`, and none talks to a broker that others listen to.
 import atexit
 import functools
 import os
+import secrets
 import shutil
-import string
 import tempfile
 from dataclasses import dataclass
 
@@ -104,7 +104,7 @@ def pytest_addoption() -> None:
     os.environ["HTTPS"] = "0"
     os.environ["STATIC_COLLECTED"] = "0"
     if os.environ.get("DATABASE_URL"):
-        os.environ.setdefault("SECRET_KEY", "only-for-tests-" + string.ascii_letters)
+        os.environ.setdefault("SECRET_KEY", secrets.token_urlsafe(50))
         os.environ.setdefault("ALLOWED_HOSTS", "localhost,127.0.0.1")
 
 

@@ -11,6 +11,8 @@ import pytest
 import redis
 
 from billing.models import CloseRun, Invoice
+from config import health
+from config.celery import app
 from tests import factories as make
 from tests.concurrency.processes import call, environment, wait_for, worker
 
@@ -50,8 +52,7 @@ def answers(client: redis.Redis) -> bool:
 def test_a_worker_outlives_a_queue_that_refuses_and_closes_after_it(tmp_path: Path, server: redis.Redis, refusal: str):
     line = make.line()
     make.use(line, "5", "2026-01-10")
-    port = server.connection_pool.connection_kwargs["port"]
-    env = environment(tmp_path, broker=f"redis://127.0.0.1:{port}/0")
+    env = environment(tmp_path, broker=f"redis://127.0.0.1:{port_of(server)}/0")
     refuse, take_again = REFUSALS[refusal]
 
     with worker(env, pool="prefork") as running:
@@ -69,6 +70,26 @@ def test_a_worker_outlives_a_queue_that_refuses_and_closes_after_it(tmp_path: Pa
 
     assert said == f"{CloseRun.objects.latest('pk')} is with the workers.\n"
     assert Invoice.objects.count() == 2
+
+
+@pytest.mark.parametrize("refusal", REFUSALS)
+def test_a_queue_that_refuses_is_not_ready(server: redis.Redis, refusal: str):
+    refuse, take_again = REFUSALS[refusal]
+    before = app.conf.broker_write_url
+    app.conf.update(broker_write_url=f"redis://127.0.0.1:{port_of(server)}/0")
+    try:
+        found = [health.queue()["status"]]
+        for command in (refuse, take_again):
+            server.execute_command(*command.split())
+            found.append(health.queue()["status"])
+    finally:
+        app.conf.update(broker_write_url=before)
+
+    assert found == ["ok", "refuses writes", "ok"]
+
+
+def port_of(server: redis.Redis) -> int:
+    return int(server.connection_pool.connection_kwargs["port"])
 
 
 def has_state(state: str) -> bool:

@@ -78,6 +78,18 @@ def test_without_its_database_the_process_is_alive_and_not_healthy(client):
     assert healthy.headers["Retry-After"] == ready.headers["Retry-After"] == "5"
 
 
+@pytest.mark.postgres
+@pytest.mark.django_db
+def test_a_database_that_takes_no_changes_is_not_healthy(client):
+    with connection.cursor() as cursor:
+        cursor.execute("SET TRANSACTION READ ONLY")
+    alive, healthy, ready = (client.get(path) for path in PROBES)
+
+    assert (alive.status_code, healthy.status_code, ready.status_code) == (200, 503, 503)
+    assert healthy.json() == {"status": "database refuses writes"}
+    assert ready.json()["database"] == {"status": "refuses writes"}
+
+
 @pytest.mark.bound("SWEEP_LATE_SECONDS")
 @pytest.mark.django_db
 @pytest.mark.parametrize(

@@ -107,6 +107,12 @@ def test_production_requires(name, tmp_path):
     [
         ("SECRET_KEY", "x", "SECRET_KEY can be guessed: use 50 or more random characters."),
         ("SECRET_KEY", "only-for-tests" * 3, "SECRET_KEY can be guessed: use 50 or more random characters."),
+        ("SECRET_KEY", "0123456789" * 6, "SECRET_KEY can be guessed: use 50 or more random characters."),
+        (
+            "SECRET_KEY",
+            "change-me-please-this-is-the-secret-key-of-our-billing-server-2026",
+            "SECRET_KEY can be guessed: use 50 or more random characters.",
+        ),
         ("SECRET_KEY", "ab" * 40, "SECRET_KEY can be guessed: use 50 or more random characters."),
         ("SECRET_KEY", f"django-insecure-{PRODUCTION['SECRET_KEY']}", "SECRET_KEY can be guessed: use 50 or more"),
         ("DEBUG", "1", "DEBUG=1 shows everybody the code and its data: leave it out in production."),
