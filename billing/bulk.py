@@ -8,6 +8,7 @@ from django.db import connection, connections, models
 from django.db.models.expressions import RawSQL
 
 from billing.exact import ExactDecimalField
+from billing.jsontext import encode
 
 
 def insert(*, model: type[models.Model], rows: Iterable[dict[str, Any]]) -> list[int]:
@@ -35,10 +36,11 @@ def insert(*, model: type[models.Model], rows: Iterable[dict[str, Any]]) -> list
 
 
 def among(ids: Sequence[UUID] | Sequence[int]) -> tuple[str, list[Any]]:
-    """Return the SQL condition that a column of ids is one of these, and its parameters: one array on PostgreSQL."""
+    """Return the SQL condition that a column of ids is one of these, and its parameters: a single one, however many."""
     if connection.vendor == "postgresql":
         return "= ANY(%s)", [list(ids)]
-    return f"IN ({', '.join(['%s'] * len(ids))})", [pk.hex if isinstance(pk, UUID) else pk for pk in ids]
+    kept = [pk.hex if isinstance(pk, UUID) else pk for pk in ids]
+    return "IN (SELECT value FROM json_each(%s))", [encode(kept).decode()]
 
 
 def is_among(column: str, ids: Sequence[UUID] | Sequence[int]) -> RawSQL:

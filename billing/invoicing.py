@@ -14,7 +14,7 @@ from uuid import UUID
 
 from django.conf import settings
 from django.db import connection, transaction
-from django.db.models import Exists, F, Max, OuterRef, Q, QuerySet
+from django.db.models import Exists, F, Max, OuterRef, Q, QuerySet, Subquery
 
 from billing import bulk, history, timeouts
 from billing.calendar import Period
@@ -351,25 +351,21 @@ def discard(*, run: CloseRun, by: str, as_of: datetime) -> None:
     run = CloseRun.objects.select_for_update().get(pk=run.pk)
     if run.state not in (CloseRun.State.COMPUTING, CloseRun.State.REVIEW):
         raise UnableToDiscard(f"{run} can't be discarded: {run.get_state_display().lower()}.")
-    subscriptions = list(
-        Subscription.objects.filter(close_items__run=run, close_items__state=CloseItem.State.DONE)
-        .select_for_update(of=("self",))
-        .select_related("workspace")
-        .order_by("id")
-    )
-    list(Line.objects.filter(subscription__in=subscriptions).select_for_update().order_by("id").values("id"))
+    # By the run, here and below, and never by its subscriptions' ids: they are more than a statement has parameters.
+    closed = Subscription.objects.filter(close_items__run=run, close_items__state=CloseItem.State.DONE)
+    subscriptions = list(closed.select_for_update(of=("self",)).order_by("id"))
+    lines = Line.objects.filter(subscription__in=closed.values("pk"))
+    list(lines.select_for_update().order_by("id").values("id"))
     if later := _named(_runs_that_build_on(run)):
         raise UnableToDiscard(f"Later drafts build on these: discard {later} first.")
-    InvoiceLine.objects.filter(invoice__run=run).delete()
-    Invoice.objects.filter(run=run).delete()
-    _reopen(run, subscriptions)
+    _reopen(run, subscriptions, lines)
     CloseItem.objects.filter(run=run, state=CloseItem.State.PENDING).delete()
     _let_go(run)
     run.state, run.decided_by, run.finished_at, run.problem = CloseRun.State.DISCARDED, by, as_of, ""
     run.save(update_fields=["state", "decided_by", "finished_at", "problem"])
 
 
-def _reopen(run: CloseRun, subscriptions: Sequence[Subscription]) -> None:
+def _reopen(run: CloseRun, subscriptions: Sequence[Subscription], lines: QuerySet[Line]) -> None:
     first: dict[Any, BillingPeriod] = {}
     for period in BillingPeriod.objects.filter(run=run).order_by("-starts_at"):
         first[period.subscription_id] = period
@@ -377,14 +373,26 @@ def _reopen(run: CloseRun, subscriptions: Sequence[Subscription]) -> None:
         if subscription.pk in first:
             period = first[subscription.pk]
             subscription.open_from_at, subscription.next_close_at = period.starts_at, period.ends_at
-    BillingPeriod.objects.filter(run=run).delete()
+    _delete_drafts(run)
     move_pointers(pointers=[(row.pk, row.open_from_at, row.next_close_at) for row in subscriptions], cutoff=0)
     # What earlier invoices have counted stays counted: each line's cutoff falls back to the last of them.
-    counted = (
-        InvoiceLine.objects.filter(line__subscription__in=subscriptions).values("line_id").annotate(last=Max("cutoff"))
-    )
-    lines = [Line(pk=row["line_id"], cutoff=row["last"]) for row in counted]
-    Line.objects.bulk_update(lines, ["cutoff"], batch_size=500)
+    counted = InvoiceLine.objects.filter(line=OuterRef("pk")).order_by()
+    last = counted.values("line").annotate(last=Max("cutoff")).values("last")
+    lines.filter(Exists(counted)).update(cutoff=Subquery(last))
+
+
+def _delete_drafts(run: CloseRun) -> None:
+    # Not through the models, by which Django looks for what refers to each row, with a parameter for each.
+    with connection.cursor() as cursor:
+        for statement in _DELETE_DRAFTS:
+            cursor.execute(statement, [run.pk])
+
+
+_DELETE_DRAFTS = (
+    "DELETE FROM billing_invoiceline WHERE invoice_id IN (SELECT id FROM billing_invoice WHERE run_id = %s)",
+    "DELETE FROM billing_invoice WHERE run_id = %s",
+    "DELETE FROM billing_billingperiod WHERE run_id = %s",
+)
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,6 +16,8 @@ from billing.outages import Outage, outage_of
 
 # By how much longer than the server may take over a statement its reply is waited for: it would have given up by then.
 GRACE_SECONDS = 5
+# The protocol counts a statement's parameters in two bytes.
+MOST_PARAMETERS = 65_535
 # What the server tells of a session by itself, where it or the session takes no changes.
 READ_ONLY_PARAMETERS = (b"in_hot_standby", b"default_transaction_read_only")
 
@@ -51,6 +53,21 @@ class Connection(psycopg.Connection[Any]):
         except psycopg.OperationalError:
             return False
         return not any(self.pgconn.parameter_status(name) == b"on" for name in READ_ONLY_PARAMETERS)
+
+
+class Cursor(base.ServerBindingCursor):
+    """A cursor that also takes more parameters than the protocol counts: these are written into the statement.
+
+    Django lists the rows that a query prefetches for, or that a deletion looks around, with a parameter for each.
+    """
+
+    # Of the driver's cursor, which the stubs leave out.
+    connection: Any
+
+    def execute(self, query: Any, params: Any = None, **options: Any) -> Any:
+        if params is not None and len(params) > MOST_PARAMETERS:
+            query, params = psycopg.ClientCursor(self.connection).mogrify(query, params), None
+        return super().execute(query, params, **options)  # type: ignore[misc]
 
 
 class ErrorWrapper(DatabaseErrorWrapper):
@@ -91,6 +108,12 @@ class DatabaseWrapper(base.DatabaseWrapper):
     # Django's own, which the stubs leave out.
     health_check_enabled: bool
     health_check_done: bool
+
+    def get_connection_params(self) -> dict[str, Any]:
+        params: dict[str, Any] = super().get_connection_params()
+        if params["cursor_factory"] is base.ServerBindingCursor:
+            params["cursor_factory"] = Cursor
+        return params
 
     def get_new_connection(self, conn_params: dict[str, Any]) -> Connection:
         self.isolation_level = IsolationLevel.READ_COMMITTED

@@ -6,6 +6,7 @@ import threading
 import time
 from collections.abc import Iterator
 from typing import Any
+from uuid import uuid4
 
 import pytest
 from django.core.management import call_command
@@ -15,6 +16,7 @@ from django.test import Client
 from billing import timeouts
 from billing.jsontext import encode
 from billing.keys import forget_trusted
+from billing.models import Line
 from billing.outages import Outage, outage_of
 from billing.postgresql import base
 from billing.postgresql.base import SchemaEditor
@@ -242,6 +244,18 @@ def test_the_role_is_given_the_limit_of_a_request(role_default, settings, capsys
     (warning,) = timeouts.check_role_default(databases=["default"])
     assert warning.msg == "The database stops a statement after 7 s; a request's may take 8 s."
     assert timeouts.check_role_default(databases=None) == []
+
+
+@pytest.mark.parametrize("among", ["numbers", "ids", "texts"])
+def test_a_statement_may_have_more_parameters_than_the_protocol_counts(among):
+    line = make.line(reference="it's 100 %s\\ 'a")
+    many: dict[str, Any] = {
+        "numbers": {"number__in": [*range(10**6, 10**6 + 70_000), line.number]},
+        "ids": {"subscription__in": [*(uuid4() for _ in range(70_000)), line.subscription_id]},
+        "texts": {"subscription__reference__in": [*map(str, range(70_000)), "it's 100 %s\\ 'a"]},
+    }
+
+    assert Line.objects.get(**many[among]) == line
 
 
 def request_of(vendor: Any, line: Any, key: str) -> Any:
