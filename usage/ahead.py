@@ -8,14 +8,16 @@ come, and is shown until then, or until it is corrected or taken back.
 from collections import defaultdict
 from collections.abc import Sequence
 from datetime import datetime, timedelta
-from functools import reduce
-from operator import or_
+from math import ceil
 
 from django.conf import settings
-from django.db.models import Q
+from django.db.models import F, Q
 
 from billing.models import EventRule, Subscription
 from usage.models import UsageRecord, UsageRecordQuerySet
+
+# By so many ends of lines is usage looked for at once.
+MOST_BOUNDS = 100
 
 
 def ahead_from(as_of: datetime) -> datetime:
@@ -56,8 +58,15 @@ def _beyond(subscription: Subscription, ahead: datetime) -> Q:
     lines: dict[datetime, list[int]] = defaultdict(list)
     for line_id, ends_at in subscription.lines.values_list("pk", "ends_at"):
         lines[min(ends_at or ahead, ahead)].append(line_id)
-    beyond = (Q(line__in=ids, occurred_at__gte=bound) for bound, ids in lines.items())
-    return reduce(or_, beyond, Q(pk=None))
+    beyond = Q(line__in=lines.pop(ahead, []), occurred_at__gte=ahead)
+    ends = sorted(lines)
+    # A condition may have so many parts only, so of many ends those next to each other share the first as their bound.
+    together = ceil(len(ends) / MOST_BOUNDS) or 1
+    for start in range(0, len(ends), together):
+        near = ends[start : start + together]
+        found = Q(line__in=[pk for end in near for pk in lines[end]], occurred_at__gte=near[0])
+        beyond |= found if len(near) == 1 else found & Q(occurred_at__gte=F("line__ends_at"))
+    return beyond
 
 
 def named_ahead(*, workspace_id: int, as_of: datetime) -> set[Sequence[object]]:

@@ -104,10 +104,14 @@ def _notices(rule: Mapping[str, Any], seen: _Seen, style: NumberFormat) -> Itera
 def surprising_lines(told: Iterable[MissingProperty]) -> QuerySet[InvoiceLine]:
     """Return the lines that a reviewer should look at, but for those of which all is said by what was told already."""
     surprising = InvoiceLine.objects.exclude(surprises=[])
+    # Rules of which as much is told stand together: as many parts as there are rules would be too many.
+    rules: dict[int, list[int]] = defaultdict(list)
+    for rule_id, count in Counter(each.rule_id for each in told).items():
+        rules[count].append(rule_id)
     # Notices of what is missing begin with its name, and come after all others but one.
     said = (
-        Q(rule=rule_id, surprises__0__startswith="“", **{f"surprises__{count}__isnull": True})
-        for rule_id, count in Counter(each.rule_id for each in told).items()
+        Q(rule__in=of_count, surprises__0__startswith="“", **{f"surprises__{count}__isnull": True})
+        for count, of_count in rules.items()
     )
     return surprising.exclude(reduce(or_, said, Q(pk__in=[])))
 

@@ -1,11 +1,14 @@
 """Usage that is dated in the future: found, shown, and in nobody's way."""
 
+from datetime import timedelta
+from typing import Any
+
 import pytest
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
 from billing import contracts
-from billing.models import InvoiceLine
+from billing.models import InvoiceLine, Line
 from tests import factories as make
 from tests.scenarios.closing import close
 from tests.skewed import copy_rows, drop_foreign_keys
@@ -15,6 +18,13 @@ from usage.models import UsageRecord
 pytestmark = pytest.mark.django_db
 
 NOW = make.moment("2026-01-10 12:00")
+MICROSECOND = timedelta(microseconds=1)
+
+
+def copy_of(row: Any, **changes: Any) -> Any:
+    """Return a row like another, to be saved."""
+    names = [field.attname for field in row._meta.concrete_fields if not field.primary_key]
+    return type(row)(**{name: getattr(row, name) for name in names} | changes)
 
 
 def ids(records) -> list[int]:
@@ -56,6 +66,28 @@ def test_what_lies_beyond_the_end_of_its_line_stays_in_sight():
     # It counts again where the subscription goes on over it.
     contracts.end_subscription(subscription=line.subscription, ends_at=None)
     assert ids(out_of_reach(subscription=line.subscription, as_of=make.moment("2026-06-01"))) == []
+
+
+def test_usage_beyond_the_ends_of_any_number_of_lines_stays_in_sight():
+    first = make.line()
+    record = UsageRecord.objects.get(pk=make.use(first, "1", "2026-01-05").id)
+    starts_at, minute = make.moment("2025-01-01"), timedelta(minutes=1)
+    lines = Line.objects.bulk_create(
+        copy_of(first, number=1000 + n, starts_at=starts_at + n * minute, ends_at=starts_at + (n + 1) * minute)
+        for n in range(1001)
+    )
+    UsageRecord.objects.bulk_create(
+        copy_of(record, line_id=line.pk, occurred_at=line.ends_at - MICROSECOND) for line in lines
+    )
+    UsageRecord.objects.bulk_create(copy_of(record, line_id=line.pk, occurred_at=line.ends_at) for line in lines)
+    ahead = make.use(first, "1", "2062-01-01", recorded_at="2026-01-10")
+
+    found = out_of_reach(subscription=first.subscription, as_of=NOW)
+
+    assert {(one.line_id, one.occurred_at) for one in found} == {
+        *((line.pk, line.ends_at) for line in lines),
+        (first.pk, ahead.occurred_at),
+    }
 
 
 def test_events_in_the_future_are_seen_where_they_would_count():

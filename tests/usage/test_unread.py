@@ -17,6 +17,7 @@ from tests.usage.dialects.native.client import Native
 from tests.usage.dialects.sequence import Sequence
 from usage import closing
 from usage.metering import Measurement, Unread, Window, measure
+from usage.unread import MissingProperty, missing_properties, surprising_lines
 
 pytestmark = pytest.mark.django_db
 
@@ -330,3 +331,14 @@ def test_two_lines_of_a_brick_tell_it_once(globex):
     assert preview is not None
     assert [len(draft.surprises) for draft in preview.invoice.lines] == [1, 0]
     assert [draft.unread_count for draft in preview.invoice.lines] == [1, 1]
+
+
+def test_any_number_of_rules_may_have_something_missing(globex):
+    line = make.counting_line(globex, make.event_brick(globex.workspace, aggregation="sum", property="length"))
+    sent(globex, size=1)
+    run = close(globex.workspace, "2026-02-01")
+    (missing,) = missing_properties(run)
+    others = [MissingProperty(missing.rule_id + n, "another", "") for n in range(1, 1500)]
+
+    assert [row.line_id for row in surprising_lines([])] == [line.pk]
+    assert list(surprising_lines([missing, *others])) == []

@@ -1,10 +1,10 @@
-from datetime import date
+from datetime import date, timedelta
 
 import pytest
 import time_machine
 from django.urls import reverse
 
-from billing.models import PriceTier
+from billing.models import Line, PriceTier
 from tests import factories as make
 from tests.billing.admin.staff import administrator, client_of, queries_of
 from tests.scenarios.closing import close_and_issue
@@ -127,3 +127,27 @@ def test_usage_that_no_period_counts_is_listed_on_the_subscription():
     assert 'id="ahead"' in page
     assert "1 Jan 2062, 00:00" in page
     assert f"7 (line {line.number})" in page
+
+
+@time_machine.travel("2026-01-15T12:00Z", tick=False)
+def test_preview_shows_usage_beyond_the_ends_of_any_number_of_lines():
+    line = make.line()
+    Line.objects.bulk_create(
+        Line(
+            workspace_id=line.workspace_id,
+            subscription_id=line.subscription_id,
+            brick_id=line.brick_id,
+            price_id=line.price_id,
+            number=1000 + n,
+            starts_at=line.starts_at - (n + 2) * timedelta(minutes=1),
+            ends_at=line.starts_at - (n + 1) * timedelta(minutes=1),
+            open_from_at=line.starts_at,
+        )
+        for n in range(1001)
+    )
+    make.use(line, "7", "2062-01-01", recorded_at="2026-01-10")
+
+    shown = administrator().get(page(line))
+
+    assert shown.status_code == 200
+    assert [record.quantity for record in shown.context["ahead"]] == [7]
