@@ -1,8 +1,10 @@
 """How the project's commands say things: one line is one line, whatever names hold and whatever the output can show."""
 
+import os
 import sys
 import unicodedata
-from typing import Any
+from collections.abc import Callable
+from typing import Any, TextIO
 
 from django.core.management.base import BaseCommand, CommandError
 
@@ -23,20 +25,73 @@ def one_line(text: str) -> str:
     )
 
 
+class Unfailing:
+    """A stream that what is said goes to at once; from where it can't be written on, it is said to nobody."""
+
+    def __init__(self, stream: TextIO | None) -> None:
+        # None: the process was started without it.
+        self._stream = stream
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._stream, name)
+
+    def isatty(self) -> bool:
+        return self._stream is not None and self._stream.isatty()
+
+    def write(self, text: str) -> None:
+        # Flushed here and not when the interpreter ends, which would make a failure of it.
+        self._try(lambda stream: (stream.write(text), stream.flush()))
+
+    def flush(self) -> None:
+        self._try(lambda stream: stream.flush())
+
+    def _try(self, do: Callable[[TextIO], object]) -> None:
+        if self._stream is None:
+            return
+        try:
+            do(self._stream)
+        except OSError:
+            self._abandon(self._stream)
+
+    def _abandon(self, stream: TextIO) -> None:
+        """Let nobody have what the stream still holds, which it would try to write again and again."""
+        self._stream = None
+        try:
+            target = stream.fileno()
+        except OSError:
+            return
+        nowhere = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(nowhere, target)
+        os.close(nowhere)
+
+
 class ReportingCommand(BaseCommand):
-    """A command whose output never fails it: what the output's encoding lacks is written as an escape."""
+    """A command whose output never fails it: what the output's encoding lacks is written as an escape.
+
+    What can't be written at all, to a full disk or a reader that is gone, is left out, and the exit status tells what
+    was done.
+    """
+
+    def __init__(self, stdout: TextIO | None = None, stderr: TextIO | None = None, **options: Any) -> None:
+        told: Any = Unfailing(stdout or sys.stdout), Unfailing(stderr or sys.stderr)
+        super().__init__(*told, **options)
 
     def execute(self, *args: Any, **options: Any) -> str | None:
         for stream in (sys.stdout, sys.stderr):
             if hasattr(stream, "reconfigure"):
                 stream.reconfigure(errors="backslashreplace")
+        given = {name: Unfailing(options[name]) for name in ("stdout", "stderr") if options.get(name)}
         try:
-            return super().execute(*args, **options)
+            return super().execute(*args, **options | given)
         except Exception as error:
             outage = outage_of(error)
             if outage is None:
                 raise
             raise CommandError(f"{outage.value} ({one_line(str(error).strip())})") from error
+        finally:
+            # What others have written there, such as the log.
+            self.stdout.flush()
+            self.stderr.flush()
 
     def say(self, line: str) -> None:
         self.stdout.write(one_line(line))
