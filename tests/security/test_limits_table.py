@@ -6,7 +6,7 @@ A test says by the mark ``bound`` which limits it tries.
 import ast
 import re
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from io import StringIO
 from pathlib import Path
 from typing import Any
@@ -22,6 +22,7 @@ from billing.people.devices import device_in, mark_of
 from tests import factories as make
 from tests.scenarios.closing import close, close_and_issue
 from tests.usage.dialects.native.client import Native, wrong
+from usage import tasks
 
 ROOT = Path(__file__).resolve().parents[2]
 # Of settings that are called otherwise than their variable.
@@ -110,16 +111,20 @@ def test_a_browser_is_known_for_so_many_days_and_no_longer():
 
 
 @contextmanager
-def measuring_takes(seconds: float) -> Iterator[None]:
-    """Take so long before each statement that reads quantities of the ledger."""
+def reading_takes(seconds: float, *words: str) -> Iterator[None]:
+    """Take so long before each statement with these words that changes nothing."""
 
     def sleep(execute: Any, sql: str, params: Any, many: bool, context: Any) -> Any:
-        if "usage_usagerecord" in sql and "quantity" in sql and not sql.lstrip().startswith(("INSERT", "UPDATE")):
+        if all(word in sql for word in words) and not sql.lstrip().startswith(("INSERT", "UPDATE", "DELETE")):
             execute("SELECT pg_sleep(%s)", [seconds], many, context)
         return execute(sql, params, many, context)
 
     with connection.execute_wrapper(sleep):
         yield
+
+
+def measuring_takes(seconds: float) -> AbstractContextManager[None]:
+    return reading_takes(seconds, "usage_usagerecord", "quantity")
 
 
 @pytest.mark.postgres
@@ -153,3 +158,21 @@ def test_a_statement_of_a_job_takes_as_long_as_the_limit_and_not_longer(settings
     assert "identical" in said.getvalue()
     with measuring_takes(1.5), pytest.raises((OperationalError, CommandError)):
         call_command("replay", "--all", stdout=said)
+
+
+@pytest.mark.postgres
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.bound("JOB_STATEMENT_SECONDS")
+@pytest.mark.parametrize("job", ["counting", "expiring"])
+def test_a_statement_of_the_schedules_jobs_takes_as_long_as_the_limit_and_not_longer(settings, job):
+    settings.JOB_STATEMENT_SECONDS = 1
+    line = make.line()
+    make.use(line, "3", "2026-01-10")
+    run, word = {
+        "counting": (tasks.count_usages, "usage_usagerecord"),
+        "expiring": (tasks.expire_replies, "usage_storedreply"),
+    }[job]
+    with reading_takes(1.5, word), pytest.raises(OperationalError, match="statement timeout"):
+        run()
+    with reading_takes(0.2, word):
+        run()

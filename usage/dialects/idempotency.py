@@ -20,6 +20,7 @@ from rest_framework import exceptions, status
 from rest_framework.request import Request
 from rest_framework.response import Response
 
+from billing import timeouts
 from billing.jsontext import MalformedJSON, decode, encode
 from billing.models import ApiKey
 from usage.models import StoredReply
@@ -152,11 +153,19 @@ def expire_replies(*, as_of: datetime) -> int:
 
     One short transaction for each batch, so that nobody waits for it.
     """
-    expired = StoredReply.objects.filter(created_at__lt=as_of - timedelta(days=settings.STORED_REPLY_DAYS))
     removed = 0
-    while batch := list(expired.order_by("created_at").values_list("pk", flat=True)[:EXPIRED_AT_ONCE]):
-        removed += StoredReply.objects.filter(pk__in=batch).delete()[0]
+    while (gone := _expire_next(as_of)) is not None:
+        removed += gone
     return removed
+
+
+@transaction.atomic
+def _expire_next(as_of: datetime) -> int | None:
+    """Remove the next batch, and return how many of it; None where there was none."""
+    timeouts.allow(settings.JOB_STATEMENT_SECONDS)
+    expired = StoredReply.objects.filter(created_at__lt=as_of - timedelta(days=settings.STORED_REPLY_DAYS))
+    batch = list(expired.order_by("created_at").values_list("pk", flat=True)[:EXPIRED_AT_ONCE])
+    return StoredReply.objects.filter(pk__in=batch).delete()[0] if batch else None
 
 
 _at_work: set[str] = set()

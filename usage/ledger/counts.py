@@ -4,9 +4,11 @@ A usage is an entry that was not retracted, whatever has superseded it: so what 
 never changes once all of them are there. That is kept per workspace, and the records after it are counted each time.
 """
 
+from django.conf import settings
 from django.db import connection, transaction
 from django.db.models import Count, F, Q, QuerySet, Subquery
 
+from billing import timeouts
 from billing.models import Workspace
 from usage.ledger.reading import last_id
 from usage.models import CountedUpTo, UsageCount, UsageRecord
@@ -40,6 +42,7 @@ def count_usages() -> None:
 @transaction.atomic
 def _count_on() -> bool:
     """Take a step; tell whether there is one more to take."""
+    timeouts.allow(settings.JOB_STATEMENT_SECONDS)
     CountedUpTo.objects.get_or_create(pk=1)
     mark = CountedUpTo.objects.select_for_update(skip_locked=True).first()
     if mark is None or (mark.next_id is None and not _look_ahead(mark)):
