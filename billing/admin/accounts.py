@@ -6,6 +6,7 @@ from django.contrib import admin, messages
 from django.contrib.auth.admin import GroupAdmin as DjangoGroupAdmin
 from django.contrib.auth.admin import UserAdmin as DjangoUserAdmin
 from django.contrib.auth.models import Group, User
+from django.core.exceptions import ValidationError
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from unfold.decorators import display as column
 from unfold.forms import AdminPasswordChangeForm, UserChangeForm, UserCreationForm
@@ -25,6 +26,22 @@ TO_GIVE = {
 }
 
 
+class PickManyField(forms.ModelMultipleChoiceField):
+    """Rows that are looked for only where there can be such: a key beyond a column's range is no choice."""
+
+    def _check_values(self, value: Any) -> Any:
+        rows: Any = self.queryset
+        column = rows.model._meta.pk
+        for key in value:
+            self.validate_no_null_characters(key)
+            try:
+                column.run_validators(column.to_python(key))
+            except ValidationError as error:
+                refusal = self.error_messages["invalid_choice"]
+                raise ValidationError(refusal, code="invalid_choice", params={"value": key}) from error
+        return super()._check_values(value)  # type: ignore[misc]  # the stubs leave it out
+
+
 def _person(request: HttpRequest) -> User:
     # The panel lets nobody in who is not logged in.
     return cast(User, request.user)
@@ -34,7 +51,7 @@ class Granting(SavedOnce):
     """Offers and takes only what the person at the form may give."""
 
     def formfield_for_manytomany(self, db_field: Any, request: HttpRequest, **options: Any) -> forms.Field | None:
-        field = super().formfield_for_manytomany(db_field, request, **options)
+        field = super().formfield_for_manytomany(db_field, request, form_class=PickManyField, **options)
         if field and db_field.name in TO_GIVE and not request.user.is_superuser:
             field.queryset = field.queryset.filter(pk__in=TO_GIVE[db_field.name](by=_person(request)))
         return field

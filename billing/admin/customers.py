@@ -24,8 +24,10 @@ class CustomerForm(WholeModelForm):
 
 class AliasForm(WholeModelForm):
     def clean(self) -> dict[str, Any] | None:
-        # Of a customer that is just being added, too.
-        customer, value = self.cleaned_data["customer"], self.cleaned_data.get("value", "")
+        # Of a customer that is just being added, too. Without one, the row is refused for naming another.
+        customer, value = self.cleaned_data.get("customer"), self.cleaned_data.get("value", "")
+        if customer is None:
+            return super().clean()
         self.instance.workspace_id = customer.workspace_id
         if "value" in self.changed_data:
             parties.refuse_nobody(value, field="value")
