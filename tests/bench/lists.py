@@ -40,7 +40,7 @@ def _measure(records: int, rounds: int) -> dict[tuple[str, str], float]:
     ledger.count_usages()
     medians = {}
     for dialect, query in CASES:
-        client, path = client_of(owner, dialect), path_of(dialect, query)
+        client, path = client_of(owner, dialect), path_of(owner, dialect, query)
         seconds = []
         for _ in range(rounds):
             begun = time.perf_counter()

@@ -75,11 +75,15 @@ def plan(statement: Statement, *, mode: str) -> dict[str, Any]:
     return dict(root["Plan"])
 
 
+def nodes_of(statement: Statement, *, mode: str) -> list[dict[str, Any]]:
+    return list(_nodes(plan(statement, mode=mode)))
+
+
 def reads(statement: Statement, *, mode: str) -> list[Step]:
     """Return how a statement reads the tables that it reads."""
     return [
         Step(node["Node Type"], node.get("Relation Name", ""), node.get("Index Name"), node.get("Index Cond", ""))
-        for node in _nodes(plan(statement, mode=mode))
+        for node in nodes_of(statement, mode=mode)
         if "Relation Name" in node or "Index Name" in node
     ]
 

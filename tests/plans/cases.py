@@ -1,4 +1,7 @@
-"""What lists are asked for at size, by dialect: each query is to be answered from an index."""
+"""What lists are asked for at size, by dialect: each query is to be answered from an index.
+
+A query names in braces what ``path_of`` looks up among the rows at hand.
+"""
 
 import base64
 from urllib.parse import quote
@@ -7,12 +10,44 @@ from django.contrib.auth import get_user_model
 from django.test import Client
 
 from billing import keys
-from billing.models import Workspace
+from billing.models import Brick, Line, Workspace
+from usage.dialects.sequence.identifiers import public_id
+from usage.models import UsageRecord
 
 PIRIOD, REBILLY, SEQUENCE, NATIVE, PANEL = "piriod", "rebilly", "sequence", "native", "panel"
+SALESBRICKS = "salesbricks_v2"
 OLD = ("2024-01-15T10:00:00Z", "2024-01-15T11:00:00Z")
 
-UNFILTERED = [(PIRIOD, ""), (REBILLY, ""), (SEQUENCE, ""), (NATIVE, ""), (NATIVE, "state=all"), (PANEL, "")]
+UNFILTERED = [
+    (PIRIOD, ""),
+    (REBILLY, ""),
+    (SEQUENCE, ""),
+    (NATIVE, ""),
+    (NATIVE, "state=all"),
+    (PANEL, ""),
+    # Nearly all that there is.
+    (PANEL, "state=counts"),
+    (PANEL, "workspace__id__exact={workspace}"),
+]
+# Of so many lines that the first of the ledger's records are as good as any to see that there are many.
+BROAD = [(NATIVE, "brick={brick}")]
+ORDERED = [
+    (PIRIOD, "ordering=id"),
+    (PIRIOD, "ordering=-id"),
+    (PIRIOD, "ordering=date_time"),
+    (PIRIOD, "ordering=-date_time"),
+    (PIRIOD, "ordering=created"),
+    (PIRIOD, "ordering=-created"),
+    (PIRIOD, "ordering=-created&page=200"),
+    (REBILLY, "sort=id"),
+    (REBILLY, "sort=-id"),
+    (REBILLY, "sort=usageTime"),
+    (REBILLY, "sort=-usageTime"),
+    (REBILLY, "sort=createdTime"),
+    (REBILLY, "sort=-createdTime"),
+    (REBILLY, "sort=updatedTime"),
+    (REBILLY, "sort=-updatedTime,quantity"),
+]
 FILTERED = [
     (PIRIOD, "id=5"),
     (PIRIOD, "id__in=5,6,7"),
@@ -24,6 +59,7 @@ FILTERED = [
     (PIRIOD, "date_time__lte=2020-01-01"),
     (PIRIOD, "creation_scheme=file"),
     (PIRIOD, "creation_scheme=panel"),
+    (PIRIOD, "creation_scheme__in=file,panel"),
     (PIRIOD, "created__lt=2024-01-17"),
     (REBILLY, f"filter=id:sub_usg_{5:026}"),
     (REBILLY, "filter=subscriptionId:1001"),
@@ -31,6 +67,9 @@ FILTERED = [
     (REBILLY, "filter=subscriptionId:nobody"),
     (REBILLY, f"filter=usageTime:{OLD[0]}..{OLD[1]}"),
     (REBILLY, f"filter=invoiceId:in_{5:026}"),
+    (REBILLY, "filter=createdTime:..2024-01-17"),
+    (REBILLY, "filter=createdTime:2024-01-16"),
+    (REBILLY, "filter=createdTime:2024-02-01..2024-03-01,2030-01-01.."),
     (REBILLY, "filter=updatedTime:..2024-01-17"),
     (REBILLY, "q=nobody"),
     (SEQUENCE, "customerAlias=c 7"),
@@ -39,9 +78,11 @@ FILTERED = [
     (SEQUENCE, "eventType=never"),
     (SEQUENCE, f"eventTimestampAfter={OLD[0]}&eventTimestampBefore={OLD[1]}"),
     (SEQUENCE, "eventTimestampBefore=2020-01-01T00:00:00Z"),
+    (SEQUENCE, "eventId={event}"),
     (NATIVE, "line=1001"),
     (NATIVE, "line=2"),
     (NATIVE, "subscription=s 7"),
+    (NATIVE, "brick={unused brick}"),
     (NATIVE, "customer=c 7"),
     (NATIVE, "customer_alias=c 7"),
     (NATIVE, "event_type=never"),
@@ -57,14 +98,17 @@ FILTERED = [
     (PANEL, "source=panel"),
     (PANEL, "dialect=salesbricks_v1"),
     (PANEL, "dialect=rebilly"),
+    (PANEL, "state=ahead"),
     (PANEL, "state=unmatched"),
     (PANEL, "state=late"),
     (PANEL, "state=superseded"),
     (PANEL, "state=retraction"),
     (PANEL, "q=key 44"),
     (PANEL, "q=c 7"),
+    (SALESBRICKS, ""),
+    (SALESBRICKS, "search=nobody"),
 ]
-CASES = UNFILTERED + FILTERED
+CASES = UNFILTERED + BROAD + ORDERED + FILTERED
 
 PATHS = {
     PIRIOD: "/piriod/usages/",
@@ -72,11 +116,22 @@ PATHS = {
     SEQUENCE: "/sequence/api/usage-events",
     NATIVE: "/api/usage/",
     PANEL: "/admin/usage/usagerecord/",
+    SALESBRICKS: "/salesbricks/api/v2/subscriptions/{subscription}/bricks/{brick}/usage/entries",
 }
 
 
-def path_of(dialect: str, query: str) -> str:
-    return PATHS[dialect] + (f"?{quote(query, safe='=&')}" if query else "")
+def path_of(owner: Workspace, dialect: str, query: str) -> str:
+    line = Line.objects.get(workspace=owner, number=1001)
+    event = UsageRecord.objects.filter(workspace=owner, customer_alias__isnull=False).earliest("pk")
+    names = {
+        "workspace": owner.pk,
+        "subscription": line.subscription_id,
+        "brick": line.brick_id,
+        "unused brick": Brick.objects.get(workspace=owner, name="Nothing").pk,
+        "event": public_id(event.pk, event.recorded_at),
+    }
+    path, query = PATHS[dialect].format(**names), query.format(**names)
+    return path + (f"?{quote(query, safe='=&')}" if query else "")
 
 
 def client_of(owner: Workspace, dialect: str) -> Client:
@@ -92,5 +147,6 @@ def client_of(owner: Workspace, dialect: str) -> Client:
         REBILLY: {"REB-APIKEY": text},
         SEQUENCE: {"Authorization": "Basic " + base64.b64encode(f"{text}:".encode()).decode()},
         NATIVE: {"Authorization": f"Bearer {text}"},
+        SALESBRICKS: {"X-SALESBRICKS-KEY": text},
     }
     return Client(headers=headers[dialect])

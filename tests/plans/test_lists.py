@@ -9,8 +9,8 @@ from django.db import connection
 
 from billing.models import Line, Workspace
 from tests import skewed
-from tests.plans import Step, analyse, reads, statements_of
-from tests.plans.cases import FILTERED, UNFILTERED, client_of, path_of
+from tests.plans import Statement, Step, analyse, nodes_of, reads, statements_of
+from tests.plans.cases import FILTERED, ORDERED, UNFILTERED, client_of, path_of
 from usage import ledger
 from usage.models import UsageRecord
 
@@ -51,16 +51,28 @@ def test_a_list_without_filters_begins_at_its_newest_record(owner, dialect, quer
         assert "Seq Scan" not in step.node, step
 
 
-def steps_of(owner: Workspace, dialect: str, query: str) -> list[Step]:
-    """Return how the ledger is read for a list."""
-    client, path = client_of(owner, dialect), path_of(dialect, query)
+@pytest.mark.parametrize(("dialect", "query"), ORDERED, ids=str)
+def test_an_order_of_the_whole_workspace_is_not_made_by_sorting_it(owner, dialect, query):
+    for statement in statements_about(owner, dialect, query):
+        for node in nodes_of(statement, mode="custom"):
+            assert "Seq Scan" not in node["Node Type"] or node["Relation Name"] != UsageRecord._meta.db_table, node
+            assert node["Node Type"] != "Sort" or node["Plan Rows"] < RECORDS / 20, node
+
+
+def statements_about(owner: Workspace, dialect: str, query: str) -> list[Statement]:
+    """Return what a list asks of the ledger."""
+    client, path = client_of(owner, dialect), path_of(owner, dialect, query)
     answers: list[Any] = []
     statements = statements_of(lambda: answers.append(client.get(path)))
     assert answers[0].status_code == 200, answers[0].content
+    return [statement for statement in statements if UsageRecord._meta.db_table in statement.text]
+
+
+def steps_of(owner: Workspace, dialect: str, query: str) -> list[Step]:
+    """Return how the ledger is read for a list."""
     return [
         step
-        for statement in statements
-        if UsageRecord._meta.db_table in statement.text
+        for statement in statements_about(owner, dialect, query)
         for step in reads(statement, mode="custom")
         if step.table == UsageRecord._meta.db_table or (step.by or "").startswith("usage_record")
     ]

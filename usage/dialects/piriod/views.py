@@ -14,7 +14,7 @@ from rest_framework.response import Response
 
 from billing.models import ApiKey, Workspace
 from usage import ledger
-from usage.dialects import lists
+from usage.dialects import arrival, lists
 from usage.dialects.base import DialectView, KeyAuthentication
 from usage.dialects.parameters import refuse_unknown
 from usage.dialects.piriod import translate
@@ -123,13 +123,18 @@ class UsagePagination(PageNumberPagination):
     page_size_query_param = "page_size"
     max_page_size = 100
 
-    def __init__(self, *, count: int | None) -> None:
-        self.known_count = count
+    def __init__(self, *, whole: Workspace | None) -> None:
+        self.whole = whole
 
     def django_paginator_class(self, found: Any, size: int) -> Paginator:  # type: ignore[override]  # called, as it is
-        """Return a paginator that does not count what was counted already."""
-        total = found.count() if self.known_count is None else self.known_count
-        paginator = Paginator(found if self.known_count is not None else lists.in_order(found, total=total), size)
+        """Return a paginator that does not count what was counted already: a ``whole`` workspace."""
+        if self.whole is None:
+            total = found.count()
+            found = lists.in_order(found, total=total)
+        else:
+            total = ledger.usages_of_lines(workspace=self.whole)
+            found = arrival.Whole(found, workspace=self.whole, total=total)
+        paginator = Paginator(found, size)
         paginator.count = total
         return paginator
 
@@ -154,7 +159,7 @@ class UsageListView(PiriodView):
                 raise translate_validation(found.errors)
         is_filtered = any(value for name, value in request.query_params.items() if name not in _OF_PAGES)
         with lists.within_time(narrow_by="subscription_line, id or date_time"):
-            paginator = UsagePagination(count=None if is_filtered else ledger.usages_of_lines(workspace=self.workspace))
+            paginator = UsagePagination(whole=None if is_filtered else self.workspace)
             page: list[UsageRecord] = paginator.paginate_queryset(found.qs, request, view=self) or []
         return paginator.get_paginated_response([translate.usage(record, tz=self.workspace.tz) for record in page])
 

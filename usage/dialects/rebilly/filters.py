@@ -11,7 +11,7 @@ from typing import Any
 from django.db.models import Q
 
 from billing.models import Invoice, InvoiceLine, Line, Workspace
-from usage.dialects import lists
+from usage.dialects import arrival, lists
 from usage.dialects.fields import parse_moment
 from usage.dialects.rebilly import identifiers
 from usage.dialects.rebilly.grammar import Clause, Exact, MalformedFilter, Range
@@ -44,23 +44,33 @@ def condition(clauses: Iterable[Clause], *, workspace: Workspace) -> Q:
     return whole
 
 
-def _between(field: str, read: Callable[[str], Span]) -> Reader:
-    """Return the reader of a field that has an order; ``read`` tells the first and last value that a text means."""
+def _between(within: Callable[..., Q], read: Callable[[str], Span]) -> Reader:
+    """Return the reader of a field that has an order; ``read`` tells the first and last value that a text means.
+
+    ``within`` returns the condition that it lies within bounds, by their lookups.
+    """
 
     def span_of(text: str) -> Span:
         # Around a number or a time, blanks mean nothing.
         return read(text.strip())
 
-    def matches(value: Exact | Range) -> Q:
+    def bounds_of(value: Exact | Range) -> dict[str, Any]:
         match value:
             case Exact(text):
                 first, last = span_of(text)
-                return Q(**{f"{field}__gte": first, f"{field}__lte": last})
+                return {"gte": first, "lte": last}
             case Range(lowest, highest):
-                low = Q() if lowest is None else Q(**{f"{field}__gte": span_of(lowest)[0]})
-                return low if highest is None else low & Q(**{f"{field}__lte": span_of(highest)[1]})
+                low = {} if lowest is None else {"gte": span_of(lowest)[0]}
+                return low if highest is None else low | {"lte": span_of(highest)[1]}
 
-    return lambda values, workspace: functools.reduce(operator.or_, map(matches, values))
+    def matches(values: Sequence[Exact | Range], workspace: Workspace) -> Q:
+        return functools.reduce(operator.or_, (within(workspace, **bounds_of(value)) for value in values))
+
+    return matches
+
+
+def _column(name: str) -> Callable[..., Q]:
+    return lambda workspace, **bounds: Q(**{f"{name}__{lookup}": bound for lookup, bound in bounds.items()})
 
 
 def _number(text: str) -> Span:
@@ -129,8 +139,8 @@ READERS: dict[str, Reader] = {
     "id": _named(_usages),
     "subscriptionId": _named(_lines),
     "invoiceId": _named(_invoices),
-    "usageTime": _between("occurred_at", _moment),
-    "quantity": _between("quantity", _number),
-    "createdTime": _between("created_at", _moment),
-    "updatedTime": _between("recorded_at", _moment),
+    "usageTime": _between(_column("occurred_at"), _moment),
+    "quantity": _between(_column("quantity"), _number),
+    "createdTime": _between(arrival.first_recorded, _moment),
+    "updatedTime": _between(_column("recorded_at"), _moment),
 }

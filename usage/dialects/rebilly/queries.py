@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from django.db.models import BigIntegerField, F, OuterRef, Q, QuerySet, Subquery, TextField
+from django.db.models import BigIntegerField, Case, DateTimeField, F, OuterRef, Q, QuerySet, Subquery, TextField, When
 from django.db.models.functions import Cast, Coalesce
 from rest_framework import exceptions, status
 
@@ -42,12 +42,18 @@ class InvoiceItem:
 def usages(workspace: Workspace) -> QuerySet[UsageRecord]:
     """Return the live records of the workspace's lines as usages: known by the first record of their chain."""
     records = UsageRecord.objects.live().filter(workspace=workspace, line__isnull=False)
+    # Not joined: for the few that are corrections, the database would read the first records of all.
+    first = UsageRecord.objects.filter(pk=OuterRef("origin"))
     return (
         records.select_related("line")
         .only("id", "origin", "occurred_at", "recorded_at", "quantity", "line__number", "line__reference")
         .annotate(
             shown_id=Coalesce("origin_id", "id"),
-            created_at=Coalesce("origin__recorded_at", "recorded_at"),
+            created_at=Case(
+                When(origin=None, then=F("recorded_at")),
+                default=Subquery(first.values("recorded_at")),
+                output_field=DateTimeField(),
+            ),
         )
     )
 

@@ -6,7 +6,7 @@ from rest_framework.response import Response
 
 from billing.models import ApiKey, Workspace
 from usage import ledger
-from usage.dialects import lists
+from usage.dialects import arrival, lists
 from usage.dialects.base import DialectView, KeyAuthentication
 from usage.dialects.parameters import refuse_unknown
 from usage.dialects.rates import Rate
@@ -94,8 +94,12 @@ class UsageListView(RebillyView):
         found = asked.matching(self.workspace)
         with lists.within_time(narrow_by="subscriptionId, id or usageTime"):
             total = found.count() if asked.is_filtered else ledger.usages_of_lines(workspace=self.workspace)
-            found = lists.in_order(found, total=total) if asked.is_filtered else found
-            page = list(found[asked.offset : asked.offset + asked.limit])
+            rows = (
+                lists.in_order(found, total=total)
+                if asked.is_filtered
+                else arrival.Whole(found, workspace=self.workspace, total=total)
+            )
+            page = list(rows[asked.offset : asked.offset + asked.limit])
             items, collection = queries.invoice_items(page), _collection(request)
         return Response(
             [translate.usage(record, item=items.get(record.pk), collection=collection) for record in page],
