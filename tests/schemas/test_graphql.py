@@ -15,7 +15,7 @@ from tests.schemas.examples import EXAMPLES
 from tests.usage.dialects.vendors import vendors_with
 from usage.documents import dialects
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.once]
 
 
 class _Known(Visitor):

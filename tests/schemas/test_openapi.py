@@ -25,7 +25,7 @@ from tests.usage.dialects.vendors.vendor import Endpoint, Vendor, World
 from usage.dialects.piriod import translate
 from usage.documents import dialects, openapi
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.once]
 
 CHECKS = [
     not_a_server_error,

@@ -17,7 +17,7 @@ from tests.billing.admin.staff import administrator
 from tests.scenarios.closing import close
 from usage.models import UsageRecord
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.once]
 
 FORGED = ["9" * 20, "zzz"]
 # What names rows, alone or in the rows of a row.

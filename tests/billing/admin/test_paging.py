@@ -70,14 +70,12 @@ def test_a_page_of_aliases_keeps_its_rows_when_those_of_others_come_and_go():
     assert customer.aliases.count() == MANY - 2
 
 
-@pytest.mark.parametrize("page", ["²", "0", "-1", "x", "99999999999999999999", "%00"])
-def test_a_page_that_is_none_is_the_first_or_the_last(page):
-    customer, _ = customer_of_many_aliases()
+def test_a_page_that_is_none_is_the_first_or_the_last():
+    (customer, _), client = customer_of_many_aliases(), administrator()
 
-    rows = rows_of(page_of(administrator(), change_page(customer, aliases_page=page, subscriptions_page=page)))
-
-    first, last = rows.get("hub 000"), rows.get("hub 249")
-    assert (first is None) != (last is None)
+    for page in ("²", "0", "-1", "x", "99999999999999999999", "%00"):
+        rows = rows_of(page_of(client, change_page(customer, aliases_page=page, subscriptions_page=page)))
+        assert ("hub 000" in rows) != ("hub 249" in rows), page
 
 
 def shown(url):
