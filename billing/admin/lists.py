@@ -44,7 +44,7 @@ class CheckedList(ModelAdmin):
         if ERROR_FLAG in request.GET:
             messages.warning(request, UNFILTERED)
         if self._lies_too_far(request.GET.get(PAGE_VAR, "")):
-            messages.warning(request, f"A list is shown for {settings.LIST_OFFSET} rows. Narrow it by a filter.")
+            messages.warning(request, f"A list is shown for {settings.LIST_OFFSET:,} rows. Narrow it by a filter.")
             first = request.GET.copy()
             del first[PAGE_VAR]
             return HttpResponseRedirect(f"{request.path}?{first.urlencode()}")

@@ -11,10 +11,10 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from django.urls import URLPattern
 from django.utils import timezone
+from unfold import paginator
 from unfold.decorators import action
 from unfold.decorators import display as column
 from unfold.enums import ActionVariant
-from unfold.paginator import InfinitePaginator
 
 from billing import figures
 from billing.admin.actions import row_action
@@ -39,8 +39,11 @@ CHAIN_SHOWN = 50
 STATES = {"counts": "success", "counts, late": "info", "unmatched": "warning", "retracted": "danger"}
 
 
-class KeysFirst(InfinitePaginator):
-    """Finds the rows of a page by their keys, so that no row before it is read with what is shown of it."""
+class InfinitePaginator(paginator.InfinitePaginator):
+    """Finds the rows of a page by their keys, so that no row before it is read with what is shown of it.
+
+    The theme's templates know it by its name, and show no count of it.
+    """
 
     def page(self, number: Any) -> Any:
         number = self.validate_number(number)
@@ -69,7 +72,7 @@ class UsageRecordAdmin(ReadOnlyAdmin):
     list_select_related = ("workspace", "line__brick", "line__subscription__customer", "customer", "superseded_by")
     list_before_template = "usage/list_before.html"
     # Counting the ledger would read all of it.
-    paginator = KeysFirst
+    paginator = InfinitePaginator
     show_full_result_count = False
     show_facets = admin.ShowFacets.NEVER
     list_lookups = ("line__id__exact",)

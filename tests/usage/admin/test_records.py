@@ -1,3 +1,4 @@
+import re
 from decimal import Decimal
 from uuid import uuid4
 
@@ -141,6 +142,14 @@ def test_retraction_wants_a_reason_and_is_final():
         refused = client.post(reverse("admin:usage_usagerecord_correct", args=[pk]), {})
         assert "Fiona Ledger has retracted it" in str(refused.context["form"].errors)
     assert UsageRecord.objects.count() == 2
+
+
+def test_list_tells_no_count_that_nobody_has_counted():
+    make.use(make.line(), "3", "2026-01-05")
+
+    shown = administrator().get(reverse("admin:usage_usagerecord_changelist")).content.decode()
+
+    assert re.search(r"\d results?\b", shown) is None
 
 
 def test_record_shows_its_chain_with_links_both_ways():
