@@ -12,32 +12,42 @@ from django.db.models import F, Q, QuerySet
 from billing import bulk
 from billing.calendar import Period
 from billing.models import Brick, Line, Workspace
-from usage.metering.opening import CARRIED
+from usage.metering.opening import CHAIN, IN_ORDER, runs
+
+# The first moment at which a former line has changed since the cutoff of the line that carries on from it.
+_FIRST_CHANGE = """(SELECT MIN(CASE WHEN was.occurred_at < r.occurred_at THEN was.occurred_at ELSE r.occurred_at END)
+    FROM usage_usagerecord r LEFT JOIN usage_usagerecord was
+        ON was.workspace_id = r.workspace_id AND was.superseded_by_id = r.id
+    WHERE r.workspace_id = line.workspace_id AND r.line_id = line.id AND r.is_late
+        AND r.id > chain.cutoff AND r.id <= %s)"""
 
 # A change falls in the period of the record that came late and in that of the record it superseded; under a gauge it
 # also reaches into every later period, of the lines as well that carry the value on. An event concerns the lines of its
 # customer whose brick counts its type, or has counted it. All those periods are measured anew: where nothing came of
 # it, the difference is zero.
-_CHANGED_PERIODS = """
+_CHANGED_PERIODS = f"""
 WITH late AS (
     SELECT l.id AS line_id, l.subscription_id, l.brick_id, l.workspace_id, r.id, r.occurred_at
     FROM billing_line l JOIN usage_usagerecord r
         ON r.workspace_id = l.workspace_id AND r.line_id = l.id AND r.is_late AND r.id > l.cutoff AND r.id <= %s
-    WHERE l.subscription_id {among}
-    UNION ALL
-    SELECT line.id, line.subscription_id, line.brick_id, line.workspace_id, r.id, r.occurred_at
+    WHERE l.subscription_id {{among}}
+),
+asking AS (
+    SELECT line.id AS line_id, line.workspace_id, line.subscription_id, line.brick_id, line.cutoff,
+        line.starts_at, line.ends_at
     FROM billing_line line JOIN billing_brick b ON b.id = line.brick_id AND b.aggregation = 'unit_days'
-        JOIN billing_line former ON {carried}
-        JOIN usage_usagerecord r
-            ON r.workspace_id = former.workspace_id AND r.line_id = former.id AND r.is_late
-                AND r.id > line.cutoff AND r.id <= %s
-    WHERE line.subscription_id {among}
+    WHERE line.subscription_id {{among}} AND line.carries_on
+),
+{runs(asked=["line_id"], passed=_FIRST_CHANGE)},
+carried AS (
+    SELECT line_id, subscription_id, brick_id, MIN(passed) OVER (PARTITION BY {CHAIN}, run {IN_ORDER}) AS occurred_at
+    FROM runs
 ),
 counting AS (
     SELECT l.id AS line_id, l.subscription_id, l.brick_id, l.workspace_id, l.cutoff, s.customer_id
     FROM billing_line l JOIN billing_brick b ON b.id = l.brick_id AND b.aggregation = 'events'
         JOIN billing_subscription s ON s.id = l.subscription_id
-    WHERE l.subscription_id {among} AND l.open_from_at > l.starts_at
+    WHERE l.subscription_id {{among}} AND l.open_from_at > l.starts_at
 ),
 since AS (SELECT workspace_id, MIN(cutoff) AS cutoff FROM counting GROUP BY workspace_id),
 late_events AS (
@@ -60,6 +70,9 @@ moments AS (
     FROM late JOIN usage_usagerecord former
         ON former.workspace_id = late.workspace_id AND former.superseded_by_id = late.id
     UNION
+    SELECT line_id, subscription_id, brick_id, occurred_at FROM carried
+    WHERE line_id IS NOT NULL AND occurred_at IS NOT NULL
+    UNION
     SELECT counting.line_id, counting.subscription_id, counting.brick_id, touched.occurred_at
     FROM counting JOIN touched ON touched.customer_id = counting.customer_id AND touched.id > counting.cutoff
         JOIN billing_eventrule rule ON rule.brick_id = counting.brick_id AND rule.event_type = touched.event_type
@@ -78,8 +91,7 @@ def changed_periods(*, subscription_ids: Sequence[UUID], cutoff: int) -> dict[in
     if subscription_ids:
         among, ids = bulk.among(subscription_ids)
         with connection.cursor() as cursor:
-            statement = _CHANGED_PERIODS.format(among=among, carried=CARRIED)
-            cursor.execute(statement, [cutoff, *ids, cutoff, *ids, *ids, cutoff])
+            cursor.execute(_CHANGED_PERIODS.format(among=among), [cutoff, *ids, *ids, cutoff, *ids, cutoff])
             for line_id, starts_at, ends_at in cursor.fetchall():
                 found[line_id].append(Period(_moment(starts_at), _moment(ends_at)))
     return found

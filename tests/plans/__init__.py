@@ -76,7 +76,7 @@ def plan(statement: Statement, *, mode: str) -> dict[str, Any]:
 
 
 def nodes_of(statement: Statement, *, mode: str) -> list[dict[str, Any]]:
-    return list(_nodes(plan(statement, mode=mode)))
+    return list(nodes(plan(statement, mode=mode)))
 
 
 def reads(statement: Statement, *, mode: str) -> list[Step]:
@@ -93,10 +93,10 @@ def analyse(*tables: type[models.Model]) -> None:
         cursor.execute(f"ANALYZE {', '.join(model._meta.db_table for model in tables)}")
 
 
-def _nodes(node: dict[str, Any]) -> Iterator[dict[str, Any]]:
+def nodes(node: dict[str, Any]) -> Iterator[dict[str, Any]]:
     yield node
     for child in node.get("Plans", ()):
-        yield from _nodes(child)
+        yield from nodes(child)
 
 
 @contextmanager

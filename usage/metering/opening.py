@@ -14,29 +14,71 @@ from django.db import connection
 
 from usage.metering.sql import LIVE, windows_table
 
-# That the value of ``former`` is carried on as far as ``line``: no line up to it opens at 0.
-CARRIED = """former.workspace_id = line.workspace_id AND former.subscription_id = line.subscription_id
-    AND former.brick_id = line.brick_id AND former.starts_at < line.starts_at AND line.carries_on
-    AND NOT EXISTS (
-        SELECT 1 FROM billing_line anew
-        WHERE anew.workspace_id = line.workspace_id AND anew.subscription_id = line.subscription_id
-            AND anew.brick_id = line.brick_id AND NOT anew.carries_on AND anew.starts_at < anew.ends_at
-            AND anew.starts_at > former.starts_at AND anew.starts_at < line.starts_at
-    )"""
+# The lines of a brick in a subscription, as of a cutoff: values pass along them in the order in which they began.
+CHAIN = "workspace_id, subscription_id, brick_id, cutoff"
+# A voided line comes before the one that began at the same moment, and who asks about a line before the line itself.
+IN_ORDER = "ORDER BY starts_at, ends_at NULLS LAST, turn"
 
-_LAST = f"""SELECT r.id FROM usage_usagerecord r
-    WHERE r.line_id = {{line_id}} AND r.occurred_at < {{until}} AND {LIVE.format(window="w")}
-    ORDER BY r.occurred_at DESC, r.id DESC LIMIT 1"""
 
-# The id of the record that opens the window ``w``, NULL where it opens at 0. Former lines are looked at only where the
-# line itself had no value.
-OPENING = f"""COALESCE(
-    ({_LAST.format(line_id="w.line_id", until="w.starts_at")}),
-    (SELECT before.record_id FROM (
-        SELECT former.starts_at, ({_LAST.format(line_id="former.id", until="former.ends_at")}) AS record_id
-        FROM billing_line line JOIN billing_line former ON {CARRIED}
-        WHERE line.id = w.line_id
-    ) before WHERE before.record_id IS NOT NULL ORDER BY before.starts_at DESC LIMIT 1)
+def runs(*, asked: Sequence[str], passed: str) -> str:
+    """Return the CTE ``runs`` of who asks what a line takes over, and of the lines that were before it in its chain.
+
+    They are numbered by ``run``: a line that opens at 0 begins the next, and nothing is carried from one to another.
+    Who asks is given by a CTE ``asking`` with the columns ``asked``, which a line has not, and those of ``CHAIN`` and
+    ``IN_ORDER``, of a line that carries on. ``passed`` is the SQL of what a ``line`` passes on as of the ``chain``'s
+    cutoff, NULL where it passes on what it took over; ``place`` is the number of those up to here that were not NULL.
+
+    A chain is read once in its order, whoever asks: pairs of its lines would be the square of their number.
+    """
+    columns, nothing = ", ".join(asked), ", ".join("NULL" for _ in asked)
+    return f"""chain AS (
+    SELECT {CHAIN}, MAX(starts_at) AS until FROM asking GROUP BY {CHAIN}
+),
+passing AS (
+    SELECT {columns}, {CHAIN}, starts_at, ends_at, 0 AS turn, 0 AS opens_at_zero, NULL AS passed FROM asking
+    UNION ALL
+    SELECT {nothing}, chain.workspace_id, chain.subscription_id, chain.brick_id, chain.cutoff,
+        line.starts_at, line.ends_at, 1,
+        CASE WHEN line.carries_on OR line.ends_at = line.starts_at THEN 0 ELSE 1 END, {passed}
+    FROM chain CROSS JOIN billing_line line
+    WHERE line.workspace_id = chain.workspace_id AND line.subscription_id = chain.subscription_id
+        AND line.brick_id = chain.brick_id AND line.starts_at < chain.until
+),
+runs AS (
+    SELECT {columns}, {CHAIN}, starts_at, ends_at, turn, passed,
+        SUM(opens_at_zero) OVER (PARTITION BY {CHAIN} {IN_ORDER}) AS run,
+        COUNT(passed) OVER (PARTITION BY {CHAIN} {IN_ORDER}) AS place
+    FROM passing
+)"""
+
+
+_LAST = f"""(SELECT r.id FROM usage_usagerecord r
+    WHERE r.line_id = {{line_id}} AND r.occurred_at < {{until}} AND {LIVE}
+    ORDER BY r.occurred_at DESC, r.id DESC LIMIT 1)"""
+
+_WINDOW = ("n", "window_starts_at", "window_ends_at")
+
+# The CTE ``opening``: of each window ``w`` that does not open at 0 the id of the record that opens it. Former lines are
+# looked at only where the line itself had no value.
+OPENING = f"""own AS (
+    SELECT w.n, w.line_id, w.starts_at, w.ends_at, w.cutoff,
+        {_LAST.format(line_id="w.line_id", until="w.starts_at", window="w")} AS record_id
+    FROM w
+),
+asking AS (
+    SELECT own.n, own.starts_at AS window_starts_at, own.ends_at AS window_ends_at, own.cutoff,
+        line.workspace_id, line.subscription_id, line.brick_id, line.starts_at, line.ends_at
+    FROM own CROSS JOIN billing_line line
+    WHERE own.record_id IS NULL AND line.id = own.line_id AND line.carries_on
+),
+{runs(asked=_WINDOW, passed=_LAST.format(line_id="line.id", until="line.ends_at", window="chain"))},
+carried AS (
+    SELECT {", ".join(_WINDOW)}, MAX(passed) OVER (PARTITION BY {CHAIN}, run, place) AS record_id FROM runs
+),
+opening AS (
+    SELECT n, starts_at, ends_at, record_id FROM own WHERE record_id IS NOT NULL
+    UNION ALL
+    SELECT {", ".join(_WINDOW)}, record_id FROM carried WHERE n IS NOT NULL AND record_id IS NOT NULL
 )"""
 
 
@@ -57,6 +99,6 @@ def opening_records(windows: Sequence[GaugeWindow]) -> list[int | None]:
     """Return per window the id of the record whose value stood when it began, None where it opens at 0; one query."""
     table, parameters = windows_table(windows)
     with connection.cursor() as cursor:
-        cursor.execute(f"WITH w AS ({table}) SELECT w.n, {OPENING} FROM w", parameters)
+        cursor.execute(f"WITH w AS ({table}), {OPENING} SELECT n, record_id FROM opening", parameters)
         found = dict(cursor.fetchall())
-    return [found[n] for n in range(len(windows))]
+    return [found.get(n) for n in range(len(windows))]

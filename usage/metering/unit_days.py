@@ -23,9 +23,7 @@ MICROSECONDS_A_DAY = Decimal(86_400_000_000)
 # The opening record sorts before the window's own by its moment; its span begins at the window's start.
 _QUERY = f"""
 WITH w AS ({{windows}}),
-opening AS (
-    SELECT w.n, w.starts_at, w.ends_at, {OPENING} AS record_id FROM w
-),
+{OPENING},
 settings AS (
     SELECT opening.n, opening.ends_at, opening.starts_at AS stands_from, 0 AS counted,
         r.occurred_at, r.id, r.quantity
