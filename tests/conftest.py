@@ -30,6 +30,9 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     items[:] = [item for item in items if item not in left_out]
     config.hook.pytest_deselected(items=left_out)
     for item in items:
+        # What a module has built for all of its tests is built once, in one process.
+        if item.get_closest_marker("together"):
+            item.add_marker(pytest.mark.xdist_group(item.module.__name__))  # type: ignore[attr-defined]  # a function's
         # One Redis database, one screen, one folder of packages: tests that use them take turns.
         for mark in ("redis", "browser", "node"):
             if item.get_closest_marker(mark):

@@ -13,7 +13,7 @@ import pytest
 
 from tests.config.server import answers, ask, chunked, connect, embedded, head, manage, read, serving, wait_until
 
-pytestmark = pytest.mark.once
+pytestmark = [pytest.mark.once, pytest.mark.together]
 
 CONNECTIONS = 200
 NOW = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
@@ -105,6 +105,8 @@ def test_slow_bodies_hold_up_nobody(patient, piriod, attacked):
             connection.setblocking(False)
             with pytest.raises(BlockingIOError):
                 connection.recv(1)
+    # That they broke off is found out by and by, and the tests that follow are the same client.
+    wait_until(lambda: ask(patient, "POST", path, headers, body).status == 201)
 
 
 @pytest.mark.bound("BODY_BYTES_PER_SECOND", "BODY_GRACE_SECONDS")

@@ -14,7 +14,7 @@ from tests.plans.cases import FILTERED, ORDERED, UNFILTERED, client_of, path_of
 from usage import ledger
 from usage.models import UsageRecord
 
-pytestmark = [pytest.mark.django_db, pytest.mark.postgres]
+pytestmark = [pytest.mark.django_db, pytest.mark.postgres, pytest.mark.together]
 
 RECORDS = 300_000
 # In the order of ids, whatever the filter.

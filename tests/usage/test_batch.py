@@ -527,7 +527,7 @@ def seen(outcome: Outcome, lines: list[Line]) -> Any:
     return replace(outcome, id=0, handle=0, line_id=place, line_number=0)
 
 
-@settings(max_examples=25)
+@settings(max_examples=15)
 @given(story=st.lists(sent | happened, max_size=12))
 def test_a_batch_is_as_good_as_its_records_one_after_the_other(story):
     with transaction.atomic():
