@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 import redis
 from celery import Celery
+from django.conf import settings as django_settings
 from django.core.signals import request_finished, request_started
 from django.db import close_old_connections, connection
 from hypothesis import settings as hypothesis_settings
@@ -19,6 +20,8 @@ hypothesis_settings.load_profile("arrears")
 
 
 services.queue_in_memory(app)
+# Each test has a client with the whole middleware, which would look through all static files first.
+django_settings.WHITENOISE_AUTOREFRESH = True
 
 
 @pytest.hookimpl(tryfirst=True)

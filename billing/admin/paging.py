@@ -34,14 +34,14 @@ def page_of(
     rows: QuerySet[Any] | Sequence[Any],
     *,
     name: str = "page",
-    per_page: int = ROWS_PER_PAGE,
+    per_page: int | None = None,
     told: Callable[[Sequence[Any]], Sequence[Any]] = list,
 ) -> Shown:
     """Return the page that the address names by ``name``: the first without one, the last for one beyond it.
 
-    ``told`` makes of a page's rows what is shown of them.
+    It has ``per_page`` rows, ``ROWS_PER_PAGE`` unless told otherwise; ``told`` makes of them what is shown.
     """
-    page = Paginator(rows, per_page).get_page(request.GET.get(name))
+    page = Paginator(rows, per_page or ROWS_PER_PAGE).get_page(request.GET.get(name))
     return Shown(
         rows=told(list(page)),
         count=page.paginator.count,

@@ -97,7 +97,7 @@ def report(owner, event: Event, key: str | None = None) -> ledger.RecordedEvent:
 
 
 @pytest.mark.parametrize("aggregation", ["count", "sum", "unique"])
-@settings(max_examples=25)
+@settings(max_examples=15)
 @given(sent=st.lists(events, max_size=12), filters=filters, negated=st.sets(st.sampled_from("qr")), exact=st.booleans())
 def test_metering_counts_what_a_reader_counts(aggregation, sent, filters, negated, exact):
     with transaction.atomic():
@@ -139,7 +139,7 @@ steps = st.lists(
 
 
 @pytest.mark.parametrize("aggregation", ["count", "unique"])
-@settings(max_examples=25)
+@settings(max_examples=15)
 @given(story=steps)
 def test_every_period_is_billed_what_its_live_events_cost(aggregation, story):
     with transaction.atomic():

@@ -109,7 +109,7 @@ def changes(line: Line, lines: list[Line]) -> list[datetime]:
     return [record.occurred_at for record in [*late, *was]]
 
 
-@settings(max_examples=25)
+@settings(max_examples=15)
 @given(given_lines=lines_of_a_gauge, story=steps)
 def test_each_line_opens_with_what_it_would_on_paper(given_lines, story):
     with transaction.atomic():
@@ -127,7 +127,7 @@ def test_each_line_opens_with_what_it_would_on_paper(given_lines, story):
         transaction.set_rollback(True)
 
 
-@settings(max_examples=25)
+@settings(max_examples=15)
 @given(given_lines=lines_of_a_gauge, story=steps)
 def test_a_change_reaches_the_lines_and_periods_that_it_would_on_paper(given_lines, story):
     with transaction.atomic():

@@ -59,7 +59,7 @@ def on_paper(entries: list[Entry], aggregation: str, starts_at: datetime, ends_a
 
 
 @pytest.mark.parametrize("aggregation", ["sum", "unit_days"])
-@settings(max_examples=25)
+@settings(max_examples=15)
 @given(story=steps)
 def test_every_period_is_billed_what_its_live_records_cost(aggregation, story):
     with transaction.atomic():

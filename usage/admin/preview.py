@@ -10,7 +10,7 @@ from django.shortcuts import get_object_or_404, render
 from django.utils import timezone
 
 from billing import limits
-from billing.admin.paging import ROWS_PER_PAGE
+from billing.admin import paging
 from billing.calendar import CalendarOutOfRange
 from billing.models import Brick, InvoiceLine, Line, Subscription
 from billing.rating import TermsError
@@ -43,7 +43,7 @@ def upcoming_invoice(request: HttpRequest, subscription_id: UUID) -> HttpRespons
 
 
 def _lines(preview: closing.Preview) -> list[dict[str, Any]]:
-    shown = preview.invoice.lines[:ROWS_PER_PAGE]
+    shown = preview.invoice.lines[: paging.ROWS_PER_PAGE]
     ids = {line.line_id for line in shown}
     lines = Line.objects.select_related("brick").in_bulk(ids)
     return [

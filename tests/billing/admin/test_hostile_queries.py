@@ -50,7 +50,8 @@ def _rows():
 def test_no_list_fails_whatever_its_address_says(model):
     client = administrator()
     url = reverse(f"admin:{model._meta.app_label}_{model._meta.model_name}_changelist")
-    queries = [{name: value} for name in (*NAMES, *offered(model)) for value in HOSTILE]
+    queries = [{name: value} for name in NAMES for value in HOSTILE]
+    queries += [{name: value} for name in offered(model) for value in HOSTILE if len(value) < 1000]
     columns = [field.name for field in model._meta.concrete_fields]
     queries += [{f"{column}{end}": value} for column in columns for end in LOOKUPS for value in ["99999999"]]
     queries += [{f"{column}\x00": "1"} for column in columns[:1]]
