@@ -69,6 +69,16 @@ def execute(sql: str, parameters: Any = None) -> Any:
         return cursor.fetchall() if cursor.description else None
 
 
+def send(sql: str, parameters: Any) -> None:
+    """Execute a statement as it stands: our cursor would write very many parameters into it."""
+    if connection.vendor != "postgresql":
+        execute(sql, parameters)
+        return
+    connection.ensure_connection()
+    with connection.wrap_database_errors:
+        psycopg.Cursor(connection.connection).execute(sql, parameters)
+
+
 TOO_MANY = "SELECT 1 WHERE 1 IN ({})".format(", ".join(["%s"] * 300_000))
 TOO_DEEP = "SELECT {}".format(" + ".join(["%s"] * 200_000))
 
@@ -76,7 +86,7 @@ TOO_DEEP = "SELECT {}".format(" + ".join(["%s"] * 200_000))
 @pytest.mark.django_db(transaction=True)
 @pytest.mark.parametrize(("sql", "count"), [(TOO_MANY, 300_000), (TOO_DEEP, 200_000)], ids=["many", "deep"])
 def test_a_statement_that_is_too_large_is_no_outage(sql, count):
-    assert outage_of(failure(lambda: execute(sql, [1] * count))) is None
+    assert outage_of(failure(lambda: send(sql, [1] * count))) is None
     assert execute("SELECT 1") == [(1,)]
 
 
