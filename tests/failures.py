@@ -1,5 +1,7 @@
 """Failures as they come out of Django: its own exception, raised from the driver's."""
 
+from typing import Any
+
 from django.db import Error, OperationalError
 from psycopg import errors
 
@@ -13,3 +15,10 @@ def raised(error: Exception, kind: type[Error] = OperationalError) -> Error:
 
 def lost_connection(kind: type[Error] = OperationalError) -> Error:
     return raised(errors.AdminShutdown("terminating connection due to administrator command"), kind)
+
+
+def slowly(execute: Any, statement: str, parameters: Any, many: bool, context: Any) -> Any:
+    """Have a statement about the ledger take ten seconds longer; of PostgreSQL, around its statements."""
+    if 'FROM "usage_usagerecord"' in statement:
+        execute("SELECT pg_sleep(10)", (), False, context)
+    return execute(statement, parameters, many, context)

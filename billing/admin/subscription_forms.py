@@ -175,7 +175,6 @@ class NewLineForm(LimitsForm):
         assert isinstance(price, PriceField)
         price.queryset = _prices_for(subscription)
         self.read_as(subscription.workspace.formats)
-        self.as_of = as_of
         self.subscription, self.as_of = subscription, as_of
 
     def questions(self) -> Iterator[Question]:

@@ -14,8 +14,9 @@ from rest_framework import serializers
 from billing.calendar import midnight
 from usage.ledger import QuantityRefused, exact_quantity
 
-# Many languages write decimals as strings, to keep them exact.
-_NUMBER = re.compile(r"-?[0-9]{1,40}(\.[0-9]{1,40})?")
+# Many languages write decimals as strings, to keep them exact. Python reads more, such as 1_0 and digits of other
+# scripts, which is refused in bodies and queries alike.
+PLAIN_NUMBER = re.compile(r"-?[0-9]{1,40}(\.[0-9]{1,40})?")
 _MOMENT = re.compile(r"[0-9W-]+[Tt ][0-9:.,]+([Zz]|[+-][0-9:]+)?")
 # What the framework of some vendors takes besides: a day alone, and blanks before the offset.
 _DAY = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
@@ -37,7 +38,7 @@ class QuantityField(serializers.Field):
     default_error_messages = {"invalid": "A valid number is required."}
 
     def to_internal_value(self, data: Any) -> Decimal:
-        if isinstance(data, str) and _NUMBER.fullmatch(data):
+        if isinstance(data, str) and PLAIN_NUMBER.fullmatch(data):
             data = Decimal(data)
         if isinstance(data, bool) or not isinstance(data, int | Decimal):
             self.fail("invalid")

@@ -1,6 +1,5 @@
 """What a list's query may hold. What would be passed over in silence would answer with rows that nobody asked for."""
 
-import re
 from collections.abc import Container, Iterable
 from typing import Any
 
@@ -9,33 +8,33 @@ from django.core.validators import EMPTY_VALUES
 from django.http import QueryDict
 from rest_framework import exceptions, serializers
 
+from usage.dialects.fields import PLAIN_NUMBER
+
 UNKNOWN = "There is no such parameter."
 REPEATED = "Give this parameter once."
 EMPTY = "This parameter may not be empty."
-# As in a body: Python reads more, such as 1_0 and the digits of other scripts.
-_DIGITS = re.compile(r"-?[0-9]{1,40}(\.[0-9]{1,40})?")
 
 
 def is_number(text: str) -> bool:
-    return _DIGITS.fullmatch(text.strip()) is not None
+    """Tell whether a text is a number as a body may have one, with blanks around it."""
+    return PLAIN_NUMBER.fullmatch(text.strip()) is not None
 
 
-class WholeFormField(forms.IntegerField):
-    """A whole number in plain digits."""
-
-    def to_python(self, value: Any) -> int | None:
-        if value not in EMPTY_VALUES and not is_number(str(value)):
-            raise forms.ValidationError(self.error_messages["invalid"], code="invalid")
-        return super().to_python(value)
-
-
-class NumberFormField(forms.DecimalField):
+class _PlainFormField(forms.Field):
     """A number in plain digits."""
 
     def to_python(self, value: Any) -> Any:
         if value not in EMPTY_VALUES and not is_number(str(value)):
             raise forms.ValidationError(self.error_messages["invalid"], code="invalid")
         return super().to_python(value)
+
+
+class WholeFormField(_PlainFormField, forms.IntegerField):
+    """A whole number in plain digits."""
+
+
+class NumberFormField(_PlainFormField, forms.DecimalField):
+    """A number, whole or not, in plain digits."""
 
 
 class WholeField(serializers.IntegerField):

@@ -11,6 +11,7 @@ from billing import contracts
 from billing.models import Brick, Price, Subscription, Workspace
 from tests import factories as make
 from tests.billing.admin.staff import administrator, client_of, queries_of
+from tests.failures import slowly
 from tests.scenarios.closing import close, close_and_issue
 
 pytestmark = pytest.mark.django_db
@@ -128,12 +129,6 @@ def test_a_page_that_lies_too_far_leads_to_the_first(model, settings):
     assert beyond.redirect_chain == [(f"{url}?q=x", 302)]
     assert told in beyond.content.decode()
     assert told in absurd.content.decode()
-
-
-def slowly(execute, statement, parameters, many, context):
-    if 'FROM "usage_usagerecord"' in statement:
-        execute("SELECT pg_sleep(10)", (), False, context)
-    return execute(statement, parameters, many, context)
 
 
 @pytest.mark.bound("LIST_STATEMENT_SECONDS")

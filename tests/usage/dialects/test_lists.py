@@ -9,6 +9,7 @@ from django.test.utils import CaptureQueriesContext
 from billing.jsontext import decode
 from billing.models import InvoiceLine
 from tests import factories as make
+from tests.failures import slowly
 from tests.scenarios.closing import close
 from tests.usage.dialects.native.client import Native
 from tests.usage.dialects.piriod import WORKSPACE, Piriod, ids
@@ -227,13 +228,6 @@ def test_events_that_are_asked_for_by_time_likewise(sequence):
 
 
 # --- how long
-
-
-def slowly(execute, statement, parameters, many, context):
-    """Have a statement about the ledger take ten seconds longer."""
-    if 'FROM "usage_usagerecord"' in statement:
-        execute("SELECT pg_sleep(10)", (), False, context)
-    return execute(statement, parameters, many, context)
 
 
 @pytest.mark.bound("LIST_STATEMENT_SECONDS")

@@ -3,7 +3,6 @@
 A serializer takes longer over a record than the database does, so these few fields are read by hand.
 """
 
-import re
 from collections.abc import Callable, Iterable, Sequence
 from datetime import UTC, datetime
 from decimal import Decimal
@@ -15,7 +14,7 @@ from billing.models import Brick, Line, Subscription, Workspace
 from billing.models.contracts import GREATEST_LINE_NUMBER
 from usage.ahead import too_far_ahead
 from usage.commands import LineByBrick, LineByNumber, Origin, RecordUsage, ReportEvent
-from usage.dialects.fields import NotAMoment, parse_moment, text_of
+from usage.dialects.fields import PLAIN_NUMBER, NotAMoment, parse_moment, text_of
 from usage.dialects.native.fields import parse_id
 from usage.ledger import UnableToRecord, exact_quantity
 
@@ -24,7 +23,6 @@ Wrong = dict[str, list[str]]
 
 LONGEST_TEXT = 255
 LONGEST_NOTE = 500
-_NUMBER = re.compile(r"-?[0-9]{1,40}(\.[0-9]{1,40})?")
 _REQUIRED = "This field is required."
 _NULL = "This field may not be null."
 _WHOSE = "Name a line, or a subscription and a brick, or a customer_alias and an event_type."
@@ -133,7 +131,7 @@ def _up_to(longest: int, value: Any) -> str:
 
 
 def _quantity(value: Any) -> Decimal:
-    if isinstance(value, str) and _NUMBER.fullmatch(value):
+    if isinstance(value, str) and PLAIN_NUMBER.fullmatch(value):
         value = Decimal(value)
     if isinstance(value, bool) or not isinstance(value, int | Decimal):
         raise _Refused("A valid number is required.")

@@ -12,7 +12,7 @@ from django.db.models import Q
 
 from billing.models import Invoice, InvoiceLine, Line, Workspace
 from usage.dialects import arrival, lists
-from usage.dialects.fields import parse_moment
+from usage.dialects.fields import PLAIN_NUMBER, parse_moment
 from usage.dialects.rebilly import identifiers
 from usage.dialects.rebilly.grammar import Clause, Exact, MalformedFilter, Range
 from usage.ledger import QuantityRefused, exact_quantity
@@ -21,7 +21,6 @@ from usage.ledger.addresses import as_line_number, as_uuid
 NONE = "null"
 NO_INVOICE = 0
 
-_NUMBER = re.compile(r"-?[0-9]{1,40}(\.[0-9]{1,40})?")
 _DAY = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
 _LAST_MOMENT = timedelta(days=1, microseconds=-1)
 
@@ -74,7 +73,7 @@ def _column(name: str) -> Callable[..., Q]:
 
 
 def _number(text: str) -> Span:
-    if not _NUMBER.fullmatch(text):
+    if not PLAIN_NUMBER.fullmatch(text):
         raise ValueError(f"“{text}” is no number.")
     try:
         number = exact_quantity(Decimal(text))
