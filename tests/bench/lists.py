@@ -58,9 +58,9 @@ def _measure(records: int, rounds: int) -> dict[tuple[str, str], float]:
 def _any_time() -> Iterator[None]:
     """Let statements take as long as they take, which after each transaction only the setting does."""
     with override_settings(REQUEST_STATEMENT_SECONDS=0):
-        connection.limit_statements(0, for_session=True)
+        connection.limit_statements(0, for_session=True)  # type: ignore[attr-defined]  # our backend's
         yield
-    connection.limit_statements(None, for_session=True)
+    connection.limit_statements(None, for_session=True)  # type: ignore[attr-defined]  # our backend's
 
 
 @contextmanager
