@@ -18,6 +18,9 @@ CONNECTIONS = 4096
 # What requests at work get before a server without its supervisor is killed.
 GRACE_SECONDS = 10
 OPTIONS = ["--interface", "rsgi", "--no-ws", "--backlog", "1024", "--backpressure", str(CONNECTIONS)]
+# While the server waits to see which version of HTTP a client speaks, no deadline runs: a connection that says nothing
+# would be kept for ever. Of HTTP/1 alone it has the time of a header, ``--http1-header-read-timeout``.
+OPTIONS += ["--http", "1"]
 # A worker that is killed takes nothing with it but its own requests.
 OPTIONS += ["--respawn-failed-workers"]
 

@@ -280,6 +280,17 @@ def test_slow_readers_hold_up_nobody(patient):
         assert ask(patient, "GET", "/healthz").status == 200
 
 
+@pytest.mark.parametrize(
+    "begun", [b"", b"G", b"GET / HTTP/1.1\r\nHost: "], ids=["nothing", "a letter", "half a header"]
+)
+def test_a_connection_that_says_nothing_is_ended(var, begun):
+    with (
+        serving(embedded(var, GRANIAN_HTTP1_HEADER_READ_TIMEOUT=1000)) as (port, _),
+        connect(port, begun) as connection,
+    ):
+        assert connection.recv(1000) in (b"", b"HTTP/1.1 408 Request Timeout\r\n\r\n")
+
+
 def test_a_page_and_its_head_have_the_same_length(patient):
     page, about = ask(patient, "GET", "/admin/login/"), ask(patient, "HEAD", "/admin/login/")
 
