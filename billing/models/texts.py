@@ -9,14 +9,18 @@ from django.db import models
 
 # What ends or moves a line where it is shown: C0 and C1, and the separators of lines and paragraphs.
 CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")
+# Signs that turn the direction of what follows, which then reads otherwise than it is: of a name, also the page around.
+DIRECTION = re.compile(r"[\u202a-\u202e\u2066-\u2069]")
 # Stands for a blank where it could not be seen.
 BLANK = "␣"
 
 
 def validate_name(value: str) -> None:
-    """Raise ``ValidationError`` for a name with control characters: in a report it could forge lines."""
+    """Raise ``ValidationError`` for a name that could forge lines of a report, or turn round what is shown beside it."""
     if told := _objection(value, to="A name"):
         raise ValidationError(told)
+    if found := DIRECTION.search(value):
+        raise ValidationError(f"A name has no signs of direction; this one has U+{ord(found[0]):04X}.")
 
 
 def objection_to_identifier(value: str) -> str:

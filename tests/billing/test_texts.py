@@ -16,9 +16,11 @@ pytestmark = pytest.mark.django_db
 
 AS_OF = make.moment("2026-01-01")
 FORGED = "Globex\n  INV-000001: identical"
+TURNED = "Globex \u202e00.5"
 
 
-def test_name_with_control_characters_is_refused_of_whatever_it_is():
+@pytest.mark.parametrize("forged", [FORGED, TURNED], ids=["a further line", "turned round"])
+def test_name_with_signs_that_forge_is_refused_of_whatever_it_is(forged):
     workspace = make.workspace()
     brick, customer = make.brick(workspace), make.customer(workspace)
 
@@ -29,15 +31,15 @@ def test_name_with_control_characters_is_refused_of_whatever_it_is():
 
     terms = {"brick": brick, "model": "flat", "currency": "USD"}
     place = {"time_zone": "UTC", "currency": "USD"}
-    assert fields(lambda: parties.create_workspace(code="x", name=FORGED, **place)) == ["name"]
-    assert fields(lambda: make.customer(workspace, FORGED)) == ["name"]
-    assert fields(lambda: parties.update_customer(customer=customer, name=FORGED)) == ["name"]
-    assert fields(lambda: make.brick(workspace, FORGED)) == ["name"]
-    assert fields(lambda: make.brick(workspace, unit_label=FORGED[:20])) == ["unit_label"]
-    assert fields(lambda: catalog.update_brick(brick=brick, name=FORGED, as_of=AS_OF)) == ["name"]
-    assert fields(lambda: catalog.create_price(name=FORGED, **terms)) == ["name"]
+    assert fields(lambda: parties.create_workspace(code="x", name=forged, **place)) == ["name"]
+    assert fields(lambda: make.customer(workspace, forged)) == ["name"]
+    assert fields(lambda: parties.update_customer(customer=customer, name=forged)) == ["name"]
+    assert fields(lambda: make.brick(workspace, forged)) == ["name"]
+    assert fields(lambda: make.brick(workspace, unit_label=forged[:20])) == ["unit_label"]
+    assert fields(lambda: catalog.update_brick(brick=brick, name=forged, as_of=AS_OF)) == ["name"]
+    assert fields(lambda: catalog.create_price(name=forged, **terms)) == ["name"]
     with pytest.raises(UnableToCreateKey) as refusal:
-        create_key(workspace=workspace, name=FORGED, created_by="tests")
+        create_key(workspace=workspace, name=forged, created_by="tests")
     assert list(refusal.value.message_dict) == ["name"]
 
 
