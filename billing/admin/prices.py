@@ -1,4 +1,4 @@
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from decimal import Decimal
 from typing import Any
 
@@ -16,7 +16,6 @@ from unfold.widgets import UnfoldAdminTextInputWidget
 from billing import catalog, figures
 from billing.admin.pages import PanelAdmin, WholeModelForm, by_workspace, entry_field, posted
 from billing.admin.panel_forms import AskingForm, PanelForm, PickField
-from billing.admin.seen import SEEN
 from billing.admin.seen_rows import SeenRows
 from billing.entry import Formats
 from billing.entry.numbers import in_format, spell_number
@@ -53,14 +52,10 @@ class TierForm(AskingForm, forms.ModelForm):
 class TierFormSet(SeenRows):
     """Checks a price and its tiers as one, before either is saved."""
 
-    def _rebuilt(self, present: set[str]) -> Any:
-        # The tiers are saved as one: what was typed stands beside what others made of them.
-        data = self.data.copy()
-        for key in [key for key in data if key.startswith(f"{self.prefix}-") and key.endswith(("-id", f"-{SEEN}"))]:
-            if key != self.seen_name:
-                del data[key]
-        data[f"{self.prefix}-INITIAL_FORMS"] = 0
-        return data
+    def standing(self, before: Mapping[str, str], now: Mapping[str, str]) -> Mapping[str, str]:
+        # A tier is the one of its bound, by which it is called, whenever its row was made.
+        by_bound = {bound: pk for pk, bound in now.items()}
+        return {pk: pk for pk in now} | {pk: by_bound[bound] for pk, bound in before.items() if bound in by_bound}
 
     def add_fields(self, form: Any, index: int | None) -> None:
         super().add_fields(form, index)
@@ -112,8 +107,10 @@ class TierFormSet(SeenRows):
             raise ValidationError(f"Tiers: {error.problem}")
 
     def save(self, commit: bool = True) -> list[PriceTier]:
-        # All rows anew: saved one by one, two tiers that change their bounds would meet at one of them.
         super().save(commit=False)
+        if not (self.new_objects or self.changed_objects or self.deleted_objects):
+            return []
+        # All rows anew: saved one by one, two tiers that change their bounds would meet at one of them.
         tiers = [form.instance for form in self.kept()]
         former = list(PriceTier.objects.filter(price=self.instance))
         PriceTier.objects.filter(price=self.instance).delete()

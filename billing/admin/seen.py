@@ -28,6 +28,8 @@ class SeenForm(forms.BaseForm):
     watched: Mapping[str, str] = {}
     # Whether the fields of a form that is of no row show what there is, which others may change.
     shows_former = False
+    # What the row of a form that is one of several is called.
+    called = ""
 
     @property
     def has_former(self) -> bool:
@@ -63,6 +65,12 @@ class SeenForm(forms.BaseForm):
             return self._now | dict.fromkeys(self._now, None)
 
     @cached_property
+    def meanwhile(self) -> tuple[str, ...]:
+        """What others have changed since the page was shown, in words."""
+        row = f"“{self.called}”: " if self.called else ""
+        return tuple(f"{row}{self._told(name)}" for name in self._moved if not self._agrees(name))
+
+    @cached_property
     def changed_data(self) -> list[str]:
         return [name for name in self.fields if self._is_touched(name) and self._differs(name)]
 
@@ -72,9 +80,8 @@ class SeenForm(forms.BaseForm):
         super().full_clean()
         if not self.is_bound:
             return
-        told = [self._told(name) for name in self._moved if not self._agrees(name)]
-        if told:
-            self.add_error(None, ValidationError([STALE, *told], code="stale"))
+        if self.meanwhile:
+            self.add_error(None, ValidationError([STALE, *self.meanwhile], code="stale"))
 
     def _clean_fields(self) -> None:
         super()._clean_fields()  # type: ignore[misc]

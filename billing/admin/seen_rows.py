@@ -1,5 +1,6 @@
 """Rows that belong to a row, edited on its page: those that others have added or taken away meanwhile are told."""
 
+from collections.abc import Mapping
 from typing import Any
 
 from django.core import signing
@@ -44,10 +45,25 @@ class SeenRows(PaginationInlineFormSet):
         """Return what the page has to carry."""
         return signing.dumps(self._rows_now(), salt=SALT, compress=True) if self.instance.pk is not None else ""
 
+    def add_fields(self, form: Any, index: int | None) -> None:
+        super().add_fields(form, index)
+        if form.instance.pk is not None:
+            form.called = str(form.instance)
+
     def clean(self) -> None:
         super().clean()
-        if self.stale:
-            raise ValidationError([STALE, *self.stale], code="stale")
+        # Of a row that is taken away, a formset asks nothing else.
+        taken_away = [form for form in self.forms if self._should_delete_form(form)]
+        told = [*self.stale, *(text for form in taken_away for text in form.meanwhile)]
+        if told:
+            raise ValidationError([STALE, *told], code="stale")
+
+    def standing(self, before: Mapping[str, str], now: Mapping[str, str]) -> Mapping[str, str]:
+        """Return, by the key under which a page showed it, the key of each row that is there still.
+
+        Both map the key of a row to what it is called.
+        """
+        return {pk: pk for pk in now}
 
     def _rows_now(self) -> dict[str, str]:
         return {str(row.pk): str(row) for row in self.get_queryset()}
@@ -67,18 +83,19 @@ class SeenRows(PaginationInlineFormSet):
 
     def _compare(self, before: dict[str, str]) -> None:
         now = self._rows_now()
-        if before.keys() == now.keys():
-            return
-        gone = [f"“{before[pk]}” was removed." for pk in before if pk not in now]
-        new = [f"“{now[pk]}” was added." for pk in now if pk not in before]
+        standing = self.standing(before, now)
+        known = {standing[pk] for pk in before if pk in standing}
+        gone = [f"“{before[pk]}” was removed." for pk in before if pk not in standing]
+        new = [f"“{now[pk]}” was added." for pk in now if pk not in known]
         self.stale = (*gone, *new)
-        self.data = self._rebuilt(set(now))
+        if before.keys() != now.keys():
+            self.data = self._rebuilt(standing)
 
-    def _rebuilt(self, present: set[str]) -> Any:
+    def _rebuilt(self, standing: Mapping[str, str]) -> Any:
         """Return what was posted, with the rows that there are as the first ones."""
         data = self.data.copy()
         posted = [self._posted(n) for n in range(self._count("TOTAL_FORMS"))]
-        by_id = {row["id"]: row for row in posted if row.get("id") in present}
+        by_id = {standing[pk]: row | {"id": standing[pk]} for row in posted if (pk := row.get("id", "")) in standing}
         added = [row for row in posted if not row.get("id")]
         for key in [key for key in data if key.startswith(f"{self.prefix}-") and key != self.seen_name]:
             del data[key]
