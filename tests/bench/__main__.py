@@ -57,6 +57,8 @@ def _measure() -> int:
     parser.add_argument("--records", type=int, default=None, help="of the ledger whose lists are measured")
     parser.add_argument("--quick", action="store_true", help="only see whether every part still measures")
     asked = parser.parse_args()
+    if unknown := ", ".join(sorted(set(asked.parts) - set(benches))):
+        parser.error(f"There is no part {unknown}: name some of {', '.join(benches)}.")
     services.queue_in_memory(app)
     call_command("migrate", verbosity=0)
     size = QUICK if asked.quick else FULL

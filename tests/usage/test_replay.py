@@ -98,3 +98,30 @@ def test_the_command_shows_the_difference_and_fails(invoice):
 def test_the_command_knows_no_such_invoice():
     with pytest.raises(CommandError, match="no issued invoice 'INV-9'"):
         call_command("replay", "INV-9")
+
+
+def replayed(*arguments: str) -> str:
+    said = StringIO()
+    call_command("replay", *arguments, stdout=said)
+    return said.getvalue()
+
+
+@pytest.mark.parametrize("code", ["nope", "", "ACME"])
+def test_command_refuses_a_workspace_that_is_not_there(invoice, code):
+    with pytest.raises(CommandError, match=f"There is no workspace '{code}' in live mode."):
+        replayed("--all", "--workspace", code)
+    with pytest.raises(CommandError, match=f"There is no workspace '{code}' in live mode."):
+        replayed("INV-000001", "--workspace", code)
+
+
+def test_command_replays_the_named_workspace_alone(invoice):
+    other = make.workspace("globex")
+
+    assert "INV-000001: identical" in replayed("--all", "--workspace", "acme")
+    assert replayed("--all", "--workspace", other.code) == "There is nothing to replay: no invoice was issued.\n"
+    assert replayed("--all", "--workspace", "acme", "--test").startswith("There is nothing to replay")
+
+
+def test_command_passes_over_no_number_beside_all(invoice):
+    with pytest.raises(CommandError, match="not both"):
+        replayed("INV-9", "--all")

@@ -8,6 +8,7 @@ from typing import Any, TextIO
 
 from django.core.management.base import BaseCommand, CommandError
 
+from billing.models import Workspace
 from billing.outages import outage_of
 
 # Control characters, line and paragraph separators; and what turns the direction of the text that follows.
@@ -23,6 +24,15 @@ def one_line(text: str) -> str:
         else char
         for char in text
     )
+
+
+def workspace_called(code: str, *, is_test: bool) -> Workspace:
+    """Return the workspace that a command names; raise ``CommandError`` where there is none."""
+    mode = Workspace.Mode.TEST if is_test else Workspace.Mode.LIVE
+    found = Workspace.objects.filter(code=code, mode=mode).first()
+    if found is None:
+        raise CommandError(f"There is no workspace {code!r} in {mode} mode.")
+    return found
 
 
 class Unfailing:

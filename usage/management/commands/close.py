@@ -6,11 +6,11 @@ from django.core.management.base import CommandError
 from django.utils import timezone
 
 from billing.calendar import CalendarOutOfRange, end_of
-from billing.models import CloseRun, Invoice, Workspace
+from billing.models import CloseRun, Invoice
 from billing.money import format_money
 from usage import closing
 from usage.closing import Closed
-from usage.management.reporting import ReportingCommand
+from usage.management.reporting import ReportingCommand, workspace_called
 from usage.tasks import enqueue
 
 # What a timer goes by; 1 and 2 are Django's, for what could not be done and for arguments that can't be read.
@@ -34,10 +34,7 @@ class Command(ReportingCommand):
         parser.add_argument("--queue", action="store_true", help="leave the work to the workers")
 
     def handle(self, *, workspace: str, until: date, test: bool, issue: bool, queue: bool, **_: Any) -> None:
-        mode = Workspace.Mode.TEST if test else Workspace.Mode.LIVE
-        owner = Workspace.objects.filter(code=workspace, mode=mode).first()
-        if owner is None:
-            raise CommandError(f"There is no workspace {workspace!r} in {mode} mode.")
+        owner = workspace_called(workspace, is_test=test)
         try:
             until_at = end_of(until, tz=owner.tz)
         except CalendarOutOfRange as error:

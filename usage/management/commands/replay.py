@@ -6,7 +6,7 @@ from django.core.management.base import CommandError
 
 from billing import timeouts
 from billing.models import Invoice
-from usage.management.reporting import ReportingCommand
+from usage.management.reporting import ReportingCommand, workspace_called
 from usage.replay import UnableToReplay, replay
 
 
@@ -28,15 +28,19 @@ class Command(ReportingCommand):
         all: bool,
         **_: Any,  # noqa: A002
     ) -> None:
+        if not invoice and not all:
+            raise CommandError("Name an invoice, or --all.")
+        if invoice and all:
+            raise CommandError("Name invoices, or --all: not both.")
         issued = Invoice.objects.filter(
             state=Invoice.State.ISSUED, workspace__mode="test" if test else "live"
         ).select_related("workspace")
-        if workspace:
-            issued = issued.filter(workspace__code=workspace)
+        if workspace is not None:
+            issued = issued.filter(workspace=workspace_called(workspace, is_test=test))
         with timeouts.reading(settings.JOB_STATEMENT_SECONDS):
             chosen = [*issued.order_by("pk")] if all else [self._find(issued, number) for number in invoice]
-        if not chosen and not all:
-            raise CommandError("Name an invoice, or --all.")
+        if not chosen:
+            self.say("There is nothing to replay: no invoice was issued.")
         different = 0
         for one in chosen:
             try:
