@@ -19,6 +19,10 @@ COLLATION = "exact_decimal"
 _ADDITION = Context(prec=40_000, traps=[Inexact, InvalidOperation, Overflow])
 
 
+class TooManyDigits(ValueError):
+    """A number is greater than what its column holds."""
+
+
 class ExactDecimalField(models.DecimalField):
     """A ``Decimal`` that comes back as it went in, on PostgreSQL and on SQLite.
 
@@ -67,7 +71,7 @@ class ExactDecimalField(models.DecimalField):
         if not value.is_finite():
             raise ValueError(f"{self.name}: {value} is not a number")
         if value and value.adjusted() >= self.max_digits - self.decimal_places:
-            raise ValueError(f"{self.name}: {value} has too many digits before the point")
+            raise TooManyDigits(f"{self.name}: {value:f} has too many digits before the point")
         exact = value.quantize(Decimal(1).scaleb(-self.decimal_places), context=EXACT)
         if exact != value:
             raise ValueError(f"{self.name}: {value} has more than {self.decimal_places} decimal places")

@@ -12,17 +12,16 @@ from django.core.exceptions import ValidationError
 from django.db import transaction
 
 from billing import contracts, figures
-from billing.calendar import CalendarOutOfRange, Period
+from billing.calendar import Period
 from billing.contracts import Foreseen, LineTerms
 from billing.entry.numbers import spell_number
 from billing.invoicing import DraftInvoice
 from billing.models import Brick, InvoiceLine, Line, Subscription
 from billing.money import format_decimal
-from billing.rating import TermsError
 from usage import ledger
 from usage.closing.due import lines_of, open_periods
-from usage.drafting import Due, draft
-from usage.metering import RuleTooLarge, Window, opening_records
+from usage.drafting import REFUSALS, Due, draft
+from usage.metering import Window, opening_records
 from usage.models import UsageRecord
 
 
@@ -162,7 +161,7 @@ def _outlook(subscription_id: UUID, starts_at: datetime, cutoff: int) -> Outlook
         older = len(open_periods(subscription, periods[0].starts_at, most=settings.CLOSE_MAX_PERIODS + 1))
         due = Due(subscription=subscription, lines=tuple(lines_of([subscription])), periods=periods)
         drafts = draft(dues=[due], cutoff=cutoff)
-    except (TermsError, CalendarOutOfRange, RuleTooLarge) as error:
+    except REFUSALS as error:
         return Outlook(problem=str(error))
     if older:
         drafts = list(map(_without_differences, drafts))

@@ -15,17 +15,29 @@ from typing import Any
 from uuid import UUID
 
 from billing import catalog
-from billing.calendar import Coverage, Interval, Period, coverage, full_period_at
+from billing.calendar import CalendarOutOfRange, Coverage, Interval, Period, coverage, full_period_at
 from billing.invoicing import Billed, DraftInvoice, DraftLine, billed, billed_rules
-from billing.models import Brick, EventRule, InvoiceLine, Line, Subscription
-from billing.rating import Terms, rate
+from billing.models import Brick, EventRule, InvoiceLine, Line, Price, Subscription
+from billing.rating import Terms, TermsError, rate
 from usage.ahead import named_ahead
 from usage.changed import changed_periods
-from usage.metering import Measurement, Window, measure
+from usage.metering import Measurement, RuleTooLarge, Window, measure
 from usage.unread import filter_notice, unread_notice
 
 DATED_AHEAD = "has usage that is dated in the future, which no period counts yet"
 OPENS_AT_ZERO = "opens at 0: the value of the line before it is not carried on"
+
+
+class IncompletePrice(TermsError):
+    """Of a price, which is named, no charge can be computed."""
+
+    def __init__(self, price: Price, error: TermsError) -> None:
+        super().__init__(error.field, error.problem)
+        self.args = (f"The price “{price}” is incomplete: {error}",)
+
+
+# Why a subscription can't be drafted as it stands, each told in words for people: no fault of the program.
+REFUSALS = (IncompletePrice, CalendarOutOfRange, RuleTooLarge)
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,8 +94,7 @@ def draft(
     ``as_of``: lines that have usage dated in the future, as of then, are noted for the reviewer. The subscriptions are
     of one workspace.
     ``measured_until`` leaves out usage from that moment on: for a period that is still running. The true-ups go to a
-    subscription's first draft, or to one of their own where it has ended. Raises ``TermsError`` on an incomplete price
-    and ``CalendarOutOfRange`` on a period that no calendar has.
+    subscription's first draft, or to one of their own where it has ended. Raises one of ``REFUSALS``.
     """
     subscription_ids = [due.subscription.pk for due in dues]
     changed = changed_periods(subscription_ids=subscription_ids, cutoff=cutoff)
@@ -175,7 +186,7 @@ def _draft_line(
 ) -> DraftLine:
     line = task.line
     if line.price_id not in terms:
-        terms[line.price_id] = line.price.terms()
+        terms[line.price_id] = _terms_of(line.price)
     return DraftLine(
         line_id=line.pk,
         price_id=line.price_id,
@@ -200,6 +211,13 @@ def _draft_line(
         unread_sample=measurement.unread.as_list(),
         filter_gaps=measurement.filter_gaps,
     )
+
+
+def _terms_of(price: Price) -> Terms:
+    try:
+        return price.terms()
+    except TermsError as error:
+        raise IncompletePrice(price, error) from error
 
 
 @dataclass(slots=True)

@@ -14,12 +14,12 @@ from billing.exact import ExactSum
 from billing.jsontext import decode, encode_canonical
 from billing.models import Invoice, InvoiceLine
 from billing.money import format_money
-from billing.rating import rate
+from billing.rating import TermsError, rate
 from usage.metering import Measurement, RuleTooLarge, Window, measure
 
 
 class UnableToReplay(Exception):
-    """Nothing was issued that could be compared, or it was counted by a rule beyond the bounds that now hold."""
+    """Nothing was issued that could be compared, or by its rule or price, as they are now, nothing can be computed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,11 +61,11 @@ def replay(*, invoice: Invoice) -> Replay:
     )
     try:
         measurements = measure([_window(line, invoice) for line in lines])
-    except RuleTooLarge as error:
+        computed_lines = [
+            _computed(line, measurement, invoice) for line, measurement in zip(lines, measurements, strict=True)
+        ]
+    except (RuleTooLarge, TermsError) as error:
         raise UnableToReplay(f"{invoice} can't be computed again. {error}") from error
-    computed_lines = [
-        _computed(line, measurement, invoice) for line, measurement in zip(lines, measurements, strict=True)
-    ]
     total = sum((line.amount for line in lines), Decimal(0))
     computed = issued | {
         "total": format_money(total, currency=invoice.currency),

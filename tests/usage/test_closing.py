@@ -1,3 +1,4 @@
+import logging
 from datetime import date, timedelta
 from decimal import Decimal
 
@@ -53,13 +54,64 @@ def test_a_subscription_that_fails_is_parked_and_the_rest_go_on():
 
     parked = run.items.get(state=CloseItem.State.PARKED)
     assert parked.subscription_id == broken.subscription_id
-    assert parked.reason.startswith("TermsError: ")
+    assert parked.reason == (
+        f"The price “{broken.price}” is incomplete: tiers[0].up_to: the last tier must be open, without a bound."
+    )
     assert totals(owner) == ["6.00"] * 5
     assert run.state == CloseRun.State.REVIEW
 
     PriceTier.objects.create(workspace=owner, price=broken.price, up_to=None, unit_price=1)
     assert close(owner, "2026-02-01").items.get().state == CloseItem.State.DONE
     assert totals(owner) == ["6.00"] * 6
+
+
+def too_many_periods(line, settings):
+    settings.CLOSE_MAX_PERIODS = 0
+
+
+def incomplete(line, settings):
+    PriceTier.objects.filter(price=line.price, up_to=None).delete()
+
+
+def beyond_all_columns(line, settings):
+    PriceTier.objects.update(unit_price=Decimal("999999999999999"))
+    make.use(line, "999999999999999", "2026-01-10")
+
+
+@pytest.mark.parametrize("spoil", [too_many_periods, incomplete, beyond_all_columns])
+def test_what_can_be_expected_is_logged_in_a_line_and_told_without_the_name_of_a_class(settings, caplog, spoil):
+    owner = make.workspace()
+    lines = [make.line(owner, model="graduated", tiers=[("10", "2", "0"), (None, "1", "0")]) for _ in range(5)]
+    spoil(lines[1], settings)
+
+    run = close(owner, "2026-02-01")
+
+    reasons = [item.reason for item in run.items.filter(state=CloseItem.State.PARKED)]
+    assert reasons
+    assert "Error:" not in reasons[0]
+    assert [record.getMessage() for record in caplog.records] == [
+        f"Subscription {item.subscription_id} of {run} is parked: {item.reason}"
+        for item in run.items.filter(state=CloseItem.State.PARKED)
+    ]
+    assert not any(record.exc_info for record in caplog.records)
+
+
+def test_what_nobody_expects_keeps_its_traceback_alone(caplog):
+    owner = make.workspace()
+    lines = [make.line(owner) for _ in range(5)]
+
+    def fail(*_):
+        raise KeyError("x")
+
+    with when_locking(lines[2].subscription_id, fail):
+        run = close(owner, "2026-02-01")
+
+    assert run.items.get(state=CloseItem.State.PARKED).reason == "KeyError: 'x'"
+    (record,) = caplog.records
+    told = logging.Formatter().format(record)
+    # Batches that were halved around it failed by the same.
+    assert told.count("Traceback") == 1
+    assert told.endswith("KeyError: 'x'")
 
 
 def when_locking(subscription_id, then):
@@ -131,7 +183,7 @@ def test_what_takes_the_database_too_long_is_parked():
 
     parked = run.items.get(state=CloseItem.State.PARKED)
     assert (parked.subscription_id, run.state) == (lines[1].subscription_id, CloseRun.State.REVIEW)
-    assert parked.reason == "OperationalError: canceling statement due to statement timeout"
+    assert parked.reason == "It takes the database longer than the statement of a close may, and was stopped."
 
 
 def test_an_amount_that_no_column_holds_is_parked():

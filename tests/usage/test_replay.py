@@ -4,7 +4,7 @@ from io import StringIO
 import pytest
 from django.core.management import CommandError, call_command
 
-from billing.models import Invoice, Price
+from billing.models import Invoice, Price, PriceTier
 from tests import factories as make
 from tests.scenarios.closing import close, close_and_issue
 from usage.models import UsageRecord
@@ -54,6 +54,19 @@ def test_replay_shows_a_price_that_was_tampered_with(invoice):
 
     assert "lines.0.price.terms.unit_price" in paths
     assert "lines.0.amount" in paths
+
+
+def test_command_goes_on_after_a_price_whose_tiers_are_gone(invoice):
+    tiered = make.line(invoice.workspace, model="graduated", tiers=[(None, "1", "0")])
+    close_and_issue(tiered.workspace, "2026-02-01")
+    PriceTier.objects.all().delete()
+    said = StringIO()
+
+    with pytest.raises(CommandError, match="1 of 2 invoices can't be reproduced."):
+        call_command("replay", "--all", stdout=said)
+
+    assert "INV-000001: identical" in said.getvalue()
+    assert "INV-000002 can't be computed again. tiers: at least one tier is needed." in said.getvalue()
 
 
 def test_replay_shows_a_document_that_was_tampered_with(invoice):

@@ -11,12 +11,11 @@ from django.utils import timezone
 
 from billing import limits
 from billing.admin import paging
-from billing.calendar import CalendarOutOfRange
 from billing.models import Brick, InvoiceLine, Line, Subscription
-from billing.rating import TermsError
 from usage import closing
 from usage.ahead import out_of_reach
-from usage.metering import RuleTooLarge, opening_records
+from usage.drafting import REFUSALS
+from usage.metering import opening_records
 from usage.models import UsageRecord
 
 MOST_AHEAD = 20
@@ -31,7 +30,7 @@ def upcoming_invoice(request: HttpRequest, subscription_id: UUID) -> HttpRespons
     context["ahead"] = out_of_reach(subscription=subscription, as_of=now).order_by("occurred_at")[: MOST_AHEAD + 1]
     try:
         preview = closing.preview(subscription=subscription, as_of=now)
-    except (TermsError, CalendarOutOfRange, RuleTooLarge) as error:
+    except REFUSALS as error:
         context["problem"] = str(error)
     else:
         if preview is not None:

@@ -8,6 +8,7 @@ from typing import Any
 from django.conf import settings
 from django.db.models import QuerySet
 
+from billing import figures
 from billing.calendar import Interval, Period, periods_due
 from billing.models import Line, Subscription
 from usage.drafting import Due
@@ -62,7 +63,7 @@ def _periods_due(subscription: Subscription, until_at: datetime) -> tuple[Period
     most = settings.CLOSE_MAX_PERIODS
     periods = open_periods(subscription, until_at, most=most + 1)
     if len(periods) > most:
-        first = subscription.workspace.local(subscription.open_from_at)
+        first = figures.day(subscription.open_from_at, subscription.workspace.tz)
         raise TooManyPeriods(
             f"More than {most} periods are due at once, the first from {first}. Close up to an earlier day first,"
             " or correct the start of the subscription."

@@ -11,14 +11,18 @@ from django.db import connection, transaction
 from django.db.models import Exists, QuerySet
 
 from billing import contracts, invoicing, timeouts
+from billing.exact import TooManyDigits
 from billing.models import CloseItem, CloseRun, Customer, Subscription
-from billing.outages import outage_of
+from billing.outages import Outage, outage_of
 from usage import ledger
-from usage.closing.due import dues_of, lines_of
-from usage.drafting import Due, draft
+from usage.closing.due import TooManyPeriods, dues_of, lines_of
+from usage.drafting import REFUSALS, Due, draft
 
 logger = logging.getLogger(__name__)
 
+# What a subscription may be refused for as it stands, in words for people: no fault of the program.
+EXPECTED = (*REFUSALS, TooManyPeriods, TooManyDigits)
+TOOK_TOO_LONG = "It takes the database longer than the statement of a close may, and was stopped."
 BEING_MATCHED = "Events that came under another name are still being given to the customer: close again when they are."
 
 
@@ -36,7 +40,7 @@ def work(*, run_id: int, clock: Callable[[], datetime], batch: int | None = None
     except Exception as error:  # whatever it is, it is to be seen
         if _is_passing(error):
             raise
-        logger.exception("%s does not go on", run)
+        logger.error("%s does not go on: %s", run, _reason(error), exc_info=_unexpected(error))
         _keep_problem(run, error)
     return run
 
@@ -66,7 +70,16 @@ def _keep_problem(run: CloseRun, error: Exception) -> None:
 
 
 def _reason(error: Exception) -> str:
-    return f"{type(error).__name__}: {error}"
+    """Say why it failed; only of what nobody expects, by what a programmer calls it."""
+    if outage_of(error) is Outage.TOO_LONG:
+        return TOOK_TOO_LONG
+    return str(error) if _unexpected(error) is None else f"{type(error).__name__}: {error}"
+
+
+def _unexpected(error: Exception) -> Exception | None:
+    """Return what a log has to show with where it came from, None of what is told in words."""
+    is_expected = isinstance(error, EXPECTED) or outage_of(error) is Outage.TOO_LONG
+    return None if is_expected else error
 
 
 @transaction.atomic
@@ -105,7 +118,9 @@ def _settle(run: CloseRun, items: QuerySet[CloseItem]) -> int:
     except Exception as error:  # whatever it is, it must not stop the others
         if _is_passing(error):
             raise
-        return _isolate(run, taken, error)
+        failure = error
+    # Out here, what fails in a part is not told as a consequence of what failed in the whole.
+    return _isolate(run, taken, failure)
 
 
 def _isolate(run: CloseRun, item_ids: Sequence[int], error: Exception) -> int:
@@ -113,18 +128,17 @@ def _isolate(run: CloseRun, item_ids: Sequence[int], error: Exception) -> int:
     if not item_ids:
         raise error
     if len(item_ids) == 1:
-        logger.error("A subscription of %s is parked", run, exc_info=error)
-        return (
-            _pending(run)
-            .filter(pk=item_ids[0])
-            .update(
-                state=CloseItem.State.PARKED,
-                reason=_reason(error),
-                holds_subscription=False,
-            )
-        )
+        return _park(run, item_ids[0], error)
     middle = len(item_ids) // 2
     return sum(_settle(run, _pending(run).filter(pk__in=half)) for half in (item_ids[:middle], item_ids[middle:]))
+
+
+def _park(run: CloseRun, item_id: int, error: Exception) -> int:
+    reason = _reason(error)
+    parked = _pending(run).filter(pk=item_id)
+    for subscription_id in parked.values_list("subscription_id", flat=True):
+        logger.error("Subscription %s of %s is parked: %s", subscription_id, run, reason, exc_info=_unexpected(error))
+    return parked.update(state=CloseItem.State.PARKED, reason=reason, holds_subscription=False)
 
 
 @transaction.atomic

@@ -253,7 +253,7 @@ def no_tiers(line: Line) -> str:
     calls = make.brick(line.workspace, "Calls")
     contracts.add_line(subscription=line.subscription, brick=calls, price=make.price(calls))
     Price.objects.filter(brick=calls).update(model="graduated", unit_price=0)
-    return "tiers: at least one tier is needed."
+    return "The price “Calls per_unit (USD)” is incomplete: tiers: at least one tier is needed."
 
 
 @pytest.mark.parametrize("spoil", [too_large_a_rule, no_tiers])

@@ -32,10 +32,19 @@ def test_more_periods_than_the_limit_are_parked_with_that_reason_and_stop_nobody
     parked = run.items.get(state=CloseItem.State.PARKED)
     assert parked.subscription_id == ancient.subscription_id
     assert parked.reason == (
-        "TooManyPeriods: More than 3 periods are due at once, the first from 0026-04-01T00:00:00+00:00."
+        "More than 3 periods are due at once, the first from 1 Apr 0026."
         " Close up to an earlier day first, or correct the start of the subscription."
     )
     assert [invoice.subscription_id for invoice in Invoice.objects.all()] == [recent.subscription_id]
+
+
+@pytest.mark.bound("CLOSE_MAX_PERIODS")
+def test_the_first_period_is_told_by_its_day_whatever_clocks_showed_then(settings):
+    settings.CLOSE_MAX_PERIODS = 3
+    # Before 1893, Berlin was 53 minutes and 28 seconds ahead of Greenwich.
+    line = make.line(make.workspace(time_zone="Europe/Berlin"), starts_on=date(26, 11, 1))
+
+    assert "the first from 1 Nov 0026." in close(line.workspace, "2026-05-01").items.get().reason
 
 
 def test_what_is_parked_for_its_many_periods_is_closed_in_steps(settings):

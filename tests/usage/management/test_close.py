@@ -90,7 +90,7 @@ def test_what_is_parked_is_left_to_a_person():
     status, said = run("--issue")
 
     assert status == LEFT_TO_A_PERSON
-    assert f"  parked: subscription {line.subscription_id}: TermsError: " in said
+    assert f"  parked: subscription {line.subscription_id}: The price “{line.price}” is incomplete: " in said
     PriceTier.objects.create(workspace=line.workspace, price=line.price, up_to=None, unit_price=1)
     assert run("--issue")[0] == DONE
     assert run("--issue")[0] == DONE

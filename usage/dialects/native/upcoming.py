@@ -8,12 +8,10 @@ from rest_framework import exceptions, serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from billing.calendar import CalendarOutOfRange
 from billing.documents import line_document
 from billing.invoicing import DraftLine
 from billing.models import Brick, Invoice, InvoiceLine, Line, Subscription
 from billing.money import format_money
-from billing.rating import TermsError
 from usage import closing
 from usage.dialects.native.base import NativeView, row_by_id, shown_by
 from usage.dialects.native.closes import Conflict
@@ -38,6 +36,7 @@ from usage.dialects.native.invoices import (
     beside_document,
     show_line,
 )
+from usage.drafting import REFUSALS
 
 NO_PERIOD = "No period of this subscription is open: it has not begun, or its last one is closed."
 # A price that has lost its tiers, or a period beyond the calendar.
@@ -77,7 +76,7 @@ class OpenPeriodView(NativeView):
         subscription = row_by_id(Subscription.objects.filter(workspace=self.workspace), subscription_id)
         try:
             preview = closing.preview(subscription=subscription, as_of=timezone.now())
-        except (TermsError, CalendarOutOfRange) as error:
+        except REFUSALS as error:
             raise Conflict(str(error)) from error
         if preview is None:
             raise exceptions.NotFound(NO_PERIOD)
