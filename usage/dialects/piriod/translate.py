@@ -1,8 +1,9 @@
 """Between Piriod's words and ours."""
 
-from datetime import datetime, tzinfo
+from datetime import tzinfo
 from typing import Any
 
+from billing.localmoment import in_zone
 from usage.commands import LineByNumber, Origin, RecordById, RecordUsage, RetractUsage
 from usage.dialects.fields import json_number
 from usage.ledger import Recorded
@@ -29,12 +30,8 @@ def usage(record: Recorded | UsageRecord, *, tz: tzinfo) -> dict[str, Any]:
     return {
         "id": record.handle,
         "subscription_line": record.line_number,  # type: ignore[union-attr]  # annotated
-        "date_time": _local(record.occurred_at, tz),
+        "date_time": in_zone(record.occurred_at, tz),
         "quantity": json_number(record.quantity),  # type: ignore[arg-type]  # a line's record has one
         "creation_scheme": record.source,
-        "created": _local(record.recorded_at, tz),
+        "created": in_zone(record.recorded_at, tz),
     }
-
-
-def _local(moment: datetime, tz: tzinfo) -> str:
-    return moment.astimezone(tz).isoformat()

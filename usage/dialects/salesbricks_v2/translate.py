@@ -7,6 +7,7 @@ from typing import Any
 
 import msgspec
 
+from billing.localmoment import in_zone
 from billing.models import Line, Price
 from billing.money import format_decimal, format_price
 from usage.commands import KEEP, CorrectUsage, LineByBrick, Origin, RecordByKey, RecordUsage, RetractUsage
@@ -105,8 +106,8 @@ def _span(of: PeriodUsage | Bucket, line: Line) -> dict[str, str]:
     """Return a span in the workspace's zone, where it begins and ends at midnight or on the hour."""
     tz = line.subscription.workspace.tz
     return {
-        "starts_at": of.period.starts_at.astimezone(tz).isoformat(),
-        "ends_at": of.period.ends_at.astimezone(tz).isoformat(),
+        "starts_at": in_zone(of.period.starts_at, tz),
+        "ends_at": in_zone(of.period.ends_at, tz),
     }
 
 
