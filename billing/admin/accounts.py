@@ -8,10 +8,12 @@ from django.contrib.auth.admin import UserAdmin as DjangoUserAdmin
 from django.contrib.auth.models import Group, User
 from django.core.exceptions import ValidationError
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.urls import reverse
 from unfold.decorators import display as column
 from unfold.forms import AdminPasswordChangeForm, UserChangeForm, UserCreationForm
 
 from billing import figures, people
+from billing.admin import sending
 from billing.admin.saving import SavedOnce
 from billing.admin.seen import SeenForm
 from billing.people import grants
@@ -61,6 +63,23 @@ class PersonForm(SeenForm, UserChangeForm):
     pass
 
 
+class NewPersonForm(UserCreationForm):
+    # What was found once the form itself was right.
+    refusal: ValidationError | None = None
+
+    def clean(self) -> dict[str, Any]:
+        if self.refusal is not None:
+            self.add_error(None, self.refusal)
+        return super().clean()
+
+
+def _with_token(request: HttpRequest, response: Any) -> HttpResponse:
+    """Have the page of a form that is not the panel's own carry its one-time token."""
+    if (context := getattr(response, "context_data", None)) is not None:
+        context["form_token"] = sending.token_of(request)
+    return response
+
+
 class GroupForm(SeenForm, forms.ModelForm):
     pass
 
@@ -68,7 +87,7 @@ class GroupForm(SeenForm, forms.ModelForm):
 @admin.register(User)
 class UserAdmin(DjangoUserAdmin, Granting):  # type: ignore[misc]  # Django's own takes `change` by name alone
     form = PersonForm
-    add_form = UserCreationForm
+    add_form = NewPersonForm
     change_password_form = AdminPasswordChangeForm
     actions = None
     ordering = ("username",)
@@ -98,21 +117,38 @@ class UserAdmin(DjangoUserAdmin, Granting):  # type: ignore[misc]  # Django's ow
         return (*super().get_readonly_fields(request, obj), *fixed)
 
     def user_change_password(self, request: HttpRequest, id: str, form_url: str = "") -> HttpResponse:  # noqa: A002
-        return self._in_turn(request, super().user_change_password, id, form_url)
+        view = super().user_change_password
 
-    def add_view(self, request: HttpRequest, form_url: str = "", extra_context: Any = None) -> HttpResponse:
-        return self._in_turn(request, super().add_view, form_url, extra_context)
-
-    def _in_turn(self, request: HttpRequest, view: Any, *arguments: Any) -> HttpResponse:
-        """Answer a form with a new password, whose hashing takes a turn."""
-        if request.method != "POST":
-            return view(request, *arguments)
-        try:
+        def in_turn() -> HttpResponse:
             with people.hashing(username=request.user.get_username()):
-                return view(request, *arguments)
+                return view(request, id, form_url)
+
+        if request.method != "POST":
+            return _with_token(request, view(request, id, form_url))
+        try:
+            # Sent again, it waits for the first, not for a turn.
+            response = sending.answer_once(request, in_turn, otherwise=reverse(self.url_name("changelist")))
         except people.Busy as refusal:
             messages.error(request, str(refusal))
             return HttpResponseRedirect(request.get_full_path())
+        return _with_token(request, response)
+
+    def add_view(self, request: HttpRequest, form_url: str = "", extra_context: Any = None) -> HttpResponse:
+        response = super().add_view(request, form_url, extra_context)
+        refusal = getattr(request, "panel_refusal", None)
+        if refusal is not None and isinstance(refusal.__cause__, people.Busy):
+            response.status_code = 503
+            response.headers["Retry-After"] = str(people.Busy.retry_after)
+        return response
+
+    def save_form(self, request: HttpRequest, form: Any, change: bool) -> Any:
+        if change:
+            return super().save_form(request, form, change)
+        try:
+            with people.hashing(username=request.user.get_username()):
+                return super().save_form(request, form, change)
+        except people.Busy as refusal:
+            raise ValidationError(str(refusal)) from refusal
 
 
 @admin.register(Group)

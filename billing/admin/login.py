@@ -13,6 +13,7 @@ from django.utils import timezone
 from unfold.forms import AdminOwnPasswordChangeForm, AuthenticationForm
 
 from billing import people
+from billing.admin import sending
 
 COOKIE = "arrears_device"
 
@@ -102,12 +103,24 @@ class OwnPasswordView(PasswordChangeView):
         return form
 
     def get_context_data(self, **options: Any) -> dict[str, Any]:
-        return {**admin.site.each_context(self.request), **super().get_context_data(**options)}
+        page = {**admin.site.each_context(self.request), "form_token": sending.token_of(self.request)}
+        return {**page, **super().get_context_data(**options)}
+
+    def post(self, request: HttpRequest, *args: Any, **options: Any) -> HttpResponse:
+        # Looked for ahead of the old password, which is none any more once the form was done.
+        if done := sending.done_before(request):
+            return sending.answer_again(request, done, otherwise=str(self.success_url))
+        return super().post(request, *args, **options)
 
     def form_valid(self, form: Any) -> HttpResponse:
-        try:
+        save = super().form_valid
+
+        def in_turn() -> HttpResponse:
             with people.hashing(username=form.user.get_username()):
-                return super().form_valid(form)
+                return save(form)
+
+        try:
+            return sending.answer_once(self.request, in_turn, otherwise=str(self.success_url))
         except people.Busy as refusal:
             form.add_error(None, _refused(form, refusal))
             return self.form_invalid(form)

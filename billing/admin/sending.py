@@ -1,6 +1,6 @@
 """Forms of the panel are done once, however often they are sent: by a one-time token that the page carries."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from uuid import uuid4
 
@@ -35,6 +35,19 @@ def once(request: HttpRequest) -> Iterator[SentForm]:
         return
     with sent_forms.done_once(name=_name(request, token), digest=_digest(request), as_of=timezone.now()) as sent:
         yield sent
+
+
+def answer_once(request: HttpRequest, answer: Callable[[], HttpResponse], *, otherwise: str) -> HttpResponse:
+    """Answer a form by what ``answer`` does of it, once. A response that leads nowhere has done nothing."""
+    try:
+        with once(request) as sent:
+            response = answer()
+            sent.url = result_of(response)
+            if not sent.url:
+                transaction.set_rollback(True)
+        return response
+    except sent_forms.DoneBefore as done:
+        return answer_again(request, done, otherwise=otherwise)
 
 
 def done_before(request: HttpRequest) -> sent_forms.DoneBefore | None:

@@ -6,12 +6,13 @@ from contextlib import contextmanager
 
 
 class Busy(Exception):
-    """Others are at it, and the wait would be too long."""
+    """Others are at it, and the wait would be too long; or what the same one has sent before is still at work."""
 
     retry_after = 1
 
-    def __str__(self) -> str:
-        return "Others are logging in right now. Try again in a moment."
+    def __init__(self, *, has_turn: bool = False) -> None:
+        told = "What was sent from here before is still at work." if has_turn else "Others are logging in right now."
+        super().__init__(f"{told} Try again in a moment.")
 
 
 class Turns:
@@ -31,7 +32,9 @@ class Turns:
     def take(self, name: str) -> Iterator[None]:
         """Wait for a turn and hold it; raise ``Busy`` where too many wait, or where ``name`` has one."""
         with self._lock:
-            if name in self._names or not self._inside.acquire(blocking=False):
+            if name in self._names:
+                raise Busy(has_turn=True)
+            if not self._inside.acquire(blocking=False):
                 raise Busy
             self._names.add(name)
         try:

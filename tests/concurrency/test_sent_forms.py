@@ -3,6 +3,8 @@
 import threading
 
 import pytest
+from django.contrib.admin.models import LogEntry
+from django.contrib.auth import base_user
 from django.contrib.auth.models import Group, User
 from django.db import connections
 from django.test import Client
@@ -18,6 +20,9 @@ from tests.concurrency.threads import at_once
 pytestmark = [pytest.mark.django_db(transaction=True)]
 
 
+PASSWORDS = {"password1": "another long password", "password2": "another long password"}
+
+
 def client_of(user: User) -> Client:
     client = Client()
     client.force_login(user)
@@ -30,8 +35,8 @@ def slowly(monkeypatch):
     began, second_came = threading.Event(), threading.Event()
 
     def slow(real):
-        def call(**given):
-            done = real(**given)
+        def call(*texts, **given):
+            done = real(*texts, **given)
             began.set()
             second_came.wait(timeout=1)
             return done
@@ -40,11 +45,12 @@ def slowly(monkeypatch):
 
     monkeypatch.setattr(contracts, "create_subscription", slow(contracts.create_subscription))
     monkeypatch.setattr(keys, "create_key", slow(keys.create_key))
+    monkeypatch.setattr(base_user, "make_password", slow(base_user.make_password))
     return began, second_came
 
 
 def post_both(url: str, typed: dict, slowly) -> list:
-    user = User.objects.create_superuser("fiona")
+    user = User.objects.filter(username="fiona").first() or User.objects.create_superuser("fiona")
     began, second_came = slowly
     first, second = client_of(user), client_of(user)
     data = {**page_of(first, url), **typed}
@@ -100,3 +106,21 @@ def test_key_that_is_created_again_while_the_first_is_running_is_one(slowly):
     key = ApiKey.objects.get()
     assert key.prefix in first.content.decode()
     assert second.url == reverse("admin:billing_apikey_change", args=[key.pk])
+
+
+def test_person_who_is_added_again_while_the_password_is_hashed_is_one(slowly):
+    first, second = post_both(reverse("admin:auth_user_add"), {"username": "otto", **PASSWORDS}, slowly)
+
+    there = reverse("admin:auth_user_change", args=[User.objects.get(username="otto").pk])
+    assert first.url == second.url == there
+
+
+def test_password_that_is_set_again_while_it_is_hashed_is_set_once(slowly):
+    otto = User.objects.create(username="otto")
+
+    first, second = post_both(reverse("admin:auth_user_password_change", args=[otto.pk]), PASSWORDS, slowly)
+
+    assert first.url == second.url == reverse("admin:auth_user_change", args=[otto.pk])
+    assert LogEntry.objects.count() == 1
+    otto.refresh_from_db()
+    assert otto.check_password("another long password")

@@ -3,15 +3,28 @@
 from datetime import timedelta
 
 import pytest
+from django.contrib.admin.models import LogEntry
 from django.contrib.auth.models import User
 from django.urls import reverse
 from django.utils import timezone
 
-from billing.models import ApiKey, Brick, CloseRun, Customer, Line, Price, SentForm, Subscription, Workspace
+from billing import people
+from billing.models import (
+    ApiKey,
+    Brick,
+    CloseRun,
+    Customer,
+    Line,
+    LoginTally,
+    Price,
+    SentForm,
+    Subscription,
+    Workspace,
+)
 from billing.people import sent_forms
 from tests import factories as make
-from tests.billing.admin.pages import page_of
-from tests.billing.admin.staff import administrator
+from tests.billing.admin.pages import page_of, shown_on
+from tests.billing.admin.staff import administrator, logged_in, problems_of
 from tests.billing.admin.test_parties import WORKSPACE
 
 pytestmark = pytest.mark.django_db
@@ -94,6 +107,76 @@ def test_person_who_is_added_twice_is_one_and_the_second_leads_there():
 
     there = reverse("admin:auth_user_change", args=[User.objects.get(username="otto").pk])
     assert first.url == second.url == there
+
+
+def test_password_that_is_set_twice_is_set_once():
+    otto, client = User.objects.create(username="otto"), administrator()
+    passwords = {"password1": "another long password", "password2": "another long password"}
+
+    first, second = sent_twice(client, reverse("admin:auth_user_password_change", args=[otto.pk]), **passwords)
+
+    assert first.url == second.url == reverse("admin:auth_user_change", args=[otto.pk])
+    assert LogEntry.objects.count() == 1
+
+
+def test_password_that_was_refused_can_be_sent_again_with_its_token():
+    otto, client = User.objects.create(username="otto"), administrator()
+    url = reverse("admin:auth_user_password_change", args=[otto.pk])
+    shown = page_of(client, url)
+
+    refused = client.post(url, shown | {"password1": "short", "password2": "another"})
+    done = client.post(url, shown | {"password1": "another long password", "password2": "another long password"})
+
+    assert shown_on(refused)["form_token"] == shown["form_token"]
+    assert done.url == reverse("admin:auth_user_change", args=[otto.pk])
+
+
+def test_own_password_that_is_changed_twice_is_changed_once():
+    fiona = User.objects.create_superuser("fiona", password="the former password")
+    client = logged_in(fiona)
+    typed = {
+        "old_password": "the former password",
+        "new_password1": "another long password",
+        "new_password2": "another long password",
+    }
+
+    first, second = sent_twice(client, reverse("admin:password_change"), **typed)
+
+    assert first.url == second.url == reverse("admin:password_change_done")
+    assert not LoginTally.objects.exists()
+    fiona.refresh_from_db()
+    assert fiona.check_password("another long password")
+
+
+def test_own_password_that_was_refused_counts_and_can_be_sent_again_with_its_token():
+    fiona = User.objects.create_superuser("fiona", password="the former password")
+    client, url = logged_in(fiona), reverse("admin:password_change")
+    shown = page_of(client, url)
+    typed = {"new_password1": "another long password", "new_password2": "another long password"}
+
+    refused = client.post(url, shown | typed | {"old_password": "a wrong password"})
+
+    assert LoginTally.objects.get().tries == 1
+    again = shown_on(refused) | typed | {"old_password": "the former password"}
+    assert client.post(url, again).url == reverse("admin:password_change_done")
+
+
+def test_person_whom_somebody_adds_while_others_set_passwords_is_typed_once(monkeypatch):
+    client, url = administrator(), reverse("admin:auth_user_add")
+    typed = {"username": "otto", "password1": "another long password", "password2": "another long password"}
+    shown = page_of(client, url) | typed
+
+    def busy(**_):
+        raise people.Busy
+
+    with monkeypatch.context() as patched:
+        patched.setattr(people, "hashing", busy)
+        refused = client.post(url, shown)
+
+    assert (refused.status_code, refused["Retry-After"]) == (503, "1")
+    assert problems_of(refused) == [str(people.Busy())]
+    assert shown_on(refused)["username"] == "otto"
+    assert client.post(url, shown_on(refused) | typed).status_code == 302
 
 
 def test_two_pages_make_two():
