@@ -1,5 +1,6 @@
 """How figures are written for people: money, quantities, days and moments in a workspace's time zone."""
 
+from collections.abc import Collection, Mapping, Sequence
 from datetime import date, datetime, timedelta
 from decimal import Decimal
 from zoneinfo import ZoneInfo
@@ -88,12 +89,17 @@ def event_rule(rule: EventRule) -> str:
         EventRule.Aggregation.SUM: f"total of {named}",
         EventRule.Aggregation.UNIQUE: f"distinct {named}",
     }[EventRule.Aggregation(rule.aggregation)]
-    conditions = [
-        f"{identifier(name)} is {'not ' if name in rule.negated else ''}{' or '.join(map(identifier, values))}"
-        for name, values in sorted(rule.filters.items())
-    ]
-    where = beginning(f" where {' and '.join(conditions)}", MOST_OF_RULE) if conditions else ""
+    conditions = " and ".join(filters(rule.filters, rule.negated))
+    where = beginning(f" where {conditions}", MOST_OF_RULE) if conditions else ""
     return f"{identifier(rule.event_type)}: {what}{where}{'' if rule.is_case_sensitive else ', in upper or lower case'}"
+
+
+def filters(of_rule: Mapping[str, Sequence[str]], negated: Collection[str]) -> list[str]:
+    """Write the filters of a rule, each: "type is text or fax", "plan is not trial"."""
+    return [
+        f"{identifier(name)} is {'not ' if name in negated else ''}{' or '.join(map(identifier, values))}"
+        for name, values in sorted(of_rule.items())
+    ]
 
 
 def end_of(last: date | None, tz: ZoneInfo) -> datetime | None:

@@ -18,7 +18,7 @@ from billing.admin.subscription_forms import LIMITS, LimitsForm
 from billing.entry.moments import spell_day
 from billing.entry.numbers import NumberFormat, in_format, spell_number
 from billing.history.kinds import KINDS
-from billing.models import Change, Line, Price, Workspace
+from billing.models import Change, EventRule, Line, Price, Workspace
 from billing.models.texts import IdentifierField
 from billing.money import format_price
 
@@ -105,10 +105,22 @@ def told(row: Any, changes: Iterable[Change]) -> list[Told]:
         before = _Reader(model, workspace, currency)
         values = [
             (after.name(name), before.value(name, was), after.value(name, now))
-            for name, (was, now) in change.values.items()
+            for name, (was, now) in _with_filters(model, change.values).items()
         ]
         found.append(Told(change, tuple(values)))
     return found
+
+
+def _with_filters(model: type[Model] | None, values: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Return the values of a rule with its filters in words, which say of each whether it is negated."""
+    if model is not EventRule or "filters" not in values:
+        return values
+    negated = values.get("negated", (None, None))
+    sides = zip(values["filters"], negated, strict=True)
+    told_filters = [
+        None if of_rule is None else figures.filters(of_rule, not_these or ()) for of_rule, not_these in sides
+    ]
+    return {name: value for name, value in values.items() if name != "negated"} | {"filters": told_filters}
 
 
 def _model_of(model: type[Model], change: Change) -> type[Model] | None:

@@ -205,6 +205,17 @@ def test_blanks_at_the_ends_of_what_was_changed_are_seen():
     assert "<td>␣C-1</td>" in shown
 
 
+def test_filters_of_a_rule_are_told_in_words():
+    filters = {"kind": ["text", "fax "], "region": ["eu"], "plan": ["trial", "none"]}
+    brick = make.event_brick(make.workspace(), filters=filters, negated=["plan"])
+
+    shown = administrator().get(page(brick)).content.decode()
+
+    assert "<td>kind is text or fax␣; plan is not trial or none; region is eu</td>" in shown
+    assert "Negated" not in shown
+    assert "[" not in shown[shown.index("What was changed") : shown.index("kind is text")]
+
+
 def test_the_page_of_a_brick_with_long_rules_is_bounded():
     brick = make.event_brick(make.workspace(), filters={"note": ["first"]})
     for n in range(60):
