@@ -10,7 +10,7 @@ from django.utils import dateformat
 from billing import calendar
 from billing.entry.numbers import NumberFormat, in_format, spell_number
 from billing.localmoment import LocalMoment
-from billing.models import EventRule
+from billing.models import EventRule, Subscription
 from billing.models.texts import visible
 from billing.money import format_money
 
@@ -61,6 +61,12 @@ def days(starts_at: datetime, ends_at: datetime | None, tz: ZoneInfo) -> str:
         return day(starts_at, tz)
     begin = dateformat.format(first, "j M" if first.year == last.year else "j M Y")
     return f"{begin} – {dateformat.format(last, 'j M Y')}"
+
+
+def open_period(subscription: Subscription, tz: ZoneInfo) -> str:
+    """Write the first period of a subscription that is not closed: "1 Aug – 31 Aug 2026"."""
+    ends_at = subscription.next_close_at
+    return NOTHING if ends_at is None else days(subscription.open_from_at, ends_at, tz)
 
 
 def moment(at: datetime | None, tz: ZoneInfo) -> str:

@@ -18,8 +18,9 @@ from billing.entry.numbers import spell_number
 from billing.invoicing import DraftInvoice
 from billing.models import Brick, InvoiceLine, Line, Subscription
 from billing.money import format_decimal
+from billing.open_periods import periods_over
 from usage import ledger
-from usage.closing.due import lines_of, open_periods
+from usage.closing.due import lines_of
 from usage.drafting import REFUSALS, Due, draft
 from usage.metering import Window, opening_records
 from usage.models import UsageRecord
@@ -158,7 +159,7 @@ def _outlook(subscription_id: UUID, starts_at: datetime, cutoff: int) -> Outlook
     subscription = Subscription.objects.select_related("workspace").get(pk=subscription_id)
     try:
         periods = tuple(_periods(subscription, starts_at))
-        older = len(open_periods(subscription, periods[0].starts_at, most=settings.CLOSE_MAX_PERIODS + 1))
+        older = len(periods_over(subscription, periods[0].starts_at, most=settings.CLOSE_MAX_PERIODS + 1))
         due = Due(subscription=subscription, lines=tuple(lines_of([subscription])), periods=periods)
         drafts = draft(dues=[due], cutoff=cutoff)
     except REFUSALS as error:

@@ -3,6 +3,7 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from django import forms
+from django.conf import settings
 from django.contrib import admin, messages
 from django.db.models import QuerySet
 from django.http import Http404, HttpRequest, HttpResponse
@@ -24,8 +25,9 @@ from billing.admin.subscription_forms import (
     limits_in,
     limits_of,
 )
-from billing.calendar import midnight
+from billing.calendar import CalendarOutOfRange, midnight
 from billing.models import Line, Subscription
+from billing.open_periods import count_open
 
 # What the domain calls a moment is a day on the forms.
 DAYS = {"starts_at": "starts_on", "ends_at": "ends_on", "brick": "price"}
@@ -35,7 +37,7 @@ MOST_NAMED = 10
 
 @admin.register(Subscription)
 class SubscriptionAdmin(ReadOnlyAdmin):
-    list_display = ("customer", "shown_reference", "workspace", "interval", "covers", "period_ends", "state")
+    list_display = ("customer", "shown_reference", "workspace", "interval", "covers", "oldest_open", "state")
     list_filter = (by_workspace, "workspace__mode", "interval")
     list_select_related = ("customer", "workspace")
     search_fields = ("^customer__name", "=reference", "=id")
@@ -83,9 +85,9 @@ class SubscriptionAdmin(ReadOnlyAdmin):
     def covers(self, subscription: Subscription) -> str:
         return figures.days(subscription.starts_at, subscription.ends_at, subscription.workspace.tz)
 
-    @column(description="Period ends", ordering="next_close_at")
-    def period_ends(self, subscription: Subscription) -> str:
-        return figures.last_day(subscription.next_close_at, subscription.workspace.tz)
+    @column(description="Oldest open period", ordering="next_close_at")
+    def oldest_open(self, subscription: Subscription) -> str:
+        return figures.open_period(subscription, subscription.workspace.tz)
 
     @column(description="State", label={"active": "success", "ends": "warning"})
     def state(self, subscription: Subscription) -> str:
@@ -105,6 +107,9 @@ class SubscriptionAdmin(ReadOnlyAdmin):
         context = {
             "tz": subscription.workspace.tz,
             "state": self.state(subscription),
+            "oldest_open": self.oldest_open(subscription),
+            "open_count": self._open_count(subscription),
+            "most_open": settings.CLOSE_MAX_PERIODS,
             "lines": page_of(request, subscription.lines.select_related("brick", "price").order_by("number")),
             "invoices": subscription.invoices.defer("document").order_by("-id")[:RECENT_INVOICES],
             "may_change_line": request.user.has_perm("billing.change_line"),
@@ -112,6 +117,13 @@ class SubscriptionAdmin(ReadOnlyAdmin):
             "title": subscription.customer.name,
         }
         return super().change_view(request, object_id, form_url, context | (extra_context or {}))
+
+    def _open_count(self, subscription: Subscription) -> int:
+        try:
+            return count_open(subscription, as_of=timezone.now(), most=settings.CLOSE_MAX_PERIODS)
+        except CalendarOutOfRange:
+            # Of the last period that there is, the page tells the days.
+            return 1
 
     def add_view(self, request: HttpRequest, form_url: str = "", extra_context: Any = None) -> HttpResponse:
         self.require(self.has_add_permission(request))

@@ -10,7 +10,7 @@ from django import template
 
 from billing import figures
 from billing.entry.numbers import NumberFormat, in_format
-from billing.models import EventRule
+from billing.models import EventRule, Subscription
 from billing.money import format_decimal, format_money, format_price
 
 register = template.Library()
@@ -81,3 +81,8 @@ def moment(at: datetime | None, tz: ZoneInfo) -> str:
 @register.simple_tag
 def days(starts_at: datetime, ends_at: datetime | None, tz: ZoneInfo) -> str:
     return figures.days(starts_at, ends_at, tz)
+
+
+@register.simple_tag
+def open_period(subscription: Subscription, tz: ZoneInfo) -> str:
+    return figures.open_period(subscription, tz)

@@ -9,8 +9,9 @@ from django.conf import settings
 from django.db.models import QuerySet
 
 from billing import figures
-from billing.calendar import Interval, Period, periods_due
+from billing.calendar import Period
 from billing.models import Line, Subscription
+from billing.open_periods import periods_over
 from usage.drafting import Due
 
 
@@ -43,25 +44,11 @@ def dues_of(subscriptions: Sequence[Subscription], lines: Iterable[Line], until_
     ]
 
 
-def open_periods(subscription: Subscription, until_at: datetime, *, most: int) -> tuple[Period, ...]:
-    """Return, in order, the first ``most`` periods of a subscription that are not closed and end by a moment."""
-    return periods_due(
-        open_from_at=subscription.open_from_at,
-        until=until_at,
-        anchor_on=subscription.anchor_on,
-        interval=Interval(subscription.interval),
-        tz=subscription.workspace.tz,
-        starts_at=subscription.starts_at,
-        ends_at=subscription.ends_at,
-        most=most,
-    )
-
-
 def _periods_due(subscription: Subscription, until_at: datetime) -> tuple[Period, ...]:
     if subscription.next_close_at is None or subscription.next_close_at > until_at:
         return ()
     most = settings.CLOSE_MAX_PERIODS
-    periods = open_periods(subscription, until_at, most=most + 1)
+    periods = periods_over(subscription, until_at, most=most + 1)
     if len(periods) > most:
         first = figures.day(subscription.open_from_at, subscription.workspace.tz)
         raise TooManyPeriods(

@@ -8,8 +8,9 @@ from django.conf import settings
 from billing import contracts
 from billing.invoicing import DraftInvoice
 from billing.models import Subscription
+from billing.open_periods import count_open
 from usage import ledger
-from usage.closing.due import lines_of, open_periods
+from usage.closing.due import lines_of
 from usage.drafting import Due, draft
 
 
@@ -41,12 +42,5 @@ def preview(*, subscription: Subscription, as_of: datetime) -> Preview | None:
     return Preview(
         invoice=drafts[0],
         measured_until=min(as_of, period.ends_at),
-        open_count=_open_count(subscription, as_of),
+        open_count=count_open(subscription, as_of=as_of, most=settings.CLOSE_MAX_PERIODS),
     )
-
-
-def _open_count(subscription: Subscription, as_of: datetime) -> int:
-    """Count the open periods that have begun: those that are over, and the one that runs if there is one."""
-    over = open_periods(subscription, as_of, most=settings.CLOSE_MAX_PERIODS)
-    running = contracts.period_around(subscription, max(as_of, subscription.open_from_at))
-    return len(over) + (running is not None)

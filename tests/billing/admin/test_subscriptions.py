@@ -1,6 +1,7 @@
 from datetime import date
 
 import pytest
+import time_machine
 from django.urls import reverse
 
 from billing import contracts
@@ -264,3 +265,37 @@ def test_moments_of_refusals_are_told_as_the_panel_writes_them():
 
     assert errors_of(closed)["ends_on"] == ["Periods before 1 Feb 2026, 00:00 are closed."]
     assert errors_of(used)["ends_on"] == ["Usage was recorded up to 10 Feb 2026, 13:30: retract it first."]
+
+
+@time_machine.travel("2026-11-27T12:00Z", tick=False)
+def test_oldest_open_period_is_told_with_its_days_and_how_many_are_open():
+    line, client = make.line(), administrator()
+    customer = line.subscription.customer
+    close_and_issue(line.workspace, "2026-08-01")
+
+    shown = client.get(page(line.subscription)).content.decode()
+    listed = client.get(reverse("admin:billing_subscription_changelist")).content.decode()
+    of_customer = client.get(reverse("admin:billing_customer_change", args=[customer.pk])).content.decode()
+
+    # August, September and October are over, and November runs.
+    assert "<dt>Oldest open period</dt><dd>1 Aug – 31 Aug 2026, the oldest of 4 open periods</dd>" in shown
+    for page_shown in (listed, of_customer):
+        assert "Oldest open period" in page_shown
+        assert "1 Aug – 31 Aug 2026" in page_shown
+
+
+@time_machine.travel("2026-01-15T12:00Z", tick=False)
+def test_period_that_runs_is_the_oldest_that_is_open_and_one_to_come_is_told_as_well():
+    runs = make.line().subscription
+    comes = make.subscription(runs.customer, starts_on=date(2026, 5, 1))
+    ended = make.subscription(runs.customer, ends_on=date(2026, 1, 2))
+    close_and_issue(runs.workspace, "2026-01-10")
+    client = administrator()
+
+    def told(subscription: Subscription) -> str:
+        shown = client.get(page(subscription)).content.decode()
+        return shown.partition("<dt>Oldest open period</dt><dd>")[2].partition("</dd>")[0]
+
+    assert told(runs) == "1 Jan – 31 Jan 2026"
+    assert told(comes) == "1 May – 31 May 2026"
+    assert told(ended) == "–"

@@ -1,0 +1,36 @@
+"""The periods of a subscription that are not closed: those that are over, and the one that runs."""
+
+from datetime import datetime
+
+from billing.calendar import Interval, Period, periods_due
+from billing.contracts import period_around
+from billing.models import Subscription
+
+
+def periods_over(subscription: Subscription, until_at: datetime, *, most: int) -> tuple[Period, ...]:
+    """Return, in order, the first ``most`` periods of a subscription that are not closed and end by a moment.
+
+    Raises ``CalendarOutOfRange``.
+    """
+    return periods_due(
+        open_from_at=subscription.open_from_at,
+        until=until_at,
+        anchor_on=subscription.anchor_on,
+        interval=Interval(subscription.interval),
+        tz=subscription.workspace.tz,
+        starts_at=subscription.starts_at,
+        ends_at=subscription.ends_at,
+        most=most,
+    )
+
+
+def count_open(subscription: Subscription, *, as_of: datetime, most: int) -> int:
+    """Count the open periods that have begun; one more than ``most`` stands for any more.
+
+    Raises ``CalendarOutOfRange``.
+    """
+    if as_of < subscription.starts_at or subscription.next_close_at is None:
+        return 0
+    over = periods_over(subscription, as_of, most=most)
+    running = period_around(subscription, max(as_of, subscription.open_from_at))
+    return len(over) + (running is not None)
