@@ -1,7 +1,7 @@
 from typing import Any
 
 from django.contrib import admin
-from django.db.models import Count, QuerySet, TextField
+from django.db.models import QuerySet, TextField
 from django.http import HttpRequest, HttpResponse
 from unfold.admin import TabularInline
 from unfold.decorators import display as column
@@ -60,6 +60,7 @@ class CustomerAdmin(PickableAdmin):
     list_select_related = ("workspace",)
     search_fields = ("^name", "=reference", "=email")
     ordering = ("name", "pk")
+    counted = {"subscription_count": "subscriptions"}
     fields = ("name", "workspace", "reference", "email", "address", "id")
     inlines = (AliasInline,)
     formfield_overrides = {TextField: {"widget": UnfoldAdminExpandableTextareaWidget}}
@@ -78,8 +79,7 @@ class CustomerAdmin(PickableAdmin):
         return copyable(customer.pk)
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Customer]:
-        customers = super().get_queryset(request).select_related("workspace")
-        return customers.annotate(subscription_count=Count("subscriptions"))
+        return super().get_queryset(request).select_related("workspace")
 
     def get_fields(self, request: HttpRequest, obj: Customer | None = None) -> tuple[str, ...]:
         return self.fields if obj is None else (*self.fields[:-1], "copyable_id")

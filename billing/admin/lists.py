@@ -1,5 +1,6 @@
 """What a list takes from its address: the filters that it offers, and text that the database can hold."""
 
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from django.conf import settings
@@ -7,17 +8,36 @@ from django.contrib import messages
 from django.contrib.admin import SimpleListFilter
 from django.contrib.admin.options import IncorrectLookupParameters
 from django.contrib.admin.utils import get_fields_from_path
-from django.contrib.admin.views.main import ERROR_FLAG, PAGE_VAR, ChangeList
-from django.db.models import QuerySet
+from django.contrib.admin.views.main import ERROR_FLAG, PAGE_VAR
+from django.db.models import Count, Model, QuerySet
 from django.http import HttpRequest, HttpResponseRedirect
 from django.template.response import SimpleTemplateResponse
 from unfold.admin import ModelAdmin
+from unfold.views import ChangeList
 
 from billing import timeouts
 
 NUL = "\x00"
 # Django leads from an address that it can't read to the whole list.
 UNFILTERED = "The address held a filter that this list can't read: all is shown."
+
+
+class CountingList(ChangeList):
+    """A list that counts what belongs to the rows of its page, and to no other."""
+
+    def get_results(self, request: HttpRequest) -> None:
+        super().get_results(request)
+        for name, relation in self.model_admin.counted.items():
+            counts = _counts(self.model, relation, [row.pk for row in self.result_list])
+            for row in self.result_list:
+                setattr(row, name, counts.get(row.pk, 0))
+
+
+def _counts(model: type[Model], relation: str, keys: Sequence[Any]) -> dict[Any, int]:
+    related: Any = model._meta.get_field(relation)
+    to_row = related.field.name
+    rows = related.related_model._default_manager.filter(**{f"{to_row}__in": keys}).order_by()
+    return dict(rows.values_list(to_row).annotate(number=Count("pk")))
 
 
 class CheckedList(ModelAdmin):
@@ -28,6 +48,11 @@ class CheckedList(ModelAdmin):
 
     # Lookups beside those of the filters: what links from other pages use.
     list_lookups: tuple[str, ...] = ()
+    # What each row of a page is given: by its name, the relation whose rows are counted.
+    counted: Mapping[str, str] = {}
+
+    def get_changelist(self, request: HttpRequest, **options: Any) -> type[ChangeList]:
+        return CountingList if self.counted else super().get_changelist(request, **options)
 
     def lookup_allowed(self, lookup: str, value: str, request: HttpRequest) -> bool:
         return lookup in self.list_lookups or any(self._is_of(one, lookup) for one in self.get_list_filter(request))

@@ -6,7 +6,7 @@ from django import forms
 from django.conf import settings
 from django.contrib import admin, messages
 from django.core.exceptions import ValidationError
-from django.db.models import Count, F, Field, QuerySet
+from django.db.models import F, Field, QuerySet
 from django.http import HttpRequest, HttpResponse
 from unfold.admin import TabularInline
 from unfold.decorators import action
@@ -191,6 +191,7 @@ class PriceAdmin(PanelAdmin):
     list_select_related = ("brick", "workspace")
     search_fields = ("^name", "^brick__name")
     ordering = ("-id",)
+    counted = {"tier_count": "tiers"}
     fields = ("name", "brick", "model", "currency", "unit_price")
     inlines = (TierInline,)
     actions_detail = ("copy",)
@@ -209,8 +210,7 @@ class PriceAdmin(PanelAdmin):
         return price.tier_count or figures.NOTHING
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Price]:
-        prices = super().get_queryset(request).select_related("brick", "workspace")
-        return prices.annotate(tier_count=Count("tiers"))
+        return super().get_queryset(request).select_related("brick", "workspace")
 
     def get_fields(self, request: HttpRequest, obj: Price | None = None) -> tuple[str, ...]:
         if obj is None:

@@ -1,5 +1,6 @@
 """No list asks the database once per row, and each shows to whoever may view it."""
 
+import re
 from collections.abc import Callable
 from datetime import date
 
@@ -8,11 +9,14 @@ from django.db import connection
 from django.urls import reverse
 
 from billing import contracts
+from billing.admin.customers import CustomerAdmin
+from billing.admin.prices import PriceAdmin
 from billing.models import Brick, Price, Subscription, Workspace
 from tests import factories as make
 from tests.billing.admin.staff import administrator, client_of, queries_of
 from tests.failures import slowly
 from tests.scenarios.closing import close, close_and_issue
+from tests.work import work_of
 
 pytestmark = pytest.mark.django_db
 
@@ -91,6 +95,40 @@ def test_list_is_filtered_by_workspace_and_searched(model):
     assert rows(f"workspace__id__exact={other.pk}") == 0
     assert rows(f"workspace__id__exact={owner.pk}") == rows("") > 0
     assert rows("q=there-is-no-such-thing") == (rows("") if model == "billing_closerun" else 0)
+
+
+def with_subscriptions(owner: Workspace, name: str, count: int) -> None:
+    of = make.customer(owner, name)
+    for _ in range(count):
+        make.subscription(of)
+
+
+def with_tiers(owner: Workspace, name: str, count: int) -> None:
+    tiers = [*((str(n), "1", "0") for n in range(1, count)), (None, "1", "0")]
+    make.price(make.brick(owner, name), model="graduated", tiers=tiers)
+
+
+@pytest.mark.once
+@pytest.mark.parametrize(
+    ("admin_class", "add", "list_of"),
+    [
+        (CustomerAdmin, with_subscriptions, "admin:billing_customer_changelist"),
+        (PriceAdmin, with_tiers, "admin:billing_price_changelist"),
+    ],
+)
+def test_list_counts_for_the_rows_that_it_shows_alone(monkeypatch, admin_class, add, list_of):
+    monkeypatch.setattr(admin_class, "list_per_page", 2)
+    owner, client, url = make.workspace(), administrator(), f"{reverse(list_of)}?o=0"
+    for name, count in (("a", 2), ("b", 1), ("c", 1)):
+        add(owner, name, count)
+    client.get(url)
+
+    few = work_of(lambda: client.get(url))
+    add(owner, "d", 90)
+
+    assert work_of(lambda: client.get(url)) < few + 1_000
+    counts = re.findall(r"field-(?:subscription|tier)_count[^>]*>\s*(\d+)\s*<", client.get(url).content.decode())
+    assert counts == ["2", "1"]
 
 
 @pytest.mark.parametrize("days", [1, 3])
