@@ -16,7 +16,7 @@ BLANK = "␣"
 
 
 def validate_name(value: str) -> None:
-    """Raise ``ValidationError`` for a name that could forge lines of a report, or turn round what is shown beside it."""
+    """Raise ``ValidationError`` for a name that could forge lines of a report, or turn round what stands beside it."""
     if told := _objection(value, to="A name"):
         raise ValidationError(told)
     if found := DIRECTION.search(value):
