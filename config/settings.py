@@ -20,6 +20,8 @@ import dj_database_url
 from django.core.exceptions import ImproperlyConfigured
 
 from billing.guessing import bits_of
+from config.folder import BASE as BASE
+from config.folder import var_folder
 from config.navigation import UNFOLD as UNFOLD
 
 YES = ("1", "true", "yes", "on")
@@ -175,8 +177,7 @@ def database(url: str) -> dict[str, Any]:
     return parsed
 
 
-BASE = Path(__file__).resolve().parent.parent
-VAR = Path(envstr("ARREARS_VAR", str(BASE / "var"))).resolve()
+VAR = var_folder()
 VAR.mkdir(parents=True, exist_ok=True)
 
 EMBEDDED = not os.environ.get("DATABASE_URL")

@@ -1,17 +1,22 @@
 """The web server: ``python -m config.web`` is granian with the front in place, and takes granian's options."""
 
+import functools
 import os
 import resource
 import signal
 import sys
 import threading
 import time
+from collections.abc import Callable, Mapping
 from contextlib import suppress
+from typing import Any
 
 from granian import loops
 from granian.cli import cli
 
+from config.folder import var_folder
 from config.loop import InPlaceLoop
+from usage.running import origin, tell_while_alive
 
 # Each costs a socket and some memory, but no thread; a connection counts as long as it is open.
 CONNECTIONS = 4096
@@ -49,9 +54,36 @@ def end_with(supervisor: int) -> None:
         os.killpg(os.getpgrp(), signal.SIGKILL)
 
 
-# The server's processes import this module too, and find the loop registered.
-if __name__ == "__main__":
+def address_by(options: Mapping[str, Any]) -> str | None:
+    """Return where granian is reached with these options; None where it listens at no address of the network."""
+    scheme = "https" if options["ssl_certificate"] else "http"
+    return None if options["uds"] else origin(host=options["host"], port=str(options["port"]), scheme=scheme)
+
+
+def telling(serve: Callable[..., Any] | None) -> Callable[..., Any]:
+    """Return granian's command, which is given the options that were read, as one that first tells where it runs."""
+
+    assert serve is not None
+
+    @functools.wraps(serve)
+    def command(**options: Any) -> Any:
+        if address := address_by(options):
+            tell_while_alive(var_folder(), address)
+        return serve(**options)
+
+    return command
+
+
+def main(arguments: list[str]) -> None:
     allow_connections()
     if supervisor := os.environ.get("ARREARS_SUPERVISOR"):
         threading.Thread(target=end_with, args=(int(supervisor),), daemon=True).start()
-    cli([*OPTIONS, *sys.argv[1:], "config.front:application"], auto_envvar_prefix="GRANIAN")
+    else:
+        # A supervisor tells itself.
+        cli.callback = telling(cli.callback)
+    cli([*OPTIONS, *arguments, "config.front:application"], auto_envvar_prefix="GRANIAN")
+
+
+# The server's processes import this module too, and find the loop registered.
+if __name__ == "__main__":
+    main(sys.argv[1:])
