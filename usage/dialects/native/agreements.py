@@ -36,7 +36,10 @@ MOST_LINES = settings.LINES_PER_REQUEST
 SIDES, KINDS = ("soft", "hard"), ("quantity", "amount")
 
 
-DISTANT = "True: a start that is more than a year back or ahead is meant, which is refused otherwise."
+DISTANT = (
+    "True: a start, or the day that periods are counted from, that is more than a year back or ahead is meant, which is"
+    " refused otherwise."
+)
 
 
 # What a gauge's first line begins with.
@@ -236,12 +239,13 @@ def limits(data: dict[str, Any], *, former: Line | None = None) -> Limits:
 def check_starts(data: dict[str, Any], *, as_of: datetime) -> None:
     """Take the flags off a subscription, or a line, that was sent; raise ``ValidationError`` for distant starts.
 
-    A flag says that a start is meant; that of a subscription says it of its lines as well.
+    A start is also the day that periods are counted from: a mistake in it moves the days on which they begin. A flag
+    says that a start is meant; that of a subscription says it of its lines as well.
     """
     meant = data.pop("distant_start", False)
     starts: list[tuple[str, Any]] = []
     if not meant:
-        starts += [(name, data[name]) for name in ("starts_at", "starts_on") if name in data]
+        starts += [(name, data[name]) for name in ("starts_at", "starts_on", "anchor_on") if name in data]
     for place, line in enumerate(data.get("lines", ())):
         if not line.pop("distant_start", meant) and "starts_at" in line:
             starts.append((f"lines.{place}.starts_at", line["starts_at"]))

@@ -526,6 +526,9 @@ BACK, AHEAD = "This is more than 366 days back.", "This is more than 366 days ah
         ({"starts_on": "1926-11-01"}, {"starts_on": BACK}),
         ({"starts_at": "2062-01-01T00:00:00Z"}, {"starts_at": AHEAD}),
         ({"starts_on": "2025-07-18"}, {"starts_on": BACK}),
+        ({"starts_on": "2026-07-01", "anchor_on": "0026-07-01"}, {"anchor_on": BACK}),
+        ({"starts_on": "2026-07-01", "anchor_on": "2062-07-01"}, {"anchor_on": AHEAD}),
+        ({"starts_at": "2062-01-01T00:00:00Z", "anchor_on": "2062-01-01"}, {"starts_at": AHEAD, "anchor_on": AHEAD}),
     ],
 )
 def test_a_distant_start_of_a_subscription_has_to_be_meant(api, customer, start, told):
@@ -540,8 +543,9 @@ def test_a_distant_start_of_a_subscription_has_to_be_meant(api, customer, start,
 
 @pytest.mark.bound("DISTANT_START_DAYS")
 def test_a_start_within_a_year_needs_no_flag(api, customer):
-    for starts_on in ("2025-07-20", "2027-07-21"):
-        assert api.post("subscriptions/", customer="cus_1", starts_on=starts_on).status_code == 201
+    for day in ("2025-07-20", "2027-07-21"):
+        assert api.post("subscriptions/", customer="cus_1", starts_on=day).status_code == 201
+        assert api.post("subscriptions/", customer="cus_1", starts_on="2026-07-01", anchor_on=day).status_code == 201
 
 
 def test_a_distant_start_of_a_line_has_to_be_meant(api, customer, agreed, calls, price):
