@@ -20,6 +20,7 @@ import billing.history
 import billing.people
 import billing.rating
 import usage.closing
+import usage.drafting
 import usage.ledger
 import usage.metering
 from billing.exact import ExactDecimalField
@@ -56,13 +57,13 @@ DOMAIN = [
     *(f"billing.people.{module.name}" for module in pkgutil.iter_modules(billing.people.__path__)),
     "usage.changed",
     "usage.consumption",
-    "usage.drafting",
     "usage.replay",
     "usage.running",
     "usage.schedule",
     "usage.unread",
     *(f"billing.rating.{module.name}" for module in pkgutil.iter_modules(billing.rating.__path__)),
     *(f"usage.closing.{module.name}" for module in pkgutil.iter_modules(usage.closing.__path__)),
+    *(f"usage.drafting.{module.name}" for module in pkgutil.iter_modules(usage.drafting.__path__)),
     *(f"usage.ledger.{module.name}" for module in pkgutil.iter_modules(usage.ledger.__path__)),
     *(f"usage.metering.{module.name}" for module in pkgutil.iter_modules(usage.metering.__path__)),
 ]

@@ -1,0 +1,26 @@
+"""Why a subscription can't be drafted as it stands."""
+
+from billing.calendar import CalendarOutOfRange
+from billing.models import Price
+from billing.rating import Terms, TermsError
+from usage.metering import RuleTooLarge
+
+
+class IncompletePrice(TermsError):
+    """Of a price, which is named, no charge can be computed."""
+
+    def __init__(self, price: Price, error: TermsError) -> None:
+        super().__init__(error.field, error.problem)
+        self.args = (f"The price “{price}” is incomplete: {error}",)
+
+
+# Each told in words for people: no fault of the program.
+REFUSALS = (IncompletePrice, CalendarOutOfRange, RuleTooLarge)
+
+
+def terms_of(price: Price) -> Terms:
+    """Return a price as rating reads it; raise ``IncompletePrice``."""
+    try:
+        return price.terms()
+    except TermsError as error:
+        raise IncompletePrice(price, error) from error
