@@ -90,6 +90,11 @@ class DraftInvoice:
     def total(self) -> Decimal:
         return sum((line.amount for line in self.lines), Decimal(0))
 
+    @property
+    def is_billed(self) -> bool:
+        """Tell whether it becomes an invoice: differences of nothing, which only tell a reviewer something, do not."""
+        return any(line.amount or line.kind == InvoiceLine.Kind.USAGE for line in self.lines)
+
 
 class UnableToIssue(Exception):
     """The run's drafts can't be issued now; the message says why."""
@@ -102,12 +107,13 @@ class UnableToDiscard(Exception):
 def write_drafts(*, run: CloseRun, drafts: Sequence[DraftInvoice]) -> None:
     """Write drafts and the periods that they close. Inside the caller's transaction, with the subscriptions locked.
 
-    A period without lines is closed without an invoice. Raises ``IntegrityError`` where a period was closed before.
+    A period in which there is nothing to bill is closed without an invoice. Raises ``IntegrityError`` where a period
+    was closed before.
     """
     closing = [draft for draft in drafts if draft.closes]
     periods = bulk.insert(model=BillingPeriod, rows=[_period_row(run, draft) for draft in closing])
     period_ids = {id(draft): period_id for draft, period_id in zip(closing, periods, strict=True)}
-    billed = [draft for draft in drafts if draft.lines]
+    billed = [draft for draft in drafts if draft.is_billed]
     invoices = bulk.insert(
         model=Invoice, rows=[_invoice_row(run, draft, period_ids.get(id(draft))) for draft in billed]
     )
@@ -360,6 +366,7 @@ def discard(*, run: CloseRun, by: str, as_of: datetime) -> None:
         raise UnableToDiscard(f"Later drafts build on these: discard {later} first.")
     _reopen(run, subscriptions, lines)
     CloseItem.objects.filter(run=run, state=CloseItem.State.PENDING).delete()
+    CloseItem.objects.filter(run=run).exclude(notices=[]).update(notices=[])
     _let_go(run)
     run.state, run.decided_by, run.finished_at, run.problem = CloseRun.State.DISCARDED, by, as_of, ""
     run.save(update_fields=["state", "decided_by", "finished_at", "problem"])
@@ -418,6 +425,29 @@ def billed(*, subscription_ids: Sequence[UUID]) -> dict[tuple[int, datetime], Bi
         .values_list("line_id", "starts_at", "billed", "covered", "of")
     )
     return {(line_id, starts_at): Billed(amount, days, of_days) for line_id, starts_at, amount, days, of_days in rows}
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """What an invoice line says to a reviewer of the whole of its period: see ``InvoiceLine``."""
+
+    surprise: str = ""
+    filter_gaps: Mapping[str, int] = field(default_factory=dict)
+
+
+def last_told(*, windows: Collection[tuple[int, datetime]]) -> dict[tuple[int, datetime], Told]:
+    """Return what was said last, in drafts too, per line and start of the measured window; one query."""
+    if not windows:
+        return {}
+    starts = [starts_at for _, starts_at in windows]
+    rows = InvoiceLine.objects.filter(
+        bulk.is_among("billing_invoiceline.line_id", sorted({line_id for line_id, _ in windows})),
+        starts_at__gte=min(starts),
+        starts_at__lte=max(starts),
+    )
+    said = rows.order_by("cutoff").values_list("line_id", "starts_at", "surprise", "filter_gaps")
+    # Of several, the one that was counted last.
+    return {(line_id, starts_at): Told(surprise, gaps) for line_id, starts_at, surprise, gaps in said}
 
 
 def billed_rules(*, line_ids: Sequence[int]) -> dict[tuple[int, datetime], EventRule]:

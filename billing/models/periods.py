@@ -4,6 +4,7 @@ from django.db import models
 from django.db.models import F, Q
 from django.db.models.functions import Now
 
+from billing.jsontext import ExactJSONField
 from billing.models.contracts import Subscription
 from billing.models.parties import Workspace
 
@@ -72,6 +73,10 @@ class CloseItem(models.Model):
         db_default=False,
         default=False,
         help_text="Parked for what passes by itself: an automatic run takes it up again.",
+    )
+    # What differences of nothing tell that are no invoice: {line_id, description, starts_at, ends_at, surprises}.
+    notices = ExactJSONField(
+        db_default=[], default=list, help_text="What a reviewer should look at where there is no invoice to say it."
     )
     # What is pending or drafted in one run is left alone by all others: from the start until the drafts are issued or
     # discarded, or the subscription is parked. Two runs can then never wait for each other.

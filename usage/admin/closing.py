@@ -128,7 +128,13 @@ class CloseRunAdmin(ReadOnlyAdmin):
         missing = missing_properties(run)
         drafts = page_of(request, drafts_of(run, missing), per_page=DRAFTS_PER_PAGE, told=_changes_of)
         parked = run.items.filter(state=CloseItem.State.PARKED).select_related("subscription__customer").order_by("id")
-        context = {"drafts": drafts, "parked": parked[:MOST_PARKED], "missing": missing, **progress_of(run)}
+        context = {
+            "drafts": drafts,
+            "parked": parked[:MOST_PARKED],
+            "notices": closing.told_in(run, most=MOST_PARKED),
+            "missing": missing,
+            **progress_of(run),
+        }
         return super().change_view(request, object_id, form_url, context | (extra_context or {}))
 
     def progress_view(self, request: HttpRequest, run_id: int) -> HttpResponse:

@@ -5,6 +5,7 @@ pending items that no other holds, and closes it in one transaction. A worker th
 the sweep finds the run by its heartbeat.
 """
 
+from usage.closing.notices import Notice, told_in
 from usage.closing.now import Closed, close_by_workers, close_now, parked_in
 from usage.closing.preview import Preview, preview
 from usage.closing.runs import NothingToClose, at_work, close_due, left_to, stalled, start, still_parked
@@ -12,6 +13,7 @@ from usage.closing.work import work
 
 __all__ = [
     "Closed",
+    "Notice",
     "NothingToClose",
     "Preview",
     "at_work",
@@ -24,5 +26,6 @@ __all__ = [
     "stalled",
     "start",
     "still_parked",
+    "told_in",
     "work",
 ]

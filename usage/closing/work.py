@@ -8,13 +8,14 @@ from uuid import UUID
 
 from django.conf import settings
 from django.db import connection, transaction
-from django.db.models import Exists, QuerySet
+from django.db.models import Exists, Q, QuerySet
 
 from billing import contracts, invoicing, timeouts
 from billing.exact import TooManyDigits
 from billing.models import CloseItem, CloseRun, Customer, Subscription
 from billing.outages import Outage, outage_of
 from usage import ledger
+from usage.closing import notices
 from usage.closing.due import TooManyPeriods, dues_of, lines_of
 from usage.drafting import REFUSALS, Due, draft
 
@@ -101,9 +102,9 @@ def _go_on(run: CloseRun, now: datetime) -> None:
 
 
 def _came_to_nothing(run: CloseRun) -> bool:
-    """Tell whether a run has nothing for a person to decide on: no draft, no period that it closed, none parked."""
-    parked = run.items.filter(state=CloseItem.State.PARKED)
-    return not (run.invoices.exists() or run.periods.exists() or parked.exists())
+    """Tell whether a run has nothing for a person: no draft, no period closed, none parked, nothing to look at."""
+    told = run.items.filter(~Q(notices=[]) | Q(state=CloseItem.State.PARKED))
+    return not (run.invoices.exists() or run.periods.exists() or told.exists())
 
 
 def _pending(run: CloseRun) -> QuerySet[CloseItem]:
@@ -158,7 +159,9 @@ def _close_batch(run: CloseRun, items: QuerySet[CloseItem], taken: list[int]) ->
     dues = [due for due in dues if due.subscription.pk not in parked]
     customer_ids -= being_matched
     cutoff = ledger.last_id()
-    invoicing.write_drafts(run=run, drafts=draft(dues=dues, cutoff=cutoff, as_of=run.started_at))
+    drafts = draft(dues=dues, cutoff=cutoff, as_of=run.started_at)
+    invoicing.write_drafts(run=run, drafts=drafts)
+    notices.keep(run=run, drafts=drafts)
     invoicing.move_pointers(pointers=[_pointers_after(due) for due in dues], cutoff=cutoff)
     if customer_ids:
         invoicing.move_event_pointers(customer_ids=customer_ids)

@@ -37,12 +37,16 @@ class Due:
 
 @dataclass(frozen=True, slots=True)
 class Task:
-    """One line in one period: to be measured, rated and put on the subscription's ``invoice``-th draft."""
+    """One line in one period: to be measured, rated and put on the subscription's ``invoice``-th draft.
+
+    ``covered``: the part of the ``period`` in which the line is active.
+    """
 
     due: Due
     invoice: int
     line: Line
     kind: str
+    period: Period
     covered: Period
     coverage: Coverage
     rule: EventRule | None
@@ -51,6 +55,11 @@ class Task:
     @property
     def is_true_up(self) -> bool:
         return self.kind == InvoiceLine.Kind.TRUE_UP
+
+    @property
+    def window(self) -> tuple[int, datetime]:
+        """The line and the start of what is measured: by these it is known what was billed of it."""
+        return self.line.pk, self.covered.starts_at
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,7 +106,7 @@ def _due_periods(due: Due, rules: _Rules) -> Iterable[Task]:
             if covered := period.intersect(line.starts_at, line.ends_at):
                 rule = rules.of(line, InvoiceLine.Kind.USAGE, covered.starts_at)
                 days = _coverage(due.subscription, covered, followed_at.get(line.pk))
-                yield Task(due, invoice, line, InvoiceLine.Kind.USAGE, covered, days, rule)
+                yield Task(due, invoice, line, InvoiceLine.Kind.USAGE, period, covered, days, rule)
 
 
 def _differences(
@@ -115,7 +124,7 @@ def _differences(
                 was = before[line.pk, covered.starts_at]
                 # The days are those that were billed: what has changed since is the usage alone.
                 days = Coverage(days=was.days, of_days=was.of_days)
-                yield Task(due, 0, line, InvoiceLine.Kind.TRUE_UP, covered, days, rule, was.amount)
+                yield Task(due, 0, line, InvoiceLine.Kind.TRUE_UP, period, covered, days, rule, was.amount)
 
 
 def _followed_at(lines: Sequence[Line]) -> dict[int, datetime]:

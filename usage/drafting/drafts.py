@@ -7,10 +7,10 @@ from datetime import datetime
 from typing import Any
 
 from billing.calendar import Period
-from billing.invoicing import DraftInvoice, DraftLine
+from billing.invoicing import DraftInvoice, DraftLine, last_told
 from billing.rating import Charge, Terms, rate
 from usage.drafting.asked import Due, Task, tasks_of
-from usage.drafting.notices import Noted, noted, notices_of
+from usage.drafting.notices import Noted, noted, notices_of, tells_news
 from usage.drafting.refusals import terms_of
 from usage.metering import Measurement, Window, measure
 
@@ -23,6 +23,11 @@ class _Rated:
     measurement: Measurement
     charge: Charge
 
+    @property
+    def is_of_nothing(self) -> bool:
+        """A difference that changes no amount: only what it tells can make it a line."""
+        return self.task.is_true_up and self.charge.amount == self.task.billed_before
+
 
 def draft(
     *, dues: Sequence[Due], cutoff: int, measured_until: datetime | None = None, as_of: datetime | None = None
@@ -32,17 +37,16 @@ def draft(
     ``as_of``: lines that have usage dated in the future, as of then, are noted for the reviewer. The subscriptions are
     of one workspace.
     ``measured_until`` leaves out usage from that moment on: for a period that is still running. The true-ups go to a
-    subscription's first draft, or to one of their own where it has ended. Raises one of ``REFUSALS``.
+    subscription's first draft, or to one of their own where it has ended; one of nothing is a line only where it tells
+    a reviewer something new. Raises one of ``REFUSALS``.
     """
     tasks = tasks_of(dues, cutoff=cutoff)
     measurements = measure([_window(task, cutoff, measured_until) for task in tasks])
-    rated = _rated(tasks, measurements)
+    rated = _without_what_tells_nothing(_rated(tasks, measurements))
     so_far = noted(dues, as_of)
     lines: dict[tuple[Any, int], list[DraftLine]] = defaultdict(list)
     for each in rated:
-        line = _draft_line(each, cutoff, so_far)
-        if line.amount or not each.task.is_true_up:
-            lines[each.task.due.subscription.pk, each.task.invoice].append(line)
+        lines[each.task.due.subscription.pk, each.task.invoice].append(_draft_line(each, cutoff, so_far))
     return [invoice for due in dues for invoice in _invoices(due, lines, cutoff)]
 
 
@@ -72,6 +76,14 @@ def _rated(tasks: Sequence[Task], measurements: Sequence[Measurement]) -> list[_
         charge = rate(terms=terms[price_id], quantity=measurement.quantity, coverage=coverage)
         found.append(_Rated(task, measurement, charge))
     return found
+
+
+def _without_what_tells_nothing(rated: Sequence[_Rated]) -> list[_Rated]:
+    """Leave out the differences of nothing from which a reviewer learns nothing new; one query, where there are any."""
+    told = last_told(windows=[each.task.window for each in rated if each.is_of_nothing])
+    return [
+        each for each in rated if not each.is_of_nothing or tells_news(each.task, each.measurement, each.charge, told)
+    ]
 
 
 def _draft_line(each: _Rated, cutoff: int, so_far: Noted) -> DraftLine:

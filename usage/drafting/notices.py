@@ -1,10 +1,12 @@
-"""What a reviewer should look at: what is said of a line."""
+"""What a reviewer should look at: what is said of a line, and which differences of nothing are kept to say it."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
+from billing.invoicing import Told
 from billing.models import Brick
+from billing.rating import Charge
 from usage.ahead import named_ahead
 from usage.drafting.asked import Due, Task
 from usage.metering import Measurement
@@ -29,6 +31,20 @@ def noted(dues: Sequence[Due], as_of: datetime | None) -> Noted:
     return Noted(named_ahead(workspace_id=dues[0].subscription.workspace_id, as_of=as_of))
 
 
+def tells_news(task: Task, measurement: Measurement, charge: Charge, told: Mapping[tuple[int, datetime], Told]) -> bool:
+    """Tell whether a reviewer learns from a true-up of nothing what invoices of its line and period did not say.
+
+    That is an event that can't be read and came since they were counted, a property that no event has, or of more
+    events, and what rating wonders at. ``told``: what was said last, per line and start of the measured window.
+    """
+    if measurement.unread.newest > task.line.cutoff:
+        return True
+    before = told.get(task.window) or Told()
+    if any(events > before.filter_gaps.get(name, 0) for name, events in measurement.filter_gaps.items()):
+        return True
+    return bool(charge.surprise) and charge.surprise != before.surprise
+
+
 def notices_of(task: Task, measurement: Measurement, noted: Noted) -> Iterable[str]:
     """Yield what a reviewer should look at that rating can't see."""
     if not task.is_true_up and _opens_at_zero(task):
@@ -46,11 +62,11 @@ def notices_of(task: Task, measurement: Measurement, noted: Noted) -> Iterable[s
 
 
 def _is_first(task: Task, name: str | None, noted: Noted) -> bool:
-    """Tell whether a gap of the rule was not told before: two lines of a brick have the same to tell, once an invoice.
+    """Tell whether a gap of the rule was not told before: two lines of a brick have the same to tell of a period.
 
     ``name``: of the property that is filtered by, or None for the one that is added or told apart.
     """
-    about = (task.due.subscription.pk, task.invoice, task.rule and task.rule.pk, name)
+    about = (task.due.subscription.pk, task.period.starts_at, task.rule and task.rule.pk, name)
     is_first = about not in noted.told
     noted.told.add(about)
     return is_first

@@ -35,13 +35,13 @@ measured AS (SELECT w.n, COUNT(*) AS quantity, COUNT(*) AS counted {_COUNTED} GR
 _WORTH = f"""
 WITH w AS ({{windows}}),
 found AS (
-    SELECT w.n, COALESCE(r.origin_id, r.id) AS handle, {{given}} AS given {_COUNTED} {{apart}}
+    SELECT w.n, r.id, COALESCE(r.origin_id, r.id) AS handle, {{given}} AS given {_COUNTED} {{apart}}
 ),
-read AS (SELECT n, handle, given, {{text}} AS text FROM found {{apart}}),
-worth AS (SELECT n, handle, given, {{value}} AS value FROM read {{apart}}),
+read AS (SELECT n, id, handle, given, {{text}} AS text FROM found {{apart}}),
+worth AS (SELECT n, id, handle, given, {{value}} AS value FROM read {{apart}}),
 measured AS (
     SELECT n, {{quantity}} AS quantity, COUNT(*) AS counted, COUNT(*) - COUNT(value) AS unread,
-        COUNT(*) - COUNT(given) AS missing,
+        COUNT(*) - COUNT(given) AS missing, MAX(id) FILTER (WHERE value IS NULL) AS newest,
         MIN({{sample}}) FILTER (WHERE value IS NULL AND given IS NOT NULL) AS first_given,
         MAX({{sample}}) FILTER (WHERE value IS NULL AND given IS NOT NULL) AS last_given,
         MIN({{sample}}) FILTER (WHERE given IS NULL) AS first_missing,
@@ -50,7 +50,7 @@ measured AS (
 )
 """
 _MEASURED = ("quantity", "counted")
-_READ = ("unread", "missing", "first_given", "last_given", "first_missing", "last_missing")
+_READ = ("unread", "missing", "newest", "first_given", "last_given", "first_missing", "last_missing")
 # Of a property that is filtered by: 0 at the first event of the type that has it; only where none has, their number.
 _GAP = f"""
 CASE WHEN EXISTS (SELECT 1 FROM usage_usagerecord r WHERE {_IN_WINDOW} AND {{given}} IS NOT NULL) THEN 0
@@ -147,12 +147,12 @@ def _worth(rule: EventRule) -> dict[str, str]:
     }
 
 
-def _unread(count: int | None, missing: int | None, *edges: str | None) -> Unread:
-    if not count or missing is None:
+def _unread(count: int | None, missing: int | None, newest: int | None, *edges: str | None) -> Unread:
+    if not count or missing is None or newest is None:
         return ALL_READ
     # The first and the last that have a value, or else of those that have none; where there is one, it is both.
     found = dict.fromkeys(edge for edge in (edges[:2] if count > missing else edges[2:]) if edge)
-    return Unread(count, missing, tuple((int(edge[:_ID_DIGITS]), edge[_ID_DIGITS:] or None) for edge in found))
+    return Unread(count, missing, tuple((int(edge[:_ID_DIGITS]), edge[_ID_DIGITS:] or None) for edge in found), newest)
 
 
 def matches(rule: EventRule, record: str) -> tuple[str, list[Any]]:

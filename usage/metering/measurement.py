@@ -11,11 +11,13 @@ class Unread:
 
     ``missing``: of the ``count``, those without the property at all. ``sample``: the first and the last of the others,
     or of all where none has the property, as the id that senders know and the value as JSON, cut, None where missing.
+    ``newest``: the highest ledger id among them, which says since when there is one more.
     """
 
     count: int
     missing: int
     sample: tuple[tuple[int, str | None], ...]
+    newest: int = field(default=0, compare=False)
 
     def as_list(self) -> list[dict[str, int | str | None]]:
         """Return the sample ready for JSON."""

@@ -19,6 +19,7 @@ from usage.dialects.native.base import NativeView, row_by_number, shown_by
 from usage.dialects.native.documentation import creation, listing
 from usage.dialects.native.fields import WHOLE, CurrencyField, DayField, IdField, MomentField, TextField, WordField
 from usage.dialects.native.filters import MomentFilter, NativeFilterSet, WordFilter
+from usage.dialects.native.invoices import SpanSerializer
 
 MOST_PARKED = 100
 
@@ -55,6 +56,14 @@ class ParkedSerializer(serializers.Serializer):
     reason = TextField()
 
 
+class NoticeSerializer(serializers.Serializer):
+    subscription = IdField(source="subscription.pk")
+    line = serializers.IntegerField(source="line.number")
+    description = TextField()
+    period = SpanSerializer(source="*")
+    surprises = serializers.ListField(child=TextField(), help_text="All that a reviewer should look at.")
+
+
 class TotalSerializer(serializers.Serializer):
     currency = CurrencyField()
     kind = WordField(choices=Invoice.Kind.choices)
@@ -68,6 +77,11 @@ class CloseRunDetailSerializer(CloseRunSerializer):
     totals = serializers.SerializerMethodField(help_text="Of its drafts and issued invoices, by currency and kind.")
     parked = serializers.SerializerMethodField(
         help_text=f"The first {MOST_PARKED} that failed; the next close tries them again."
+    )
+
+    notices = serializers.SerializerMethodField(
+        help_text=f"Late usage that changes no amount, of the first {MOST_PARKED} subscriptions for which there is"
+        " nothing to bill: what its drafts' lines say is told without an invoice."
     )
 
     @extend_schema_field(ProgressSerializer)
@@ -95,6 +109,10 @@ class CloseRunDetailSerializer(CloseRunSerializer):
     def get_parked(self, run: CloseRun) -> list[dict[str, Any]]:
         parked = run.items.filter(state=CloseItem.State.PARKED).order_by("id")
         return list(map(shown_by(ParkedSerializer), parked[:MOST_PARKED]))
+
+    @extend_schema_field(NoticeSerializer(many=True))
+    def get_notices(self, run: CloseRun) -> list[dict[str, Any]]:
+        return list(map(shown_by(NoticeSerializer), closing.told_in(run, most=MOST_PARKED)))
 
 
 class NewCloseRunSerializer(serializers.Serializer):

@@ -5,6 +5,7 @@ from typing import Any
 from django.core.management.base import CommandError
 from django.utils import timezone
 
+from billing import figures
 from billing.calendar import CalendarOutOfRange, end_of
 from billing.models import CloseRun, Invoice
 from billing.money import format_money
@@ -16,6 +17,7 @@ from usage.tasks import enqueue
 # What a timer goes by; 1 and 2 are Django's, for what could not be done and for arguments that can't be read.
 LEFT_TO_A_PERSON = 3
 STILL_AT_WORK = 4
+MOST_TOLD = 1000
 
 
 class Command(ReportingCommand):
@@ -63,6 +65,10 @@ class Command(ReportingCommand):
             for invoice in Invoice.objects.filter(run=run).select_related("customer").defer("document").order_by("id"):
                 amount = format_money(invoice.total, currency=invoice.currency)
                 self.say(f"  {invoice}  {invoice.customer}  {amount} {invoice.currency}")
+            for told in closing.told_in(run, most=MOST_TOLD):
+                span = figures.days(told.starts_at, told.ends_at, run.workspace.tz)
+                for surprise in told.surprises:
+                    self.say(f"  to look at: {told.description} of {told.subscription.customer}, {span}: {surprise}")
             for item in closing.parked_in((run,)):
                 self.say(f"  parked: subscription {item.subscription_id}: {item.reason}")
         self._say_what_is_left(closed)

@@ -55,6 +55,7 @@ def test_periods_up_to_a_day_are_closed_in_the_workspaces_time_zone(api, workspa
         "progress": {"subscriptions": 1, "pending": 1, "done": 0, "parked": 0},
         "totals": [],
         "parked": [],
+        "notices": [],
     }
     assert run.started_by.startswith("key ark_live_")
     assert api.get(f"close-runs/{run.pk}/").json() == {
@@ -195,5 +196,5 @@ def test_a_run_is_shown_with_as_many_queries_for_many_subscriptions(
     run = close(workspace, "2026-02-01", tz="Asia/Tokyo")
     api.get("close-runs/")
 
-    with django_assert_num_queries(4):
+    with django_assert_num_queries(5):
         api.get(f"close-runs/{run.pk}/")

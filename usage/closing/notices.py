@@ -1,0 +1,64 @@
+"""What a run tells a reviewer of subscriptions that get no invoice to say it: late usage that changes no amount."""
+
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from billing.documents import moment
+from billing.invoicing import DraftInvoice, DraftLine
+from billing.models import CloseItem, CloseRun, Line, Subscription
+
+
+@dataclass(frozen=True, slots=True)
+class Notice:
+    """What is said of a line's usage in a closed period, whose price stays as it was billed."""
+
+    subscription: Subscription
+    line: Line
+    description: str
+    starts_at: datetime
+    ends_at: datetime
+    surprises: Sequence[str]
+
+
+def keep(*, run: CloseRun, drafts: Iterable[DraftInvoice]) -> None:
+    """Note with a run's items what the drafts tell that become no invoice."""
+    told: dict[UUID, list[dict[str, Any]]] = defaultdict(list)
+    for draft in drafts:
+        if not draft.is_billed:
+            told[draft.subscription_id] += [_kept(line) for line in draft.lines if line.surprises]
+    items = list(run.items.filter(subscription__in=[pk for pk, kept in told.items() if kept]))
+    for item in items:
+        item.notices = told[item.subscription_id]
+    CloseItem.objects.bulk_update(items, ["notices"])
+
+
+def _kept(line: DraftLine) -> dict[str, Any]:
+    return {
+        "line_id": line.line_id,
+        "description": line.description,
+        "starts_at": moment(line.period.starts_at),
+        "ends_at": moment(line.period.ends_at),
+        "surprises": line.surprises,
+    }
+
+
+def told_in(run: CloseRun, *, most: int) -> list[Notice]:
+    """Return what a run tells without an invoice, of so many subscriptions at most, in order."""
+    items = run.items.exclude(notices=[]).select_related("subscription__customer").order_by("id")[:most]
+    kept = [(item.subscription, told) for item in items for told in item.notices]
+    lines = Line.objects.in_bulk({told["line_id"] for _, told in kept})
+    return [
+        Notice(
+            subscription=subscription,
+            line=lines[told["line_id"]],
+            description=told["description"],
+            starts_at=datetime.fromisoformat(told["starts_at"]),
+            ends_at=datetime.fromisoformat(told["ends_at"]),
+            surprises=told["surprises"],
+        )
+        for subscription, told in kept
+    ]
