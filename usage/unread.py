@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from functools import reduce
 from operator import or_
 from typing import Any
+from uuid import UUID
 
 from django.db.models import Count, F, Q, QuerySet
 
@@ -49,10 +50,13 @@ def filter_notice(event_type: str, name: str, events: int, style: NumberFormat, 
 
 @dataclass(frozen=True, slots=True)
 class MissingProperty:
-    """A property that a rule reads or filters by, and that no event has that a run has looked at for it."""
+    """A property ``name`` that a rule reads or filters by, and that no event has that a run has looked at for it."""
 
     rule_id: int
+    brick_id: UUID
     brick: str
+    event_type: str
+    name: str
     notice: str
 
 
@@ -71,7 +75,7 @@ def missing_properties(run: CloseRun) -> list[MissingProperty]:
     has_it = Count("pk", filter=Q(record_count__gt=0, missing_count__lt=F("record_count")))
     of_rules = InvoiceLine.objects.filter(invoice__run=run, rule__isnull=False)
     found = of_rules.values(
-        "rule", "rule__property", "rule__event_type", "rule__negated", "rule__brick__name", "filter_gaps"
+        "rule", "rule__property", "rule__event_type", "rule__negated", "rule__brick", "rule__brick__name", "filter_gaps"
     ).annotate(counted=ExactSum("record_count"), having=has_it, lines=Count("pk"))
     seen: dict[int, _Seen] = defaultdict(_Seen)
     rules: dict[int, Mapping[str, Any]] = {}
@@ -86,19 +90,20 @@ def missing_properties(run: CloseRun) -> list[MissingProperty]:
                 of_rule.had.add(name)
     style = run.workspace.formats.numbers
     return [
-        MissingProperty(rule_id, row["rule__brick__name"], notice)
+        MissingProperty(rule_id, row["rule__brick"], row["rule__brick__name"], row["rule__event_type"], name, notice)
         for rule_id, row in rules.items()
-        for notice in _notices(row, seen[rule_id], style)
+        for name, notice in _notices(row, seen[rule_id], style)
     ]
 
 
-def _notices(rule: Mapping[str, Any], seen: _Seen, style: NumberFormat) -> Iterable[str]:
+def _notices(rule: Mapping[str, Any], seen: _Seen, style: NumberFormat) -> Iterable[tuple[str, str]]:
+    """Yield the properties that no event has, each with what is said of it."""
     for name, events in sorted(seen.gaps.items()):
         if name not in seen.had:
             is_negated = name in rule["rule__negated"]
-            yield filter_notice(rule["rule__event_type"], name, events, style, is_negated=is_negated)
+            yield name, filter_notice(rule["rule__event_type"], name, events, style, is_negated=is_negated)
     if seen.counted and seen.is_missing:
-        yield missing_notice(rule["rule__property"], seen.counted, style)
+        yield rule["rule__property"], missing_notice(rule["rule__property"], seen.counted, style)
 
 
 def surprising_lines(told: Iterable[MissingProperty]) -> QuerySet[InvoiceLine]:

@@ -1,5 +1,6 @@
 """Events that count and are worth nothing are told, wherever a quantity is: 0.00 “from 5 records” is no riddle."""
 
+from dataclasses import replace
 from decimal import Decimal
 from typing import Any
 
@@ -17,7 +18,7 @@ from tests.usage.dialects.native.client import Native
 from tests.usage.dialects.sequence import Sequence
 from usage import closing
 from usage.metering import Measurement, Unread, Window, measure
-from usage.unread import MissingProperty, missing_properties, surprising_lines
+from usage.unread import missing_properties, surprising_lines
 
 pytestmark = pytest.mark.django_db
 
@@ -338,7 +339,7 @@ def test_any_number_of_rules_may_have_something_missing(globex):
     sent(globex, size=1)
     run = close(globex.workspace, "2026-02-01")
     (missing,) = missing_properties(run)
-    others = [MissingProperty(missing.rule_id + n, "another", "") for n in range(1, 1500)]
+    others = [replace(missing, rule_id=missing.rule_id + n) for n in range(1, 1500)]
 
     assert [row.line_id for row in surprising_lines([])] == [line.pk]
     assert list(surprising_lines([missing, *others])) == []

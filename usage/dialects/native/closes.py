@@ -20,8 +20,9 @@ from usage.dialects.native.documentation import creation, listing
 from usage.dialects.native.fields import WHOLE, CurrencyField, DayField, IdField, MomentField, TextField, WordField
 from usage.dialects.native.filters import MomentFilter, NativeFilterSet, WordFilter
 from usage.dialects.native.invoices import SpanSerializer
+from usage.unread import missing_properties
 
-MOST_PARKED = 100
+MOST_SHOWN = 100
 
 
 class Conflict(exceptions.APIException):
@@ -64,6 +65,14 @@ class NoticeSerializer(serializers.Serializer):
     surprises = serializers.ListField(child=TextField(), help_text="All that a reviewer should look at.")
 
 
+class MissingSerializer(serializers.Serializer):
+    brick = IdField(source="brick_id")
+    rule = serializers.IntegerField(source="rule_id", help_text="Which of the brick's rules, by a number of its own.")
+    event_type = TextField()
+    property = TextField(source="name")
+    notice = TextField()
+
+
 class TotalSerializer(serializers.Serializer):
     currency = CurrencyField()
     kind = WordField(choices=Invoice.Kind.choices)
@@ -76,12 +85,17 @@ class CloseRunDetailSerializer(CloseRunSerializer):
     progress = serializers.SerializerMethodField(help_text="Of the computing of drafts, in subscriptions.")
     totals = serializers.SerializerMethodField(help_text="Of its drafts and issued invoices, by currency and kind.")
     parked = serializers.SerializerMethodField(
-        help_text=f"The first {MOST_PARKED} that failed; the next close tries them again."
+        help_text=f"The first {MOST_SHOWN} that failed; the next close tries them again."
     )
 
     notices = serializers.SerializerMethodField(
-        help_text=f"Late usage that changes no amount, of the first {MOST_PARKED} subscriptions for which there is"
+        help_text=f"Late usage that changes no amount, of the first {MOST_SHOWN} subscriptions for which there is"
         " nothing to bill: what its drafts' lines say is told without an invoice."
+    )
+    missing = serializers.SerializerMethodField(
+        help_text=f"The first {MOST_SHOWN} properties that a rule reads or filters by and that no event has of all that"
+        " the run looked at, each once; the lines of its drafts that have such events tell it too. Once all are"
+        " computed: empty before."
     )
 
     @extend_schema_field(ProgressSerializer)
@@ -108,11 +122,16 @@ class CloseRunDetailSerializer(CloseRunSerializer):
     @extend_schema_field(ParkedSerializer(many=True))
     def get_parked(self, run: CloseRun) -> list[dict[str, Any]]:
         parked = run.items.filter(state=CloseItem.State.PARKED).order_by("id")
-        return list(map(shown_by(ParkedSerializer), parked[:MOST_PARKED]))
+        return list(map(shown_by(ParkedSerializer), parked[:MOST_SHOWN]))
 
     @extend_schema_field(NoticeSerializer(many=True))
     def get_notices(self, run: CloseRun) -> list[dict[str, Any]]:
-        return list(map(shown_by(NoticeSerializer), closing.told_in(run, most=MOST_PARKED)))
+        return list(map(shown_by(NoticeSerializer), closing.told_in(run, most=MOST_SHOWN)))
+
+    @extend_schema_field(MissingSerializer(many=True))
+    def get_missing(self, run: CloseRun) -> list[dict[str, Any]]:
+        found = [] if run.state == CloseRun.State.COMPUTING else missing_properties(run)[:MOST_SHOWN]
+        return list(map(shown_by(MissingSerializer), found))
 
 
 class NewCloseRunSerializer(serializers.Serializer):
@@ -130,7 +149,7 @@ show = shown_by(CloseRunDetailSerializer)
 
 class CloseRunsView(NativeView):
     def runs(self) -> QuerySet[CloseRun]:
-        return CloseRun.objects.filter(workspace=self.workspace)
+        return CloseRun.objects.filter(workspace=self.workspace).select_related("workspace")
 
 
 class CloseRunListView(CloseRunsView):

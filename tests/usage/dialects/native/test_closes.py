@@ -1,3 +1,4 @@
+
 import pytest
 from celery import Celery
 from kombu.exceptions import OperationalError
@@ -56,6 +57,7 @@ def test_periods_up_to_a_day_are_closed_in_the_workspaces_time_zone(api, workspa
         "totals": [],
         "parked": [],
         "notices": [],
+        "missing": [],
     }
     assert run.started_by.startswith("key ark_live_")
     assert api.get(f"close-runs/{run.pk}/").json() == {
@@ -196,5 +198,44 @@ def test_a_run_is_shown_with_as_many_queries_for_many_subscriptions(
     run = close(workspace, "2026-02-01", tz="Asia/Tokyo")
     api.get("close-runs/")
 
-    with django_assert_num_queries(5):
+    with django_assert_num_queries(6):
         api.get(f"close-runs/{run.pk}/")
+
+
+def test_a_property_that_no_event_has_is_told_once_per_rule(commits):
+    # Two customers' events, of which none has the length that is added or the region that is filtered by.
+    owner = make.workspace()
+    api, brick = (
+        Native(owner),
+        make.event_brick(owner, aggregation="sum", property="length", filters={"region": ["eu"]}),
+    )
+    brick.event_rules.update(negated=["region"])
+    for alias in ("gx", "in"):
+        make.counting_line(make.customer(owner, alias, aliases=[alias]), brick)
+        make.event(owner, alias, "2026-01-10", Length=5)
+    with commits():
+        started = api.post("close-runs/", until="2026-01-31").json()
+
+    told = api.get(f"close-runs/{started['id']}/").json()["missing"]
+
+    of = {"brick": str(brick.pk), "rule": brick.event_rules.get().pk, "event_type": "message-sent"}
+    assert started["missing"] == []
+    assert told == [
+        {
+            **of,
+            "property": "region",
+            "notice": "“region” is missing in all 2 events of type “message-sent”: the filter by it keeps none out",
+        },
+        {**of, "property": "length", "notice": "“length” is missing in all 2 events, which count for nothing"},
+    ]
+
+
+def test_what_is_missing_is_told_once_all_of_the_run_is_computed(line, workspace, api):
+    brick = make.event_brick(workspace, aggregation="sum", property="length")
+    make.counting_line(make.customer(workspace, "Initech", aliases=["in"]), brick)
+    make.event(workspace, "in", "2026-01-10", Length=5)
+    run = close(workspace, "2026-02-01", tz="Asia/Tokyo")
+    assert len(api.get(f"close-runs/{run.pk}/").json()["missing"]) == 1
+    CloseRun.objects.update(state=CloseRun.State.COMPUTING)
+
+    assert api.get(f"close-runs/{run.pk}/").json()["missing"] == []
