@@ -51,19 +51,27 @@ class SpanRefused(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class PeriodUsage:
-    """What a brick's lines used in a period, and the last of them that was active in it."""
+    """What a brick's lines used in a period, and the last of them that was active in it.
+
+    ``unread_count``: of the events that it counts, those that are worth nothing.
+    """
 
     period: Period
     line: Line
     quantity: Decimal
+    unread_count: int = 0
 
 
 @dataclass(frozen=True, slots=True)
 class Bucket:
-    """A whole hour, day, week or month of the workspace's calendar, and what was used in the part asked for."""
+    """A whole hour, day, week or month of the workspace's calendar, and what was used in the part asked for.
+
+    ``unread_count``: of the events that it counts, those that are worth nothing.
+    """
 
     period: Period
     quantity: Decimal
+    unread_count: int = 0
 
 
 def lines_of_brick(*, workspace: Workspace, subscription_id: uuid.UUID, brick_id: uuid.UUID) -> list[Line]:
@@ -163,7 +171,8 @@ def used_by_bucket(
     asked = Period(begins_at, stops_at)
     periods = _buckets(asked, size, subscription.workspace.tz)
     parts = [part for period in periods if (part := period.intersect(asked.starts_at, asked.ends_at))]
-    return [Bucket(*one) for one in zip(periods, _totals(parts, lines, as_of), strict=True)]
+    totals = _totals(parts, lines, as_of)
+    return [Bucket(period, *total) for period, total in zip(periods, totals, strict=True)]
 
 
 def _latest(subscription: Subscription, as_of: datetime) -> tuple[datetime, datetime]:
@@ -178,15 +187,20 @@ def _latest(subscription: Subscription, as_of: datetime) -> tuple[datetime, date
 def _used_in(periods: Sequence[Period], lines: Sequence[Line], as_of: datetime) -> list[PeriodUsage]:
     totals = _totals(periods, lines, as_of)
     return [
-        PeriodUsage(period=period, line=active[-1], quantity=quantity)
-        for period, quantity in zip(periods, totals, strict=True)
+        PeriodUsage(period, active[-1], *total)
+        for period, total in zip(periods, totals, strict=True)
         if (active := [line for line in lines if period.intersect(line.starts_at, line.ends_at)])
     ]
 
 
-def _totals(spans: Sequence[Period], lines: Sequence[Line], as_of: datetime) -> list[Decimal]:
+def _totals(spans: Sequence[Period], lines: Sequence[Line], as_of: datetime) -> list[tuple[Decimal, int]]:
+    """Return per span what the lines used together, and how many of their events are worth nothing."""
     measured = iter(used(spans=[(line, span) for span in spans for line in lines], as_of=as_of))
-    return [reduce(EXACT.add, (next(measured).quantity for _ in lines)) for _ in spans]
+    of_spans = [[next(measured) for _ in lines] for _ in spans]
+    return [
+        (reduce(EXACT.add, (each.quantity for each in of_span)), sum(each.unread.count for each in of_span))
+        for of_span in of_spans
+    ]
 
 
 def _window(line: Line, span: Period, as_of: datetime, rule: EventRule | None) -> Window | None:

@@ -5,16 +5,18 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
+import time_machine
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 
 from billing import contracts
-from billing.models import Invoice, InvoiceLine
+from billing.models import AllowedOrigin, Invoice, InvoiceLine
 from tests import factories as make
 from tests.billing.admin.staff import administrator
 from tests.scenarios.closing import all_replay_identically, close, close_and_issue
 from tests.usage.dialects.native.client import Native
+from tests.usage.dialects.salesbricks_v2 import Salesbricks
 from tests.usage.dialects.sequence import Sequence
 from usage import closing
 from usage.metering import Measurement, Unread, Window, measure
@@ -212,6 +214,39 @@ def test_calculate_tells_it_in_a_header_since_the_vendors_body_is_closed(globex)
     )
 
     assert (told.json()["value"], told.json()["eventCount"], told.headers["Unread-Event-Count"]) == (501.5, 5, "3")
+
+
+@pytest.mark.parametrize(
+    ("asked", "unread"),
+    [("?currentPeriod=1", "2"), ("", "3"), ("?to=2026-07-01", "1"), ("/series", "2"), ("/series?from=2026-06-01", "3")],
+)
+def test_usage_and_its_series_tell_it_in_a_header_too(globex, asked, unread):
+    # In June one can't be read; in July, until the 20th at 14:00, two of three.
+    line = line_of(globex)
+    for at, length in (
+        ("2026-06-10", "1e3"),
+        ("2026-07-01", "1e3"),
+        ("2026-07-02", 5),
+        ("2026-07-03", "1,000"),
+        ("2026-07-21", "1e3"),
+    ):
+        make.event(globex.workspace, "gx", at, length=length)
+
+    AllowedOrigin.objects.create(workspace=globex.workspace, origin="https://shop.example.com")
+
+    with time_machine.travel("2026-07-20T14:00:00Z", tick=False):
+        told = Salesbricks(line, origin="https://shop.example.com").read(asked)
+
+    assert (told.status_code, told.headers["Unread-Event-Count"]) == (200, unread)
+    assert "Unread-Event-Count" in told.headers["Access-Control-Expose-Headers"]
+
+
+def test_usage_that_is_no_event_is_never_unread(globex):
+    line = make.line(globex.workspace)
+    make.use(line, "3", "2026-07-10")
+
+    for asked in ("", "?currentPeriod=1", "/series"):
+        assert Salesbricks(line).read(asked).headers["Unread-Event-Count"] == "0"
 
 
 def test_a_property_that_no_event_has_is_told_once_a_rule(globex):

@@ -13,7 +13,7 @@ from rest_framework.serializers import Serializer
 from billing.models import Line
 from usage import consumption, ledger
 from usage.consumption import BucketSize, SpanRefused
-from usage.dialects import lists
+from usage.dialects import lists, unread
 from usage.dialects.base import DialectView, KeyAuthentication
 from usage.dialects.parameters import refuse_unknown
 from usage.dialects.paths import as_written
@@ -127,6 +127,8 @@ class TransactionView(SalesbricksView):
 class BrickView(SalesbricksView):
     """A read of one brick in a subscription."""
 
+    cors_exposed = (unread.HEADER,)
+
     @property
     def naive_zone(self) -> tzinfo:
         return self.workspace.tz
@@ -147,7 +149,7 @@ class BrickView(SalesbricksView):
 class PeriodsView(BrickView):
     @extend_schema(
         operation_id="getBrickUsage",
-        parameters=[PeriodsQuery],
+        parameters=[PeriodsQuery, unread.IN_REPLY],
         responses=PolymorphicProxySerializer(
             component_name="BrickUsages",
             serializers=[BrickUsageSerializer, BrickUsageSerializer(many=True)],
@@ -162,18 +164,21 @@ class PeriodsView(BrickView):
             current = consumption.used_in_current_period(lines=lines, as_of=now)
             if current is None:
                 raise exceptions.NotFound("The brick is in no billing period that is running.")
-            return Response(translate.period(current))
+            return Response(translate.period(current), headers=unread.told(current.unread_count))
         try:
             used = consumption.used_by_period(
                 lines=lines, as_of=now, starts_from=asked.get("starts_at"), ends_by=asked.get("ends_at")
             )
         except SpanRefused as refusal:
             raise exceptions.ValidationError({translate.SPAN_FIELDS[refusal.field]: [str(refusal)]}) from refusal
-        return Response([translate.period(one) for one in used])
+        count = sum(one.unread_count for one in used)
+        return Response([translate.period(one) for one in used], headers=unread.told(count))
 
 
 class SeriesView(BrickView):
-    @extend_schema(operation_id="getBrickUsageSeries", parameters=[SeriesQuery], responses=SeriesSerializer)
+    @extend_schema(
+        operation_id="getBrickUsageSeries", parameters=[SeriesQuery, unread.IN_REPLY], responses=SeriesSerializer
+    )
     def get(self, request: Request, **ids: str) -> Response:
         asked, lines = self.asked(SeriesQuery), self.lines(**ids)
         size = asked.pop("window")
@@ -181,7 +186,8 @@ class SeriesView(BrickView):
             buckets = consumption.used_by_bucket(lines=lines, size=BucketSize(size), as_of=timezone.now(), **asked)
         except SpanRefused as refusal:
             raise exceptions.ValidationError({translate.SPAN_FIELDS[refusal.field]: [str(refusal)]}) from refusal
-        return Response(translate.series(buckets, line=lines[-1], window=size))
+        count = sum(one.unread_count for one in buckets)
+        return Response(translate.series(buckets, line=lines[-1], window=size), headers=unread.told(count))
 
 
 class EntriesView(BrickView):

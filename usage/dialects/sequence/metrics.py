@@ -5,28 +5,20 @@ from functools import partial
 
 from django.db.models import Q
 from django.utils import timezone
-from drf_spectacular.utils import OpenApiParameter, extend_schema
+from drf_spectacular.utils import extend_schema
 from rest_framework import exceptions, status
 from rest_framework.request import Request
 from rest_framework.response import Response
 
 from billing import catalog
 from billing.models import Brick, EventRule, Line
+from usage.dialects import unread
 from usage.dialects.sequence import queries, translate
 from usage.dialects.sequence.base import SequenceView, uuid_in_path
 from usage.dialects.sequence.calculation import calculate
 from usage.dialects.sequence.pages import page
 from usage.dialects.sequence.replies import CalculationReply, MetricPageReply, MetricReply
 from usage.dialects.sequence.serializers import CalculationSerializer, MetricQuerySerializer, MetricSerializer
-
-UNREAD_HEADER = "Unread-Event-Count"
-UNREAD_IN_REPLY = OpenApiParameter(
-    UNREAD_HEADER,
-    int,
-    OpenApiParameter.HEADER,
-    response=[200],
-    description="Of the events, those that count for nothing: what is added or told apart is not in them.",
-)
 
 
 class MetricsView(SequenceView):
@@ -89,7 +81,7 @@ class MetricView(OneMetricView):
 
 
 class CalculationView(OneMetricView):
-    cors_exposed = (UNREAD_HEADER,)
+    cors_exposed = (unread.HEADER,)
 
     @property
     def naive_zone(self) -> tzinfo:
@@ -97,7 +89,7 @@ class CalculationView(OneMetricView):
 
     @extend_schema(
         operation_id="calculateUsageMetric",
-        parameters=[CalculationSerializer, UNREAD_IN_REPLY],
+        parameters=[CalculationSerializer, unread.IN_REPLY],
         responses=CalculationReply,
     )
     def get(self, request: Request, metric_id: str) -> Response:
@@ -112,6 +104,5 @@ class CalculationView(OneMetricView):
             starts_at=asked["periodStart"],
             ends_at=asked["periodEnd"],
         )
-        # The vendor's body is closed: it has no member for this.
-        unread = {UNREAD_HEADER: str(calculation.unread_count)}
-        return Response(translate.calculation(calculation, rule=rule), headers=unread)
+        shown = translate.calculation(calculation, rule=rule)
+        return Response(shown, headers=unread.told(calculation.unread_count))

@@ -1,4 +1,3 @@
-
 import pytest
 from celery import Celery
 from kombu.exceptions import OperationalError
