@@ -14,7 +14,10 @@ from usage.models import StoredReply, UsageRecord
 
 pytestmark = pytest.mark.django_db
 
-TAKEN = {"message": "A customer has this alias already."}
+TAKEN = {
+    "message": "A customer has this alias already.",
+    **wrong(value="A customer has this alias already."),
+}
 
 
 @pytest.fixture
@@ -146,7 +149,7 @@ def test_an_alias_that_is_another_customers_reference_or_id_is_taken(sequence, c
         taken = give(sequence, customer, name)
 
         message = "Another customer has this name: as its id, its reference or an alias."
-        assert (taken.status_code, taken.json()) == (409, {"message": message})
+        assert (taken.status_code, taken.json()) == (409, {"message": message, **wrong(value=message)})
     assert values(sequence) == []
 
 

@@ -69,9 +69,10 @@ class SequenceView(DialectView):
             return Problem(status.HTTP_400_BAD_REQUEST, str(error))
         if not isinstance(error, ValidationError):
             return super().problem(error)
-        if any(one.code == "unique" for one in _each(error)):
-            return Problem(status.HTTP_409_CONFLICT, " ".join(error.messages))
         fields = {FIELDS.get(name, name): messages for name, messages in _by_field(error).items()}
+        if any(one.code == "unique" for one in _each(error)):
+            fields.pop(NON_FIELD_ERRORS, None)
+            return Problem(status.HTTP_409_CONFLICT, " ".join(error.messages), fields)
         return Problem(status.HTTP_400_BAD_REQUEST, " ".join(fields.pop(NON_FIELD_ERRORS, error.messages)), fields)
 
 

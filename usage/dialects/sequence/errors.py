@@ -1,4 +1,4 @@
-"""Errors as Sequence words them: a list, each with the field that it is about; a conflict is a message alone."""
+"""Errors as Sequence words them: a list, each with the field that it is about; a conflict has a message beside it."""
 
 from typing import Any
 
@@ -8,12 +8,14 @@ from usage.dialects.base import ErrorStyle, Problem
 
 _MESSAGE = {"message": {"type": "string"}}
 _LISTED = {"type": "object", "properties": {"field": {"type": "string"}, **_MESSAGE}, "required": ["message"]}
+_ERRORS = {"errors": {"type": "array", "items": _LISTED}}
 
 
 def body(problem: Problem) -> dict[str, Any]:
-    if problem.status == status.HTTP_409_CONFLICT:
-        return {"message": problem.message}
     named = [{"field": name, "message": message} for name, messages in problem.fields.items() for message in messages]
+    if problem.status == status.HTTP_409_CONFLICT:
+        # The vendor's conflict is a message, with whatever it is about beside it.
+        return {"message": problem.message} | ({"errors": named} if named else {})
     return {"errors": named or [{"message": problem.message}]}
 
 
@@ -26,6 +28,6 @@ STYLE = ErrorStyle(
         "occurred_at": "eventTimestamp",
         "properties": "eventProperties",
     },
-    shape={"type": "object", "properties": {"errors": {"type": "array", "items": _LISTED}}, "required": ["errors"]},
-    shapes={status.HTTP_409_CONFLICT: {"type": "object", "properties": _MESSAGE, "required": ["message"]}},
+    shape={"type": "object", "properties": _ERRORS, "required": ["errors"]},
+    shapes={status.HTTP_409_CONFLICT: {"type": "object", "properties": _MESSAGE | _ERRORS, "required": ["message"]}},
 )
