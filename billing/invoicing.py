@@ -435,13 +435,12 @@ class Told:
     filter_gaps: Mapping[str, int] = field(default_factory=dict)
 
 
-def last_told(*, windows: Collection[tuple[int, datetime]]) -> dict[tuple[int, datetime], Told]:
-    """Return what was said last, in drafts too, per line and start of the measured window; one query."""
-    if not windows:
-        return {}
+def last_told(*, workspace_id: int, windows: Collection[tuple[int, datetime]]) -> dict[tuple[int, datetime], Told]:
+    """Return what was said last, in drafts too, of each line and start of a measured window; one query."""
     starts = [starts_at for _, starts_at in windows]
     rows = InvoiceLine.objects.filter(
         bulk.is_among("billing_invoiceline.line_id", sorted({line_id for line_id, _ in windows})),
+        workspace=workspace_id,
         starts_at__gte=min(starts),
         starts_at__lte=max(starts),
     )

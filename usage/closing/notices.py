@@ -47,10 +47,10 @@ def _kept(line: DraftLine) -> dict[str, Any]:
 
 
 def told_in(run: CloseRun, *, most: int) -> list[Notice]:
-    """Return what a run tells without an invoice, of so many subscriptions at most, in order."""
+    """Return what a run tells without an invoice, so many at most, in order."""
     items = run.items.exclude(notices=[]).select_related("subscription__customer").order_by("id")[:most]
-    kept = [(item.subscription, told) for item in items for told in item.notices]
-    lines = Line.objects.in_bulk({told["line_id"] for _, told in kept})
+    kept = [(item.subscription, told) for item in items for told in item.notices][:most]
+    lines = Line.objects.filter(workspace=run.workspace_id).in_bulk({told["line_id"] for _, told in kept})
     return [
         Notice(
             subscription=subscription,

@@ -80,7 +80,11 @@ def _rated(tasks: Sequence[Task], measurements: Sequence[Measurement]) -> list[_
 
 def _without_what_tells_nothing(rated: Sequence[_Rated]) -> list[_Rated]:
     """Leave out the differences of nothing from which a reviewer learns nothing new; one query, where there are any."""
-    told = last_told(windows=[each.task.window for each in rated if each.is_of_nothing])
+    of_nothing = [each.task for each in rated if each.is_of_nothing]
+    if not of_nothing:
+        return list(rated)
+    workspace_id = of_nothing[0].due.subscription.workspace_id
+    told = last_told(workspace_id=workspace_id, windows=[task.window for task in of_nothing])
     return [
         each for each in rated if not each.is_of_nothing or tells_news(each.task, each.measurement, each.charge, told)
     ]

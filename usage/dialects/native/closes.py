@@ -89,8 +89,8 @@ class CloseRunDetailSerializer(CloseRunSerializer):
     )
 
     notices = serializers.SerializerMethodField(
-        help_text=f"Late usage that changes no amount, of the first {MOST_SHOWN} subscriptions for which there is"
-        " nothing to bill: what its drafts' lines say is told without an invoice."
+        help_text=f"The first {MOST_SHOWN} things to look at that no invoice tells: late usage that changes no amount,"
+        " of subscriptions for which there is nothing to bill."
     )
     missing = serializers.SerializerMethodField(
         help_text=f"The first {MOST_SHOWN} properties that a rule reads or filters by and that no event has of all that"
