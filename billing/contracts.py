@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, fields
 from datetime import date, datetime
 
+from django.conf import settings
 from django.core.exceptions import NON_FIELD_ERRORS, ValidationError
 from django.db import transaction
 from django.db.models import Exists, OuterRef, Q, UniqueConstraint
@@ -150,14 +151,16 @@ def add_line(
 
     Of terms a price is made first.
 
-    A brick has one line at a time: to change its price, end the line and add the next. A gauge then opens with the
-    former line's last value, unless ``carries_on`` says that it opens at 0. ``number`` takes over the integer that
-    clients of another system already hold; without one it is the workspace's next. A taken number or reference raises a
-    plain ``ValidationError``, limits that the line can't have ``LimitsRefused``.
+    A subscription has ``LINES_PER_SUBSCRIPTION`` at most, and a brick one at a time: to change its price, end the line
+    and add the next. A gauge then opens with the former line's last value, unless ``carries_on`` says that it opens at
+    0. ``number`` takes over the integer that clients of another system already hold; without one it is the workspace's
+    next. A taken number or reference raises a plain ``ValidationError``, limits that the line can't have
+    ``LimitsRefused``.
     """
     subscription = _locked(subscription.pk)
     if subscription.is_voided:
         raise UnableToAgree({NON_FIELD_ERRORS: "The subscription was voided: it covers nothing."})
+    _make_room(subscription)
     if isinstance(price, PriceTerms):
         with _within("price"):
             price = catalog.create_price(brick=brick, **vars(price))
@@ -200,6 +203,16 @@ def _within(path: str) -> Iterator[None]:
 
 def _locked(subscription_id: uuid.UUID) -> Subscription:
     return Subscription.objects.select_for_update(of=("self",)).select_related("workspace").get(pk=subscription_id)
+
+
+def _make_room(subscription: Subscription) -> None:
+    """Raise ``UnableToAgree`` where a subscription, which is locked, has as many lines as one may have."""
+    most = settings.LINES_PER_SUBSCRIPTION
+    # Those from before there was a bound, which may be many more, are not all counted.
+    lines = Line.objects.filter(workspace=subscription.workspace_id, subscription=subscription).order_by()
+    if lines[:most].count() >= most:
+        message = f"A subscription has at most {most} lines, those that have ended included. Begin another one."
+        raise UnableToAgree({"brick": message})
 
 
 def _carries_on(brick: Brick, asked: bool | None) -> bool:

@@ -4,6 +4,7 @@ import uuid
 from collections.abc import Callable, Collection, Sequence
 from typing import Any
 
+from django.conf import settings
 from django.core.exceptions import ValidationError
 from django.db import IntegrityError, transaction
 
@@ -90,6 +91,7 @@ def create_customer(
     try:
         for value in aliases:
             _save_alias(CustomerAlias(workspace=workspace, customer=customer, value=value))
+        _refuse_too_many(customer)
     except ValidationError as error:
         raise ValidationError({"aliases": [one for told in error.error_dict.values() for one in told]}) from error
     fields = dict.fromkeys(aliases, "aliases") | {str(customer.pk): "id"}
@@ -143,10 +145,12 @@ def update_customer(
 def add_alias(*, customer: Customer, value: str, label: str = "") -> CustomerAlias:
     """Give a customer a further name; events that waited under it are the customer's from now on.
 
-    Raises ``ValidationError`` naming the field: an alias names one customer of a workspace, and ``VOID`` nobody.
+    Raises ``ValidationError`` naming the field: an alias names one customer of a workspace, and ``VOID`` nobody. A
+    customer has ``ALIASES_PER_CUSTOMER`` at most.
     """
     alias = CustomerAlias(workspace_id=customer.workspace_id, customer=customer, value=value, label=label)
     _save_alias(alias)
+    _refuse_too_many(customer)
     _give(customer, {value: "value"})
     _tell(customer, [value])
     return alias
@@ -165,6 +169,8 @@ def update_alias(
     alias.value = alias.value if value is None else value
     alias.label = alias.label if label is None else label
     _save_alias(alias, as_before=["value"] if alias.value == former else [])
+    if alias.customer != owner:
+        _refuse_too_many(alias.customer)
     if (alias.value, alias.customer) != (former, owner):
         _take_back(owner, [former])
         _give(alias.customer, {alias.value: "value"})
@@ -187,6 +193,16 @@ def refuse_nobody(value: str | None, *, field: str) -> None:
     """Raise ``ValidationError`` of the field whose value is the name of nobody: events under it count for nobody."""
     if value == NOBODY:
         raise ValidationError({field: f"“{NOBODY}” is how senders take an event back: it names nobody."})
+
+
+def _refuse_too_many(customer: Customer) -> None:
+    """Raise ``ValidationError`` where a customer has too many aliases now; others that add some wait until commit."""
+    most = settings.ALIASES_PER_CUSTOMER
+    names.lock(workspace_id=customer.workspace_id, kind=Name.Kind.CUSTOMER, names=[str(customer.pk)])
+    # Those from before there was a bound, which may be many more, are not all counted.
+    aliases = CustomerAlias.objects.filter(workspace=customer.workspace_id, customer=customer).order_by()
+    if aliases[: most + 1].count() > most:
+        raise ValidationError({"value": f"A customer has at most {most} aliases."})
 
 
 def _save_alias(alias: CustomerAlias, *, as_before: Collection[str] = ()) -> None:

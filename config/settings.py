@@ -392,6 +392,11 @@ USAGE_AHEAD_HOURS = envint("USAGE_AHEAD_HOURS", 24)
 DISTANT_START_DAYS = envint("DISTANT_START_DAYS", 366)
 # A last day that is more than this many days ahead is asked about in the panel: ten years, unless told otherwise.
 DISTANT_END_DAYS = envint("DISTANT_END_DAYS", 3653)
+# How many aliases a customer has, and is made with in one request.
+ALIASES_PER_CUSTOMER = envint("ALIASES_PER_CUSTOMER", 1000)
+ALIASES_PER_REQUEST = envint("ALIASES_PER_REQUEST", 100)
+# How many lines a subscription has, those that have ended included.
+LINES_PER_SUBSCRIPTION = envint("LINES_PER_SUBSCRIPTION", 1000)
 # How many lines a subscription is made with in one request, and how many tiers these have in all; and those of a price.
 LINES_PER_REQUEST = envint("LINES_PER_REQUEST", 100)
 TIERS_PER_REQUEST = envint("TIERS_PER_REQUEST", 1000)

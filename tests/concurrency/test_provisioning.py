@@ -90,6 +90,20 @@ def test_name_that_is_taken_back_at_the_same_time_is_given_or_refused(workspace)
         assert owners == ([] if given is None else [str(following.pk)])
 
 
+def test_of_six_aliases_that_a_customer_is_given_at_once_only_those_are_taken_that_it_may_have(workspace, settings):
+    settings.ALIASES_PER_CUSTOMER = 3
+    customer = make.customer(workspace, aliases=["a"])
+    clients = [Native(workspace) for _ in range(6)]
+
+    def give(n, api):
+        return api.post(f"customers/{customer.pk}/aliases/", value=f"name {n}").status_code
+
+    assert (
+        sorted(at_once([lambda n=n, api=api: give(n, api) for n, api in enumerate(clients)])) == [201] * 2 + [422] * 4
+    )
+    assert customer.aliases.count() == 3
+
+
 def test_line_is_not_called_by_a_number_that_another_is_given_at_once(workspace):
     by_number, by_reference = adding_lines(workspace, 2)
 

@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from itertools import takewhile
+from itertools import accumulate, takewhile
 from typing import Any
 
 from django.conf import settings
@@ -108,30 +108,36 @@ def first_rows(
     weight: Expression | None = None,
     are_gathered: bool = False,
 ) -> Rows:
-    """Return at most so many rows, one at least if there is one, in one query.
+    """Return at most so many rows, one at least if there is one, in one query; in two where they have a ``weight``.
 
     ``are_gathered``: they are few, and not looked for in the order of ids.
     ``sized`` names a column of JSON, of which they have no more than ``LIST_PAGE_BYTES`` together, and that of one row
     more: what goes beyond is not even sent by the database. ``weight`` says instead how many bytes a row brings that
-    are read after it. Not for what skips rows.
+    are read after it. Neither is for what skips rows.
     """
     terms = [_term(name, are_gathered) for name in order]
     found = found.order_by(*terms)
-    if sized is not None:
-        weight = bytes_of(sized)
-    if weight is None:
-        return Rows(list(found[first : first + most]))
-    before = Window(WholeTotal(weight), order_by=terms, frame=RowRange(end=-1))
-    found = found.annotate(bytes_before=Coalesce(before, 0))
-    if sized is not None:
-        fits = When(bytes_before__lte=settings.LIST_PAGE_BYTES, then=F(sized))
-        field = found.model._meta.get_field(sized)
-        found = found.defer(sized, COPIES[sized]).annotate(sized=Case(fits, output_field=field))
-    read = list(found[:most])
-    rows = list(takewhile(_fits, read))
-    if sized is not None:
-        for row in rows:
-            setattr(row, sized, row.sized)
+    if sized is None:
+        rows = list(found[first : first + most])
+        return Rows(rows) if weight is None else _light(found, rows, weight)
+    before = Window(WholeTotal(bytes_of(sized)), order_by=terms, frame=RowRange(end=-1))
+    fits = When(bytes_before__lte=settings.LIST_PAGE_BYTES, then=F(sized))
+    field = found.model._meta.get_field(sized)
+    found = found.annotate(bytes_before=Coalesce(before, 0)).defer(sized, COPIES[sized])
+    read = list(found.annotate(sized=Case(fits, output_field=field))[:most])
+    rows = list(takewhile(lambda row: row.bytes_before <= settings.LIST_PAGE_BYTES, read))
+    for row in rows:
+        setattr(row, sized, row.sized)
+    return Rows(rows, are_cut=len(rows) < len(read))
+
+
+def _light(found: QuerySet[Any], read: Sequence[Any], weight: Expression) -> Rows:
+    """Return the first of some rows that bring no more than ``LIST_PAGE_BYTES`` together, and one row more."""
+    # Weighed once they are found: what is weighed on the way is all that there is, to be put in order.
+    weighed = found.order_by().filter(pk__in=[row.pk for row in read])
+    weights = dict(weighed.values_list("pk", weight))
+    before = accumulate((weights.get(row.pk, 0) for row in read), initial=0)
+    rows = [row for row, bytes_before in zip(read, before, strict=False) if bytes_before <= settings.LIST_PAGE_BYTES]
     return Rows(rows, are_cut=len(rows) < len(read))
 
 
@@ -144,7 +150,3 @@ def _term(name: str, is_gathered: bool) -> OrderBy:
     field = name.removeprefix("-")
     value = F(field) + Value(0) if is_gathered and field in ("id", "pk") else F(field)
     return OrderBy(value, descending=name.startswith("-"))
-
-
-def _fits(row: Any) -> bool:
-    return bool(row.bytes_before <= settings.LIST_PAGE_BYTES)

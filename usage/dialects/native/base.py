@@ -6,7 +6,7 @@ from typing import Any, ClassVar, TypeVar
 
 from django.core.exceptions import ValidationError
 from django.db import IntegrityError
-from django.db.models import Model, Prefetch, QuerySet, prefetch_related_objects
+from django.db.models import Model, QuerySet
 from django_filters.utils import translate_validation
 from rest_framework import exceptions, status
 from rest_framework.request import Request
@@ -95,15 +95,17 @@ class NativeView(DialectView):
         self,
         queryset: QuerySet,
         show: Callable[[Any], Any],
-        beside: Sequence[Prefetch] = (),
+        gather: Callable[[Sequence[Any]], None] | None = None,
         **options: Any,
     ) -> Response:
         """Answer with one page, newest first; ``show`` makes a row what a reply says of it.
 
-        ``beside`` is read of the rows that the page shows. ``options`` are those of ``read_page``.
+        ``gather`` reads what the rows contain, of those alone that the page shows. ``options`` are those of
+        ``read_page``.
         """
         page = read_page(queryset, request=self.request, workspace=self.workspace, **options)
-        prefetch_related_objects(page.rows, *beside)
+        if gather is not None:
+            gather(page.rows)
         return Response({"results": list(map(show, page.rows)), "next": page.next, "previous": page.previous})
 
     def created(self, shown: dict[str, Any]) -> Response:

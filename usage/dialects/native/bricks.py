@@ -1,9 +1,10 @@
 """Bricks: what is sold, and of those that count events, the rule that says which."""
 
+from collections.abc import Sequence
 from typing import Any
 
 from django.conf import settings
-from django.db.models import OuterRef, Prefetch, QuerySet, Subquery
+from django.db.models import OuterRef, Prefetch, QuerySet, Subquery, prefetch_related_objects
 from django.db.models.functions import Coalesce
 from django.utils import timezone
 from drf_spectacular.utils import extend_schema
@@ -107,6 +108,9 @@ class BricksView(NativeView):
     def beside(self) -> Prefetch:
         return Prefetch("event_rules", self.current_rules)
 
+    def gather(self, bricks: Sequence[Brick]) -> None:
+        prefetch_related_objects(bricks, self.beside)
+
     def bricks(self) -> QuerySet[Brick]:
         return Brick.objects.filter(workspace=self.workspace).prefetch_related(self.beside)
 
@@ -117,7 +121,7 @@ class BrickListView(BricksView):
         found = self.filtered(BrickFilter, Brick.objects.filter(workspace=self.workspace))
         rule = self.current_rules.filter(brick=OuterRef("pk")).values(bytes=bytes_of("filters"))
         weight = Coalesce(Subquery(rule), 0)
-        return self.page(found, show, by="created_at", weight=weight, beside=[self.beside])
+        return self.page(found, show, by="created_at", weight=weight, gather=self.gather)
 
     @creation("createBrick", request=NewBrickSerializer, reply=BrickSerializer)
     def post(self, request: Request) -> Response:

@@ -1,9 +1,11 @@
 """Subscriptions and their lines: agreed, read and ended."""
 
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
-from django.db.models import Exists, OuterRef, QuerySet
+from django.db.models import Count, Exists, OuterRef, QuerySet, Subquery, prefetch_related_objects
+from django.db.models.functions import Coalesce
 from django.utils import timezone
 from drf_spectacular.utils import OpenApiParameter, extend_schema
 from rest_framework.request import Request
@@ -29,8 +31,15 @@ from usage.dialects.native.fields import parse_id
 from usage.dialects.native.filters import CreatedFilterSet, FlagFilter, NamedFilter, TextFilter, WordFilter
 from usage.dialects.native.lookups import find, find_by_number
 
+# What a line takes in a reply, or a little more.
+LINE_BYTES = 400
+
 show = shown_by(SubscriptionSerializer)
 show_line = shown_by(LineAloneSerializer)
+
+
+def gather_lines(subscriptions: Sequence[Subscription]) -> None:
+    prefetch_related_objects(subscriptions, "lines")
 
 
 class _SoldFilter(NamedFilter):
@@ -56,7 +65,7 @@ class SubscriptionsView(NativeView):
     paths |= {"number": "id"}
 
     def subscriptions(self) -> QuerySet[Subscription]:
-        return Subscription.objects.filter(workspace=self.workspace).prefetch_related("lines")
+        return Subscription.objects.filter(workspace=self.workspace)
 
     def line(self, subscription_id: str, line_id: str) -> Line:
         lines = Line.objects.filter(workspace=self.workspace, subscription=parse_id(subscription_id))
@@ -84,7 +93,12 @@ class SubscriptionsView(NativeView):
 class SubscriptionListView(SubscriptionsView):
     @listing("listSubscriptions", of=SubscriptionSerializer, filters=SubscriptionFilter)
     def get(self, request: Request) -> Response:
-        return self.page(self.filtered(SubscriptionFilter, self.subscriptions()), show, by="created_at")
+        found = self.filtered(SubscriptionFilter, self.subscriptions())
+        lines = (
+            Line.objects.filter(workspace=self.workspace, subscription=OuterRef("pk")).order_by().values("subscription")
+        )
+        weight = Coalesce(Subquery(lines.annotate(bytes=Count("pk") * LINE_BYTES).values("bytes")), 0)
+        return self.page(found, show, by="created_at", weight=weight, gather=gather_lines)
 
     @creation("createSubscription", request=NewSubscriptionSerializer, reply=SubscriptionSerializer)
     def post(self, request: Request) -> Response:

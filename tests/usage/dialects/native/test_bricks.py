@@ -218,5 +218,5 @@ def test_list_of_bricks_takes_as_many_queries_for_three_as_for_one(api, django_a
     for count in (1, 2):
         for _ in range(count):
             api.post("bricks/", name="Recipients", aggregation="events", rule=RULE)
-        with django_assert_num_queries(2):
+        with django_assert_num_queries(3):
             assert api.get("bricks/").status_code == 200

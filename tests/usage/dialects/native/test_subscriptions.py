@@ -424,7 +424,7 @@ def test_list_of_subscriptions_takes_as_many_queries_for_three_as_for_one(
     for count in (1, 2):
         for _ in range(count):
             make.line(workspace)
-        with django_assert_num_queries(2):
+        with django_assert_num_queries(3):
             assert len(api.get("subscriptions/").json()["results"][0]["lines"]) == 1
 
 
