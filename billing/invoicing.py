@@ -31,6 +31,7 @@ from billing.models import (
     NumberSeries,
     Subscription,
 )
+from billing.money import difference, total_of
 from billing.rating import Charge
 
 ISSUE_BATCH = 500
@@ -66,7 +67,7 @@ class DraftLine:
 
     @property
     def amount(self) -> Decimal:
-        return self.charge.amount - self.billed_before
+        return difference(self.charge.amount, self.billed_before)
 
     @property
     def surprises(self) -> list[str]:
@@ -88,7 +89,7 @@ class DraftInvoice:
 
     @property
     def total(self) -> Decimal:
-        return sum((line.amount for line in self.lines), Decimal(0))
+        return total_of(line.amount for line in self.lines)
 
     @property
     def is_billed(self) -> bool:

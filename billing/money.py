@@ -5,8 +5,9 @@ Arithmetic goes through ``EXACT`` and never through the operators: ``a * b`` tak
 context, which rounds at 28 digits without a word.
 """
 
+from collections.abc import Iterable
 from decimal import ROUND_05UP, ROUND_HALF_UP, Context, Decimal, DivisionByZero, InvalidOperation, Overflow
-from functools import lru_cache
+from functools import lru_cache, reduce
 
 from iso4217 import Currency
 
@@ -31,6 +32,16 @@ def minor_digits(currency: str) -> int:
         return _MINOR_DIGITS[currency]
     except KeyError:
         raise UnknownCurrency(f"{currency!r} is not a currency with a minor unit.") from None
+
+
+def total_of(amounts: Iterable[Decimal]) -> Decimal:
+    """Return the exact sum of amounts of one currency; 0 of none."""
+    return reduce(EXACT.add, amounts, Decimal(0))
+
+
+def difference(amount: Decimal, less: Decimal) -> Decimal:
+    """Return exactly how much more an amount is than another one of its currency."""
+    return EXACT.subtract(amount, less)
 
 
 def round_money(amount: Decimal, *, currency: str) -> Decimal:

@@ -13,7 +13,7 @@ from billing.documents import line_document
 from billing.exact import ExactSum
 from billing.jsontext import decode, encode_canonical
 from billing.models import Invoice, InvoiceLine
-from billing.money import format_money
+from billing.money import difference, format_money, total_of
 from billing.rating import TermsError, rate
 from usage.metering import Measurement, RuleTooLarge, Window, measure
 
@@ -66,7 +66,7 @@ def replay(*, invoice: Invoice) -> Replay:
         ]
     except (RuleTooLarge, TermsError) as error:
         raise UnableToReplay(f"{invoice} can't be computed again. {error}") from error
-    total = sum((line.amount for line in lines), Decimal(0))
+    total = total_of(line.amount for line in lines)
     computed = issued | {
         "total": format_money(total, currency=invoice.currency),
         "lines": [
@@ -115,7 +115,7 @@ def _computed(line: InvoiceLine, measurement: Measurement, invoice: Invoice) -> 
     line.surprise = charge.surprise
     line.rated = charge.amount
     line.billed_before = before or Decimal(0)
-    line.amount = line.rated - line.billed_before
+    line.amount = difference(line.rated, line.billed_before)
     return line
 
 

@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 from billing.money import (
     EXACT,
     UnknownCurrency,
+    difference,
     format_decimal,
     format_money,
     format_price,
@@ -15,6 +16,7 @@ from billing.money import (
     prorate,
     round_money,
     round_quantity,
+    total_of,
 )
 
 amounts = st.decimals(min_value=-(10**15), max_value=10**15, allow_nan=False, places=12)
@@ -164,3 +166,12 @@ def test_results_do_not_depend_on_the_decimal_context():
         assert format_price(amount, currency="USD") == "1234567890.125"
         assert str(prorate(amount, days=1, of_days=8)) == "154320986.265625000000"
         assert str(EXACT.multiply(amount, Decimal(3))) == "3703703670.375"
+
+
+def test_sums_and_differences_of_more_digits_than_a_threads_context_keeps_are_exact():
+    # 28,916,666,666,666,664,666,666,640,974,084.33 and a cent, written out as 34 digits.
+    great = Decimal("28916666666666664666666640974084.33")
+
+    assert total_of([great, Decimal("0.01")]) == Decimal("28916666666666664666666640974084.34")
+    assert difference(great, Decimal("0.03")) == Decimal("28916666666666664666666640974084.30")
+    assert total_of([]) == 0
