@@ -315,7 +315,7 @@ WEB_THREADS = max(1, envint("WEB_THREADS", 6))
 # How many requests of one client may wait for a thread of a web worker.
 REQUESTS_WAITING = max(1, envint("REQUESTS_WAITING", 100))
 # Several times what the panel's largest form holds, a price with its tiers: beyond it, nothing that was typed is kept.
-DATA_UPLOAD_MAX_NUMBER_FIELDS = 10_000
+DATA_UPLOAD_MAX_NUMBER_FIELDS = envint("FORM_FIELDS", 10_000)
 
 AUTH_PASSWORD_VALIDATORS = [
     {"NAME": f"django.contrib.auth.password_validation.{validator}"}
@@ -378,6 +378,9 @@ STORED_REPLY_DAYS = envint("STORED_REPLY_DAYS", 30)
 # How many seconds the statements of a list may take on PostgreSQL, and how many rows it is let skip.
 LIST_STATEMENT_SECONDS = envint("LIST_STATEMENT_SECONDS", 2)
 LIST_OFFSET = envint("LIST_OFFSET", 1_000_000)
+# How many values the filters of a list name, and of how many lines records are found by those lines' own index.
+FILTER_VALUES = envint("FILTER_VALUES", 100)
+FILTER_LINES = envint("FILTER_LINES", 1000)
 # A page by cursor ends early behind the record with which the properties of its records have so many bytes.
 LIST_PAGE_BYTES = envint("LIST_PAGE_BYTES", 1024 * 1024)
 # Of a batch under an idempotency key, how many records may be without a key of their own.
@@ -401,8 +404,11 @@ LINES_PER_SUBSCRIPTION = envint("LINES_PER_SUBSCRIPTION", 1000)
 LINES_PER_REQUEST = envint("LINES_PER_REQUEST", 100)
 TIERS_PER_REQUEST = envint("TIERS_PER_REQUEST", 1000)
 TIERS_PER_PRICE = envint("TIERS_PER_PRICE", 100)
-# How many billing periods of a brick's usage are told in one reply.
+# How many billing periods of a brick's usage are told in one reply, and how many buckets of a series.
 USAGE_PERIODS = envint("USAGE_PERIODS", 1000)
+USAGE_BUCKETS = envint("USAGE_BUCKETS", 1000)
+# How many records a batch has.
+RECORDS_PER_BATCH = envint("RECORDS_PER_BATCH", 5000, least=1)
 
 # A dialect answers as its vendor does, so each brings its own authentication, errors and paging.
 REST_FRAMEWORK = {

@@ -26,7 +26,6 @@ from billing.money import EXACT
 from usage.ledger import LineNotFound, LineNotMetered
 from usage.metering import Measurement, Window, measure
 
-MAX_BUCKETS = 1000
 # No record has a greater id: as of now.
 _NOW = BigIntegerField.MAX_BIGINT
 _MICROSECOND = timedelta(microseconds=1)
@@ -243,8 +242,9 @@ def _buckets(asked: Period, size: BucketSize, tz: ZoneInfo) -> list[Period]:
         # A day that a zone left out, to cross the date line, begins when the next one does.
         if asked.starts_at < ends_at and starts_at < ends_at:
             found.append(Period(starts_at, ends_at))
-        if len(found) > MAX_BUCKETS:
-            raise SpanRefused("size", f"At most {MAX_BUCKETS} buckets: ask for longer ones, or for a shorter time.")
+        most = settings.USAGE_BUCKETS
+        if len(found) > most:
+            raise SpanRefused("size", f"At most {most} buckets: ask for longer ones, or for a shorter time.")
     return found
 
 

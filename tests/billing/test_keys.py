@@ -50,7 +50,7 @@ def test_prefix_of_a_given_text_leaves_a_secret(given):
     assert key.prefix == given[:4]
 
 
-@pytest.mark.bound("token")
+@pytest.mark.bound("a token that is taken over as a key")
 @pytest.mark.parametrize(
     "given",
     [
@@ -72,7 +72,7 @@ def test_given_text_that_is_short_or_no_token_is_refused(given):
     assert not ApiKey.objects.exists()
 
 
-@pytest.mark.bound("token")
+@pytest.mark.bound("a token that is taken over as a key")
 @pytest.mark.parametrize("given", ["aaaaaaaaaaaaaaaa", "0123456789abcdef", "password12345678"])
 def test_given_text_that_can_be_guessed_is_refused(given):
     with pytest.raises(UnableToCreateKey) as refusal:
@@ -84,7 +84,7 @@ def test_given_text_that_can_be_guessed_is_refused(given):
     assert not ApiKey.objects.exists()
 
 
-@pytest.mark.bound("token")
+@pytest.mark.bound("a token that is taken over as a key")
 def test_given_text_of_16_characters_is_taken():
     assert make.api_key(make.workspace(), text="0a5f3c91e7b2d846") == "0a5f3c91e7b2d846"
     assert find_key(text="0a5f3c91e7b2d846", as_of=NOW) is not None

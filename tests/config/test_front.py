@@ -406,3 +406,24 @@ def test_a_killed_worker_is_started_again(var):
         wait_until(lambda: workers(process.pid) not in ([], [worker]))
         wait_until(lambda: answers(port))
         assert process.poll() is None
+
+
+@pytest.mark.bound("--backpressure")
+def test_as_many_connections_as_the_limit_are_open_and_one_more_waits_to_be_accepted(var):
+    def silent(connection: socket.socket) -> bool:
+        connection.settimeout(1)
+        try:
+            return connection.recv(1) == b""
+        except TimeoutError:
+            return True
+
+    with serving(embedded(var), "config.web", "--backpressure", "2") as (port, _), ExitStack() as stack:
+        request = head("GET", "/livez")
+        first, second = (stack.enter_context(connect(port, request)) for _ in range(2))
+        assert [read(connection).status for connection in (first, second)] == [200, 200]
+        third = stack.enter_context(connect(port, request))
+        assert silent(third)
+
+        first.close()
+        third.settimeout(10)
+        assert read(third).status == 200

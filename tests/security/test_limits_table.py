@@ -16,29 +16,56 @@ import time_machine
 from django.conf import settings as given
 from django.core.management import CommandError, call_command
 from django.db import OperationalError, connection
+from django.urls import reverse
+from granian.http import HTTP1Settings
 
+from billing import jsontext, keys
 from billing.models import CloseItem, Price, Subscription
 from billing.people.devices import device_in, mark_of
+from config import web
 from tests import factories as make
+from tests.billing.admin.staff import administrator
 from tests.scenarios.closing import close, close_and_issue
 from tests.usage.dialects.native.client import Native, wrong
 from usage import tasks
+from usage.admin import record_filters
+from usage.dialects import bodies, idempotency
+from usage.dialects.salesbricks_v1 import documents
 
 ROOT = Path(__file__).resolve().parents[2]
 # Of settings that are called otherwise than their variable.
-CALLED = {"FORM_BODY_BYTES": "DATA_UPLOAD_MAX_MEMORY_SIZE"}
-# Granian's own, which it is only told.
-UNTRIED = {"--backpressure"}
+CALLED = {"FORM_BODY_BYTES": "DATA_UPLOAD_MAX_MEMORY_SIZE", "FORM_FIELDS": "DATA_UPLOAD_MAX_NUMBER_FIELDS"}
+# What is no setting, by what it is in the code.
+FIXED = {
+    "--backpressure": web.CONNECTIONS,
+    "--http1-header-read-timeout": HTTP1Settings().header_read_timeout,
+    "a token that is taken over as a key": keys.SHORTEST_GIVEN,
+    "characters of a GraphQL query": documents.MAX_CHARACTERS,
+    "characters of an idempotency key": idempotency.LONGEST_KEY,
+    "customers, and lines, that a search among the panel's usage looks through": record_filters.MOST_LINES,
+    "digits of a number in properties, on either side of the point": jsontext.MAX_DIGITS,
+    "digits of a quantity": 15,
+    "encodings of a body, one around the other": bodies.MAX_ENCODINGS,
+    "fields at the root of a GraphQL query": documents.MAX_ROOTS,
+    "fields of a GraphQL query, its fragments written out": documents.MAX_FIELDS,
+    "levels of a GraphQL query": documents.MAX_LEVELS,
+    "levels of what is nested in properties": jsontext.MAX_LEVELS,
+    "members of a body in gzip": bodies.MAX_MEMBERS,
+    "rows of a page": 100,
+    "tokens of a GraphQL query": documents.MAX_TOKENS,
+}
 
 
 def table() -> dict[str, str]:
-    """Return the limits of the README, each with its default as it is written."""
+    """Return the limits of the README by their settings, or in words where they have none, each with its default."""
     section = (ROOT / "README.md").read_text().partition("## Limits\n")[2].partition("\n## ")[0]
     rows = [re.split(r"\s*\|\s*", line)[1:-1] for line in section.splitlines() if line.startswith("| ")][1:]
     named = {}
     for what, setting, default, _ in rows:
         found = re.match(r"`([^`]+)`", setting)
-        named[found[1] if found else what.split()[1]] = default
+        assert found or setting == "-", what
+        named[found[1] if found else what] = default
+    assert len(named) == len(rows)
     return named
 
 
@@ -54,18 +81,53 @@ def tried() -> set[str]:
 
 
 def test_every_limit_is_tried_and_what_is_tried_is_in_the_table():
-    assert tried() == table().keys() - UNTRIED
+    assert tried() == table().keys()
 
 
 def test_the_table_gives_the_defaults():
     wrong_ones = {}
     for name, default in table().items():
-        value = getattr(given, CALLED.get(name, name), None)
+        value = FIXED[name] if name in FIXED else getattr(given, CALLED.get(name, name))
         number = re.match(r"[\d,]+", default)
-        if value is not None and (number is None or int(number[0].replace(",", "")) != value):
+        if number is None or int(number[0].replace(",", "")) != value:
             wrong_ones[name] = (default, value)
 
     assert wrong_ones == {}
+
+
+def test_each_setting_of_the_table_is_an_environment_variable():
+    settings = set(re.findall(r'env(?:int|str)\("([A-Z_]+)"', (ROOT / "config" / "settings.py").read_text()))
+
+    assert table().keys() - FIXED.keys() <= settings
+    assert not FIXED.keys() & settings
+    assert FIXED.keys() <= table().keys()
+
+
+@pytest.mark.django_db
+@pytest.mark.bound("FORM_FIELDS")
+def test_a_form_and_a_query_have_as_many_fields_as_the_limit_and_not_more(settings):
+    settings.DATA_UPLOAD_MAX_NUMBER_FIELDS = 5
+    api, panel = Native(make.workspace()), administrator()
+    url, fields = reverse("admin:billing_customer_add"), [f"field-{n}" for n in range(6)]
+
+    assert api.get("usage/?page_size=1&state=all&key=a&order_by=b&a=c").status_code == 422
+    assert api.get("usage/?page_size=1&state=all&key=a&order_by=b&a=c&d=e").status_code == 400
+    assert panel.post(url, dict.fromkeys(fields[:5], "")).status_code == 200
+    refused = panel.post(url, dict.fromkeys(fields, ""))
+    assert refused.status_code == 400
+    assert "more than 5 fields" in refused.content.decode()
+
+
+@pytest.mark.django_db
+@pytest.mark.bound("digits of a quantity")
+def test_a_quantity_has_as_many_digits_as_the_limit_and_not_more():
+    line = make.line()
+    api, of = Native(line.workspace), {"line": line.number, "occurred_at": "2026-07-16T10:00:00Z"}
+
+    assert api.post("usage/", **of, quantity="9" * 15 + "." + "9" * 9).status_code == 201
+    for quantity in ("1" + "0" * 15, "0." + "0" * 9 + "1"):
+        refused = api.post("usage/", **of, quantity=quantity)
+        assert (refused.status_code, [*wrong(refused)[1]]) == (422, ["quantity"])
 
 
 @pytest.mark.django_db

@@ -170,6 +170,7 @@ def test_nothing_was_used_yet_in_a_bucket_to_come(line):
     ]
 
 
+@pytest.mark.bound("USAGE_BUCKETS")
 def test_a_span_has_at_most_a_thousand_buckets(line):
     # 1,000 hours are 41 days and 16 hours.
     assert len(by_bucket(line, "hour", starts_at="2026-01-01", ends_at="2026-02-11 16:00")) == 1000

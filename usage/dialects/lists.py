@@ -35,17 +35,17 @@ from usage.newest import FEW, GATHERED
 
 # Columns of JSON by which pages are sized, each with the one that holds its folded texts and is never shown.
 COPIES = {"properties": "folded", "filters": "folded_filters"}
-# Of so many lines the records are found one line after the other; of more, beside each other.
-MOST_LINES = 1000
 
 
 def of_lines(lines: QuerySet[Line]) -> Q:
     """Return the condition that a record is of one of some lines.
 
     They are read first: of ids that it sees, the database knows how many records they have, and takes the right index.
+    Those of up to ``FILTER_LINES`` lines are found one line after the other, of more beside each other.
     """
-    ids = list(lines.values_list("pk", flat=True)[: MOST_LINES + 1])
-    return Q(line__in=ids if len(ids) <= MOST_LINES else lines.values("pk"))
+    most = settings.FILTER_LINES
+    ids = list(lines.values_list("pk", flat=True)[: most + 1])
+    return Q(line__in=ids if len(ids) <= most else lines.values("pk"))
 
 
 @contextmanager

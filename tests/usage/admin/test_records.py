@@ -12,6 +12,7 @@ from billing.models import InvoiceLine, Line
 from tests import factories as make
 from tests.billing.admin.staff import administrator, client_of, errors_of, queries_of
 from tests.scenarios.closing import close, close_and_issue
+from usage.admin import record_filters
 from usage.models import UsageRecord
 
 pytestmark = pytest.mark.django_db
@@ -356,3 +357,15 @@ def test_a_moment_outside_of_the_line_is_told_as_the_panel_writes_moments():
 
     assert errors_of(added)["occurred_at"] == [said]
     assert errors_of(corrected)["occurred_at"] == [said]
+
+
+@pytest.mark.bound("customers, and lines, that a search among the panel's usage looks through")
+@pytest.mark.parametrize(("customers", "lines", "found"), [(3, 3, 3), (2, 3, 2), (3, 2, 2)])
+def test_a_search_looks_through_so_many_customers_and_lines(monkeypatch, customers, lines, found):
+    monkeypatch.setattr(record_filters, "MOST_CUSTOMERS", customers)
+    monkeypatch.setattr(record_filters, "MOST_LINES", lines)
+    owner = make.workspace()
+    for number in range(3):
+        make.use(make.line(owner), str(number), "2026-01-10")
+
+    assert len(rows(administrator(), "q=glob")) == found

@@ -142,6 +142,7 @@ def test_a_request_that_was_not_let_in_keeps_nothing(line, key):
     assert client_of(key)("POST", "/usage", entry(line)).status_code == 201
 
 
+@pytest.mark.bound("characters of an idempotency key")
 @pytest.mark.parametrize("sent", ["k" * 256, "clé"])
 def test_a_key_that_can_not_be_kept_is_refused(line, key, sent):
     response = client_of(key, sent)("POST", "/usage", entry(line))
@@ -151,6 +152,7 @@ def test_a_key_that_can_not_be_kept_is_refused(line, key, sent):
     assert ledger() == []
 
 
+@pytest.mark.bound("characters of an idempotency key")
 def test_the_longest_key_is_taken(line, key):
     assert client_of(key, "k" * 255)("POST", "/usage", entry(line)).status_code == 201
 

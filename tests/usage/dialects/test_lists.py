@@ -6,6 +6,7 @@ import pytest
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
+from billing import contracts
 from billing.jsontext import decode
 from billing.models import InvoiceLine
 from tests import factories as make
@@ -155,6 +156,44 @@ def test_pages_by_number_and_offset_are_whole(piriod, rebilly, line, settings):
 
     assert len(ids(piriod("GET", "usages/?page_size=5"))) == 5
     assert len(rebilly.ids(limit=5)) == 5
+
+
+# --- by how much
+
+
+@pytest.mark.bound("FILTER_VALUES")
+def test_as_many_values_are_filtered_by_as_the_limit_and_not_more(piriod, rebilly, sequence, settings):
+    settings.FILTER_VALUES = 3
+    three, four = ",".join("123"), ",".join("1234")
+
+    assert piriod("GET", f"usages/?id__in={three}").status_code == 200
+    assert piriod("GET", f"usages/?id__in={four}").json() == {"id__in": ["Give at most 3 values."]}
+    assert rebilly.listed(filter=f"quantity:{three}").status_code == 200
+    refused = rebilly.listed(filter="quantity:1,2;id:!3,4")
+    assert refused.json() == problem(
+        400, "Bad Request", "The input is invalid.", filter="A filter has at most 3 values."
+    )
+    named = [f"customerAlias={name}" for name in four.split(",")]
+    assert sequence("GET", f"usage-events?{'&'.join(named[:3])}").status_code == 200
+    message = "Give at most 3 texts of at most 255 characters."
+    assert sequence("GET", f"usage-events?{'&'.join(named)}").json() == wrong(customerAlias=message)
+
+
+@pytest.mark.bound("FILTER_LINES")
+@pytest.mark.parametrize(("most", "is_named"), [(2, True), (1, False)])
+def test_records_of_up_to_so_many_lines_are_found_by_the_index_of_these(native, line, settings, most, is_named):
+    settings.FILTER_LINES = most
+    customer = line.subscription.customer
+    other = contracts.add_line(subscription=make.subscription(customer), brick=line.brick, price=line.price)
+    found = [use(one, "2026-01-10")[0] for one in (line, other)]
+    use(make.line(line.workspace), "2026-01-10")
+
+    with CaptureQueriesContext(connection) as queries:
+        shown, _ = pages_of(native, f"brick={line.brick_id}")
+
+    assert shown == [found[::-1]]
+    among = [query["sql"] for query in queries if '"usage_usagerecord"."line_id" IN (' in query["sql"]]
+    assert [f"IN ({line.pk}, {other.pk})" in sql for sql in among] == [is_named] * len(among) != []
 
 
 # --- how far

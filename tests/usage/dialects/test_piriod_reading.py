@@ -84,6 +84,7 @@ def test_a_list_is_paged_newest_first(piriod, line):
     assert [usage["id"] for page in (first, middle, last) for usage in page["results"]] == recorded[::-1]
 
 
+@pytest.mark.bound("rows of a page")
 @pytest.mark.parametrize(
     ("query", "shown"), [("", 20), ("?page_size=1", 1), ("?page_size=1000", 100), ("?page_size=0", 20)]
 )

@@ -190,6 +190,7 @@ def test_a_limit_of_zero_tells_the_total_alone(rebilly, line):
     assert (response.json(), counted(response.headers)) == ([], [2, 0, 0])
 
 
+@pytest.mark.bound("rows of a page")
 @pytest.mark.parametrize("limit", ["-1", "1001", "ten", "1.5", "٣", "9" * 30])
 def test_a_limit_that_is_none_is_named(rebilly, limit):
     response = rebilly.listed(limit=limit)

@@ -118,6 +118,13 @@ def nested(levels: int) -> str:
     return "{ __schema { types " + "{ ofType " * (levels - 3) + "{ name }" + " }" * (levels - 1)
 
 
+@pytest.mark.bound(
+    "characters of a GraphQL query",
+    "tokens of a GraphQL query",
+    "levels of a GraphQL query",
+    "fields of a GraphQL query, its fragments written out",
+    "fields at the root of a GraphQL query",
+)
 @pytest.mark.parametrize(
     ("query", "message"),
     [
@@ -139,6 +146,24 @@ def test_a_query_is_bounded(ask, query, message):
 
     assert response.status_code == 400
     assert [error["message"] for error in response.json()["errors"]] == [message]
+
+
+@pytest.mark.parametrize(
+    "query",
+    [
+        "{ apiVersion }".ljust(documents.MAX_CHARACTERS),
+        "{ __schema { types { " + "name @include(if: true) " * 124 + "} } }",
+        "{ __schema { types { " + "name " * 298 + "} } }",
+        "{ " + " ".join(f"a{n}: apiVersion" for n in range(25)) + " }",
+        nested(20),
+    ],
+    ids=["characters", "tokens", "fields", "aliases", "levels"],
+)
+def test_a_query_at_its_bounds_is_answered(ask, query):
+    response = ask(query)
+
+    assert response.status_code == 200
+    assert "errors" not in response.json()
 
 
 @pytest.mark.parametrize("query", ["{a" * 490, "{ apiVersion @include(if: " + "[" * 900], ids=["fields", "lists"])

@@ -193,6 +193,7 @@ def test_entries_are_paged(salesbricks, line):
     assert (beyond["count"], beyond["results"]) == (5, [])
 
 
+@pytest.mark.bound("rows of a page")
 @pytest.mark.parametrize(("query", "shown"), [("", 25), ("?limit=1", 1), ("?limit=100", 100), ("?limit=1000", 100)])
 def test_a_page_has_twenty_five_entries_and_at_most_a_hundred(salesbricks, line, query, shown):
     for n in range(101):

@@ -76,7 +76,27 @@ def nested(levels: int) -> Any:
     return value
 
 
-@pytest.mark.parametrize("properties", [nested(51), Decimal("1E+5000"), Decimal("1E-200000"), [Decimal("1E+999999")]])
+@pytest.mark.bound("levels of what is nested in properties")
+@pytest.mark.bound("digits of a number in properties, on either side of the point")
+@pytest.mark.parametrize("properties", [nested(50), [Decimal("1E+999")], [Decimal("1E-1000")]])
+def test_properties_at_the_bounds_are_kept(salesbricks, properties):
+    assert salesbricks.post(properties=properties).status_code == 201
+    assert UsageRecord.objects.get().properties == properties
+
+
+@pytest.mark.bound("levels of what is nested in properties")
+@pytest.mark.bound("digits of a number in properties, on either side of the point")
+@pytest.mark.parametrize(
+    "properties",
+    [
+        [Decimal("1E+1000")],
+        [Decimal("1E-1001")],
+        nested(51),
+        Decimal("1E+5000"),
+        Decimal("1E-200000"),
+        [Decimal("1E+999999")],
+    ],
+)
 def test_properties_that_no_database_keeps_are_refused(salesbricks, properties):
     message = "These properties are nested too deeply, or hold a number with too many digits."
 

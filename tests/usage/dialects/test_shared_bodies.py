@@ -234,6 +234,29 @@ def test_a_body_that_nobody_reads_may_be_anything(line, key, method, path, heade
     assert response.status_code == 404
 
 
+@pytest.mark.bound("encodings of a body, one around the other")
+@pytest.mark.parametrize(("times", "status"), [(2, None), (3, 415)])
+@each_vendor
+def test_a_body_is_compressed_twice_at_most(vendor, line, key, times, status):
+    body = encode(vendor.report(line))
+    for _ in range(times):
+        body = gzip.compress(body)
+
+    response = vendor.send(key, body, HTTP_CONTENT_ENCODING=", ".join(["gzip"] * times))
+
+    assert response.status_code == (status or vendor.accepted)
+
+
+@pytest.mark.bound("members of a body in gzip")
+@each_vendor
+def test_a_body_has_as_many_members_as_the_limit(vendor, line, key):
+    body = encode(vendor.report(line))
+    members = [*(gzip.compress(body[n : n + 1]) for n in range(99)), gzip.compress(body[99:])]
+
+    assert vendor.send(key, b"".join(members), HTTP_CONTENT_ENCODING="gzip").status_code == vendor.accepted
+
+
+@pytest.mark.bound("members of a body in gzip")
 @each_vendor
 def test_a_body_of_thousands_of_empty_members_is_refused(vendor, line, key):
     """Each copies what follows it: 52,000 of them, compressed to 3 KB, took a second."""
@@ -244,6 +267,7 @@ def test_a_body_of_thousands_of_empty_members_is_refused(vendor, line, key):
     assert_refused(response, vendor, 400, "A gzip body has at most 100 members.")
 
 
+@pytest.mark.bound("FORM_FIELDS")
 @each_read
 def test_a_query_of_too_many_parameters_is_refused(vendor, endpoint):
     world = vendor.world()

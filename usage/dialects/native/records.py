@@ -3,6 +3,7 @@
 from datetime import datetime
 from typing import Any
 
+from django.conf import settings
 from django.db.models import Q, QuerySet, TextChoices
 from django.db.models.functions import Coalesce
 from django.utils import timezone
@@ -33,8 +34,6 @@ from usage.dialects.native.reports import LONGEST_NOTE, LONGEST_TEXT
 from usage.ledger import DIGITS_AFTER_POINT, DIGITS_BEFORE_POINT
 from usage.ledger.addresses import as_line_number
 from usage.models import UsageRecord, UsageRecordQuerySet
-
-LARGEST_BATCH = 5000
 
 
 @extend_schema_field({"oneOf": [WHOLE, {"type": "string", "minLength": 1, "maxLength": LONGEST_TEXT}]})
@@ -110,7 +109,12 @@ class RecordsSchema(OpenApiSerializerFieldExtension):
 
     def map_serializer_field(self, auto_schema: AutoSchema, direction: Direction) -> dict[str, Any]:
         record = auto_schema.resolve_serializer(NEW_RECORD, direction).ref
-        return {"type": "array", "items": {"anyOf": [record, {}]}, "minItems": 1, "maxItems": LARGEST_BATCH}
+        return {
+            "type": "array",
+            "items": {"anyOf": [record, {}]},
+            "minItems": 1,
+            "maxItems": settings.RECORDS_PER_BATCH,
+        }
 
 
 class BatchSerializer(serializers.Serializer):

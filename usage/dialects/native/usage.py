@@ -142,8 +142,9 @@ class BatchView(UsageView):
         if not isinstance(sent, list):
             message = "This field is required." if sent is None else "Must be a list of records."
             raise exceptions.ValidationError({"records": [message]})
-        if not 0 < len(sent) <= records.LARGEST_BATCH:
-            raise exceptions.ValidationError({"records": [f"A batch has from 1 to {records.LARGEST_BATCH} records."]})
+        most = settings.RECORDS_PER_BATCH
+        if not 0 < len(sent) <= most:
+            raise exceptions.ValidationError({"records": [f"A batch has from 1 to {most} records."]})
         if self.idempotency_key is not None:
             self._require_keys(sent)
         return sent

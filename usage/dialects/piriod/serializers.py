@@ -6,6 +6,7 @@ from typing import Any
 
 import django_filters
 from django import forms
+from django.conf import settings
 from django.core.validators import EMPTY_VALUES
 from django.db.models import BigIntegerField, Q, QuerySet
 from django.db.models.functions import Coalesce
@@ -22,7 +23,6 @@ from usage.ledger import DIGITS_AFTER_POINT, DIGITS_BEFORE_POINT
 from usage.models import UsageRecord
 
 GREATEST_ID = BigIntegerField.MAX_BIGINT
-LONGEST_LIST = 100
 
 
 @extend_schema_field({"type": "integer", "minimum": 1, "maximum": GREATEST_ID})
@@ -75,8 +75,8 @@ class _ListField(BaseCSVField):
     def clean(self, value: list[str] | None) -> Any:
         if value is None:
             return None
-        if len(value) > LONGEST_LIST:
-            raise forms.ValidationError(f"Give at most {LONGEST_LIST} values.")
+        if len(value) > settings.FILTER_VALUES:
+            raise forms.ValidationError(f"Give at most {settings.FILTER_VALUES} values.")
         if not all(map(str.strip, value)) or not value:
             raise forms.ValidationError("Give values with a comma between them.")
         return super().clean(value)

@@ -1,6 +1,7 @@
 from datetime import tzinfo
 from typing import Any
 
+from django.conf import settings
 from django.core.paginator import Paginator
 from django.db.models import Q
 from django.utils import timezone
@@ -21,7 +22,6 @@ from usage.dialects.piriod import translate
 from usage.dialects.piriod.errors import STYLE, DetailSerializer
 from usage.dialects.piriod.serializers import (
     GREATEST_ID,
-    LONGEST_LIST,
     UsageFilter,
     UsagePageSerializer,
     UsageSerializer,
@@ -92,7 +92,7 @@ class PiriodView(DialectView):
         return found.only("id", "origin", "occurred_at", "recorded_at", "quantity", "source")
 
 
-_BETWEEN_COMMAS = f"At most {LONGEST_LIST} values, with commas between them."
+_BETWEEN_COMMAS = f"At most {settings.FILTER_VALUES} values, with commas between them."
 
 
 def _ordered(name: str, kind: Any) -> list[OpenApiParameter]:

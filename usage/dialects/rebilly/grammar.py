@@ -8,8 +8,7 @@ a field's name and before ``!`` are none of it.
 
 from dataclasses import dataclass
 
-# What a statement can hold without growing too deep for the database.
-MOST_VALUES = 100
+from django.conf import settings
 
 
 class MalformedFilter(ValueError):
@@ -41,8 +40,9 @@ def parse(text: str) -> list[Clause]:
     if not text.strip():
         return []
     clauses = [_clause(part) for part in text.split(";")]
-    if sum(len(clause.values) for clause in clauses) > MOST_VALUES:
-        raise MalformedFilter(f"A filter has at most {MOST_VALUES} values.")
+    # With very many, the statement would grow too deep for the database.
+    if sum(len(clause.values) for clause in clauses) > settings.FILTER_VALUES:
+        raise MalformedFilter(f"A filter has at most {settings.FILTER_VALUES} values.")
     return clauses
 
 

@@ -7,6 +7,7 @@ from decimal import Decimal
 from typing import Any
 from urllib.parse import unquote
 
+from django.conf import settings
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 from rest_framework.fields import empty
@@ -16,7 +17,6 @@ from billing.jsontext import can_be_kept
 from usage.dialects.fields import MomentField
 
 MAX_NAME = 255
-MAX_LISTED = 100
 _DAY = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
 _LAST_MOMENT_INCLUDED = timedelta(microseconds=1)
 
@@ -93,7 +93,7 @@ class QueriedField(serializers.Field):
     """Texts in a query, whose parameter may be repeated."""
 
     default_error_messages = {
-        "invalid": f"Give at most {MAX_LISTED} texts of at most {MAX_NAME} characters.",
+        "invalid": "Give at most {most} texts of at most {longest} characters.",
         "empty": "An empty text names nothing.",
     }
 
@@ -105,14 +105,17 @@ class QueriedField(serializers.Field):
         return self.texts(sent) if sent else empty
 
     def to_internal_value(self, data: list[str]) -> list[str]:
-        if len(data) > MAX_LISTED or any(len(text) > MAX_NAME or "\0" in text for text in data):
-            self.fail("invalid")
+        most = settings.FILTER_VALUES
+        if len(data) > most or any(len(text) > MAX_NAME or "\0" in text for text in data):
+            self.fail("invalid", most=most, longest=MAX_NAME)
         if not all(data):
             self.fail("empty")
         return data
 
 
-@extend_schema_field({"type": "array", "items": {"type": "string", "maxLength": MAX_NAME}, "maxItems": MAX_LISTED})
+@extend_schema_field(
+    {"type": "array", "items": {"type": "string", "maxLength": MAX_NAME}, "maxItems": settings.FILTER_VALUES}
+)
 class RepeatedField(QueriedField):
     """Texts in a query, each in a parameter of its own."""
 

@@ -2,6 +2,7 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
+from django.conf import settings as given
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
@@ -9,7 +10,6 @@ from billing.models import Line, Subscription
 from tests import factories as make
 from tests.failures import lost_connection
 from tests.usage.dialects.native.client import Native, wrong
-from usage.dialects.native.records import LARGEST_BATCH
 from usage.models import UsageRecord
 
 pytestmark = pytest.mark.django_db
@@ -83,6 +83,9 @@ def refused(index: int, **errors: str) -> dict[str, Any]:
     return {"index": index, "status": "refused", "errors": wrong}
 
 
+TOO_MANY = f"A batch has from 1 to {given.RECORDS_PER_BATCH} records."
+
+
 @pytest.mark.parametrize(
     ("body", "errors"),
     [
@@ -91,18 +94,20 @@ def refused(index: int, **errors: str) -> dict[str, Any]:
         ("{}", {"records": "This field is required."}),
         ('{"records": null}', {"records": "This field is required."}),
         ('{"records": {}}', {"records": "Must be a list of records."}),
-        ('{"records": []}', {"records": f"A batch has from 1 to {LARGEST_BATCH} records."}),
-        (f'{{"records": [{"1," * LARGEST_BATCH}1]}}', {"records": f"A batch has from 1 to {LARGEST_BATCH} records."}),
+        ('{"records": []}', {"records": TOO_MANY}),
+        (f'{{"records": [{"1," * given.RECORDS_PER_BATCH}1]}}', {"records": TOO_MANY}),
     ],
 )
+@pytest.mark.bound("RECORDS_PER_BATCH")
 def test_what_is_no_batch_is_refused(api, body, errors):
     assert wrong(api("POST", "usage/batch/", body)) == (422, errors)
 
 
+@pytest.mark.bound("RECORDS_PER_BATCH")
 def test_the_greatest_batch_is_taken(api, line):
-    response = api.post("usage/batch/", records=[report(line)] * LARGEST_BATCH)
+    response = api.post("usage/batch/", records=[report(line)] * given.RECORDS_PER_BATCH)
 
-    assert response.json()["recorded"] == UsageRecord.objects.count() == LARGEST_BATCH
+    assert response.json()["recorded"] == UsageRecord.objects.count() == given.RECORDS_PER_BATCH
 
 
 def test_a_batch_with_an_idempotency_key_is_recorded_once(line):

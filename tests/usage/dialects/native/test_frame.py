@@ -230,11 +230,13 @@ def test_cursor_of_another_workspace_is_none_here(api, three):
     assert wrong(api.get(f"customers/?cursor={cursor(f'+{theirs.pk}')}"))[0] == 422
 
 
+@pytest.mark.bound("rows of a page")
 @pytest.mark.parametrize("size", ["0", "-1", "201", "ten", "1.0", "9" * 30, "٣", "1%00"])
 def test_page_size_is_bounded(api, size):
     assert wrong(api.get(f"customers/?page_size={size}")) == (422, {"page_size": "A page has from 1 to 200 rows."})
 
 
+@pytest.mark.bound("rows of a page")
 def test_page_has_50_rows_unless_another_number_is_asked_for(api, workspace):
     Customer.objects.bulk_create(Customer(workspace=workspace, name="Globex") for _ in range(51))
 
