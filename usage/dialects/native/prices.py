@@ -1,10 +1,12 @@
 """Prices: how a quantity of a brick becomes money. Never edited: another is made."""
 
+from collections.abc import Sequence
 from decimal import Decimal
 from typing import Any, NoReturn
 
 from django.conf import settings
-from django.db.models import QuerySet
+from django.db.models import Count, OuterRef, QuerySet, Subquery, prefetch_related_objects
+from django.db.models.functions import Coalesce
 from django.http import HttpRequest
 from drf_spectacular.utils import OpenApiParameter, extend_schema, extend_schema_field
 from rest_framework import exceptions, serializers
@@ -13,7 +15,7 @@ from rest_framework.response import Response
 
 from billing import catalog
 from billing.catalog import PriceTerms
-from billing.models import Brick, Price
+from billing.models import Brick, Price, PriceTier
 from billing.rating import PricingModel, Tier, bound_order
 from usage.dialects.native.base import NativeView, row_by_number, shown_by
 from usage.dialects.native.documentation import creation, listing
@@ -101,6 +103,9 @@ class PriceFilter(CreatedFilterSet):
     currency = TextFilter()
 
 
+# What a tier takes in a reply, or a little more.
+TIER_BYTES = 100
+
 show = shown_by(PriceSerializer)
 
 
@@ -115,6 +120,10 @@ def terms(data: dict[str, Any], *, brick: Brick, currency: str) -> PriceTerms:
     )
 
 
+def gather_tiers(prices: Sequence[Price]) -> None:
+    prefetch_related_objects(prices, "tiers")
+
+
 class PricesView(NativeView):
     def prices(self) -> QuerySet[Price]:
         return Price.objects.filter(workspace=self.workspace).prefetch_related("tiers")
@@ -123,7 +132,10 @@ class PricesView(NativeView):
 class PriceListView(PricesView):
     @listing("listPrices", of=PriceSerializer, filters=PriceFilter)
     def get(self, request: Request) -> Response:
-        return self.page(self.filtered(PriceFilter, self.prices()), show)
+        found = self.filtered(PriceFilter, Price.objects.filter(workspace=self.workspace))
+        tiers = PriceTier.objects.filter(workspace=self.workspace, price=OuterRef("pk")).order_by()
+        told = tiers.values("price").annotate(bytes=Count("pk") * TIER_BYTES).values("bytes")
+        return self.page(found, show, weight=Coalesce(Subquery(told), 0), gather=gather_tiers)
 
     @creation("createPrice", request=NewPriceSerializer, reply=PriceSerializer)
     def post(self, request: Request) -> Response:

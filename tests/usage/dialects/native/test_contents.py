@@ -69,6 +69,18 @@ def test_a_page_of_subscriptions_ends_early_by_their_lines(api, workspace, setti
     assert [len(lines) for lines in pages_of(api, "subscriptions/?reference=a", "lines")[0]] == [1]
 
 
+@pytest.mark.bound("LIST_PAGE_BYTES")
+def test_a_page_of_prices_ends_early_by_their_tiers(api, workspace, settings):
+    settings.LIST_PAGE_BYTES = 500
+    brick = make.brick(workspace)
+    # Two tiers of 100 bytes each: the third begins behind 400, and the fourth would behind 600.
+    tiers = [("10", "2", "0"), (None, "1", "0")]
+    ids = [make.price(brick, model="graduated", tiers=tiers).pk for _ in range(7)][::-1]
+
+    assert pages_of(api, "prices/?page_size=5", "id") == [ids[:3], ids[3:6], ids[6:]]
+    assert [len(tiers) for tiers in pages_of(api, f"prices/?brick={brick.pk}&page_size=1", "tiers")[0]] == [2]
+
+
 @pytest.mark.parametrize(
     ("method", "path", "body", "status"),
     [
