@@ -29,6 +29,7 @@ from tests.scenarios.closing import close, close_and_issue
 from tests.usage.dialects.native.client import Native, wrong
 from usage import tasks
 from usage.admin import record_filters
+from usage.closing.work import TOOK_TOO_LONG
 from usage.dialects import bodies, idempotency
 from usage.dialects.salesbricks_v1 import documents
 
@@ -202,7 +203,7 @@ def test_a_statement_of_a_close_takes_as_long_as_the_limit_and_not_longer(settin
 
     item = run.items.get()
     assert item.state == state
-    assert ("statement timeout" in item.reason) is (state == CloseItem.State.PARKED)
+    assert (item.reason == TOOK_TOO_LONG) is (state == CloseItem.State.PARKED)
 
 
 @pytest.mark.postgres
