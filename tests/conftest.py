@@ -8,18 +8,20 @@ from celery import Celery
 from django.conf import settings as django_settings
 from django.core.signals import request_finished, request_started
 from django.db import close_old_connections, connection
+from django.db.backends.signals import connection_created
 from hypothesis import settings as hypothesis_settings
 from playwright.sync_api import Browser, sync_playwright
 
 from billing import keys
 from config.celery import app
-from tests import services
+from tests import bound, services
 
 hypothesis_settings.register_profile("arrears", deadline=None, print_blob=True)
 hypothesis_settings.load_profile("arrears")
 
 
 services.queue_in_memory(app)
+connection_created.connect(bound.watch)
 # Each test has a client with the whole middleware, which would look through all static files first.
 django_settings.WHITENOISE_AUTOREFRESH = True
 

@@ -12,6 +12,7 @@ from django.db.models.lookups import Exact
 from billing.exact import ExactDecimalField
 from billing.jsontext import ExactJSONField
 from billing.models import ApiKey, Customer, InvoiceLine, Line, Workspace
+from billing.models.tenancy import TenantKey, TenantModel, WorkspaceKey
 from billing.parties import NOBODY
 from usage.metering.events import matches
 
@@ -67,7 +68,7 @@ class UsageRecordManager(models.Manager.from_queryset(UsageRecordQuerySet)):  # 
         return super().get_queryset().defer("folded")
 
 
-class UsageRecord(models.Model):
+class UsageRecord(TenantModel):
     class Kind(models.TextChoices):
         ENTRY = "entry", "Entry"
         CORRECTION = "correction", "Correction"
@@ -79,12 +80,12 @@ class UsageRecord(models.Model):
         FILE = "file", "File"
         PANEL = "panel", "Panel"
 
-    workspace = models.ForeignKey(Workspace, models.PROTECT, related_name="+", db_index=False)
+    workspace = WorkspaceKey(Workspace, models.PROTECT, related_name="+", db_index=False)
     # Addressed to a line, or to a customer's alias and an event type (then the line stays empty).
-    line = models.ForeignKey(Line, models.PROTECT, null=True, blank=True, related_name="usage_records", db_index=False)
+    line = TenantKey(Line, models.PROTECT, null=True, blank=True, related_name="usage_records", db_index=False)
     customer_alias = models.CharField(max_length=255, null=True, blank=True)
     # Whom the alias named when the record was written: empty on an unmatched event.
-    customer = models.ForeignKey(
+    customer = TenantKey(
         Customer, models.PROTECT, null=True, blank=True, related_name="usage_records", db_index=False
     )
     event_type = models.CharField(max_length=255, null=True, blank=True)
@@ -102,10 +103,10 @@ class UsageRecord(models.Model):
     # An event's texts without case, of those that folding changes: what filters that ignore case compare.
     folded = ExactJSONField(null=True, blank=True, editable=False)
     # The first record of a chain of corrections: the id that the sender was told and goes on using.
-    origin = models.ForeignKey(
+    origin = TenantKey(
         "self", models.PROTECT, null=True, blank=True, related_name="descendants", db_index=False
     )
-    superseded_by = models.ForeignKey(
+    superseded_by = TenantKey(
         "self", models.PROTECT, null=True, blank=True, related_name="supersedes", db_index=False
     )
 
@@ -240,7 +241,7 @@ class UsageCount(models.Model):
         return f"{self.usages} usages"
 
 
-class Matching(models.Model):
+class Matching(TenantModel):
     """Many events that waited under a name when a customer got it, given to the customer batch by batch.
 
     A job that is a row. It is about the ledger ids in ``(after_id, until_id]``: what is sent under the name later is
@@ -251,8 +252,8 @@ class Matching(models.Model):
         MATCHING = "matching", "Being matched"
         DONE = "done", "Done"
 
-    workspace = models.ForeignKey(Workspace, models.PROTECT, related_name="+", db_index=False)
-    customer = models.ForeignKey(Customer, models.PROTECT, related_name="matchings", db_index=False)
+    workspace = WorkspaceKey(Workspace, models.PROTECT, related_name="+", db_index=False)
+    customer = TenantKey(Customer, models.PROTECT, related_name="matchings", db_index=False)
     name = models.CharField(max_length=255)
     state = models.CharField(max_length=8, choices=State, default=State.MATCHING)
     after_id = models.BigIntegerField()
@@ -282,10 +283,10 @@ class Matching(models.Model):
         return f"Matching {self.name}"
 
 
-class StoredReply(models.Model):
+class StoredReply(TenantModel):
     """What was answered to a request that carried an idempotency key: a repeat gets it again. Written with it."""
 
-    workspace = models.ForeignKey(Workspace, models.PROTECT, related_name="+", db_index=False)
+    workspace = WorkspaceKey(Workspace, models.PROTECT, related_name="+", db_index=False)
     api_key = models.ForeignKey(ApiKey, models.PROTECT, related_name="+", db_index=False)
     key = models.CharField(max_length=255)
     fingerprint = models.CharField(max_length=64, help_text="Of the request, as far as it has to be the same.")

@@ -9,11 +9,12 @@ from django.db.models.functions import Now
 from billing.exact import ExactDecimalField
 from billing.jsontext import ExactJSONField
 from billing.models.parties import Workspace, validate_currency
+from billing.models.tenancy import TenantKey, TenantModel, WorkspaceKey
 from billing.models.texts import IdentifierField, NameField, visible
 from billing.rating import PricingModel, Terms, Tier, bound_order
 
 
-class Brick(models.Model):
+class Brick(TenantModel):
     class Aggregation(models.TextChoices):
         SUM = "sum", "Counter: total of the period"
         UNIT_DAYS = "unit_days", "Gauge: value x days it stood"
@@ -21,7 +22,7 @@ class Brick(models.Model):
         NONE = "none", "Not metered"
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4)
-    workspace = models.ForeignKey(Workspace, models.PROTECT, related_name="bricks", db_index=False)
+    workspace = WorkspaceKey(Workspace, models.PROTECT, related_name="bricks", db_index=False)
     name = NameField(max_length=200)
     reference = IdentifierField(max_length=100, null=True, blank=True, help_text="Its id in the system it came from.")
     aggregation = models.CharField(
@@ -50,7 +51,7 @@ class Brick(models.Model):
         return self.aggregation != self.Aggregation.NONE
 
 
-class EventRule(models.Model):
+class EventRule(TenantModel):
     """How events become a brick's quantity. Never edited: a change adds the next one, from which periods go on.
 
     An invoice line keeps the rule that it was measured by, so that what was billed can be computed again.
@@ -61,8 +62,8 @@ class EventRule(models.Model):
         SUM = "sum", "Total of a property"
         UNIQUE = "unique", "Number of distinct values of a property"
 
-    workspace = models.ForeignKey(Workspace, models.PROTECT, related_name="+", db_index=False)
-    brick = models.ForeignKey(Brick, models.PROTECT, related_name="event_rules")
+    workspace = WorkspaceKey(Workspace, models.PROTECT, related_name="+", db_index=False)
+    brick = TenantKey(Brick, models.PROTECT, related_name="event_rules")
     event_type = IdentifierField(max_length=255)
     aggregation = models.CharField(max_length=6, choices=Aggregation)
     property = IdentifierField(max_length=255, blank=True, help_text="What is added, or told apart.")
@@ -98,7 +99,7 @@ class EventRule(models.Model):
         return f"{self.get_aggregation_display()} of {visible(self.event_type)}"
 
 
-class Price(models.Model):
+class Price(TenantModel):
     """How a quantity of a brick becomes money. Never edited once a billed line uses it; copied instead."""
 
     class Model(models.TextChoices):
@@ -107,8 +108,8 @@ class Price(models.Model):
         GRADUATED = PricingModel.GRADUATED.value, "Graduated: each tier's units at its price"
         VOLUME = PricingModel.VOLUME.value, "Volume: all units at the price of the tier reached"
 
-    workspace = models.ForeignKey(Workspace, models.PROTECT, related_name="prices", db_index=False)
-    brick = models.ForeignKey(Brick, models.PROTECT, related_name="prices")
+    workspace = WorkspaceKey(Workspace, models.PROTECT, related_name="prices", db_index=False)
+    brick = TenantKey(Brick, models.PROTECT, related_name="prices")
     name = NameField(max_length=200)
     model = models.CharField(max_length=16, choices=Model, default=Model.PER_UNIT)
     currency = models.CharField(max_length=3, validators=[validate_currency])
@@ -148,9 +149,9 @@ class Price(models.Model):
         )
 
 
-class PriceTier(models.Model):
-    workspace = models.ForeignKey(Workspace, models.PROTECT, related_name="+", db_index=False)
-    price = models.ForeignKey(Price, models.CASCADE, related_name="tiers")
+class PriceTier(TenantModel):
+    workspace = WorkspaceKey(Workspace, models.PROTECT, related_name="+", db_index=False)
+    price = TenantKey(Price, models.CASCADE, related_name="tiers")
     up_to = ExactDecimalField(
         max_digits=24,
         decimal_places=9,

@@ -11,21 +11,22 @@ from billing.calendar import Interval
 from billing.exact import ExactDecimalField
 from billing.models.catalog import Brick, Price
 from billing.models.parties import Customer, Workspace, validate_currency
+from billing.models.tenancy import TenantKey, TenantModel, WorkspaceKey
 from billing.models.texts import IdentifierField, visible
 
 # Numbers that JavaScript clients can hold.
 GREATEST_LINE_NUMBER = 2**53 - 1
 
 
-class Subscription(models.Model):
+class Subscription(TenantModel):
     class Interval(models.TextChoices):
         MONTHLY = Interval.MONTHLY.value, "Monthly"
         QUARTERLY = Interval.QUARTERLY.value, "Quarterly"
         YEARLY = Interval.YEARLY.value, "Yearly"
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4)
-    workspace = models.ForeignKey(Workspace, models.PROTECT, related_name="subscriptions", db_index=False)
-    customer = models.ForeignKey(Customer, models.PROTECT, related_name="subscriptions")
+    workspace = WorkspaceKey(Workspace, models.PROTECT, related_name="subscriptions", db_index=False)
+    customer = TenantKey(Customer, models.PROTECT, related_name="subscriptions")
     reference = IdentifierField(max_length=100, null=True, blank=True, help_text="Its id in the system it came from.")
     currency = models.CharField(max_length=3, validators=[validate_currency])
     interval = models.CharField(max_length=9, choices=Interval, default=Interval.MONTHLY)
@@ -73,18 +74,18 @@ class LineQuerySet(models.QuerySet["Line"]):
         return self.exclude(ends_at=F("starts_at"))
 
 
-class Line(models.Model):
+class Line(TenantModel):
     """A brick in a subscription at a price, from ``starts_at`` until ``ends_at``; a voided one ends where it begins.
 
     Clients know it by its number, which is the workspace's own: no tenant's choice of one concerns another. The primary
     key is drawn, and neither chosen nor told.
     """
 
-    workspace = models.ForeignKey(Workspace, models.PROTECT, related_name="lines", db_index=False)
-    subscription = models.ForeignKey(Subscription, models.PROTECT, related_name="lines")
+    workspace = WorkspaceKey(Workspace, models.PROTECT, related_name="lines", db_index=False)
+    subscription = TenantKey(Subscription, models.PROTECT, related_name="lines")
     number = models.BigIntegerField(help_text="What clients call it. Unique in the workspace.")
-    brick = models.ForeignKey(Brick, models.PROTECT, related_name="lines")
-    price = models.ForeignKey(Price, models.PROTECT, related_name="lines")
+    brick = TenantKey(Brick, models.PROTECT, related_name="lines")
+    price = TenantKey(Price, models.PROTECT, related_name="lines")
     reference = IdentifierField(max_length=100, null=True, blank=True, help_text="Its id in the system it came from.")
     starts_at = models.DateTimeField()
     ends_at = models.DateTimeField(null=True, blank=True, help_text="The first moment no longer covered.")

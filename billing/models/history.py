@@ -7,6 +7,7 @@ from django.db.models.functions import Now
 
 from billing.jsontext import ExactJSONField
 from billing.models.parties import Workspace
+from billing.models.tenancy import TenantModel, WorkspaceKey
 
 
 class AppendOnly(Exception):
@@ -21,7 +22,7 @@ class ChangeQuerySet(models.QuerySet["Change"]):
         raise AppendOnly
 
 
-class Change(models.Model):
+class Change(TenantModel):
     """One change of a row that people or keys may change, in the transaction that made it."""
 
     class Actor(models.TextChoices):
@@ -29,7 +30,7 @@ class Change(models.Model):
         KEY = "key", "API key"
         PROGRAM = "program", "Arrears"
 
-    workspace = models.ForeignKey(Workspace, models.PROTECT, related_name="+", db_index=False)
+    workspace = WorkspaceKey(Workspace, models.PROTECT, related_name="+", db_index=False)
     changed_at = models.DateTimeField(db_default=Now())
     actor_kind = models.CharField(max_length=7, choices=Actor)
     actor_id = models.BigIntegerField(null=True)

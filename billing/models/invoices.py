@@ -10,9 +10,10 @@ from billing.models.catalog import EventRule, Price
 from billing.models.contracts import Line, Subscription
 from billing.models.parties import Customer, Workspace
 from billing.models.periods import BillingPeriod, CloseRun
+from billing.models.tenancy import TenantKey, TenantModel, WorkspaceKey
 
 
-class Invoice(models.Model):
+class Invoice(TenantModel):
     class State(models.TextChoices):
         DRAFT = "draft", "Draft"
         ISSUED = "issued", "Issued"
@@ -21,12 +22,12 @@ class Invoice(models.Model):
         INVOICE = "invoice", "Invoice"
         CREDIT_NOTE = "credit_note", "Credit note"
 
-    workspace = models.ForeignKey(Workspace, models.PROTECT, related_name="invoices", db_index=False)
-    customer = models.ForeignKey(Customer, models.PROTECT, related_name="invoices")
-    subscription = models.ForeignKey(Subscription, models.PROTECT, related_name="invoices")
+    workspace = WorkspaceKey(Workspace, models.PROTECT, related_name="invoices", db_index=False)
+    customer = TenantKey(Customer, models.PROTECT, related_name="invoices")
+    subscription = TenantKey(Subscription, models.PROTECT, related_name="invoices")
     # Empty on an invoice of differences alone: an ended subscription has no due period left to carry them.
-    period = models.ForeignKey(BillingPeriod, models.PROTECT, null=True, blank=True, related_name="invoices")
-    run = models.ForeignKey(CloseRun, models.PROTECT, related_name="invoices", db_index=False)
+    period = TenantKey(BillingPeriod, models.PROTECT, null=True, blank=True, related_name="invoices")
+    run = TenantKey(CloseRun, models.PROTECT, related_name="invoices", db_index=False)
     state = models.CharField(max_length=6, choices=State, default=State.DRAFT)
     kind = models.CharField(max_length=11, choices=Kind)
     sequence = models.PositiveBigIntegerField(null=True, blank=True)
@@ -78,18 +79,18 @@ class Invoice(models.Model):
         return self.number or f"Draft {self.pk}"
 
 
-class InvoiceLine(models.Model):
+class InvoiceLine(TenantModel):
     class Kind(models.TextChoices):
         USAGE = "usage", "Usage"
         TRUE_UP = "true_up", "True-up"
 
-    workspace = models.ForeignKey(Workspace, models.PROTECT, related_name="+", db_index=False)
-    invoice = models.ForeignKey(Invoice, models.CASCADE, related_name="lines", db_index=False)
+    workspace = WorkspaceKey(Workspace, models.PROTECT, related_name="+", db_index=False)
+    invoice = TenantKey(Invoice, models.CASCADE, related_name="lines", db_index=False)
     position = models.PositiveIntegerField()
-    line = models.ForeignKey(Line, models.PROTECT, related_name="invoice_lines", db_index=False)
-    price = models.ForeignKey(Price, models.PROTECT, related_name="invoice_lines")
+    line = TenantKey(Line, models.PROTECT, related_name="invoice_lines", db_index=False)
+    price = TenantKey(Price, models.PROTECT, related_name="invoice_lines")
     # Of a brick that counts events: the rule that they were counted by.
-    rule = models.ForeignKey(EventRule, models.PROTECT, null=True, blank=True, related_name="invoice_lines")
+    rule = TenantKey(EventRule, models.PROTECT, null=True, blank=True, related_name="invoice_lines")
     kind = models.CharField(max_length=7, choices=Kind)
     description = models.CharField(max_length=300)
     # The part of the billed period in which the line was active: what was measured.
@@ -148,7 +149,7 @@ class InvoiceLine(models.Model):
         return self.description
 
 
-class NumberSeries(models.Model):
+class NumberSeries(TenantModel):
     """The next number of a workspace's invoices, credit notes or lines; its row is locked while numbers are given."""
 
     class Kind(models.TextChoices):
@@ -156,7 +157,7 @@ class NumberSeries(models.Model):
         CREDIT_NOTE = "credit_note", "Credit note"
         LINE = "line", "Line"
 
-    workspace = models.ForeignKey(Workspace, models.PROTECT, related_name="+", db_index=False)
+    workspace = WorkspaceKey(Workspace, models.PROTECT, related_name="+", db_index=False)
     kind = models.CharField(max_length=11, choices=Kind)
     next_sequence = models.PositiveBigIntegerField(default=1)
 

@@ -4,9 +4,10 @@ from django.db import models
 from django.db.models import Q
 
 from billing.models.parties import Workspace
+from billing.models.tenancy import TenantModel, WorkspaceKey
 
 
-class Name(models.Model):
+class Name(TenantModel):
     """A name that is given: it names one thing of its kind in the workspace, however it came to have it."""
 
     class Kind(models.TextChoices):
@@ -14,7 +15,7 @@ class Name(models.Model):
         LINE = "line", "Line: by its number or reference, or by the id or reference of its subscription"
         BRICK = "brick", "Brick: by its id or reference"
 
-    workspace = models.ForeignKey(Workspace, models.PROTECT, related_name="+", db_index=False)
+    workspace = WorkspaceKey(Workspace, models.PROTECT, related_name="+", db_index=False)
     kind = models.CharField(max_length=8, choices=Kind)
     text = models.CharField(max_length=255, help_text="To the letter, but for the letters of a UUID, which are small.")
     owner = models.CharField(max_length=36, help_text="The id of the customer, subscription or brick; or the line.")

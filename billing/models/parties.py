@@ -14,6 +14,7 @@ from billing.entry import Formats, moments, numbers
 from billing.entry.moments import DayFormat
 from billing.entry.numbers import NumberFormat
 from billing.localmoment import LocalMoment
+from billing.models.tenancy import TenantKey, TenantModel, WorkspaceKey
 from billing.models.texts import IdentifierField, NameField, visible
 from billing.money import UnknownCurrency, minor_digits
 
@@ -134,10 +135,10 @@ class ApiKey(models.Model):
         return f"{self.name} ({self.prefix}…)"
 
 
-class AllowedOrigin(models.Model):
+class AllowedOrigin(TenantModel):
     """A web site whose pages may call the APIs from the browser with this workspace's keys."""
 
-    workspace = models.ForeignKey(Workspace, models.CASCADE, related_name="allowed_origins", db_index=False)
+    workspace = WorkspaceKey(Workspace, models.CASCADE, related_name="allowed_origins", db_index=False)
     origin = models.CharField(
         max_length=255,
         validators=[
@@ -155,9 +156,9 @@ class AllowedOrigin(models.Model):
         return self.origin
 
 
-class Customer(models.Model):
+class Customer(TenantModel):
     id = models.UUIDField(primary_key=True, default=uuid.uuid4)
-    workspace = models.ForeignKey(Workspace, models.PROTECT, related_name="customers", db_index=False)
+    workspace = WorkspaceKey(Workspace, models.PROTECT, related_name="customers", db_index=False)
     name = NameField(max_length=200)
     reference = IdentifierField(max_length=100, null=True, blank=True, help_text="Its id in the system it came from.")
     email = models.EmailField(blank=True)
@@ -178,11 +179,11 @@ class Customer(models.Model):
         return self.name
 
 
-class CustomerAlias(models.Model):
+class CustomerAlias(TenantModel):
     """Another name under which events may report a customer's usage."""
 
-    workspace = models.ForeignKey(Workspace, models.PROTECT, related_name="+", db_index=False)
-    customer = models.ForeignKey(Customer, models.CASCADE, related_name="aliases")
+    workspace = WorkspaceKey(Workspace, models.PROTECT, related_name="+", db_index=False)
+    customer = TenantKey(Customer, models.CASCADE, related_name="aliases")
     value = IdentifierField(max_length=255)
     label = models.CharField(max_length=255, blank=True)
     created_at = models.DateTimeField(db_default=Now(), editable=False)

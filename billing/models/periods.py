@@ -7,9 +7,10 @@ from django.db.models.functions import Now
 from billing.jsontext import ExactJSONField
 from billing.models.contracts import Subscription
 from billing.models.parties import Workspace
+from billing.models.tenancy import TenantKey, TenantModel, WorkspaceKey
 
 
-class CloseRun(models.Model):
+class CloseRun(TenantModel):
     """One closing of a workspace's periods that are over by ``until_at``: a job that is a row."""
 
     class State(models.TextChoices):
@@ -22,7 +23,7 @@ class CloseRun(models.Model):
     ACTIVE = (State.COMPUTING, State.ISSUING)
     UNFINISHED = (State.COMPUTING, State.REVIEW, State.ISSUING)
 
-    workspace = models.ForeignKey(Workspace, models.PROTECT, related_name="close_runs", db_index=False)
+    workspace = WorkspaceKey(Workspace, models.PROTECT, related_name="close_runs", db_index=False)
     state = models.CharField(max_length=9, choices=State, default=State.COMPUTING)
     until_at = models.DateTimeField(help_text="Periods that end by this moment are closed.")
     issues_itself = models.BooleanField(default=False, help_text="Goes on to issue its drafts without review.")
@@ -56,7 +57,7 @@ class CloseRun(models.Model):
         return f"Close {self.pk}"
 
 
-class CloseItem(models.Model):
+class CloseItem(TenantModel):
     """One subscription in a run."""
 
     class State(models.TextChoices):
@@ -64,9 +65,9 @@ class CloseItem(models.Model):
         DONE = "done", "Done"
         PARKED = "parked", "Parked"
 
-    workspace = models.ForeignKey(Workspace, models.PROTECT, related_name="+", db_index=False)
-    run = models.ForeignKey(CloseRun, models.CASCADE, related_name="items", db_index=False)
-    subscription = models.ForeignKey(Subscription, models.PROTECT, related_name="close_items")
+    workspace = WorkspaceKey(Workspace, models.PROTECT, related_name="+", db_index=False)
+    run = TenantKey(CloseRun, models.CASCADE, related_name="items", db_index=False)
+    subscription = TenantKey(Subscription, models.PROTECT, related_name="close_items")
     state = models.CharField(max_length=7, choices=State, default=State.PENDING)
     reason = models.TextField(blank=True, help_text="Why it was parked.")
     is_passing = models.BooleanField(
@@ -107,12 +108,12 @@ class CloseItem(models.Model):
         return f"{self.subscription_id} in {self.run_id}"
 
 
-class BillingPeriod(models.Model):
+class BillingPeriod(TenantModel):
     """A closed period of a subscription. It exists once, whoever closes, and goes when its draft is discarded."""
 
-    workspace = models.ForeignKey(Workspace, models.PROTECT, related_name="+", db_index=False)
-    subscription = models.ForeignKey(Subscription, models.PROTECT, related_name="periods", db_index=False)
-    run = models.ForeignKey(CloseRun, models.PROTECT, related_name="periods")
+    workspace = WorkspaceKey(Workspace, models.PROTECT, related_name="+", db_index=False)
+    subscription = TenantKey(Subscription, models.PROTECT, related_name="periods", db_index=False)
+    run = TenantKey(CloseRun, models.PROTECT, related_name="periods")
     starts_at = models.DateTimeField()
     ends_at = models.DateTimeField()
     created_at = models.DateTimeField(db_default=Now(), editable=False)

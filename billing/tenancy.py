@@ -1,0 +1,34 @@
+"""The few reads that may look across workspaces, each with its reason.
+
+Every other statement on a tenant's table names the workspace, so that no tenant's rows are reached by another's
+request, and tables that are spread by workspace answer from one server.
+"""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from enum import Enum
+
+
+class Across(Enum):
+    """What looks across workspaces, and why it must."""
+
+    GIVEN_ID = "ids of customers, subscriptions and bricks may be given, and are unique over all workspaces"
+
+
+_crossing: ContextVar[Across | None] = ContextVar("crossing", default=None)
+
+
+def crossing() -> Across | None:
+    """Return what looks across workspaces at this moment, None where nothing may."""
+    return _crossing.get()
+
+
+@contextmanager
+def across(reason: Across) -> Iterator[None]:
+    """Let the statements within look across workspaces."""
+    token = _crossing.set(reason)
+    try:
+        yield
+    finally:
+        _crossing.reset(token)

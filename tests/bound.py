@@ -1,0 +1,197 @@
+"""Finds statements of the program that read or write a tenant's table without naming its workspace.
+
+A table is bound where its ``workspace_id`` is compared, for each row that counts, to a value or to a ``workspace_id``
+that is bound itself: of another table, of an outer statement, or of rows that were given or selected before.
+"""
+
+import os
+import re
+import sys
+from collections.abc import Callable, Iterator
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import sqlglot
+from django.apps import apps
+from django.db.backends.base.base import BaseDatabaseWrapper
+from sqlglot import exp
+
+from billing.models import ApiKey, Workspace
+from billing.tenancy import crossing
+
+ROOT = Path(__file__).parents[1]
+PROGRAM = tuple(f"{ROOT}/{name}/" for name in ("billing", "usage", "config"))
+TESTS = f"{ROOT}/tests/"
+COLUMN = "workspace_id"
+# Definitions and maintenance are of a table as a whole.
+_WHOLE_TABLES = re.compile(
+    r"\s*(CREATE|ALTER|DROP|TRUNCATE|ANALYZE|VACUUM|COMMENT|COPY|PRAGMA|LOCK|SET|EXPLAIN)\b", re.I
+)
+
+
+class UnboundStatement(AssertionError):
+    """A statement reads or writes the rows of every workspace."""
+
+
+@cache
+def tenant_tables() -> frozenset[str]:
+    """Return the tables whose rows are a workspace's; the keys, which tell the workspace, are looked up before it."""
+    return frozenset(
+        model._meta.db_table
+        for model in apps.get_models()
+        if model is not ApiKey
+        for field in model._meta.local_fields
+        if field.name == "workspace" and field.related_model is Workspace
+    )
+
+
+def watch(connection: BaseDatabaseWrapper, **_: Any) -> None:
+    """Have the statements of a connection checked, of whichever thread it is."""
+    if check not in connection.execute_wrappers:
+        connection.execute_wrappers.append(check)
+
+
+def check(execute: Callable[..., Any], sql: str, params: Any, many: bool, context: dict[str, Any]) -> Any:
+    """Run a statement; raise ``UnboundStatement`` where it is the program's and leaves a tenant's table unbound."""
+    if (
+        crossing() is None
+        and (unbound := unbound_tables(str(sql), context["connection"].vendor))
+        and _is_the_programs()
+    ):
+        if "BOUND_REPORT" in os.environ:
+            _report(unbound, str(sql))
+            return execute(sql, params, many, context)
+        raise UnboundStatement(f"{', '.join(unbound)} without a workspace in: {sql}")
+    return execute(sql, params, many, context)
+
+
+def _report(unbound: tuple[str, ...], sql: str) -> None:
+    frame: Any = sys._getframe(2)
+    while frame is not None and not frame.f_code.co_filename.startswith(PROGRAM):
+        frame = frame.f_back
+    place = f"{frame.f_code.co_filename.removeprefix(str(ROOT))}:{frame.f_lineno}" if frame else "?"
+    with open(os.environ["BOUND_REPORT"], "a") as file:
+        file.write(f"{place}\t{','.join(unbound)}\t{' '.join(sql.split())}\n")
+
+
+def _is_the_programs() -> bool:
+    """Tell whether the nearest caller within the project is the program, not a test."""
+    frame: Any = sys._getframe(2)
+    while frame is not None:
+        name = frame.f_code.co_filename
+        if name.startswith(PROGRAM) and "/migrations/" not in name:
+            return True
+        if name.startswith(TESTS) and not name == __file__:
+            return False
+        frame = frame.f_back
+    return False
+
+
+@cache
+def unbound_tables(sql: str, vendor: str) -> tuple[str, ...]:
+    """Return the tenant tables of a statement that are not bound to a workspace."""
+    if _WHOLE_TABLES.match(sql) or not any(table in sql for table in tenant_tables()):
+        return ()
+    spelled = sql.replace("%s", "?" if vendor == "sqlite" else "$1").replace("%%", "%")
+    spelled = re.sub(
+        r"FOR (NO KEY UPDATE|KEY SHARE|UPDATE|SHARE)( OF [\w\", .]+?)?( SKIP LOCKED| NOWAIT)?(?=\s*($|\)|ON CONFLICT|RETURNING|--))",
+        "",
+        spelled,
+    )
+    tree = sqlglot.parse_one(spelled, dialect="sqlite" if vendor == "sqlite" else "postgres")
+    return tuple(sorted({name for statement in _statements(tree) for name in _unbound(statement)}))
+
+
+def _statements(tree: exp.Expression) -> Iterator[exp.Expression]:
+    yield from tree.find_all(exp.Select, exp.Update, exp.Delete, exp.Insert)
+
+
+def _unbound(statement: exp.Expression) -> Iterator[str]:
+    if isinstance(statement, exp.Insert):
+        schema = statement.this
+        columns = {column.name for column in schema.expressions} if isinstance(schema, exp.Schema) else set()
+        table = schema.find(exp.Table)
+        if table is not None and table.name in tenant_tables() and COLUMN not in columns:
+            yield table.name
+        return
+    sources = dict(_sources(statement))
+    bound = _bound(statement, sources)
+    for alias, name in sources.items():
+        if name in tenant_tables() and alias not in bound:
+            yield name
+
+
+def _sources(statement: exp.Expression) -> Iterator[tuple[str, str]]:
+    """Yield alias and name of what a statement itself reads or writes; of what is derived, the name is empty."""
+    for node in statement.find_all(exp.Table, exp.Subquery, exp.Unnest, exp.Lateral):
+        if _owner(node) is not statement or not _is_source(node):
+            continue
+        yield node.alias_or_name, node.name if isinstance(node, exp.Table) else ""
+
+
+def _is_source(node: exp.Expression) -> bool:
+    return isinstance(node, exp.Table) or isinstance(node.parent, exp.From | exp.Join | exp.Lateral)
+
+
+def _owner(node: exp.Expression) -> exp.Expression | None:
+    """Return the statement that a node is a part of; a subquery in FROM is a part, what stands in it is not."""
+    found: Any = node.parent
+    while found is not None and not isinstance(found, exp.Select | exp.Update | exp.Delete | exp.Insert):
+        found = found.parent
+    return found  # type: ignore[no-any-return]
+
+
+def _conditions(statement: exp.Expression) -> Iterator[exp.Expression]:
+    """Yield what holds for every row of a statement's result."""
+    for node in statement.find_all(exp.Where, exp.Join):
+        if _owner(node) is not statement:
+            continue
+        condition = node.this if isinstance(node, exp.Where) else node.args.get("on")
+        if condition is not None:
+            yield from _conjuncts(condition)
+
+
+def _conjuncts(condition: exp.Expression) -> Iterator[exp.Expression]:
+    condition = condition.unnest()
+    if isinstance(condition, exp.And):
+        yield from _conjuncts(condition.left)
+        yield from _conjuncts(condition.right)
+    else:
+        yield condition
+
+
+def _bound(statement: exp.Expression, sources: dict[str, str]) -> set[str]:
+    tables = [alias for alias, name in sources.items() if name in tenant_tables()]
+    bound: set[str] = set()
+    equal: list[tuple[str, str]] = []
+    for condition in _conditions(statement):
+        if isinstance(condition, exp.In | exp.EQ) and (alias := _alias(condition.this, tables)):
+            other = condition.expression if isinstance(condition, exp.EQ) else None
+            if isinstance(other, exp.Expression) and (column := _column(other)) is not None:
+                equal.append((alias, column.table or "") if column.table else (alias, ""))
+            else:
+                bound.add(alias)
+        elif isinstance(condition, exp.EQ) and (alias := _alias(condition.expression, tables)):
+            bound.add(alias)
+    # What is derived, given or of an outer statement is bound where it is read.
+    bound |= {alias for pair in equal for alias in pair if alias and alias not in tables}
+    for _ in equal:
+        for one, other in equal:
+            if one in bound or other in bound:
+                bound |= {one, other}
+    return bound
+
+
+def _column(node: exp.Expression) -> exp.Column | None:
+    found = node.unnest()
+    return found if isinstance(found, exp.Column) and found.name == COLUMN else None
+
+
+def _alias(node: exp.Expression, tables: list[str]) -> str:
+    column = _column(node)
+    if column is None:
+        return ""
+    if column.table:
+        return column.table if column.table in tables else ""
+    return tables[0] if len(tables) == 1 else ""
