@@ -29,6 +29,12 @@ _WHOLE_TABLES = re.compile(
     r"\s*(CREATE|ALTER|DROP|TRUNCATE|ANALYZE|VACUUM|COMMENT|COPY|PRAGMA|LOCK|SET|EXPLAIN)\b", re.I
 )
 
+# Says nothing of which rows are read, and not all spellings of it are parsed.
+_LOCKS = re.compile(
+    r"FOR (NO KEY UPDATE|KEY SHARE|UPDATE|SHARE)( OF [\w\", .]+?)?( SKIP LOCKED| NOWAIT)?"
+    r"(?=\s*($|\)|ON CONFLICT|RETURNING|--))"
+)
+
 
 class UnboundStatement(AssertionError):
     """A statement reads or writes the rows of every workspace."""
@@ -82,7 +88,7 @@ def _is_the_programs() -> bool:
         name = frame.f_code.co_filename
         if name.startswith(PROGRAM) and "/migrations/" not in name:
             return True
-        if name.startswith(TESTS) and not name == __file__:
+        if name.startswith(TESTS) and name != __file__:
             return False
         frame = frame.f_back
     return False
@@ -94,20 +100,16 @@ def unbound_tables(sql: str, vendor: str) -> tuple[str, ...]:
     if _WHOLE_TABLES.match(sql) or not any(table in sql for table in tenant_tables()):
         return ()
     spelled = sql.replace("%s", "?" if vendor == "sqlite" else "$1").replace("%%", "%")
-    spelled = re.sub(
-        r"FOR (NO KEY UPDATE|KEY SHARE|UPDATE|SHARE)( OF [\w\", .]+?)?( SKIP LOCKED| NOWAIT)?(?=\s*($|\)|ON CONFLICT|RETURNING|--))",
-        "",
-        spelled,
-    )
+    spelled = _LOCKS.sub("", spelled)
     tree = sqlglot.parse_one(spelled, dialect="sqlite" if vendor == "sqlite" else "postgres")
     return tuple(sorted({name for statement in _statements(tree) for name in _unbound(statement)}))
 
 
-def _statements(tree: exp.Expression) -> Iterator[exp.Expression]:
+def _statements(tree: Any) -> Iterator[Any]:
     yield from tree.find_all(exp.Select, exp.Update, exp.Delete, exp.Insert)
 
 
-def _unbound(statement: exp.Expression) -> Iterator[str]:
+def _unbound(statement: Any) -> Iterator[str]:
     if isinstance(statement, exp.Insert):
         schema = statement.this
         columns = {column.name for column in schema.expressions} if isinstance(schema, exp.Schema) else set()
@@ -122,7 +124,7 @@ def _unbound(statement: exp.Expression) -> Iterator[str]:
             yield name
 
 
-def _sources(statement: exp.Expression) -> Iterator[tuple[str, str]]:
+def _sources(statement: Any) -> Iterator[tuple[str, str]]:
     """Yield alias and name of what a statement itself reads or writes; of what is derived, the name is empty."""
     for node in statement.find_all(exp.Table, exp.Subquery, exp.Unnest, exp.Lateral):
         if _owner(node) is not statement or not _is_source(node):
@@ -130,19 +132,19 @@ def _sources(statement: exp.Expression) -> Iterator[tuple[str, str]]:
         yield node.alias_or_name, node.name if isinstance(node, exp.Table) else ""
 
 
-def _is_source(node: exp.Expression) -> bool:
+def _is_source(node: Any) -> bool:
     return isinstance(node, exp.Table) or isinstance(node.parent, exp.From | exp.Join | exp.Lateral)
 
 
-def _owner(node: exp.Expression) -> exp.Expression | None:
+def _owner(node: Any) -> Any:
     """Return the statement that a node is a part of; a subquery in FROM is a part, what stands in it is not."""
     found: Any = node.parent
     while found is not None and not isinstance(found, exp.Select | exp.Update | exp.Delete | exp.Insert):
         found = found.parent
-    return found  # type: ignore[no-any-return]
+    return found
 
 
-def _conditions(statement: exp.Expression) -> Iterator[exp.Expression]:
+def _conditions(statement: Any) -> Iterator[Any]:
     """Yield what holds for every row of a statement's result."""
     for node in statement.find_all(exp.Where, exp.Join):
         if _owner(node) is not statement:
@@ -152,7 +154,7 @@ def _conditions(statement: exp.Expression) -> Iterator[exp.Expression]:
             yield from _conjuncts(condition)
 
 
-def _conjuncts(condition: exp.Expression) -> Iterator[exp.Expression]:
+def _conjuncts(condition: Any) -> Iterator[Any]:
     condition = condition.unnest()
     if isinstance(condition, exp.And):
         yield from _conjuncts(condition.left)
@@ -161,14 +163,14 @@ def _conjuncts(condition: exp.Expression) -> Iterator[exp.Expression]:
         yield condition
 
 
-def _bound(statement: exp.Expression, sources: dict[str, str]) -> set[str]:
+def _bound(statement: Any, sources: dict[str, str]) -> set[str]:
     tables = [alias for alias, name in sources.items() if name in tenant_tables()]
     bound: set[str] = set()
     equal: list[tuple[str, str]] = []
     for condition in _conditions(statement):
         if isinstance(condition, exp.In | exp.EQ) and (alias := _alias(condition.this, tables)):
             other = condition.expression if isinstance(condition, exp.EQ) else None
-            if isinstance(other, exp.Expression) and (column := _column(other)) is not None:
+            if other is not None and (column := _column(other)) is not None:
                 equal.append((alias, column.table or "") if column.table else (alias, ""))
             else:
                 bound.add(alias)
@@ -183,12 +185,12 @@ def _bound(statement: exp.Expression, sources: dict[str, str]) -> set[str]:
     return bound
 
 
-def _column(node: exp.Expression) -> exp.Column | None:
+def _column(node: Any) -> exp.Column | None:
     found = node.unnest()
     return found if isinstance(found, exp.Column) and found.name == COLUMN else None
 
 
-def _alias(node: exp.Expression, tables: list[str]) -> str:
+def _alias(node: Any, tables: list[str]) -> str:
     column = _column(node)
     if column is None:
         return ""

@@ -31,8 +31,8 @@ class WorkspaceKey(models.ForeignKey):
 
 
 class _Referenced(ForwardManyToOneDescriptor):
-    def get_prefetch_querysets(self, instances: Sequence[Any], querysets: Any = None) -> Any:
-        (queryset,) = querysets or [self.get_queryset()]
+    def get_prefetch_querysets(self, instances: list[Any], querysets: Any = None) -> Any:
+        (queryset,) = querysets or [self.get_queryset(instance=instances[0])]
         return super().get_prefetch_querysets(instances, [queryset.filter(**of_workspaces(instances))])
 
 
@@ -71,7 +71,8 @@ class TenantKey(models.ForeignKey):
 
     def get_extra_restriction(self, alias: str, related_alias: str) -> Any:
         """Return that the row ``alias``, which is referred to, and ``related_alias``, which refers, are of one."""
-        there, here = (model._meta.get_field("workspace") for model in (self.related_model, self.model))
+        models_of: tuple[Any, Any] = (self.related_model, self.model)
+        there, here = (model._meta.get_field("workspace") for model in models_of)
         return Exact(there.get_col(alias), here.get_col(related_alias))
 
     def validate(self, value: Any, model_instance: Any) -> None:
@@ -82,7 +83,7 @@ class TenantKey(models.ForeignKey):
         models.Field.validate(self, value, model_instance)
         using = router.db_for_read(self.remote_field.model, instance=model_instance)
         rows = self.remote_field.model._base_manager.using(using).filter(
-            **{self.remote_field.field_name: value}, **of_workspaces([model_instance])
+            **{str(self.remote_field.field_name): value}, **of_workspaces([model_instance])
         )
         if not rows.complex_filter(self.get_limit_choices_to()).exists():
             raise ValidationError(
@@ -113,8 +114,8 @@ class TenantModel(models.Model):
             from_queryset = from_queryset.filter(workspace_id=self.workspace_id)
         super().refresh_from_db(using, fields, from_queryset)
 
-    def _do_update(self, base_qs: Any, *arguments: Any) -> bool:
-        return super()._do_update(base_qs.filter(workspace_id=self.workspace_id), *arguments)  # type: ignore[misc,no-any-return]
+    def _do_update(self, base_qs: Any, *arguments: Any) -> Any:
+        return super()._do_update(base_qs.filter(workspace_id=self.workspace_id), *arguments)
 
     def _perform_unique_checks(self, unique_checks: Any) -> Any:
         key = self._meta.pk.name
@@ -125,6 +126,7 @@ class TenantModel(models.Model):
 
     def delete(self, using: Any = None, keep_parents: bool = False) -> tuple[int, dict[str, int]]:
         """Delete the row; the database refuses where others refer to it."""
-        rows = type(self)._base_manager.db_manager(using).filter(workspace_id=self.workspace_id, pk=self.pk)
-        count = rows._raw_delete(rows.db)  # type: ignore[attr-defined]
+        every: Any = type(self)._base_manager.db_manager(using)
+        rows = every.filter(workspace_id=self.workspace_id, pk=self.pk)
+        count = rows._raw_delete(rows.db)
         return count, {self._meta.label: count}
