@@ -5,7 +5,6 @@ from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import datetime
 from decimal import Decimal
-from uuid import UUID
 
 from django.conf import settings
 from django.core.exceptions import ValidationError
@@ -78,9 +77,17 @@ def opening_of(line: Line) -> Opening | None:
         return None
     # By metering's own rule, asked of the line itself, or of the former one's end where the line carries nothing on.
     asked, at = (line, line.starts_at) if line.carries_on else (former, former.ends_at)
-    window = Window(Brick.Aggregation.UNIT_DAYS, asked.pk, starts_at=at, ends_at=at, cutoff=ledger.last_id())
+    window = Window(
+        workspace_id=line.workspace_id,
+        aggregation=Brick.Aggregation.UNIT_DAYS,
+        line_id=asked.pk,
+        starts_at=at,
+        ends_at=at,
+        cutoff=ledger.last_id(workspace_id=line.workspace_id),
+    )
     (record_id,) = opening_records([window])
-    last = UsageRecord.objects.values_list("quantity", flat=True).filter(pk=record_id or 0).first()
+    opened_by = UsageRecord.objects.filter(workspace_id=line.workspace_id, pk=record_id or 0)
+    last = opened_by.values_list("quantity", flat=True).first()
     return Opening(former, last, line.carries_on)
 
 
@@ -92,14 +99,14 @@ def effect_of_adding(*, subscription: Subscription, terms: LineTerms) -> Effect 
     if terms.brick.aggregation != Brick.Aggregation.UNIT_DAYS:
         return None
     found: list[tuple[Line, Opening, Outlook]] = []
-    cutoff = ledger.last_id()
+    cutoff = ledger.last_id(workspace_id=subscription.workspace_id)
     with suppress(_Undone), transaction.atomic():
         line = contracts.add_line(subscription=subscription, **vars(terms))
         if opening := opening_of(line):
-            found.append((line, opening, _outlook(subscription.pk, line.starts_at, cutoff)))
+            found.append((line, opening, _outlook(subscription, line.starts_at, cutoff)))
         raise _Undone
     for line, opening, after in found:
-        return Effect(line, opening, before=_outlook(subscription.pk, line.starts_at, cutoff), after=after)
+        return Effect(line, opening, before=_outlook(subscription, line.starts_at, cutoff), after=after)
     return None
 
 
@@ -154,13 +161,18 @@ def _former(line: Line) -> Line | None:
     return next((one for one in earlier if not one.is_voided), None)
 
 
-def _outlook(subscription_id: UUID, starts_at: datetime, cutoff: int) -> Outlook:
+def _outlook(subscription: Subscription, starts_at: datetime, cutoff: int) -> Outlook:
     """Measure the periods from a line's start to their ends, and rate them with the lines that there are."""
-    subscription = Subscription.objects.select_related("workspace").get(pk=subscription_id)
+    own = Subscription.objects.filter(workspace_id=subscription.workspace_id).select_related("workspace")
+    subscription = own.get(pk=subscription.pk)
     try:
         periods = tuple(_periods(subscription, starts_at))
         older = len(periods_over(subscription, periods[0].starts_at, most=settings.CLOSE_MAX_PERIODS + 1))
-        due = Due(subscription=subscription, lines=tuple(lines_of([subscription])), periods=periods)
+        due = Due(
+            subscription=subscription,
+            lines=tuple(lines_of([subscription], workspace_id=subscription.workspace_id)),
+            periods=periods,
+        )
         drafts = draft(dues=[due], cutoff=cutoff)
     except REFUSALS as error:
         return Outlook(problem=str(error))

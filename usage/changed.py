@@ -30,24 +30,27 @@ WITH late AS (
     SELECT l.id AS line_id, l.subscription_id, l.brick_id, l.workspace_id, r.id, r.occurred_at
     FROM billing_line l JOIN usage_usagerecord r
         ON r.workspace_id = l.workspace_id AND r.line_id = l.id AND r.is_late AND r.id > l.cutoff AND r.id <= %s
-    WHERE l.subscription_id {{among}}
+    WHERE l.workspace_id = %s AND l.subscription_id {{among}}
 ),
 asking AS (
     SELECT line.id AS line_id, line.workspace_id, line.subscription_id, line.brick_id, line.cutoff,
         line.starts_at, line.ends_at
-    FROM billing_line line JOIN billing_brick b ON b.id = line.brick_id AND b.aggregation = 'unit_days'
-    WHERE line.subscription_id {{among}} AND line.carries_on
+    FROM billing_line line JOIN billing_brick b
+        ON b.workspace_id = line.workspace_id AND b.id = line.brick_id AND b.aggregation = 'unit_days'
+    WHERE line.workspace_id = %s AND line.subscription_id {{among}} AND line.carries_on
 ),
 {runs(asked=["line_id"], passed=_FIRST_CHANGE)},
 carried AS (
-    SELECT line_id, subscription_id, brick_id, MIN(passed) OVER (PARTITION BY {CHAIN}, run {IN_ORDER}) AS occurred_at
+    SELECT workspace_id, line_id, subscription_id, brick_id,
+        MIN(passed) OVER (PARTITION BY {CHAIN}, run {IN_ORDER}) AS occurred_at
     FROM runs
 ),
 counting AS (
     SELECT l.id AS line_id, l.subscription_id, l.brick_id, l.workspace_id, l.cutoff, s.customer_id
-    FROM billing_line l JOIN billing_brick b ON b.id = l.brick_id AND b.aggregation = 'events'
-        JOIN billing_subscription s ON s.id = l.subscription_id
-    WHERE l.subscription_id {{among}} AND l.open_from_at > l.starts_at
+    FROM billing_line l JOIN billing_brick b
+            ON b.workspace_id = l.workspace_id AND b.id = l.brick_id AND b.aggregation = 'events'
+        JOIN billing_subscription s ON s.workspace_id = l.workspace_id AND s.id = l.subscription_id
+    WHERE l.workspace_id = %s AND l.subscription_id {{among}} AND l.open_from_at > l.starts_at
 ),
 since AS (SELECT workspace_id, MIN(cutoff) AS cutoff FROM counting GROUP BY workspace_id),
 late_events AS (
@@ -64,34 +67,37 @@ touched AS (
         ON former.workspace_id = late_events.workspace_id AND former.superseded_by_id = late_events.id
 ),
 moments AS (
-    SELECT line_id, subscription_id, brick_id, occurred_at FROM late
+    SELECT workspace_id, line_id, subscription_id, brick_id, occurred_at FROM late
     UNION
-    SELECT late.line_id, late.subscription_id, late.brick_id, former.occurred_at
+    SELECT late.workspace_id, late.line_id, late.subscription_id, late.brick_id, former.occurred_at
     FROM late JOIN usage_usagerecord former
         ON former.workspace_id = late.workspace_id AND former.superseded_by_id = late.id
     UNION
-    SELECT line_id, subscription_id, brick_id, occurred_at FROM carried
+    SELECT workspace_id, line_id, subscription_id, brick_id, occurred_at FROM carried
     WHERE line_id IS NOT NULL AND occurred_at IS NOT NULL
     UNION
-    SELECT counting.line_id, counting.subscription_id, counting.brick_id, touched.occurred_at
+    SELECT counting.workspace_id, counting.line_id, counting.subscription_id, counting.brick_id, touched.occurred_at
     FROM counting JOIN touched ON touched.customer_id = counting.customer_id AND touched.id > counting.cutoff
-        JOIN billing_eventrule rule ON rule.brick_id = counting.brick_id AND rule.event_type = touched.event_type
+        JOIN billing_eventrule rule ON rule.workspace_id = counting.workspace_id
+            AND rule.brick_id = counting.brick_id AND rule.event_type = touched.event_type
 )
 SELECT DISTINCT m.line_id, p.starts_at, p.ends_at
-FROM moments m JOIN billing_brick b ON b.id = m.brick_id
-    JOIN billing_billingperiod p ON p.subscription_id = m.subscription_id AND p.ends_at > m.occurred_at
+FROM moments m JOIN billing_brick b ON b.workspace_id = m.workspace_id AND b.id = m.brick_id
+    JOIN billing_billingperiod p
+        ON p.workspace_id = m.workspace_id AND p.subscription_id = m.subscription_id AND p.ends_at > m.occurred_at
         AND (p.starts_at <= m.occurred_at OR b.aggregation = 'unit_days')
 ORDER BY m.line_id, p.starts_at
 """
 
 
-def changed_periods(*, subscription_ids: Sequence[UUID], cutoff: int) -> dict[int, list[Period]]:
-    """Return per line the closed periods whose records have changed since the line's last cutoff; one query."""
+def changed_periods(*, workspace_id: int, subscription_ids: Sequence[UUID], cutoff: int) -> dict[int, list[Period]]:
+    """Return per line of subscriptions the closed periods whose records changed since the line's cutoff; one query."""
     found: dict[int, list[Period]] = defaultdict(list)
     if subscription_ids:
         among, ids = bulk.among(subscription_ids)
+        own = [workspace_id, *ids]
         with connection.cursor() as cursor:
-            cursor.execute(_CHANGED_PERIODS.format(among=among), [cutoff, *ids, *ids, cutoff, *ids, cutoff])
+            cursor.execute(_CHANGED_PERIODS.format(among=among), [cutoff, *own, *own, cutoff, *own, cutoff])
             for line_id, starts_at, ends_at in cursor.fetchall():
                 found[line_id].append(Period(_moment(starts_at), _moment(ends_at)))
     return found

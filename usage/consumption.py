@@ -207,6 +207,7 @@ def _window(line: Line, span: Period, as_of: datetime, rule: EventRule | None) -
     if covered is None:
         return None
     return Window(
+        workspace_id=line.workspace_id,
         aggregation=line.brick.aggregation,
         line_id=line.pk,
         starts_at=covered.starts_at,

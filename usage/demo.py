@@ -285,9 +285,9 @@ def _record(line: Line, rng: random.Random, *, since: datetime, until: datetime)
 def _close_and_issue(workspace: Workspace, until_at: datetime) -> None:
     morning = until_at + timedelta(hours=8)
     run = closing.start(workspace=workspace, until_at=until_at, by="finance", as_of=morning)
-    run = closing.work(run_id=run.pk, clock=lambda: morning)
+    run = closing.work(workspace_id=run.workspace_id, run_id=run.pk, clock=lambda: morning)
     invoicing.approve(run=run, by="admin", as_of=morning + timedelta(hours=1))
-    closing.work(run_id=run.pk, clock=lambda: morning + timedelta(hours=1))
+    closing.work(workspace_id=run.workspace_id, run_id=run.pk, clock=lambda: morning + timedelta(hours=1))
 
 
 def _change_the_past(lines: list[Line], closed_at: datetime, as_of: datetime) -> None:

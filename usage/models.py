@@ -85,9 +85,7 @@ class UsageRecord(TenantModel):
     line = TenantKey(Line, models.PROTECT, null=True, blank=True, related_name="usage_records", db_index=False)
     customer_alias = models.CharField(max_length=255, null=True, blank=True)
     # Whom the alias named when the record was written: empty on an unmatched event.
-    customer = TenantKey(
-        Customer, models.PROTECT, null=True, blank=True, related_name="usage_records", db_index=False
-    )
+    customer = TenantKey(Customer, models.PROTECT, null=True, blank=True, related_name="usage_records", db_index=False)
     event_type = models.CharField(max_length=255, null=True, blank=True)
     quantity = ExactDecimalField(max_digits=24, decimal_places=9, null=True, blank=True)
     occurred_at = models.DateTimeField(help_text="When it was used: decides the period.")
@@ -103,12 +101,8 @@ class UsageRecord(TenantModel):
     # An event's texts without case, of those that folding changes: what filters that ignore case compare.
     folded = ExactJSONField(null=True, blank=True, editable=False)
     # The first record of a chain of corrections: the id that the sender was told and goes on using.
-    origin = TenantKey(
-        "self", models.PROTECT, null=True, blank=True, related_name="descendants", db_index=False
-    )
-    superseded_by = TenantKey(
-        "self", models.PROTECT, null=True, blank=True, related_name="supersedes", db_index=False
-    )
+    origin = TenantKey("self", models.PROTECT, null=True, blank=True, related_name="descendants", db_index=False)
+    superseded_by = TenantKey("self", models.PROTECT, null=True, blank=True, related_name="supersedes", db_index=False)
 
     objects = UsageRecordManager()
 
@@ -209,33 +203,24 @@ class UsageRecord(TenantModel):
         return self.origin_id or self.pk
 
 
-class CountedUpTo(models.Model):
-    """The one row that says up to which ledger id usages are counted for good. It is of no workspace.
+class UsageCount(models.Model):
+    """How many usages the lines of a workspace have, of its records up to ``record_id``: these are counted for good.
 
     ``next_id`` is where counting will get to: once none of the transactions ``beside`` it runs any more.
     """
 
+    workspace = models.OneToOneField(Workspace, models.PROTECT, related_name="+", primary_key=True)
     record_id = models.BigIntegerField(default=0)
+    usages = models.BigIntegerField(default=0)
     next_id = models.BigIntegerField(null=True)
     beside = ExactJSONField(default=list)
 
     class Meta:
         constraints = (
-            models.CheckConstraint(condition=Q(id=1), name="usage_counted_up_to_is_one_row"),
             models.CheckConstraint(
-                condition=Q(next_id=None) | Q(next_id__gt=F("record_id")), name="usage_counted_up_to_goes_on"
+                condition=Q(next_id=None) | Q(next_id__gt=F("record_id")), name="usage_count_goes_on"
             ),
         )
-
-    def __str__(self) -> str:
-        return f"Counted up to {self.record_id}"
-
-
-class UsageCount(models.Model):
-    """How many usages the lines of a workspace have, of the ledger's records that are counted for good."""
-
-    workspace = models.OneToOneField(Workspace, models.PROTECT, related_name="+", primary_key=True)
-    usages = models.BigIntegerField(default=0)
 
     def __str__(self) -> str:
         return f"{self.usages} usages"

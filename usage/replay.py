@@ -88,6 +88,7 @@ def replay(*, invoice: Invoice) -> Replay:
 
 def _window(line: InvoiceLine, invoice: Invoice) -> Window:
     return Window(
+        workspace_id=line.workspace_id,
         aggregation=line.line.brick.aggregation,
         line_id=line.line_id,
         starts_at=line.starts_at,
@@ -107,7 +108,7 @@ def _computed(line: InvoiceLine, measurement: Measurement, invoice: Invoice) -> 
         coverage=None if coverage.is_whole else coverage,
     )
     before = InvoiceLine.objects.filter(
-        line_id=line.line_id, starts_at=line.starts_at, invoice_id__lt=invoice.pk
+        workspace_id=line.workspace_id, line_id=line.line_id, starts_at=line.starts_at, invoice_id__lt=invoice.pk
     ).aggregate(billed=ExactSum(F("amount")))["billed"]
     line.quantity = measurement.quantity
     line.record_count = measurement.record_count

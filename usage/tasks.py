@@ -19,8 +19,8 @@ logger = logging.getLogger(__name__)
 
 
 @shared_task(name="usage.work_on_close")
-def work_on_close(*, run_id: int, **_: Any) -> None:
-    closing.work(run_id=run_id, clock=timezone.now)
+def work_on_close(*, workspace_id: int, run_id: int, **_: Any) -> None:
+    closing.work(workspace_id=workspace_id, run_id=run_id, clock=timezone.now)
 
 
 @shared_task(name="usage.close_due")
@@ -44,8 +44,8 @@ def count_usages(**_: Any) -> None:
 
 
 @shared_task(name="usage.match_events")
-def match_events(*, matching_id: int, **_: Any) -> None:
-    ledger.work_on_matching(matching_id=matching_id, clock=timezone.now)
+def match_events(*, workspace_id: int, matching_id: int, **_: Any) -> None:
+    ledger.work_on_matching(workspace_id=workspace_id, matching_id=matching_id, clock=timezone.now)
 
 
 def match_waiting(customer: Customer, names: Sequence[str]) -> None:
@@ -72,7 +72,7 @@ def enqueue_matching(matching: Matching) -> None:
 def _send(job: CloseRun | Matching, task: Any, workers: int, **arguments: Any) -> None:
     try:
         for _ in range(workers):
-            task.delay(**arguments)
+            task.delay(workspace_id=job.workspace_id, **arguments)
     except _queue_errors() as error:
         logger.warning("The queue takes nothing (%s): %s waits for the sweep", error, job)
 

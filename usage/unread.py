@@ -73,7 +73,7 @@ class _Seen:
 def missing_properties(run: CloseRun) -> list[MissingProperty]:
     """Return what is missing on every event that a rule of a run looked at, each property once; one query."""
     has_it = Count("pk", filter=Q(record_count__gt=0, missing_count__lt=F("record_count")))
-    of_rules = InvoiceLine.objects.filter(invoice__run=run, rule__isnull=False)
+    of_rules = InvoiceLine.objects.filter(workspace_id=run.workspace_id, invoice__run=run, rule__isnull=False)
     found = of_rules.values(
         "rule", "rule__property", "rule__event_type", "rule__negated", "rule__brick", "rule__brick__name", "filter_gaps"
     ).annotate(counted=ExactSum("record_count"), having=has_it, lines=Count("pk"))

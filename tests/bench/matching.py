@@ -41,7 +41,7 @@ def _measure(code: str, count: int) -> tuple[float, float]:
     parties.add_alias(customer=customer, value="waiting")
     named = time.perf_counter()
     for job in Matching.objects.filter(customer=customer):
-        ledger.work_on_matching(matching_id=job.pk, clock=timezone.now)
+        ledger.work_on_matching(workspace_id=job.workspace_id, matching_id=job.pk, clock=timezone.now)
     matched = time.perf_counter()
     if UsageRecord.objects.unmatched().filter(workspace=workspace).exists():
         raise RuntimeError("Events still wait: the figure would be worthless.")

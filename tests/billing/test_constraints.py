@@ -26,7 +26,7 @@ from billing.models import (
     NumberSeries,
 )
 from tests import factories as make
-from usage.models import CountedUpTo, Matching, StoredReply, UsageRecord
+from usage.models import Matching, StoredReply, UsageCount, UsageRecord
 
 pytestmark = pytest.mark.django_db
 
@@ -290,10 +290,9 @@ BREAKS: list[tuple[str, Break]] = [
     ("usage_matching_is_finished_when_done", lambda w: spoil(w.matching, finished_at=START)),
     ("usage_matching_is_about_events", lambda w: spoil(w.matching, until_id=1)),
     ("usage_stored_reply_key_is_unique", lambda w: duplicate(w.reply)),
-    ("usage_counted_up_to_is_one_row", lambda w: CountedUpTo.objects.create(pk=2)),
     (
-        "usage_counted_up_to_goes_on",
-        lambda w: CountedUpTo.objects.update_or_create(pk=1, defaults={"record_id": 5, "next_id": 5}),
+        "usage_count_goes_on",
+        lambda w: UsageCount.objects.create(workspace=w.entry.workspace, record_id=5, next_id=5),
     ),
 ]
 

@@ -14,8 +14,8 @@ def close_beside_others(workspace: Workspace, at: datetime) -> None:
         run = closing.start(workspace=workspace, until_at=at, by="finance", as_of=at)
     except closing.NothingToClose as nothing:
         for run in nothing.left_to:
-            closing.work(run_id=run.pk, clock=lambda: at, batch=2)
+            closing.work(workspace_id=run.workspace_id, run_id=run.pk, clock=lambda: at, batch=2)
         return
-    closing.work(run_id=run.pk, clock=lambda: at, batch=2)
+    closing.work(workspace_id=run.workspace_id, run_id=run.pk, clock=lambda: at, batch=2)
     wait_for(lambda: CloseRun.objects.filter(pk=run.pk, state=CloseRun.State.REVIEW).exists())
     issue(run)

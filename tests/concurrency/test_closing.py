@@ -50,7 +50,7 @@ def test_six_closers_at_once_make_one_invoice_per_period():
 
     def closer() -> None:
         with suppress(closing.NothingToClose):
-            closing.work(run_id=start(workspace).pk, clock=lambda: FEBRUARY, batch=7)
+            closing.work(workspace_id=workspace.pk, run_id=start(workspace).pk, clock=lambda: FEBRUARY, batch=7)
 
     at_once([closer] * 6)
 
@@ -82,7 +82,7 @@ def test_runs_that_are_started_worked_on_issued_and_discarded_at_once_never_wait
             with suppress(closing.NothingToClose):
                 run = closing.start(workspace=workspace, until_at=rng.choice(untils), by="m", as_of=untils[-1])
                 if rng.random() < 0.8:
-                    closing.work(run_id=run.pk, clock=lambda: untils[-1], batch=3)
+                    closing.work(workspace_id=run.workspace_id, run_id=run.pk, clock=lambda: untils[-1], batch=3)
                 # A run that is in review, whoever made it, can be issued or discarded there and then.
                 decide_on_one(workspace, rng)
 
@@ -90,7 +90,7 @@ def test_runs_that_are_started_worked_on_issued_and_discarded_at_once_never_wait
         [*(lambda seed=seed: late(seed) for seed in range(2)), *(lambda seed=seed: manager(seed) for seed in "abc")]
     )
     for run in CloseRun.objects.filter(state=CloseRun.State.COMPUTING):
-        closing.work(run_id=run.pk, clock=lambda: untils[-1])
+        closing.work(workspace_id=run.workspace_id, run_id=run.pk, clock=lambda: untils[-1])
     close_and_issue_whatever_is_open(workspace, "2026-05-01")
 
     for line in x:
@@ -117,7 +117,7 @@ def decide_on_one(workspace: Workspace, rng: random.Random) -> None:
         if not re.search("not waiting for review|can't be discarded", str(refused)):
             raise
     else:
-        closing.work(run_id=run.pk, clock=lambda: MARCH)
+        closing.work(workspace_id=run.workspace_id, run_id=run.pk, clock=lambda: MARCH)
 
 
 def test_six_workers_share_one_run():
@@ -126,7 +126,7 @@ def test_six_workers_share_one_run():
         make.use(line, "5", "2026-01-10")
     run = start(workspace)
 
-    at_once([lambda: closing.work(run_id=run.pk, clock=lambda: FEBRUARY, batch=5)] * 6)
+    at_once([lambda: closing.work(workspace_id=run.workspace_id, run_id=run.pk, clock=lambda: FEBRUARY, batch=5)] * 6)
 
     run.refresh_from_db()
     assert run.state == CloseRun.State.REVIEW
@@ -192,7 +192,7 @@ def test_closing_discarding_and_issuing_beside_intakes_loses_and_doubles_nothing
         for _ in range(6):
             try:
                 run = start(workspace)
-                closing.work(run_id=run.pk, clock=lambda: FEBRUARY, batch=3)
+                closing.work(workspace_id=run.workspace_id, run_id=run.pk, clock=lambda: FEBRUARY, batch=3)
                 if rng.random() < 0.7:
                     invoicing.discard(run=run, by="finance", as_of=FEBRUARY)
                 else:
@@ -232,10 +232,10 @@ def test_two_issuers_neither_repeat_nor_skip_a_number():
     second = close(late.workspace, "2026-02-01")
     invoicing.approve(run=second, by="finance", as_of=FEBRUARY)
 
-    def issuer(run_id: int) -> None:
-        closing.work(run_id=run_id, clock=lambda: MARCH)
+    def issuer(run: CloseRun) -> None:
+        closing.work(workspace_id=run.workspace_id, run_id=run.pk, clock=lambda: MARCH)
 
-    at_once([lambda: issuer(run.pk), lambda: issuer(run.pk), lambda: issuer(second.pk)])
+    at_once([lambda: issuer(run), lambda: issuer(run), lambda: issuer(second)])
 
     numbers = sorted(Invoice.objects.filter(workspace=workspace).values_list("sequence", flat=True))
     assert numbers == list(range(1, 61))
@@ -253,7 +253,10 @@ def test_two_runs_issued_at_once_share_one_series(monkeypatch):
     for run in runs:
         invoicing.approve(run=run, by="finance", as_of=FEBRUARY)
 
-    at_once([lambda run=run: closing.work(run_id=run.pk, clock=lambda: MARCH) for run in runs * 2])
+    def issuer(run: CloseRun) -> None:
+        closing.work(workspace_id=run.workspace_id, run_id=run.pk, clock=lambda: MARCH)
+
+    at_once([lambda run=run: issuer(run) for run in runs * 2])
 
     numbers = sorted(Invoice.objects.values_list("sequence", flat=True))
     assert numbers == list(range(1, 31))

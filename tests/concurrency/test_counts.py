@@ -8,14 +8,14 @@ from django.db import connection, transaction
 from tests import factories as make
 from tests.concurrency.threads import at_once
 from usage import ledger
-from usage.models import CountedUpTo, UsageRecord
+from usage.models import UsageCount, UsageRecord
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.postgres]
 
 
 def counted_up_to() -> int:
     ledger.count_usages()
-    return CountedUpTo.objects.get().record_id
+    return UsageCount.objects.get().record_id
 
 
 @pytest.mark.parametrize("has_an_id", [True, False], ids=["with a transaction id", "before it has one"])
@@ -85,6 +85,6 @@ def test_what_is_counted_beside_many_writers_adds_up():
     at_once([writers, count, count])
     ledger.count_usages()
 
-    assert CountedUpTo.objects.get().record_id == UsageRecord.objects.latest("pk").pk
+    assert UsageCount.objects.get().record_id == UsageRecord.objects.latest("pk").pk
     # Of each 60, 20 were taken back.
     assert ledger.usages_of_lines(workspace=line.workspace) == 160

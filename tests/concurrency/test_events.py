@@ -293,7 +293,9 @@ def test_events_that_wait_in_thousands_are_matched_beside_intakes_and_closes_and
     job = Matching.objects.get()
 
     def match() -> None:
-        ledger.work_on_matching(matching_id=job.pk, clock=lambda: make.moment("2026-02-01"))
+        ledger.work_on_matching(
+            workspace_id=job.workspace_id, matching_id=job.pk, clock=lambda: make.moment("2026-02-01")
+        )
 
     def intake() -> None:
         for number in range(100):

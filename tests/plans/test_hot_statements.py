@@ -104,11 +104,12 @@ def correct(line: Line) -> None:
 
 def meter(line: Line) -> None:
     window = Window(
+        workspace_id=line.workspace_id,
         line_id=line.pk,
         aggregation=line.brick.aggregation,
         starts_at=make.moment("2026-01-01"),
         ends_at=make.moment("2026-02-01"),
-        cutoff=ledger.last_id(),
+        cutoff=ledger.last_id(workspace_id=line.workspace_id),
     )
     assert measure([window])[0].quantity == 15
 
@@ -126,7 +127,9 @@ def upcoming_invoice(line: Line) -> None:
 
 def changed(line: Line) -> None:
     make.use(line, "4", "2026-01-20")
-    assert changed_periods(subscription_ids=[line.subscription_id], cutoff=ledger.last_id())
+    owner = line.workspace_id
+    cutoff = ledger.last_id(workspace_id=owner)
+    assert changed_periods(workspace_id=owner, subscription_ids=[line.subscription_id], cutoff=cutoff)
 
 
 def sweep(line: Line) -> None:

@@ -64,7 +64,7 @@ class Story:
 
     def run(self, run: CloseRun | None) -> None:
         if run:
-            closing.work(run_id=run.pk, clock=lambda: MAY)
+            closing.work(workspace_id=run.workspace_id, run_id=run.pk, clock=lambda: MAY)
 
     def tell(self, kind: str, *details: Any) -> None:
         if kind == "start":
@@ -112,7 +112,7 @@ def one_batch(run: CloseRun) -> None:
         raise Killed
 
     with suppress(Killed):
-        closing.work(run_id=run.pk, clock=die, batch=1)
+        closing.work(workspace_id=run.workspace_id, run_id=run.pk, clock=die, batch=1)
 
 
 def billed(line: Line) -> Decimal:

@@ -118,7 +118,7 @@ def test_metering_counts_what_a_reader_counts(aggregation, sent, filters, negate
         ).event_rules.get()
         for event in sent:
             report(owner, event)
-        window = Window("events", None, JANUARY, FEBRUARY, 10**12, customer_id=globex.pk, rule=rule)
+        window = Window(owner.pk, "events", None, JANUARY, FEBRUARY, 10**12, customer_id=globex.pk, rule=rule)
 
         (found,) = measure([window])
 

@@ -117,7 +117,7 @@ def test_each_line_opens_with_what_it_would_on_paper(given_lines, story):
         tell(lines, story)
         cutoffs = [0, *UsageRecord.objects.order_by("id").values_list("id", flat=True)]
         asked = [
-            (line, Window("unit_days", line.pk, at, at + DAY, cutoff))
+            (line, Window(line.workspace_id, "unit_days", line.pk, at, at + DAY, cutoff))
             for line in lines
             for at in {line.starts_at, line.starts_at + (line.ends_at - line.starts_at) / 2}
             for cutoff in cutoffs[:: max(1, len(cutoffs) // 4)]
@@ -138,7 +138,9 @@ def test_a_change_reaches_the_lines_and_periods_that_it_would_on_paper(given_lin
             line.cutoff = cutoffs[counted * (len(cutoffs) - 1) // 10]
             line.save(update_fields=["cutoff"])
         closed = list(BillingPeriod.objects.order_by("starts_at"))
-        found = changed_periods(subscription_ids=[lines[0].subscription_id], cutoff=ledger.last_id())
+        owner = lines[0].workspace_id
+        cutoff = ledger.last_id(workspace_id=owner)
+        found = changed_periods(workspace_id=owner, subscription_ids=[lines[0].subscription_id], cutoff=cutoff)
         for line in lines:
             first = min(changes(line, lines), default=None)
             reached = [period.starts_at for period in closed if first is not None and period.ends_at > first]

@@ -11,13 +11,13 @@ def close(workspace: Workspace, until: str, *, tz: str = "UTC") -> CloseRun:
     """Compute the drafts of all periods that end by a local moment, at that moment."""
     at = make.moment(until, tz=tz)
     run = closing.start(workspace=workspace, until_at=at, by="finance", as_of=at)
-    return closing.work(run_id=run.pk, clock=lambda: at)
+    return closing.work(workspace_id=run.workspace_id, run_id=run.pk, clock=lambda: at)
 
 
 def issue(run: CloseRun, at: str = "2030-01-01") -> CloseRun:
     moment = make.moment(at)
     invoicing.approve(run=run, by="finance", as_of=moment)
-    return closing.work(run_id=run.pk, clock=lambda: moment)
+    return closing.work(workspace_id=run.workspace_id, run_id=run.pk, clock=lambda: moment)
 
 
 def close_and_issue(workspace: Workspace, until: str, *, tz: str = "UTC") -> CloseRun:

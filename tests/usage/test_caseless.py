@@ -25,7 +25,16 @@ def globex():
 def counted(customer, *values: str, **terms: Any) -> int:
     whatever_the_case: dict[str, Any] = {"filters": {"street": list(values)}, "is_case_sensitive": False}
     rule = make.event_brick(customer.workspace, **{**whatever_the_case, **terms}).event_rules.get()
-    window = Window("events", None, make.moment("2026-01-01"), make.moment("2026-02-01"), 10**12, customer.pk, rule)
+    window = Window(
+        workspace_id=customer.workspace_id,
+        aggregation="events",
+        line_id=None,
+        starts_at=make.moment("2026-01-01"),
+        ends_at=make.moment("2026-02-01"),
+        cutoff=10**12,
+        customer_id=customer.pk,
+        rule=rule,
+    )
     return int(measure([window])[0].quantity)
 
 

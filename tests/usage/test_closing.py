@@ -165,7 +165,7 @@ def test_what_lies_in_the_database_alone_parks_nobody(refusal):
 
     run = CloseRun.objects.get()
     assert (run.state, run.items.get().state) == (CloseRun.State.COMPUTING, CloseItem.State.PENDING)
-    closing.work(run_id=run.pk, clock=lambda: make.moment("2026-02-01"))
+    closing.work(workspace_id=run.workspace_id, run_id=run.pk, clock=lambda: make.moment("2026-02-01"))
     assert totals(line.workspace) == ["6.00"]
 
 
@@ -480,7 +480,7 @@ def test_automatic_closing_is_the_workspaces_choice(mode, states):
     early = closing.close_due(as_of=make.moment("2026-02-01 01:59"))
     runs = closing.close_due(as_of=make.moment("2026-02-01 02:00"))
     for run in runs:
-        closing.work(run_id=run.pk, clock=lambda: make.moment("2026-02-01 02:00"))
+        closing.work(workspace_id=run.workspace_id, run_id=run.pk, clock=lambda: make.moment("2026-02-01 02:00"))
 
     assert early == []
     assert [run.state for run in CloseRun.objects.all()] == states
@@ -494,7 +494,7 @@ def test_automatic_closing_does_not_try_a_parked_subscription_again_and_again():
     now = make.moment("2026-02-01")
 
     for run in closing.close_due(as_of=now):
-        closing.work(run_id=run.pk, clock=lambda: now)
+        closing.work(workspace_id=run.workspace_id, run_id=run.pk, clock=lambda: now)
 
     assert closing.close_due(as_of=now + timedelta(minutes=5)) == []
     assert close(owner, "2026-02-02").items.count() == 1
@@ -509,7 +509,7 @@ def test_a_run_whose_heartbeat_stopped_is_taken_up_once(settings):
     assert closing.stalled(as_of=limit) == []
     assert closing.stalled(as_of=limit + timedelta(seconds=1)) == [run]
     assert closing.stalled(as_of=limit + timedelta(seconds=2)) == []
-    closing.work(run_id=run.pk, clock=lambda: limit)
+    closing.work(workspace_id=run.workspace_id, run_id=run.pk, clock=lambda: limit)
     assert closing.stalled(as_of=limit + timedelta(days=1)) == []
 
 
@@ -520,4 +520,5 @@ def test_the_cutoff_of_every_line_is_the_ledgers_last_id():
     close(line.workspace, "2026-02-01")
 
     line.refresh_from_db()
-    assert line.cutoff == InvoiceLine.objects.get().cutoff == Invoice.objects.get().cutoff == ledger.last_id()
+    last = ledger.last_id(workspace_id=line.workspace_id)
+    assert line.cutoff == InvoiceLine.objects.get().cutoff == Invoice.objects.get().cutoff == last

@@ -6,7 +6,7 @@ from django.test.utils import CaptureQueriesContext
 
 from tests import factories as make
 from usage import ledger
-from usage.models import CountedUpTo, UsageRecord
+from usage.models import UsageCount, UsageRecord
 
 pytestmark = pytest.mark.django_db
 
@@ -28,7 +28,7 @@ def test_what_was_counted_is_not_counted_again_and_what_came_since_is():
     first, second, third = (make.use(line, "1", "2026-01-10") for _ in range(3))
     make.event(line.workspace, "nobody", "2026-01-10")
     ledger.count_usages()
-    counted_up_to = CountedUpTo.objects.get().record_id
+    counted_up_to = UsageCount.objects.get().record_id
 
     make.fix(first, "2")
     make.take_back(second)
@@ -37,7 +37,7 @@ def test_what_was_counted_is_not_counted_again_and_what_came_since_is():
     # Three, one of them corrected and one retracted, and one more.
     assert ledger.usages_of_lines(workspace=line.workspace) == listed(line.workspace) == 3
     ledger.count_usages()
-    assert CountedUpTo.objects.get().record_id == UsageRecord.objects.latest("pk").pk > counted_up_to
+    assert UsageCount.objects.get().record_id == UsageRecord.objects.latest("pk").pk > counted_up_to
     assert ledger.usages_of_lines(workspace=line.workspace) == 3
     make.take_back(make.use(line, "9", "2026-01-10"))
     make.take_back(third)
@@ -78,15 +78,16 @@ def test_counting_goes_step_by_step(monkeypatch):
     with CaptureQueriesContext(connection) as queries:
         assert ledger.usages_of_lines(workspace=workspace) == 7
     assert len(queries) == 2
-    assert CountedUpTo.objects.get().record_id == UsageRecord.objects.latest("pk").pk
+    assert UsageCount.objects.get().record_id == UsageRecord.objects.latest("pk").pk
 
 
 def test_ids_that_have_leapt_are_counted_in_one_step(django_assert_max_num_queries):
     leapt = make.use(make.line(), "1", "2026-07-01").id + 10**12
     UsageRecord.objects.update(id=leapt)
-    CountedUpTo.objects.update_or_create(pk=1, defaults={"record_id": 0, "next_id": leapt, "beside": []})
+    (record,) = UsageRecord.objects.all()
+    UsageCount.objects.create(workspace=record.workspace, next_id=leapt)
 
     with django_assert_max_num_queries(40):
         ledger.count_usages()
 
-    assert CountedUpTo.objects.get().record_id >= leapt
+    assert UsageCount.objects.get().record_id >= leapt

@@ -40,7 +40,7 @@ def wait_for_a_name(owner: Workspace, count: int, alias: str = "gx") -> list[led
 
 
 def finish(job: Matching) -> Matching:
-    ledger.work_on_matching(matching_id=job.pk, clock=timezone.now)
+    ledger.work_on_matching(workspace_id=job.workspace_id, matching_id=job.pk, clock=timezone.now)
     job.refresh_from_db()
     return job
 
@@ -106,7 +106,7 @@ def test_periods_in_which_the_events_count_are_closed_only_after_the_job(globex)
     assert closing.close_due(as_of=FEBRUARY + timedelta(hours=2)) == []
     finish(Matching.objects.get())
     (run,) = closing.close_due(as_of=FEBRUARY + timedelta(hours=3))
-    closing.work(run_id=run.pk, clock=lambda: FEBRUARY)
+    closing.work(workspace_id=run.workspace_id, run_id=run.pk, clock=lambda: FEBRUARY)
     assert totals(owner) == ["6.00", "10.00"]
 
 

@@ -37,9 +37,17 @@ def sent(customer, alias: str = "gx", **properties):
 def measured(customer, aggregation: str = "sum", **terms: Any) -> Measurement:
     given: dict[str, Any] = {"property": "length", **terms}
     rule = make.event_brick(customer.workspace, aggregation=aggregation, **given).event_rules.get()
-    return measure(
-        [Window("events", None, make.moment("2026-01-01"), make.moment("2026-02-01"), 10**12, customer.pk, rule)]
-    )[0]
+    window = Window(
+        workspace_id=customer.workspace_id,
+        aggregation="events",
+        line_id=None,
+        starts_at=make.moment("2026-01-01"),
+        ends_at=make.moment("2026-02-01"),
+        cutoff=10**12,
+        customer_id=customer.pk,
+        rule=rule,
+    )
+    return measure([window])[0]
 
 
 def five_events(customer) -> list[int]:

@@ -19,10 +19,10 @@ class TooManyPeriods(Exception):
     """More periods of a subscription are due than anybody leaves open: it starts by mistake in a distant year."""
 
 
-def lines_of(subscriptions: Sequence[Subscription]) -> QuerySet[Line]:
-    """Return the lines of subscriptions in id order, with what they are measured and rated by."""
+def lines_of(subscriptions: Sequence[Subscription], *, workspace_id: int) -> QuerySet[Line]:
+    """Return the lines of a workspace's subscriptions in id order, with what they are measured and rated by."""
     # Prefetched, not joined: thousands of lines share a few bricks and prices.
-    of_these = Line.objects.filter(subscription__in=[row.pk for row in subscriptions])
+    of_these = Line.objects.filter(workspace_id=workspace_id, subscription__in=[row.pk for row in subscriptions])
     return of_these.prefetch_related("brick", "price__tiers").order_by("id")
 
 

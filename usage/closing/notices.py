@@ -9,7 +9,7 @@ from uuid import UUID
 
 from billing.documents import moment
 from billing.invoicing import DraftInvoice, DraftLine
-from billing.models import CloseItem, CloseRun, Line, Subscription
+from billing.models import CloseRun, Line, Subscription
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +33,7 @@ def keep(*, run: CloseRun, drafts: Iterable[DraftInvoice]) -> None:
     items = list(run.items.filter(subscription__in=[pk for pk, kept in told.items() if kept]))
     for item in items:
         item.notices = told[item.subscription_id]
-    CloseItem.objects.bulk_update(items, ["notices"])
+    run.items.bulk_update(items, ["notices"])
 
 
 def _kept(line: DraftLine) -> dict[str, Any]:

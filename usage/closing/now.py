@@ -9,6 +9,7 @@ from django.db.models import QuerySet
 
 from billing import timeouts
 from billing.models import CloseItem, CloseRun, Workspace
+from billing.models.tenancy import of_workspaces
 from usage.closing.runs import NothingToClose, at_work, drafted_in, left_to, start_in_job
 from usage.closing.work import work
 
@@ -41,7 +42,8 @@ class Closed:
 
 def parked_in(runs: tuple[CloseRun, ...]) -> QuerySet[CloseItem]:
     """Return what these runs have parked, in order."""
-    return CloseItem.objects.filter(run__in=runs, state=CloseItem.State.PARKED).order_by("pk")
+    parked = CloseItem.objects.filter(state=CloseItem.State.PARKED, **of_workspaces(runs))
+    return parked.filter(run__in=runs).order_by("pk") if runs else parked.none()
 
 
 def close_now(
@@ -52,10 +54,12 @@ def close_now(
     May be called again at any time: what was interrupted goes on, what is done stays. ``issues_itself`` is kept with
     the new run, so that whoever finishes it issues it.
     """
-    runs = [work(run_id=run.pk, clock=clock) for run in at_work().filter(workspace=workspace)]
+    runs = [
+        work(workspace_id=workspace.pk, run_id=run.pk, clock=clock) for run in at_work().filter(workspace=workspace)
+    ]
     run = _started(workspace, until_at, by, clock(), issues_itself)
     if run:
-        runs.append(work(run_id=run.pk, clock=clock))
+        runs.append(work(workspace_id=workspace.pk, run_id=run.pk, clock=clock))
     return _closed(workspace, min(until_at, clock()), runs, run, issues_itself)
 
 

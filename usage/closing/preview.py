@@ -31,14 +31,22 @@ def preview(*, subscription: Subscription, as_of: datetime) -> Preview | None:
 
     None where the subscription has no open period at that time (not begun, or ended and closed).
     """
-    subscription = Subscription.objects.select_related("workspace").get(pk=subscription.pk)
+    subscription = (
+        Subscription.objects.filter(workspace_id=subscription.workspace_id)
+        .select_related("workspace")
+        .get(pk=subscription.pk)
+    )
     if as_of < subscription.starts_at:
         return None
     period = contracts.open_period(subscription)
     if period is None:
         return None
-    due = Due(subscription=subscription, lines=tuple(lines_of([subscription])), periods=(period,))
-    drafts = draft(dues=[due], cutoff=ledger.last_id(), measured_until=as_of)
+    due = Due(
+        subscription=subscription,
+        lines=tuple(lines_of([subscription], workspace_id=subscription.workspace_id)),
+        periods=(period,),
+    )
+    drafts = draft(dues=[due], cutoff=ledger.last_id(workspace_id=subscription.workspace_id), measured_until=as_of)
     return Preview(
         invoice=drafts[0],
         measured_until=min(as_of, period.ends_at),

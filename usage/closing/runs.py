@@ -12,6 +12,7 @@ from django.db.models import Exists, F, OuterRef, Q, QuerySet
 from billing import timeouts
 from billing.models import BillingPeriod, CloseItem, CloseRun, Subscription, Workspace
 from billing.outages import outage_of
+from billing.tenancy import Across, across
 from usage.changed import has_changed_events
 from usage.models import Matching, UsageRecord
 
@@ -55,8 +56,10 @@ def start(
     until_at = min(until_at, as_of)
     due = _due(workspace, until_at).exclude(Exists(_holding(workspace).filter(subscription=OuterRef("pk"))))
     if automatic:
-        parked = still_parked().filter(subscription=OuterRef("pk"), is_passing=False)
-        matching = Matching.objects.filter(customer=OuterRef("customer"), state=Matching.State.MATCHING)
+        parked = still_parked(workspace_id=workspace.pk).filter(subscription=OuterRef("pk"), is_passing=False)
+        matching = Matching.objects.filter(
+            workspace=workspace, customer=OuterRef("customer"), state=Matching.State.MATCHING
+        )
         due = due.exclude(Exists(parked)).exclude(Exists(matching))
     run = CloseRun.objects.create(
         workspace=workspace,
@@ -99,13 +102,13 @@ def _add_items(run: CloseRun, due: QuerySet[Subscription]) -> int:
 def left_to(*, workspace: Workspace, until_at: datetime) -> list[CloseRun]:
     """Return, in order, the runs that hold subscriptions of which a period has ended by then and is not drafted yet."""
     held = _holding(workspace).filter(subscription__in=_due(workspace, until_at))
-    return list(CloseRun.objects.filter(pk__in=held.values("run")).order_by("pk"))
+    return list(CloseRun.objects.filter(workspace=workspace, pk__in=held.values("run")).order_by("pk"))
 
 
 def drafted_in(*, workspace: Workspace, until_at: datetime) -> list[CloseRun]:
     """Return, in order, the runs that have periods that ended by then, and are neither issued nor discarded."""
     unfinished = CloseRun.objects.filter(workspace=workspace, state__in=CloseRun.UNFINISHED)
-    drafted = BillingPeriod.objects.filter(run=OuterRef("pk"), ends_at__lte=until_at)
+    drafted = BillingPeriod.objects.filter(workspace=workspace, run=OuterRef("pk"), ends_at__lte=until_at)
     return list(unfinished.filter(Exists(drafted)).order_by("pk"))
 
 
@@ -122,12 +125,12 @@ def _due(workspace: Workspace, until_at: datetime) -> QuerySet[Subscription]:
     return Subscription.objects.filter(Q(next_close_at__lte=until_at) | ended_with_changes, workspace=workspace)
 
 
-def still_parked() -> QuerySet[CloseItem]:
-    """Return what was parked last and is to be closed still, of all workspaces; a person's next close tries it again.
+def still_parked(*, workspace_id: int) -> QuerySet[CloseItem]:
+    """Return what was parked last in a workspace and is to be closed still; a person's next close tries it again.
 
     An ended subscription with closed periods was parked with differences, which stay until they are billed.
     """
-    effective = CloseItem.objects.exclude(run__state=CloseRun.State.DISCARDED)
+    effective = CloseItem.objects.filter(workspace_id=workspace_id).exclude(run__state=CloseRun.State.DISCARDED)
     later = effective.filter(subscription=OuterRef("subscription"), pk__gt=OuterRef("pk"))
     is_open = Q(subscription__next_close_at__lte=F("run__until_at")) | Q(
         subscription__next_close_at=None, subscription__open_from_at__gt=F("subscription__starts_at")
@@ -183,8 +186,11 @@ def at_work() -> QuerySet[CloseRun]:
 def stalled(*, as_of: datetime) -> list[CloseRun]:
     """Return the runs at work whose heartbeat stopped, each to one caller only: whoever gets a run takes it up."""
     limit = as_of - timedelta(seconds=settings.CLOSE_HEARTBEAT_SECONDS)
-    return [
-        run
-        for run in at_work().filter(heartbeat_at__lt=limit)
-        if CloseRun.objects.filter(pk=run.pk, heartbeat_at=run.heartbeat_at).update(heartbeat_at=as_of)
-    ]
+    with across(Across.SWEEP):
+        silent = list(at_work().filter(heartbeat_at__lt=limit))
+    return [run for run in silent if _take_up(run, as_of)]
+
+
+def _take_up(run: CloseRun, as_of: datetime) -> int:
+    own = CloseRun.objects.filter(workspace_id=run.workspace_id, pk=run.pk, heartbeat_at=run.heartbeat_at)
+    return own.update(heartbeat_at=as_of)

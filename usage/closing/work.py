@@ -27,7 +27,7 @@ TOOK_TOO_LONG = "It takes the database longer than the statement of a close may,
 BEING_MATCHED = "Events that came under another name are still being given to the customer: close again when they are."
 
 
-def work(*, run_id: int, clock: Callable[[], datetime], batch: int | None = None) -> CloseRun:
+def work(*, workspace_id: int, run_id: int, clock: Callable[[], datetime], batch: int | None = None) -> CloseRun:
     """Close a run's pending subscriptions until none is left to take, and issue its drafts where it was told to.
 
     May run any number of times and in any number of processes at once. A subscription that fails is parked with its
@@ -35,7 +35,7 @@ def work(*, run_id: int, clock: Callable[[], datetime], batch: int | None = None
     and is tried again by the sweep: what was done in the transaction that failed, numbers included, is taken back. Only
     what fails with the database alone (see ``Outage.is_passing``) is raised.
     """
-    run = CloseRun.objects.select_related("workspace").get(pk=run_id)
+    run = CloseRun.objects.filter(workspace_id=workspace_id).select_related("workspace").get(pk=run_id)
     try:
         _work(run, clock, batch or settings.CLOSE_BATCH)
     except Exception as error:  # whatever it is, it is to be seen
@@ -61,12 +61,16 @@ def _is_passing(error: Exception) -> bool:
 
 
 def _beat(run: CloseRun, now: datetime) -> None:
-    CloseRun.objects.filter(pk=run.pk, state__in=CloseRun.ACTIVE).update(heartbeat_at=now, problem="")
+    CloseRun.objects.filter(workspace_id=run.workspace_id, pk=run.pk, state__in=CloseRun.ACTIVE).update(
+        heartbeat_at=now, problem=""
+    )
     run.refresh_from_db(fields=["state", "problem"])
 
 
 def _keep_problem(run: CloseRun, error: Exception) -> None:
-    CloseRun.objects.filter(pk=run.pk, state__in=CloseRun.UNFINISHED).update(problem=_reason(error))
+    CloseRun.objects.filter(workspace_id=run.workspace_id, pk=run.pk, state__in=CloseRun.UNFINISHED).update(
+        problem=_reason(error)
+    )
     run.refresh_from_db(fields=["state", "problem"])
 
 
@@ -90,9 +94,8 @@ def _go_on(run: CloseRun, now: datetime) -> None:
     Of several workers, the last one out finds nothing pending.
     """
     timeouts.allow(settings.CLOSE_STATEMENT_SECONDS)
-    CloseRun.objects.filter(~Exists(_pending(run)), pk=run.pk, state=CloseRun.State.COMPUTING).update(
-        state=CloseRun.State.REVIEW, heartbeat_at=now, problem=""
-    )
+    computing = CloseRun.objects.filter(workspace_id=run.workspace_id, pk=run.pk, state=CloseRun.State.COMPUTING)
+    computing.filter(~Exists(_pending(run))).update(state=CloseRun.State.REVIEW, heartbeat_at=now, problem="")
     run.refresh_from_db(fields=["state", "problem"])
     if run.state == CloseRun.State.REVIEW and (run.issues_itself or _came_to_nothing(run)):
         try:
@@ -153,12 +156,12 @@ def _close_batch(run: CloseRun, items: QuerySet[CloseItem], taken: list[int]) ->
     dues = _lock_dues(run, list(subscription_ids.values()))
     # What another run has closed meanwhile is left alone: a cutoff may only pass records whose differences were billed.
     dues = [due for due in dues if due.bills_differences]
-    customer_ids = _lock_customers(dues)
-    being_matched = ledger.being_matched(customer_ids=customer_ids)
-    parked = _park_what_waits(subscription_ids, dues, being_matched) if being_matched else []
+    customer_ids = _lock_customers(dues, workspace_id=run.workspace_id)
+    being_matched = ledger.being_matched(workspace_id=run.workspace_id, customer_ids=customer_ids)
+    parked = _park_what_waits(run, subscription_ids, dues, being_matched) if being_matched else []
     dues = [due for due in dues if due.subscription.pk not in parked]
     customer_ids -= being_matched
-    cutoff = ledger.last_id()
+    cutoff = ledger.last_id(workspace_id=run.workspace_id)
     drafts = draft(dues=dues, cutoff=cutoff, as_of=run.started_at)
     invoicing.write_drafts(run=run, drafts=drafts)
     notices.keep(run=run, drafts=drafts)
@@ -166,16 +169,16 @@ def _close_batch(run: CloseRun, items: QuerySet[CloseItem], taken: list[int]) ->
     if customer_ids:
         invoicing.move_event_pointers(customer_ids=customer_ids)
     done = [pk for pk, subscription_id in subscription_ids.items() if subscription_id not in parked]
-    CloseItem.objects.filter(pk__in=done).update(state=CloseItem.State.DONE)
+    run.items.filter(pk__in=done).update(state=CloseItem.State.DONE)
     return len(taken)
 
 
-def _park_what_waits(items: dict[int, Any], dues: Sequence[Due], being_matched: set[UUID]) -> list[UUID]:
+def _park_what_waits(run: CloseRun, items: dict[int, Any], dues: Sequence[Due], being_matched: set[UUID]) -> list[UUID]:
     """Park the subscriptions that count events of which some are still being given to the customer; return which."""
     waiting = [
         due.subscription.pk for due in dues if due.counting_lines and due.subscription.customer_id in being_matched
     ]
-    CloseItem.objects.filter(pk__in=[pk for pk, subscription_id in items.items() if subscription_id in waiting]).update(
+    run.items.filter(pk__in=[pk for pk, subscription_id in items.items() if subscription_id in waiting]).update(
         state=CloseItem.State.PARKED, reason=BEING_MATCHED, is_passing=True, holds_subscription=False
     )
     return waiting
@@ -185,25 +188,28 @@ def _hold(run: CloseRun) -> bool:
     """Share the run's row with its other workers until commit, so that a discard waits; tell whether to go on."""
     lock = " FOR KEY SHARE" if connection.vendor == "postgresql" else ""
     with connection.cursor() as cursor:
-        cursor.execute(f"SELECT state FROM {CloseRun._meta.db_table} WHERE id = %s{lock}", [run.pk])
+        cursor.execute(
+            f"SELECT state FROM billing_closerun WHERE workspace_id = %s AND id = %s{lock}", [run.workspace_id, run.pk]
+        )
         row = cursor.fetchone()
     return row == (CloseRun.State.COMPUTING,)
 
 
 def _lock_dues(run: CloseRun, subscription_ids: Sequence[Any]) -> list[Due]:
     """Lock subscriptions and then their lines, each in id order, and return what of them is due under those locks."""
-    subscriptions = list(Subscription.objects.filter(pk__in=subscription_ids).select_for_update().order_by("id"))
+    wanted = Subscription.objects.filter(workspace_id=run.workspace_id, pk__in=subscription_ids)
+    subscriptions = list(wanted.select_for_update().order_by("id"))
     for subscription in subscriptions:
         subscription.workspace = run.workspace
-    lines = lines_of(subscriptions).select_for_update()
+    lines = lines_of(subscriptions, workspace_id=run.workspace_id).select_for_update()
     return dues_of(subscriptions, lines, run.until_at)
 
 
-def _lock_customers(dues: Sequence[Due]) -> set[UUID]:
+def _lock_customers(dues: Sequence[Due], *, workspace_id: int) -> set[UUID]:
     """Lock the customers whose events are counted, in id order, against intakes but not against references to them."""
     counted = {due.subscription.customer_id for due in dues if due.counting_lines}
     if counted:
-        customers = Customer.objects.filter(pk__in=counted).select_for_update(no_key=True)
+        customers = Customer.objects.filter(workspace_id=workspace_id, pk__in=counted).select_for_update(no_key=True)
         list(customers.order_by("pk").values("pk"))
     return counted
 

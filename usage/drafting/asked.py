@@ -7,6 +7,7 @@ from datetime import datetime
 from decimal import Decimal
 from itertools import pairwise
 from operator import attrgetter
+from typing import Any
 from uuid import UUID
 
 from billing import catalog
@@ -81,10 +82,15 @@ def tasks_of(dues: Sequence[Due], *, cutoff: int) -> list[Task]:
     The true-ups go to a subscription's first draft, or to one of their own where it has ended. Raises
     ``CalendarOutOfRange`` on a period that no calendar has.
     """
-    subscription_ids = [due.subscription.pk for due in dues]
-    changed = changed_periods(subscription_ids=subscription_ids, cutoff=cutoff)
+    if not dues:
+        return []
+    own: dict[str, Any] = {
+        "workspace_id": dues[0].subscription.workspace_id,
+        "subscription_ids": [due.subscription.pk for due in dues],
+    }
+    changed = changed_periods(**own, cutoff=cutoff)
     rules = _rules(dues, changed)
-    before = billed(subscription_ids=subscription_ids) if changed else {}
+    before = billed(**own) if changed else {}
     return [task for due in dues for task in (*_due_periods(due, rules), *_differences(due, changed, rules, before))]
 
 
@@ -92,10 +98,11 @@ def _rules(dues: Sequence[Due], changed: Mapping[int, Sequence[Period]]) -> _Rul
     counting = [line for due in dues for line in due.counting_lines]
     if not counting:
         return _Rules()
+    workspace_id = counting[0].workspace_id
     changed_lines = [line.pk for line in counting if line.pk in changed]
     return _Rules(
-        current=catalog.current_rules(brick_ids=[line.brick_id for line in counting]),
-        billed=billed_rules(line_ids=changed_lines) if changed_lines else {},
+        current=catalog.current_rules(workspace_id=workspace_id, brick_ids=[line.brick_id for line in counting]),
+        billed=billed_rules(workspace_id=workspace_id, line_ids=changed_lines) if changed_lines else {},
     )
 
 

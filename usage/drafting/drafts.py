@@ -55,6 +55,7 @@ def _window(task: Task, cutoff: int, measured_until: datetime | None) -> Window:
     if measured_until is not None and not task.is_true_up:
         ends_at = max(task.covered.starts_at, min(ends_at, measured_until))
     return Window(
+        workspace_id=task.line.workspace_id,
         aggregation=task.line.brick.aggregation,
         line_id=task.line.pk,
         starts_at=task.covered.starts_at,

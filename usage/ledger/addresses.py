@@ -24,8 +24,9 @@ _BY_REFERENCE_OR_NUMBER = f"line.id = COALESCE({_OF_LINE})"
 _BY_NAME = f"""line.id = COALESCE(
     {_OF_LINE},
     (SELECT CASE WHEN COUNT(*) = 1 THEN MIN(l.id) END
-        FROM billing_subscription s JOIN billing_line l ON l.subscription_id = s.id
-            JOIN billing_brick b ON b.id = l.brick_id
+        FROM billing_subscription s
+            JOIN billing_line l ON l.workspace_id = s.workspace_id AND l.subscription_id = s.id
+            JOIN billing_brick b ON b.workspace_id = l.workspace_id AND b.id = l.brick_id
         WHERE s.workspace_id = %s AND (s.reference = %s OR s.id = %s) AND b.aggregation IN {TAKES_USAGE!r}
             AND l.starts_at <= %s AND (l.ends_at IS NULL OR l.ends_at > %s))
 )"""

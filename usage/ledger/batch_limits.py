@@ -31,7 +31,7 @@ def permitted(workspace_id: int, entries: Sequence[Entry]) -> Permitted:
     if not bounded:
         return Permitted(entries=list(entries))
     # Their lines are locked before any key is taken, or two writers could wait for each other.
-    totals = Totals((entry.line.id, entry.occurred_at) for entry in bounded)
+    totals = Totals(((entry.line.id, entry.occurred_at) for entry in bounded), workspace_id=workspace_id)
     known = known_keys(workspace_id, {entry.position: entry for entry in bounded})
     found, keys = Permitted(), set()
     for entry in entries:

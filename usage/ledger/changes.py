@@ -100,7 +100,8 @@ def _lock(workspace_id: int, target: RecordById | RecordByKey) -> tuple[UsageRec
     line_id = records.values_list("line_id", flat=True).first()
     if line_id is None:
         raise RecordNotFound("There is no such usage.")
-    line = Line.objects.select_for_update(of=("self",), no_key=True).select_related("brick").get(pk=line_id)
+    lines = Line.objects.select_for_update(of=("self",), no_key=True).select_related("brick")
+    line = lines.get(workspace_id=workspace_id, pk=line_id)
     former = records.first()
     if former is None:
         raise RecordNotFound("There is no such usage.")
@@ -111,7 +112,7 @@ def _supersede(former: UsageRecord, line: Line, change: UsageRecord) -> Recorded
     change.pk = next_id()
     change.is_late = min(former.occurred_at, change.occurred_at) < line.open_from_at
     # The former first: only one live record may have the key. The foreign key is checked at commit.
-    UsageRecord.objects.filter(pk=former.pk).update(superseded_by_id=change.pk)
+    UsageRecord.objects.filter(workspace_id=former.workspace_id, pk=former.pk).update(superseded_by_id=change.pk)
     change.save(force_insert=True)
     return Recorded(
         id=change.pk,

@@ -6,12 +6,13 @@ never changes once all of them are there. That is kept per workspace, and the re
 
 from django.conf import settings
 from django.db import connection, transaction
-from django.db.models import Count, F, Q, QuerySet, Subquery
+from django.db.models import Count, F, OuterRef, Q, QuerySet, Subquery
+from django.db.models.functions import Coalesce
 
 from billing import timeouts
 from billing.models import Workspace
 from usage.ledger.reading import last_id
-from usage.models import CountedUpTo, UsageCount, UsageRecord
+from usage.models import UsageCount, UsageRecord
 
 # How many ledger ids are counted in one transaction.
 STEP = 1_000_000
@@ -21,40 +22,49 @@ _USAGES = Count("pk", filter=Q(kind=UsageRecord.Kind.ENTRY)) - Count("pk", filte
 
 def usages_of_lines(*, workspace: Workspace) -> int:
     """Return how many live records of lines a workspace has: exact, with two queries."""
-    # The row and the count up to it with one statement: they belong together.
-    of_workspace = Subquery(UsageCount.objects.filter(workspace=workspace).values("usages"))
-    kept = CountedUpTo.objects.annotate(usages=of_workspace).values_list("record_id", "usages").first()
-    upto, usages = kept or (0, None)
-    rest = _records(after=upto).filter(workspace=workspace).aggregate(usages=_USAGES)
-    return (usages or 0) + int(rest["usages"])
+    # The mark and the count up to it with one statement: they belong together.
+    kept = UsageCount.objects.filter(workspace=workspace).values_list("record_id", "usages").first()
+    upto, usages = kept or (0, 0)
+    rest = _records(workspace.pk, after=upto).aggregate(usages=_USAGES)
+    return usages + int(rest["usages"])
 
 
 def count_usages() -> None:
-    """Count on, up to where all is certain to be there. May run any number of times and in any number of processes.
+    """Count on in each workspace, up to where all is certain to be there.
 
-    A record has its id before it can be seen. So the last id that was drawn is read first, and then which transactions
-    run. Once none of them does any more, every record up to that id is committed, or will never be.
+    May run any number of times and in any number of processes. A record has its id before it can be seen. So the last
+    id that was drawn is read first, and then which transactions run. Once none of them does any more, every record up
+    to that id is committed, or will never be.
     """
-    while _count_on():
-        pass
+    for workspace_id in _behind():
+        while _count_on(workspace_id):
+            pass
+
+
+def _behind() -> list[int]:
+    """Return the workspaces whose newest record is not counted yet."""
+    newest = UsageRecord.objects.filter(workspace=OuterRef("pk")).order_by("-id").values("id")[:1]
+    counted = UsageCount.objects.filter(workspace=OuterRef("pk")).values("record_id")
+    found = Workspace.objects.alias(newest=Subquery(newest), counted=Coalesce(Subquery(counted), 0))
+    return list(found.filter(newest__gt=F("counted")).order_by("pk").values_list("pk", flat=True))
 
 
 @transaction.atomic
-def _count_on() -> bool:
+def _count_on(workspace_id: int) -> bool:
     """Take a step; tell whether there is one more to take."""
     timeouts.allow(settings.JOB_STATEMENT_SECONDS)
-    CountedUpTo.objects.get_or_create(pk=1)
-    mark = CountedUpTo.objects.select_for_update(skip_locked=True).first()
+    UsageCount.objects.get_or_create(workspace_id=workspace_id)
+    mark = UsageCount.objects.select_for_update(skip_locked=True).filter(workspace_id=workspace_id).first()
     if mark is None or (mark.next_id is None and not _look_ahead(mark)):
         return False
     if mark.beside and not _running().isdisjoint(mark.beside):
         return False
     assert mark.next_id is not None
     # A step is of so many records, not ids: these may have leapt.
-    ids = UsageRecord.objects.filter(id__gt=mark.record_id, id__lte=mark.next_id).order_by("id")
-    upto = ids.values_list("id", flat=True)[STEP - 1 : STEP].first() or mark.next_id
-    found = _records(after=mark.record_id).filter(id__lte=upto).values("workspace").annotate(usages=_USAGES)
-    _add(dict(found.order_by().values_list("workspace", "usages")))
+    ids = UsageRecord.objects.filter(workspace_id=workspace_id, id__gt=mark.record_id, id__lte=mark.next_id)
+    upto = ids.order_by("id").values_list("id", flat=True)[STEP - 1 : STEP].first() or mark.next_id
+    found = _records(workspace_id, after=mark.record_id).filter(id__lte=upto).aggregate(usages=_USAGES)
+    mark.usages += int(found["usages"])
     is_there = upto == mark.next_id
     mark.record_id = upto
     mark.next_id, mark.beside = (None, []) if is_there else (mark.next_id, [])
@@ -62,9 +72,9 @@ def _count_on() -> bool:
     return not is_there
 
 
-def _look_ahead(mark: CountedUpTo) -> bool:
+def _look_ahead(mark: UsageCount) -> bool:
     """Note where counting will get to, and beside whom; tell whether there is anything to count."""
-    drawn = _last_drawn()
+    drawn = _last_drawn(mark.workspace_id)
     if drawn <= mark.record_id:
         return False
     mark.next_id, mark.beside = drawn, sorted(_running())
@@ -72,9 +82,10 @@ def _look_ahead(mark: CountedUpTo) -> bool:
     return True
 
 
-def _last_drawn() -> int:
+def _last_drawn(workspace_id: int) -> int:
+    """Return the last id that any workspace's record has drawn; where writers are serial, the workspace's own."""
     if connection.vendor != "postgresql":
-        return last_id()
+        return last_id(workspace_id=workspace_id)
     with connection.cursor() as cursor:
         cursor.execute(
             "SELECT pg_sequence_last_value(pg_get_serial_sequence(%s, 'id')::regclass)", [UsageRecord._meta.db_table]
@@ -101,11 +112,5 @@ def _running() -> set[str]:
         return {transaction_id for (transaction_id,) in cursor.fetchall()}
 
 
-def _records(*, after: int) -> QuerySet[UsageRecord]:
-    return UsageRecord.objects.filter(line__isnull=False, id__gt=after)
-
-
-def _add(usages: dict[int, int]) -> None:
-    UsageCount.objects.bulk_create((UsageCount(workspace_id=pk) for pk in usages), ignore_conflicts=True)
-    for pk, number in usages.items():
-        UsageCount.objects.filter(pk=pk).update(usages=F("usages") + number)
+def _records(workspace_id: int, *, after: int) -> QuerySet[UsageRecord]:
+    return UsageRecord.objects.filter(workspace_id=workspace_id, line__isnull=False, id__gt=after)

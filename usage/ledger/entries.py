@@ -45,7 +45,7 @@ def hold_lines(*, workspace_id: int, addresses: Collection[Address]) -> None:
     """
     lines = LockedLines(workspace_id, addresses)
     if bounded := lines.bounded():
-        limits.lock_bounded(bounded)
+        limits.lock_bounded(bounded, workspace_id=workspace_id)
 
 
 def _insert(
@@ -87,7 +87,7 @@ def _insert(
 def _insert_within_limit(
     command: RecordUsage, line: Line, quantity: Decimal, occurred_at: datetime, recorded_at: datetime
 ) -> Recorded | None:
-    totals = limits.Totals([(line.pk, occurred_at)])
+    totals = limits.Totals([(line.pk, occurred_at)], workspace_id=line.workspace_id)
     permitted = totals.permit(
         line_id=line.pk, quantity=quantity, occurred_at=occurred_at, accepts_part=command.accepts_part
     )
@@ -102,7 +102,8 @@ INSERT INTO usage_usagerecord
      kind, source, dialect, key, recorded_by, note, properties)
 SELECT line.workspace_id, line.id, %s, %s, %s, line.open_from_at > %s,
     'entry', %s, %s, %s, %s, %s, %s
-FROM billing_line line JOIN billing_brick brick ON brick.id = line.brick_id
+FROM billing_line line
+    JOIN billing_brick brick ON brick.workspace_id = line.workspace_id AND brick.id = line.brick_id
 WHERE line.workspace_id = %s AND {{address}}
     AND line.starts_at <= %s AND (line.ends_at IS NULL OR line.ends_at > %s)
     AND brick.aggregation IN {TAKES_USAGE!r} AND (brick.aggregation <> 'unit_days' OR NOT %s)
@@ -110,8 +111,8 @@ WHERE line.workspace_id = %s AND {{address}}
 {{lock}}
 ON CONFLICT (workspace_id, dialect, key) WHERE key IS NOT NULL AND superseded_by_id IS NULL DO NOTHING
 RETURNING id, line_id, is_late,
-    (SELECT l.number FROM billing_line l WHERE l.id = line_id),
-    (SELECT l.reference FROM billing_line l WHERE l.id = line_id)
+    (SELECT l.number FROM billing_line l WHERE l.workspace_id = usage_usagerecord.workspace_id AND l.id = line_id),
+    (SELECT l.reference FROM billing_line l WHERE l.workspace_id = usage_usagerecord.workspace_id AND l.id = line_id)
 """
 
 

@@ -57,7 +57,7 @@ def _lock(workspace_id: int, target: RecordById | RecordByKey) -> tuple[UsageRec
     if owner is None:
         return former, lock_events(former)
     # It is the customer's already, but for the record that says so.
-    late_before = max(lock_customers([owner]), default=None)
+    late_before = max(lock_customers([owner], workspace_id=workspace_id), default=None)
     lock_names(workspace_id, [str(former.customer_alias)])
     if owner_to_be(former) != owner:
         raise Moved
@@ -74,7 +74,8 @@ def supersede_event(former: UsageRecord, change: UsageRecord, *, late_before: da
     change.folded = folded_copy(change.properties)
     change.is_late = late_before is not None and min(former.occurred_at, change.occurred_at) < late_before
     # The former first: only one live record may have the key. The foreign key is checked at commit.
-    if not UsageRecord.objects.filter(pk=former.pk, superseded_by=None).update(superseded_by_id=change.pk):
+    live = UsageRecord.objects.filter(workspace_id=former.workspace_id, pk=former.pk, superseded_by=None)
+    if not live.update(superseded_by_id=change.pk):
         raise Moved
     change.save(force_insert=True)
     return RecordedEvent(

@@ -26,10 +26,11 @@ class Totals:
     is measured once, all with one query.
     """
 
-    def __init__(self, wanted: Iterable[tuple[int, datetime]]) -> None:
+    def __init__(self, wanted: Iterable[tuple[int, datetime]], *, workspace_id: int) -> None:
+        self._workspace_id = workspace_id
         self._moments = list(wanted)
         # Measured after the locks are held, by another statement: what others have recorded meanwhile is in it.
-        self._lines = lock_bounded({line_id for line_id, _ in self._moments})
+        self._lines = lock_bounded({line_id for line_id, _ in self._moments}, workspace_id=workspace_id)
         self._periods: dict[int, list[Period]] = defaultdict(list)
         self._added: dict[tuple[int, Period], Decimal] = defaultdict(Decimal)
         self._rooms: dict[tuple[int, Period], Room] = {}
@@ -80,15 +81,16 @@ class Totals:
 
     @cached_property
     def _followed_at(self) -> dict[int, datetime | None]:
-        return _followed_at(self._lines.values())
+        return _followed_at(self._lines.values(), workspace_id=self._workspace_id)
 
     @cached_property
     def _used(self) -> dict[tuple[int, Period], Decimal]:
         bounded = ((self._lines[line_id], at) for line_id, at in self._moments)
         periods = {(line.pk, covered) for line, at in bounded if (covered := self._covered(line, at)) is not None}
-        cutoff = last_id()
+        cutoff = last_id(workspace_id=self._workspace_id)
         windows = [
             Window(
+                workspace_id=self._workspace_id,
                 aggregation=self._lines[line_id].brick.aggregation,
                 line_id=line_id,
                 starts_at=covered.starts_at,
@@ -110,14 +112,14 @@ def check_change(*, line: Line, former: UsageRecord, quantity: Decimal, occurred
         return
     was_in_period = _covered(line, former.occurred_at) == _covered(line, occurred_at)
     added = quantity - former.quantity if was_in_period and former.quantity is not None else quantity
-    totals = Totals([(line.pk, occurred_at)])
+    totals = Totals([(line.pk, occurred_at)], workspace_id=line.workspace_id)
     totals.permit(line_id=line.pk, quantity=added, occurred_at=occurred_at, accepts_part=False)
 
 
-def lock_bounded(line_ids: set[int]) -> dict[int, Line]:
-    """Keep others from adding to the totals of lines until commit, and return the lines by their ids."""
+def lock_bounded(line_ids: set[int], *, workspace_id: int) -> dict[int, Line]:
+    """Keep others from adding to the totals of a workspace's lines until commit, and return the lines by their ids."""
     # In the order of their ids, as all lock them, or two writers could wait for each other.
-    lines = Line.objects.select_for_update(of=("self",), no_key=True).order_by("id")
+    lines = Line.objects.filter(workspace_id=workspace_id).select_for_update(of=("self",), no_key=True).order_by("id")
     lines = lines.select_related("brick", "price", "subscription", "workspace")
     found = {line.pk: line for line in lines.filter(is_among("billing_line.id", sorted(line_ids)))}
     by_amount = [line.price for line in found.values() if line.hard_limit_amount is not None and line.price.is_tiered]
@@ -125,7 +127,7 @@ def lock_bounded(line_ids: set[int]) -> dict[int, Line]:
     return found
 
 
-def _followed_at(lines: Iterable[Line]) -> dict[int, datetime | None]:
+def _followed_at(lines: Iterable[Line], *, workspace_id: int) -> dict[int, datetime | None]:
     """Return when the next line of a brick begins: of lines that end, and where days can matter."""
     ending = [line.pk for line in lines if line.ends_at is not None and line.hard_limit_amount is not None]
     if not ending:
@@ -133,7 +135,8 @@ def _followed_at(lines: Iterable[Line]) -> dict[int, datetime | None]:
     of_brick = {name: OuterRef(name) for name in ("workspace", "subscription", "brick")}
     later = Line.objects.not_voided().filter(**of_brick, starts_at__gte=OuterRef("ends_at"))
     first = Subquery(later.order_by().values("brick").annotate(first=Min("starts_at")).values("first"))
-    found = Line.objects.filter(is_among("billing_line.id", ending)).annotate(followed_at=first)
+    found = Line.objects.filter(is_among("billing_line.id", ending), workspace_id=workspace_id)
+    found = found.annotate(followed_at=first)
     return dict(found.values_list("pk", "followed_at"))
 
 

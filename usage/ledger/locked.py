@@ -41,11 +41,11 @@ _WANTED = {"line_number": "bigint", "subscription_id": "uuid", "brick_id": "uuid
 # Index look-ups, one for each value: what a batch costs does not grow with the tables.
 _FOUND = """
     SELECT id FROM billing_line WHERE workspace_id = %s AND {of_number}
-    UNION SELECT id FROM billing_line WHERE {of_brick}
+    UNION SELECT id FROM billing_line WHERE workspace_id = %s AND {of_brick}
         AND (subscription_id, brick_id) IN (SELECT subscription_id, brick_id FROM wanted)
-    UNION SELECT id FROM billing_line WHERE {of_subscription}
+    UNION SELECT id FROM billing_line WHERE workspace_id = %s AND {of_subscription}
     UNION SELECT id FROM billing_line WHERE workspace_id = %s AND {of_reference}
-    UNION SELECT id FROM billing_line WHERE {of_subscription_reference}
+    UNION SELECT id FROM billing_line WHERE workspace_id = %s AND {of_subscription_reference}
 """
 _LOCK = """
 WITH wanted AS (SELECT * FROM {given}),
@@ -53,8 +53,10 @@ found AS ({found})
 SELECT line.id, line.number, line.reference, line.subscription_id, subscription.reference, line.brick_id,
     brick.aggregation, line.hard_limit_quantity IS NOT NULL OR line.hard_limit_amount IS NOT NULL,
     line.starts_at, line.ends_at, line.open_from_at
-FROM billing_line line JOIN billing_brick brick ON brick.id = line.brick_id
-    JOIN billing_subscription subscription ON subscription.id = line.subscription_id
+FROM billing_line line
+    JOIN billing_brick brick ON brick.workspace_id = line.workspace_id AND brick.id = line.brick_id
+    JOIN billing_subscription subscription
+        ON subscription.workspace_id = line.workspace_id AND subscription.id = line.subscription_id
 WHERE line.workspace_id = %s AND {is_found}
 ORDER BY line.id
 {lock}
@@ -132,7 +134,7 @@ class LockedLines:
 
 def _lock(workspace_id: int, addresses: set[Address]) -> Iterator[LockedLine]:
     with connection.cursor() as cursor:
-        cursor.execute(_lock_statement(), [rows(map(_wanted, addresses)), *[workspace_id] * 4])
+        cursor.execute(_lock_statement(), [rows(map(_wanted, addresses)), *[workspace_id] * 7])
         for line in map(LockedLine._make, cursor.fetchall()):
             yield line if isinstance(line.brick_id, UUID) else _from_sqlite(line)
 

@@ -47,24 +47,27 @@ def lock_events(*events: UsageRecord) -> datetime | None:
 
     Return the moment before which an event is late for one of the customers; None where for none.
     """
-    opened = lock_customers([event.customer_id for event in events])
+    workspace_id = events[0].workspace_id
+    opened = lock_customers([event.customer_id for event in events], workspace_id=workspace_id)
     if names := [str(event.customer_alias) for event in events if event.customer_id is None]:
         # All at once: names are locked in an order of their own.
-        lock_names(events[0].workspace_id, names)
+        lock_names(workspace_id, names)
     return max(opened, default=None)
 
 
-def lock_customers(customer_ids: Iterable[UUID | None]) -> list[datetime]:
+def lock_customers(customer_ids: Iterable[UUID | None], *, workspace_id: int) -> list[datetime]:
     """Keep closing from customers until commit; return from when on their periods are open, where any was closed."""
     wanted = {pk for pk in customer_ids if pk is not None}
     if not wanted:
         return []
     if connection.vendor == "postgresql":
         # Not by the rows' update lock, which intakes would wait for.
-        statement = "SELECT id FROM billing_customer WHERE id = ANY(%s) ORDER BY id FOR SHARE"
+        statement = "SELECT id FROM billing_customer WHERE workspace_id = %s AND id = ANY(%s) ORDER BY id FOR SHARE"
         with connection.cursor() as cursor:
-            cursor.execute(statement, [list(wanted)])
-    opened = Customer.objects.filter(pk__in=wanted).values_list("events_open_from_at", flat=True)
+            cursor.execute(statement, [workspace_id, list(wanted)])
+    opened = Customer.objects.filter(workspace_id=workspace_id, pk__in=wanted).values_list(
+        "events_open_from_at", flat=True
+    )
     return [moment for moment in opened if moment is not None]
 
 

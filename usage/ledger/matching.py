@@ -16,6 +16,7 @@ from billing import timeouts
 from billing.jsontext import encode
 from billing.models import Customer
 from billing.parties import NOBODY
+from billing.tenancy import Across, across
 from usage.ledger.locks import lock_customers, lock_names, next_ids
 from usage.ledger.reading import last_id
 from usage.ledger.values import adapt
@@ -32,7 +33,7 @@ def match_waiting(customer: Customer, names: Sequence[str]) -> list[Matching]:
     under the names meanwhile are the customer's at once.
     """
     given = {name for name in names if name != NOBODY}
-    late_before = max(lock_customers([customer.pk]), default=None)
+    late_before = max(lock_customers([customer.pk], workspace_id=customer.workspace_id), default=None)
     lock_names(customer.workspace_id, given, alone=True)
     after = _taken_until(customer.workspace_id, given)
     waiting = _waiting(customer.workspace_id, {name: after.get(name, 0) for name in given})
@@ -62,7 +63,7 @@ def _waiting(workspace_id: int, after: dict[str, int]) -> QuerySet[UsageRecord]:
 def _open(customer: Customer, after: dict[str, int]) -> list[Matching]:
     # Looked for by name, since reading all that waits could take long.
     names = [name for name in sorted(after) if _waiting(customer.workspace_id, {name: after[name]}).exists()]
-    until_id = last_id()
+    until_id = last_id(workspace_id=customer.workspace_id)
     return [
         Matching.objects.create(
             workspace_id=customer.workspace_id, customer=customer, name=name, after_id=after[name], until_id=until_id
@@ -71,21 +72,21 @@ def _open(customer: Customer, after: dict[str, int]) -> list[Matching]:
     ]
 
 
-def work_on_matching(*, matching_id: int, clock: Callable[[], datetime]) -> None:
+def work_on_matching(*, workspace_id: int, matching_id: int, clock: Callable[[], datetime]) -> None:
     """Match what a job is about, a batch a transaction. May run any number of times and in any number of processes."""
-    while _match_next(matching_id, clock()):
+    while _match_next(workspace_id, matching_id, clock()):
         pass
 
 
 @transaction.atomic
-def _match_next(matching_id: int, now: datetime) -> bool:
+def _match_next(workspace_id: int, matching_id: int, now: datetime) -> bool:
     """Match the next batch of a job; tell whether there may be more."""
     timeouts.allow(settings.JOB_STATEMENT_SECONDS)
     jobs = Matching.objects.select_for_update(of=("self",)).select_related("customer")
-    job = jobs.filter(pk=matching_id, state=Matching.State.MATCHING).first()
+    job = jobs.filter(workspace_id=workspace_id, pk=matching_id, state=Matching.State.MATCHING).first()
     if job is None:
         return False
-    late_before = max(lock_customers([job.customer_id]), default=None)
+    late_before = max(lock_customers([job.customer_id], workspace_id=workspace_id), default=None)
     lock_names(job.workspace_id, [job.name], alone=True)
     waiting = UsageRecord.objects.live().filter(
         workspace_id=job.workspace_id,
@@ -111,19 +112,24 @@ def stalled_matchings(*, as_of: datetime) -> list[Matching]:
     """Return the jobs at work whose heartbeat stopped, each to one caller only: whoever gets a job takes it up."""
     limit = as_of - timedelta(seconds=settings.CLOSE_HEARTBEAT_SECONDS)
     silent = Matching.objects.filter(state=Matching.State.MATCHING, heartbeat_at__lt=limit)
-    return [
-        job
-        for job in silent.order_by("pk")
-        if Matching.objects.filter(pk=job.pk, heartbeat_at=job.heartbeat_at).update(heartbeat_at=as_of)
-    ]
+    with across(Across.SWEEP):
+        found = list(silent.order_by("pk"))
+    return [job for job in found if _take_up(job, as_of)]
 
 
-def being_matched(*, customer_ids: Collection[UUID]) -> set[UUID]:
+def _take_up(job: Matching, as_of: datetime) -> int:
+    own = Matching.objects.filter(workspace_id=job.workspace_id, pk=job.pk, heartbeat_at=job.heartbeat_at)
+    return own.update(heartbeat_at=as_of)
+
+
+def being_matched(*, workspace_id: int, customer_ids: Collection[UUID]) -> set[UUID]:
     """Return the customers to whom events are still being given, which would count in what is closed now.
 
     Who holds closing's lock on a customer knows that it stays so: jobs are opened and end under a lock on it.
     """
-    at_work = Matching.objects.filter(customer__in=customer_ids, state=Matching.State.MATCHING)
+    at_work = Matching.objects.filter(
+        workspace_id=workspace_id, customer__in=customer_ids, state=Matching.State.MATCHING
+    )
     return set(at_work.values_list("customer_id", flat=True)) if customer_ids else set()
 
 
@@ -144,7 +150,10 @@ _GIVEN = {
     "sqlite": "(SELECT json_extract(value, '$[0]') AS former, json_extract(value, '$[1]') AS id"
     " FROM json_each(%s)) AS given",
 }
-_SUPERSEDE = "UPDATE usage_usagerecord SET superseded_by_id = given.id FROM {given} WHERE usage_usagerecord.id = former"
+_SUPERSEDE = """
+UPDATE usage_usagerecord SET superseded_by_id = given.id FROM {given}
+WHERE usage_usagerecord.workspace_id = %s AND usage_usagerecord.id = given.former
+"""
 _MATCH = """
 INSERT INTO usage_usagerecord
     (id, workspace_id, customer_id, is_late, customer_alias, event_type, occurred_at, recorded_at,
@@ -152,7 +161,7 @@ INSERT INTO usage_usagerecord
 SELECT given.id, r.workspace_id, %s, COALESCE(r.occurred_at < %s, FALSE), r.customer_alias, r.event_type,
     r.occurred_at, r.recorded_at, 'match', r.source, r.dialect, r.key, 'matched when the name was given', '',
     r.properties, r.folded, COALESCE(r.origin_id, r.id)
-FROM {given} JOIN usage_usagerecord r ON r.id = given.former
+FROM {given} JOIN usage_usagerecord r ON r.workspace_id = %s AND r.id = given.former
 """
 
 
@@ -164,6 +173,6 @@ def _match(formers: list[int], customer: Customer, late_before: datetime | None)
     given = _GIVEN[connection.vendor]
     with connection.cursor() as cursor:
         # The formers first: only one live record may have a key.
-        cursor.execute(_SUPERSEDE.format(given=given), pairs)
-        parameters = [adapt("customer", customer.pk), late_before and adapt("occurred_at", late_before), *pairs]
-        cursor.execute(_MATCH.format(given=given), parameters)
+        cursor.execute(_SUPERSEDE.format(given=given), [*pairs, customer.workspace_id])
+        whose = [adapt("customer", customer.pk), late_before and adapt("occurred_at", late_before)]
+        cursor.execute(_MATCH.format(given=given), [*whose, *pairs, customer.workspace_id])

@@ -22,7 +22,7 @@ FROM {given}
 """
 _LOCK = """
 SELECT customer.id, customer.events_open_from_at
-FROM billing_customer customer WHERE {wanted}
+FROM billing_customer customer WHERE customer.workspace_id = %s AND {wanted}
 ORDER BY customer.id
 {lock}
 """
@@ -37,7 +37,7 @@ class LockedCustomers:
     def __init__(self, workspace_id: int, names: Iterable[str]) -> None:
         wanted = set(names) - {NOBODY}
         self._ids = _named(workspace_id, wanted) if wanted else {}
-        self._open_from = _locked(set(self._ids.values())) if self._ids else {}
+        self._open_from = _locked(workspace_id, set(self._ids.values())) if self._ids else {}
         if waiting := wanted - self._ids.keys():
             lock_names(workspace_id, waiting)
             if _named(workspace_id, waiting):
@@ -61,12 +61,12 @@ def _named(workspace_id: int, names: set[str]) -> dict[str, UUID]:
         return {name: _uuid(customer_id) for name, customer_id in cursor.fetchall() if customer_id is not None}
 
 
-def _locked(customer_ids: set[UUID]) -> dict[UUID | None, datetime | None]:
+def _locked(workspace_id: int, customer_ids: set[UUID]) -> dict[UUID | None, datetime | None]:
     lock = "FOR SHARE OF customer" if connection.vendor == "postgresql" else ""
     wanted = one_of("customer.id", f"SELECT customer_id FROM {given({'customer_id': 'uuid'})}")
     statement = _LOCK.format(wanted=wanted, lock=lock)
     with connection.cursor() as cursor:
-        cursor.execute(statement, [rows({"customer_id": pk.hex} for pk in customer_ids)])
+        cursor.execute(statement, [workspace_id, rows({"customer_id": pk.hex} for pk in customer_ids)])
         return {_uuid(pk): _utc(moment) for pk, moment in cursor.fetchall()}
 
 

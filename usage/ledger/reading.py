@@ -10,9 +10,12 @@ from usage.ahead import ahead_from
 from usage.models import UsageRecord
 
 
-def last_id() -> int:
-    """Return the ledger's highest id: the cutoff of every line on which the caller holds closing's lock."""
-    return UsageRecord.objects.aggregate(last=Max("id"))["last"] or 0
+def last_id(*, workspace_id: int) -> int:
+    """Return the highest ledger id of a workspace: the cutoff of every line on which the caller holds closing's lock.
+
+    0 where the workspace has no record.
+    """
+    return UsageRecord.objects.filter(workspace_id=workspace_id).aggregate(last=Max("id"))["last"] or 0
 
 
 def objection_to_ending(line: Line, ends_at: datetime, as_of: datetime | None) -> ValidationError | None:
@@ -21,7 +24,7 @@ def objection_to_ending(line: Line, ends_at: datetime, as_of: datetime | None) -
     What is dated in the future as of ``as_of`` objects to nothing: it counts in no period that will be closed soon, and
     stays in the ledger, to be seen on the subscription.
     """
-    later = UsageRecord.objects.live().filter(line=line, occurred_at__gte=ends_at)
+    later = UsageRecord.objects.live().filter(workspace_id=line.workspace_id, line=line, occurred_at__gte=ends_at)
     if as_of is not None:
         later = later.filter(occurred_at__lte=ahead_from(as_of))
     last = later.order_by("-occurred_at").values_list("occurred_at", flat=True).first()

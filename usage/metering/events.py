@@ -23,8 +23,8 @@ class RuleTooLarge(Exception):
     """A rule that was written before there was a bound has more filters, or values of one, than are counted by."""
 
 
-_IN_WINDOW = f"""r.customer_id = w.customer_id AND r.occurred_at >= w.starts_at AND r.occurred_at < w.ends_at
-    AND {{matches}} AND {LIVE.format(window="w")}"""
+_IN_WINDOW = f"""r.workspace_id = w.workspace_id AND r.customer_id = w.customer_id
+    AND r.occurred_at >= w.starts_at AND r.occurred_at < w.ends_at AND {{matches}} AND {LIVE.format(window="w")}"""
 _COUNTED = f"FROM w CROSS JOIN usage_usagerecord r WHERE {_IN_WINDOW}"
 _COUNT = f"""
 WITH w AS ({{windows}}),

@@ -20,6 +20,7 @@ class Window:
     Or, where a brick counts events, what a rule makes of a customer's.
     """
 
+    workspace_id: int
     aggregation: str
     line_id: int | None
     starts_at: datetime

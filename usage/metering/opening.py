@@ -53,7 +53,7 @@ runs AS (
 
 
 _LAST = f"""(SELECT r.id FROM usage_usagerecord r
-    WHERE r.line_id = {{line_id}} AND r.occurred_at < {{until}} AND {LIVE}
+    WHERE r.workspace_id = {{line}}.workspace_id AND r.line_id = {{line_id}} AND r.occurred_at < {{until}} AND {LIVE}
     ORDER BY r.occurred_at DESC, r.id DESC LIMIT 1)"""
 
 _WINDOW = ("n", "window_starts_at", "window_ends_at")
@@ -61,30 +61,34 @@ _WINDOW = ("n", "window_starts_at", "window_ends_at")
 # The CTE ``opening``: of each window ``w`` that does not open at 0 the id of the record that opens it. Former lines are
 # looked at only where the line itself had no value.
 OPENING = f"""own AS (
-    SELECT w.n, w.line_id, w.starts_at, w.ends_at, w.cutoff,
-        {_LAST.format(line_id="w.line_id", until="w.starts_at", window="w")} AS record_id
+    SELECT w.n, w.workspace_id, w.line_id, w.starts_at, w.ends_at, w.cutoff,
+        {_LAST.format(line="w", line_id="w.line_id", until="w.starts_at", window="w")} AS record_id
     FROM w
 ),
 asking AS (
     SELECT own.n, own.starts_at AS window_starts_at, own.ends_at AS window_ends_at, own.cutoff,
         line.workspace_id, line.subscription_id, line.brick_id, line.starts_at, line.ends_at
     FROM own CROSS JOIN billing_line line
-    WHERE own.record_id IS NULL AND line.id = own.line_id AND line.carries_on
+    WHERE own.record_id IS NULL AND line.workspace_id = own.workspace_id AND line.id = own.line_id AND line.carries_on
 ),
-{runs(asked=_WINDOW, passed=_LAST.format(line_id="line.id", until="line.ends_at", window="chain"))},
+{runs(asked=_WINDOW, passed=_LAST.format(line="line", line_id="line.id", until="line.ends_at", window="chain"))},
 carried AS (
-    SELECT {", ".join(_WINDOW)}, MAX(passed) OVER (PARTITION BY {CHAIN}, run, place) AS record_id FROM runs
+    SELECT workspace_id, {", ".join(_WINDOW)},
+        MAX(passed) OVER (PARTITION BY {CHAIN}, run, place) AS record_id
+    FROM runs
 ),
 opening AS (
-    SELECT n, starts_at, ends_at, record_id FROM own WHERE record_id IS NOT NULL
+    SELECT workspace_id, n, starts_at, ends_at, record_id FROM own WHERE record_id IS NOT NULL
     UNION ALL
-    SELECT {", ".join(_WINDOW)}, record_id FROM carried WHERE n IS NOT NULL AND record_id IS NOT NULL
+    SELECT workspace_id, {", ".join(_WINDOW)}, record_id FROM carried WHERE n IS NOT NULL AND record_id IS NOT NULL
 )"""
 
 
 class GaugeWindow(Protocol):
     """A gauge's window, or an invoice line, which has one."""
 
+    @property
+    def workspace_id(self) -> int: ...
     @property
     def line_id(self) -> int | None: ...
     @property

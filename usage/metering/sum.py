@@ -16,7 +16,8 @@ _QUERY = f"""
 WITH w AS ({{windows}})
 SELECT w.n, {{sum}}(r.quantity), COUNT(*)
 FROM w CROSS JOIN usage_usagerecord r
-WHERE r.line_id = w.line_id AND r.occurred_at >= w.starts_at AND r.occurred_at < w.ends_at
+WHERE r.workspace_id = w.workspace_id AND r.line_id = w.line_id
+    AND r.occurred_at >= w.starts_at AND r.occurred_at < w.ends_at
     AND {LIVE.format(window="w")}
 GROUP BY w.n
 """

@@ -27,12 +27,12 @@ WITH w AS ({{windows}}),
 settings AS (
     SELECT opening.n, opening.ends_at, opening.starts_at AS stands_from, 0 AS counted,
         r.occurred_at, r.id, r.quantity
-    FROM opening JOIN usage_usagerecord r ON r.id = opening.record_id
+    FROM opening JOIN usage_usagerecord r ON r.workspace_id = opening.workspace_id AND r.id = opening.record_id
     UNION ALL
     SELECT w.n, w.ends_at, r.occurred_at, 1, r.occurred_at, r.id, r.quantity
     FROM w CROSS JOIN usage_usagerecord r
-    WHERE r.line_id = w.line_id AND r.occurred_at >= w.starts_at AND r.occurred_at < w.ends_at
-        AND {LIVE.format(window="w")}
+    WHERE r.workspace_id = w.workspace_id AND r.line_id = w.line_id
+        AND r.occurred_at >= w.starts_at AND r.occurred_at < w.ends_at AND {LIVE.format(window="w")}
 ),
 spans AS (
     SELECT n, counted, quantity, stands_from,

@@ -36,4 +36,4 @@ def killed_at(statement: int) -> Iterator[list[str]]:
 def sweep(now: datetime) -> None:
     """What the schedule and the workers do between them until nothing is left to do at that moment."""
     for run in [*closing.close_due(as_of=now), *closing.stalled(as_of=now)]:
-        closing.work(run_id=run.pk, clock=lambda: now)
+        closing.work(workspace_id=run.workspace_id, run_id=run.pk, clock=lambda: now)

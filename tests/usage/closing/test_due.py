@@ -56,7 +56,7 @@ def test_what_is_parked_for_its_many_periods_is_closed_in_steps(settings):
         issue(close(line.workspace, until))
 
     assert Invoice.objects.count() == 4
-    assert not closing.still_parked().exists()
+    assert not closing.still_parked(workspace_id=line.workspace_id).exists()
 
 
 def test_the_limit_is_ten_years_of_months():
@@ -71,10 +71,12 @@ def test_an_automatic_close_leaves_it_to_a_person(settings):
     line = make.line(make.workspace(closing="issue", closing_delay_hours=0), starts_on=date(26, 1, 1))
     now = make.moment("2026-02-01")
     for run in closing.close_due(as_of=now):
-        closing.work(run_id=run.pk, clock=lambda: now)
+        closing.work(workspace_id=run.workspace_id, run_id=run.pk, clock=lambda: now)
 
     assert closing.close_due(as_of=now) == []
-    assert [item.subscription_id for item in closing.still_parked()] == [line.subscription_id]
+    assert [item.subscription_id for item in closing.still_parked(workspace_id=line.workspace_id)] == [
+        line.subscription_id
+    ]
     assert CloseRun.objects.get().invoices.count() == 0
 
 

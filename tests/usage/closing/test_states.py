@@ -52,7 +52,7 @@ def test_the_sweep_takes_up_what_no_person_has_to(state, issues_itself):
     )
     if state != CloseRun.State.COMPUTING:
         CloseRun.objects.update(issues_itself=False)
-        closing.work(run_id=run.pk, clock=lambda: FEBRUARY)
+        closing.work(workspace_id=run.workspace_id, run_id=run.pk, clock=lambda: FEBRUARY)
         CloseRun.objects.update(state=state, issues_itself=issues_itself)
 
     taken = closing.stalled(as_of=FEBRUARY + HOUR)
@@ -150,7 +150,7 @@ def test_no_run_is_opened_over_what_another_has_pending(batch, settings):
         return now
 
     now = FEBRUARY
-    closing.work(run_id=run.pk, clock=five_minutes_later)
+    closing.work(workspace_id=run.workspace_id, run_id=run.pk, clock=five_minutes_later)
 
     assert CloseRun.objects.get().state == CloseRun.State.REVIEW
     assert Invoice.objects.count() == 4
@@ -186,11 +186,13 @@ def test_parked_differences_are_left_to_a_person_and_tried_once():
         sweep(march + timedelta(minutes=5 * turn))
 
     assert CloseRun.objects.count() == 2
-    assert [item.subscription_id for item in closing.still_parked()] == [line.subscription_id]
+    assert [item.subscription_id for item in closing.still_parked(workspace_id=line.workspace_id)] == [
+        line.subscription_id
+    ]
     PriceTier.objects.create(workspace=owner, price=line.price, up_to=None, unit_price=1)
     issue(close(owner, "2026-03-01"))
     assert totals(owner) == ["10.00", "2.00"]
-    assert not closing.still_parked().exists()
+    assert not closing.still_parked(workspace_id=line.workspace_id).exists()
 
 
 def test_a_run_is_discarded_before_anything_of_it_is_drafted():
@@ -275,7 +277,7 @@ def test_an_outage_while_issuing_is_no_problem_of_the_run():
     invoicing.approve(run=run, by="finance", as_of=FEBRUARY)
 
     with failing_at("UPDATE billing_invoice SET", raised(errors.AdminShutdown("..."))), pytest.raises(OperationalError):
-        closing.work(run_id=run.pk, clock=lambda: FEBRUARY)
+        closing.work(workspace_id=run.workspace_id, run_id=run.pk, clock=lambda: FEBRUARY)
 
     run.refresh_from_db()
     assert (run.state, run.problem) == (CloseRun.State.ISSUING, "")

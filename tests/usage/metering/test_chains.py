@@ -5,6 +5,7 @@ from datetime import timedelta
 
 import pytest
 
+from billing.calendar import Period
 from billing.models import Line
 from tests import factories as make
 from tests.scenarios.closing import close_and_issue
@@ -40,8 +41,11 @@ def chain(count: int, name: str) -> list[Line]:
 
 
 def windows(lines: list[Line]) -> list[Window]:
-    cutoff = ledger.last_id()
-    return [Window("unit_days", line.pk, line.starts_at, line.ends_at or line.starts_at, cutoff) for line in lines]
+    owner = lines[0].workspace_id
+    cutoff = ledger.last_id(workspace_id=owner)
+    return [
+        Window(owner, "unit_days", line.pk, line.starts_at, line.ends_at or line.starts_at, cutoff) for line in lines
+    ]
 
 
 def report_late(lines: list[Line]) -> None:
@@ -71,12 +75,18 @@ def opened(lines: list[Line]) -> None:
     assert opening_records(windows(lines)) == [None] * len(lines)
 
 
+def changed_of(line: Line) -> dict[int, list[Period]]:
+    owner = line.workspace_id
+    cutoff = ledger.last_id(workspace_id=owner)
+    return changed_periods(workspace_id=owner, subscription_ids=[line.subscription_id], cutoff=cutoff)
+
+
 def changed(lines: list[Line]) -> None:
-    assert not changed_periods(subscription_ids=[lines[0].subscription_id], cutoff=ledger.last_id())
+    assert not changed_of(lines[0])
 
 
 def changed_late(lines: list[Line]) -> None:
-    found = changed_periods(subscription_ids=[lines[0].subscription_id], cutoff=ledger.last_id())
+    found = changed_of(lines[0])
     assert found.keys() == {line.pk for line in lines}
 
 

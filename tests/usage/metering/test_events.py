@@ -30,6 +30,7 @@ def rule_of(customer, aggregation: str = "count", **terms) -> EventRule:
 
 def window(customer, rule, starts: str = "2026-01-01", ends: str = "2026-02-01", *, cutoff: int = EVER) -> Window:
     return Window(
+        workspace_id=customer.workspace_id,
         aggregation="events",
         line_id=None,
         starts_at=make.moment(starts),

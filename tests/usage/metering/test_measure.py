@@ -15,6 +15,7 @@ EVER = 10**12
 
 def window(line, starts: str = "2026-01-01", ends: str = "2026-02-01", *, cutoff: int = EVER) -> Window:
     return Window(
+        workspace_id=line.workspace_id,
         aggregation=line.brick.aggregation,
         line_id=line.pk,
         starts_at=make.moment(starts),
@@ -59,9 +60,9 @@ def test_sum_of_more_digits_than_a_decimal_context_keeps():
 def test_a_record_superseded_after_the_cutoff_still_counts_as_of_it():
     line = make.line()
     first = make.use(line, "10", "2026-01-10")
-    before = ledger.last_id()
+    before = ledger.last_id(workspace_id=line.workspace_id)
     corrected = make.fix(first, "7")
-    between = ledger.last_id()
+    between = ledger.last_id(workspace_id=line.workspace_id)
     make.take_back(corrected)
 
     assert quantity(
