@@ -12,7 +12,7 @@ from django.db import connection, transaction
 from django.utils import timezone
 
 from billing import parties
-from billing.models import Invoice, Workspace
+from billing.models import CloseRun, Invoice, Workspace
 from tests import factories as make
 from tests import services
 from tests.bench.report import Row
@@ -122,7 +122,8 @@ from usage import closing
 freeze_what_was_loaded()
 connection.ensure_connection()
 print("ready", flush=True)
-closing.work(run_id=int(input()), clock=timezone.now)
+workspace_id, run_id = map(int, input().split())
+closing.work(workspace_id=workspace_id, run_id=run_id, clock=timezone.now)
 """
 
 
@@ -147,14 +148,14 @@ def _run(workspace: Workspace, workers: list[subprocess.Popen[str]]) -> None:
     now = timezone.now()
     run = closing.start(workspace=workspace, until_at=FEBRUARY, by="bench", as_of=now)
     for worker in workers:
-        _send(worker, run.pk)
+        _send(worker, run)
     if any(worker.wait() for worker in workers):
         raise RuntimeError("A worker failed.")
 
 
-def _send(worker: subprocess.Popen[str], run_id: int) -> None:
+def _send(worker: subprocess.Popen[str], run: CloseRun) -> None:
     if worker.stdin is not None:
-        worker.stdin.write(f"{run_id}\n")
+        worker.stdin.write(f"{run.workspace_id} {run.pk}\n")
         worker.stdin.close()
 
 

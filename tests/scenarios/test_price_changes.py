@@ -248,7 +248,7 @@ def test_the_record_that_opens_is_found_as_of_the_cutoff():
     fixed = make.fix(first, "10", recorded_at="2026-02-02")
     close_and_issue(line.workspace, "2026-03-01")
 
-    rows = InvoiceLine.objects.filter(line=dearer).order_by("pk")
+    rows = list(InvoiceLine.objects.filter(line=dearer).order_by("pk"))
 
     assert opening_records(rows) == [first.id, fixed.id, fixed.id]
 

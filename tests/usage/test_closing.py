@@ -204,7 +204,7 @@ def test_a_run_that_comes_second_does_not_pass_over_late_usage():
     with pytest.raises(closing.NothingToClose, match=rf"left to {first} \(computing drafts\)") as refused:
         closing.start(workspace=line.workspace, until_at=february, by="finance", as_of=february)
     assert refused.value.left_to == (first,)
-    closing.work(run_id=first.pk, clock=lambda: february)
+    closing.work(workspace_id=first.workspace_id, run_id=first.pk, clock=lambda: february)
     make.use(line, "1", "2026-01-06")
 
     with pytest.raises(closing.NothingToClose):

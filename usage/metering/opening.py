@@ -101,6 +101,8 @@ class GaugeWindow(Protocol):
 
 def opening_records(windows: Sequence[GaugeWindow]) -> list[int | None]:
     """Return per window the id of the record whose value stood when it began, None where it opens at 0; one query."""
+    if not windows:
+        return []
     table, parameters = windows_table(windows)
     with connection.cursor() as cursor:
         cursor.execute(f"WITH w AS ({table}), {OPENING} SELECT n, record_id FROM opening", parameters)

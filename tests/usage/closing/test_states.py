@@ -59,7 +59,7 @@ def test_the_sweep_takes_up_what_no_person_has_to(state, issues_itself):
 
     assert taken == ([run] if TAKEN_UP_BY[state, issues_itself] == "the sweep" else [])
     for found in taken:
-        after = closing.work(run_id=found.pk, clock=lambda: FEBRUARY + HOUR)
+        after = closing.work(workspace_id=found.workspace_id, run_id=found.pk, clock=lambda: FEBRUARY + HOUR)
         ends_in_review = state == CloseRun.State.COMPUTING and not issues_itself
         assert after.state == (CloseRun.State.REVIEW if ends_in_review else CloseRun.State.ISSUED)
 
@@ -323,7 +323,7 @@ def test_two_runs_never_wait_for_each_other():
     a = closing.start(workspace=owner, until_at=april, by="a", as_of=april)
     with pytest.raises(Killed):
         # Its worker dies after X's difference of 2.00; Y's periods are pending still.
-        closing.work(run_id=a.pk, clock=die, batch=1)
+        closing.work(workspace_id=owner.pk, run_id=a.pk, clock=die, batch=1)
     assert totals(owner) == ["20.00", "2.00"]
     make.use(x, "2", "2026-01-07")
 
@@ -331,7 +331,7 @@ def test_two_runs_never_wait_for_each_other():
         closing.start(workspace=owner, until_at=march, by="b", as_of=april)
 
     assert refused.value.left_to == (a,)
-    closing.work(run_id=a.pk, clock=lambda: april)
+    closing.work(workspace_id=owner.pk, run_id=a.pk, clock=lambda: april)
     issue(a, "2026-04-01")
     issue(close(owner, "2026-04-02"), "2026-04-02")
     # Y: 3 and 4 at 2.00; X's second difference, of 2 at 2.00, comes by itself.

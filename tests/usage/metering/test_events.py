@@ -206,7 +206,7 @@ def test_windows_of_lines_and_of_events_are_measured_together(globex):
     line = make.line(globex.workspace)
     make.use(line, "3", "2026-01-10")
     sent(globex)
-    of_line = Window("sum", line.pk, make.moment("2026-01-01"), make.moment("2026-02-01"), EVER)
+    of_line = Window(line.workspace_id, "sum", line.pk, make.moment("2026-01-01"), make.moment("2026-02-01"), EVER)
 
     found = measure([window(globex, rule_of(globex)), of_line, window(globex, rule_of(globex, event_type="call"))])
 

@@ -112,7 +112,7 @@ def test_a_day_of_23_or_25_hours_counts_its_hours(starts, ends, expected):
     tz = "Europe/Berlin"
     line = make.line(make.workspace(time_zone=tz), aggregation="unit_days")
     make.use(line, "1", "2026-01-01", tz=tz)
-    day = Window("unit_days", line.pk, make.moment(starts, tz=tz), make.moment(ends, tz=tz), EVER)
+    day = Window(line.workspace_id, "unit_days", line.pk, make.moment(starts, tz=tz), make.moment(ends, tz=tz), EVER)
 
     assert quantity(day) == [expected]
 
@@ -163,8 +163,8 @@ def test_splitting_a_window_keeps_the_sum():
 
     parts = measure(
         [
-            Window("unit_days", line.pk, make.moment("2026-01-01"), cut, EVER),
-            Window("unit_days", line.pk, cut, make.moment("2026-02-01"), EVER),
+            Window(line.workspace_id, "unit_days", line.pk, make.moment("2026-01-01"), cut, EVER),
+            Window(line.workspace_id, "unit_days", line.pk, cut, make.moment("2026-02-01"), EVER),
         ]
     )
 

@@ -41,7 +41,19 @@ def calculate(
 
     So the distinct values of two customers are counted for each of the two.
     """
-    windows = [Window(Brick.Aggregation.EVENTS, None, starts_at, ends_at, _NOW, whose, rule) for whose in customer_ids]
+    windows = [
+        Window(
+            workspace_id=rule.workspace_id,
+            aggregation=Brick.Aggregation.EVENTS,
+            line_id=None,
+            starts_at=starts_at,
+            ends_at=ends_at,
+            cutoff=_NOW,
+            customer_id=whose,
+            rule=rule,
+        )
+        for whose in customer_ids
+    ]
     measured = measure(windows)
     counted = _counted(rule, customer_ids).filter(occurred_at__gte=starts_at, occurred_at__lt=ends_at)
     first, last = _edges(counted, rule.workspace_id)
