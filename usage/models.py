@@ -12,8 +12,9 @@ from django.db.models.lookups import Exact
 from billing.exact import ExactDecimalField
 from billing.jsontext import ExactJSONField
 from billing.models import ApiKey, Customer, InvoiceLine, Line, Workspace
-from billing.models.tenancy import TenantKey, TenantModel, WorkspaceKey
+from billing.models.tenants import TenantModel
 from billing.parties import NOBODY
+from billing.tenancy.keys import TenantKey, WorkspaceKey
 from usage.metering.events import matches
 
 
@@ -139,16 +140,17 @@ class UsageRecord(TenantModel):
         )
         indexes = (
             models.Index(
-                fields=["line", "occurred_at", "id"],
+                fields=["workspace", "line", "occurred_at", "id"],
                 # Metering reads the index alone.
                 include=["quantity", "superseded_by", "kind"],
                 name="usage_record_by_line",
             ),
-            models.Index(fields=["workspace", "-id"], name="usage_record_newest"),
             models.Index(fields=["workspace", "line", "id"], condition=Q(is_late=True), name="usage_record_late"),
-            models.Index(fields=["origin"], condition=Q(origin__isnull=False), name="usage_record_by_origin"),
             models.Index(
-                fields=["customer", "event_type", "occurred_at", "id"],
+                fields=["workspace", "origin"], condition=Q(origin__isnull=False), name="usage_record_by_origin"
+            ),
+            models.Index(
+                fields=["workspace", "customer", "event_type", "occurred_at", "id"],
                 condition=Q(customer__isnull=False),
                 name="usage_record_by_customer",
             ),
@@ -170,13 +172,21 @@ class UsageRecord(TenantModel):
             ),
             # What lists are filtered by, newest first. Each record of a line is in the first two alone.
             models.Index(fields=["workspace", "occurred_at", "id"], name="usage_record_by_time"),
-            models.Index(fields=["dialect", "-id"], name="usage_record_by_dialect"),
-            models.Index(fields=["source", "-id"], condition=~Q(source="api"), name="usage_record_by_rare_source"),
-            models.Index(fields=["-id"], condition=Q(is_late=True), name="usage_record_newest_late"),
+            models.Index(fields=["workspace", "dialect", "-id"], name="usage_record_by_dialect"),
             models.Index(
-                fields=["-id"], condition=Q(superseded_by__isnull=False), name="usage_record_newest_superseded"
+                fields=["workspace", "source", "-id"],
+                condition=~Q(source="api"),
+                name="usage_record_by_rare_source",
             ),
-            models.Index(fields=["-id"], condition=Q(kind="retraction"), name="usage_record_newest_retraction"),
+            models.Index(fields=["workspace", "-id"], condition=Q(is_late=True), name="usage_record_newest_late"),
+            models.Index(
+                fields=["workspace", "-id"],
+                condition=Q(superseded_by__isnull=False),
+                name="usage_record_newest_superseded",
+            ),
+            models.Index(
+                fields=["workspace", "-id"], condition=Q(kind="retraction"), name="usage_record_newest_retraction"
+            ),
             models.Index(
                 fields=["workspace", "-id"],
                 condition=Q(customer_alias__isnull=False),
@@ -260,7 +270,7 @@ class Matching(TenantModel):
             models.CheckConstraint(condition=Q(until_id__gt=F("after_id")), name="usage_matching_is_about_events"),
         )
         indexes = (
-            models.Index(fields=["customer", "-id"], name="usage_matching_of_customer"),
+            models.Index(fields=["workspace", "customer", "-id"], name="usage_matching_of_customer"),
             models.Index(fields=["heartbeat_at"], condition=Q(state="matching"), name="usage_matching_at_work"),
         )
 

@@ -9,9 +9,10 @@ from django.db.models.functions import Now
 from billing.exact import ExactDecimalField
 from billing.jsontext import ExactJSONField
 from billing.models.parties import Workspace, validate_currency
-from billing.models.tenancy import TenantKey, TenantModel, WorkspaceKey
+from billing.models.tenants import TenantModel
 from billing.models.texts import IdentifierField, NameField, visible
 from billing.rating import PricingModel, Terms, Tier, bound_order
+from billing.tenancy.keys import TenantKey, WorkspaceKey
 
 
 class Brick(TenantModel):

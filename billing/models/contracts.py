@@ -11,8 +11,9 @@ from billing.calendar import Interval
 from billing.exact import ExactDecimalField
 from billing.models.catalog import Brick, Price
 from billing.models.parties import Customer, Workspace, validate_currency
-from billing.models.tenancy import TenantKey, TenantModel, WorkspaceKey
+from billing.models.tenants import TenantModel
 from billing.models.texts import IdentifierField, visible
+from billing.tenancy.keys import TenantKey, WorkspaceKey
 
 # Numbers that JavaScript clients can hold.
 GREATEST_LINE_NUMBER = 2**53 - 1

@@ -7,7 +7,8 @@ from django.db.models.functions import Now
 
 from billing.jsontext import ExactJSONField
 from billing.models.parties import Workspace
-from billing.models.tenancy import TenantModel, WorkspaceKey
+from billing.models.tenants import TenantModel
+from billing.tenancy.keys import WorkspaceKey
 
 
 class AppendOnly(Exception):

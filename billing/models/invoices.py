@@ -10,7 +10,8 @@ from billing.models.catalog import EventRule, Price
 from billing.models.contracts import Line, Subscription
 from billing.models.parties import Customer, Workspace
 from billing.models.periods import BillingPeriod, CloseRun
-from billing.models.tenancy import TenantKey, TenantModel, WorkspaceKey
+from billing.models.tenants import TenantModel
+from billing.tenancy.keys import TenantKey, WorkspaceKey
 
 
 class Invoice(TenantModel):
@@ -71,7 +72,7 @@ class Invoice(TenantModel):
             ),
         )
         indexes = (
-            models.Index(fields=["run", "state", "id"], name="billing_invoice_by_run"),
+            models.Index(fields=["workspace", "run", "state", "id"], name="billing_invoice_by_run"),
             models.Index(fields=["workspace", "-created_at"], name="billing_invoice_newest"),
         )
 
@@ -140,10 +141,7 @@ class InvoiceLine(TenantModel):
                 name="billing_invoice_line_days_are_in_order",
             ),
         )
-        indexes = (
-            models.Index(fields=["invoice", "position"], name="billing_line_of_invoice"),
-            models.Index(fields=["line", "starts_at"], name="billing_invoiced_line"),
-        )
+        indexes = (models.Index(fields=["workspace", "line", "starts_at"], name="billing_invoiced_line"),)
 
     def __str__(self) -> str:
         return self.description

@@ -4,7 +4,8 @@ from django.db import models
 from django.db.models import Q
 
 from billing.models.parties import Workspace
-from billing.models.tenancy import TenantModel, WorkspaceKey
+from billing.models.tenants import TenantModel
+from billing.tenancy.keys import WorkspaceKey
 
 
 class Name(TenantModel):

@@ -14,9 +14,10 @@ from billing.entry import Formats, moments, numbers
 from billing.entry.moments import DayFormat
 from billing.entry.numbers import NumberFormat
 from billing.localmoment import LocalMoment
-from billing.models.tenancy import TenantKey, TenantModel, WorkspaceKey
+from billing.models.tenants import TenantModel
 from billing.models.texts import IdentifierField, NameField, visible
 from billing.money import UnknownCurrency, minor_digits
+from billing.tenancy.keys import TenantKey, WorkspaceKey
 
 
 def validate_time_zone(value: str) -> None:

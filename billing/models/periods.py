@@ -7,7 +7,8 @@ from django.db.models.functions import Now
 from billing.jsontext import ExactJSONField
 from billing.models.contracts import Subscription
 from billing.models.parties import Workspace
-from billing.models.tenancy import TenantKey, TenantModel, WorkspaceKey
+from billing.models.tenants import TenantModel
+from billing.tenancy.keys import TenantKey, WorkspaceKey
 
 
 class CloseRun(TenantModel):
@@ -102,7 +103,7 @@ class CloseItem(TenantModel):
                 name="billing_close_item_is_parked_with_a_reason",
             ),
         )
-        indexes = (models.Index(fields=["run", "state", "id"], name="billing_close_item_by_state"),)
+        indexes = (models.Index(fields=["workspace", "run", "state", "id"], name="billing_close_item_by_state"),)
 
     def __str__(self) -> str:
         return f"{self.subscription_id} in {self.run_id}"
@@ -126,7 +127,7 @@ class BillingPeriod(TenantModel):
             ),
             models.CheckConstraint(condition=Q(ends_at__gt=F("starts_at")), name="billing_period_ends_after_its_start"),
         )
-        indexes = (models.Index(fields=["subscription", "ends_at"], name="billing_period_by_end"),)
+        indexes = (models.Index(fields=["workspace", "subscription", "ends_at"], name="billing_period_by_end"),)
 
     def __str__(self) -> str:
         return f"{self.starts_at:%Y-%m-%d} to {self.ends_at:%Y-%m-%d}"

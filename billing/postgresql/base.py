@@ -6,13 +6,14 @@ import psycopg
 from django.conf import settings
 from django.db.backends.base.base import NO_DB_ALIAS
 from django.db.backends.postgresql import base
-from django.db.backends.postgresql.schema import DatabaseSchemaEditor
+from django.db.backends.postgresql.features import DatabaseFeatures
 from django.db.utils import DatabaseErrorWrapper
 from django.utils.functional import cached_property
 from psycopg import IsolationLevel
 from psycopg.errors import _WaitTimeout as WaitTimeout
 
 from billing.outages import Outage, outage_of
+from billing.postgresql.schema import SchemaEditor
 
 # By how much longer than the server may take over a statement its reply is waited for: it would have given up by then.
 GRACE_SECONDS = 5
@@ -83,27 +84,16 @@ class ErrorWrapper(DatabaseErrorWrapper):
         super().__exit__(kind, error, traceback)
 
 
-class SchemaEditor(DatabaseSchemaEditor):
-    """A migration takes as long as it takes."""
-
-    connection: "DatabaseWrapper"
-
-    def __enter__(self) -> "SchemaEditor":
-        super().__enter__()
-        if not self.collect_sql:
-            self.connection.limit_statements(0, for_session=not self.atomic_migration)
-        return self
-
-    def __exit__(self, *raised: Any) -> None:
-        super().__exit__(*raised)
-        if not self.collect_sql and not self.atomic_migration and raised[0] is None:
-            self.connection.limit_statements(None, for_session=True)
+class Features(DatabaseFeatures):
+    # A primary key of two columns says nothing of a group by one of them.
+    allows_group_by_selected_pks = False
 
 
 class DatabaseWrapper(base.DatabaseWrapper):
     """A connection whose statements have a limit, and that is given up as soon as it is found unfit."""
 
     SchemaEditorClass = SchemaEditor
+    features_class = Features
     is_unfit = False
     # Django's own, which the stubs leave out.
     health_check_enabled: bool

@@ -9,7 +9,7 @@ from django.db.models import QuerySet
 
 from billing import timeouts
 from billing.models import CloseItem, CloseRun, Workspace
-from billing.models.tenancy import of_workspaces
+from billing.tenancy.keys import of_workspaces
 from usage.closing.runs import NothingToClose, at_work, drafted_in, left_to, start_in_job
 from usage.closing.work import work
 

@@ -1,7 +1,7 @@
-"""Rows of a tenant: every statement on them names their workspace, and no reference leads out of it.
+"""The columns that make a row a tenant's: its workspace, and references that lead to no other one's rows.
 
-Django's own relations look a row up by its ``id`` alone. Those of this module join, look up, prefetch, save and delete
-by workspace as well, so that a database whose tables are spread by workspace finds each row on one server.
+Django's own relations look a row up by its ``id`` alone. These join, look up and prefetch by workspace as well, so that
+a database whose tables are spread by workspace finds each row on one server.
 """
 
 from collections.abc import Iterable, Sequence
@@ -13,8 +13,6 @@ from django.db.models.fields.related_descriptors import ForwardManyToOneDescript
 from django.db.models.lookups import Exact
 from django.utils.functional import cached_property
 
-from billing.tenancy import Across, across
-
 
 def of_workspaces(instances: Iterable[Any]) -> dict[str, Any]:
     """Return the filter of the workspaces of some rows; mostly they are of one."""
@@ -24,10 +22,6 @@ def of_workspaces(instances: Iterable[Any]) -> dict[str, Any]:
 
 class WorkspaceKey(models.ForeignKey):
     """The column that makes a table a tenant's, and the first of its primary key where the database keeps that."""
-
-    def deconstruct(self) -> Any:
-        name, _, arguments, options = super().deconstruct()
-        return name, "django.db.models.ForeignKey", arguments, options
 
 
 class _Referenced(ForwardManyToOneDescriptor):
@@ -62,10 +56,6 @@ class TenantKey(models.ForeignKey):
     forward_related_accessor_class = _Referenced
     related_accessor_class = _Referring
 
-    def deconstruct(self) -> Any:
-        name, _, arguments, options = super().deconstruct()
-        return name, "django.db.models.ForeignKey", arguments, options
-
     def get_extra_descriptor_filter(self, instance: Any) -> dict[str, Any]:
         return of_workspaces([instance])
 
@@ -96,37 +86,3 @@ class TenantKey(models.ForeignKey):
                     "value": value,
                 },
             )
-
-
-class TenantModel(models.Model):
-    """A row of a workspace, with the column ``workspace``: a ``WorkspaceKey``."""
-
-    workspace_id: Any
-
-    class Meta:
-        abstract = True
-
-    def refresh_from_db(self, using: Any = None, fields: Any = None, from_queryset: Any = None) -> None:
-        # A deferred column is read through here too: where it is the workspace itself, nothing can name it.
-        if "workspace_id" in self.__dict__:
-            if from_queryset is None:
-                from_queryset = type(self)._base_manager.db_manager(using, hints={"instance": self}).all()
-            from_queryset = from_queryset.filter(workspace_id=self.workspace_id)
-        super().refresh_from_db(using, fields, from_queryset)
-
-    def _do_update(self, base_qs: Any, *arguments: Any) -> Any:
-        return super()._do_update(base_qs.filter(workspace_id=self.workspace_id), *arguments)
-
-    def _perform_unique_checks(self, unique_checks: Any) -> Any:
-        key = self._meta.pk.name
-        errors = super()._perform_unique_checks([check for check in unique_checks if check[1] != (key,)])  # type: ignore[misc]
-        given = [check for check in unique_checks if check[1] == (key,)]
-        with across(Across.GIVEN_ID):
-            return errors | super()._perform_unique_checks(given)  # type: ignore[misc]
-
-    def delete(self, using: Any = None, keep_parents: bool = False) -> tuple[int, dict[str, int]]:
-        """Delete the row; the database refuses where others refer to it."""
-        every: Any = type(self)._base_manager.db_manager(using)
-        rows = every.filter(workspace_id=self.workspace_id, pk=self.pk)
-        count = rows._raw_delete(rows.db)
-        return count, {self._meta.label: count}

@@ -1,0 +1,41 @@
+"""What all rows of a tenant share: they are saved, read again and deleted by workspace as well as by id."""
+
+from typing import Any
+
+from django.db import models
+
+from billing.tenancy import Across, across
+
+
+class TenantModel(models.Model):
+    """A row of a workspace, with the column ``workspace``: a ``WorkspaceKey``."""
+
+    workspace_id: Any
+
+    class Meta:
+        abstract = True
+
+    def refresh_from_db(self, using: Any = None, fields: Any = None, from_queryset: Any = None) -> None:
+        # A deferred column is read through here too: where it is the workspace itself, nothing can name it.
+        if "workspace_id" in self.__dict__:
+            if from_queryset is None:
+                from_queryset = type(self)._base_manager.db_manager(using, hints={"instance": self}).all()
+            from_queryset = from_queryset.filter(workspace_id=self.workspace_id)
+        super().refresh_from_db(using, fields, from_queryset)
+
+    def _do_update(self, base_qs: Any, *arguments: Any) -> Any:
+        return super()._do_update(base_qs.filter(workspace_id=self.workspace_id), *arguments)
+
+    def _perform_unique_checks(self, unique_checks: Any) -> Any:
+        key = self._meta.pk.name
+        errors = super()._perform_unique_checks([check for check in unique_checks if check[1] != (key,)])  # type: ignore[misc]
+        given = [check for check in unique_checks if check[1] == (key,)]
+        with across(Across.GIVEN_ID):
+            return errors | super()._perform_unique_checks(given)  # type: ignore[misc]
+
+    def delete(self, using: Any = None, keep_parents: bool = False) -> tuple[int, dict[str, int]]:
+        """Delete the row; the database refuses where others refer to it."""
+        every: Any = type(self)._base_manager.db_manager(using)
+        rows = every.filter(workspace_id=self.workspace_id, pk=self.pk)
+        count = rows._raw_delete(rows.db)
+        return count, {self._meta.label: count}
