@@ -85,7 +85,7 @@ def set_event_rule(*, brick: Brick, rule: EventTerms, as_of: datetime) -> EventR
 
     Periods that are closed stay as they were counted. Raises ``ValidationError`` naming the field.
     """
-    brick = Brick.objects.select_for_update(no_key=True).get(pk=brick.pk)
+    brick = _locked(brick)
     current = brick.event_rules.filter(replaced_at=None).first()
     check_rule(rule, former=terms_of(current) if current else None)
     if brick.aggregation != Brick.Aggregation.EVENTS:
@@ -96,6 +96,10 @@ def set_event_rule(*, brick: Brick, rule: EventTerms, as_of: datetime) -> EventR
     kept = _as_kept(rule)
     folded = None if kept.is_case_sensitive else folded_filters(kept.filters)
     return EventRule.objects.create(workspace_id=brick.workspace_id, brick=brick, folded_filters=folded, **asdict(kept))
+
+
+def _locked(brick: Brick) -> Brick:
+    return Brick.objects.select_for_update(no_key=True).get(workspace_id=brick.workspace_id, pk=brick.pk)
 
 
 def folded_filters(filters: Mapping[str, Sequence[str]]) -> dict[str, list[str]]:
@@ -115,10 +119,10 @@ def terms_of(rule: EventRule) -> EventTerms:
     )
 
 
-def current_rules(*, brick_ids: Iterable[uuid.UUID]) -> dict[uuid.UUID, EventRule]:
-    """Return the rule that each brick counts events by now; one query."""
+def current_rules(*, workspace_id: int, brick_ids: Iterable[uuid.UUID]) -> dict[uuid.UUID, EventRule]:
+    """Return the rule that each brick of a workspace counts events by now; one query."""
     of_bricks = bulk.is_among("billing_eventrule.brick_id", list(set(brick_ids)))
-    rules = EventRule.objects.filter(of_bricks, replaced_at=None)
+    rules = EventRule.objects.filter(of_bricks, workspace_id=workspace_id, replaced_at=None)
     return {rule.brick_id: rule for rule in rules}
 
 
@@ -200,7 +204,7 @@ def update_brick(
     Documents that were issued keep the former name. A rule is followed by the next, as ``set_event_rule`` says. The
     aggregation is fixed once a subscription has a line of the brick.
     """
-    brick = Brick.objects.select_for_update(no_key=True).get(pk=brick.pk)
+    brick = _locked(brick)
     if aggregation is not None and aggregation != brick.aggregation:
         _change_aggregation(brick, aggregation, has_rule=rule is not None, as_of=as_of)
     former = brick.reference
@@ -252,7 +256,8 @@ def _rename(brick: Brick, former: str | None) -> None:
 @transaction.atomic
 def archive_brick(*, brick: Brick, as_of: datetime) -> Brick:
     """Sell a brick no longer: no further line of it can be added, and those that there are go on."""
-    if Brick.objects.filter(pk=brick.pk, archived_at=None).update(archived_at=as_of):
+    sold = Brick.objects.filter(workspace_id=brick.workspace_id, pk=brick.pk, archived_at=None)
+    if sold.update(archived_at=as_of):
         history.note(brick, "archived")
     brick.refresh_from_db(fields=["archived_at"])
     return brick

@@ -157,7 +157,7 @@ def add_line(
     next. A taken number or reference raises a plain ``ValidationError``, limits that the line can't have
     ``LimitsRefused``.
     """
-    subscription = _locked(subscription.pk)
+    subscription = _locked(subscription.workspace_id, subscription.pk)
     if subscription.is_voided:
         raise UnableToAgree({NON_FIELD_ERRORS: "The subscription was voided: it covers nothing."})
     _make_room(subscription)
@@ -201,8 +201,9 @@ def _within(path: str) -> Iterator[None]:
         raise ValidationError({f"{path}.{name}": errors for name, errors in fields_of.items()}) from error
 
 
-def _locked(subscription_id: uuid.UUID) -> Subscription:
-    return Subscription.objects.select_for_update(of=("self",)).select_related("workspace").get(pk=subscription_id)
+def _locked(workspace_id: int, subscription_id: uuid.UUID) -> Subscription:
+    subscriptions = Subscription.objects.select_for_update(of=("self",)).select_related("workspace")
+    return subscriptions.get(workspace_id=workspace_id, pk=subscription_id)
 
 
 def _make_room(subscription: Subscription) -> None:
@@ -232,7 +233,9 @@ def _check_parties(line: Line) -> None:
         raise UnableToAgree({"price": "This price is of another brick."})
     if price.currency != subscription.currency:
         raise UnableToAgree({"price": f"The subscription is in {subscription.currency}, the price is not."})
-    if brick.aggregation == Brick.Aggregation.EVENTS and not catalog.current_rules(brick_ids=[brick.pk]):
+    if brick.aggregation == Brick.Aggregation.EVENTS and not catalog.current_rules(
+        workspace_id=brick.workspace_id, brick_ids=[brick.pk]
+    ):
         raise UnableToAgree({"brick": "This brick has no rule yet that says which events it counts."})
     if not brick.is_metered and price.model != Price.Model.FLAT:
         raise UnableToAgree({"price": "A brick that is not metered needs a flat price."})
@@ -267,8 +270,8 @@ def _check_end(line: Line) -> None:
         raise UnableToAgree({"ends_at": ValidationError("The subscription ends at %(end)s.", params=end)})
     if line.ends_at and line.ends_at <= line.starts_at:
         raise UnableToAgree({"ends_at": "It ends before it starts."})
-    others = Line.objects.filter(subscription=subscription, brick_id=line.brick_id).exclude(pk=line.pk)
-    others = others.not_voided()
+    others = Line.objects.filter(workspace_id=line.workspace_id, subscription=subscription, brick_id=line.brick_id)
+    others = others.exclude(pk=line.pk).not_voided()
     if line.ends_at:
         others = others.filter(starts_at__lt=line.ends_at)
     if others.exclude(ends_at__lte=line.starts_at).exists():
@@ -282,7 +285,8 @@ def set_limits(*, line: Line, limits: Limits) -> Line:
     What was recorded stays, whatever it adds up to.
     """
     # FOR UPDATE, which usage that is being recorded without a limit excludes: the next to measure a period sees it.
-    line = Line.objects.select_for_update(of=("self",)).select_related("brick").get(pk=line.pk)
+    lines = Line.objects.select_for_update(of=("self",)).select_related("brick")
+    line = lines.get(workspace_id=line.workspace_id, pk=line.pk)
     limits.put_on(line)
     # Of the limits alone: what stood there before a rule was made is nothing to refuse.
     line.full_clean(exclude=["reference"])
@@ -302,8 +306,8 @@ def end_line(*, line: Line, ends_at: datetime | None, as_of: datetime | None = N
     that ends where it begins is voided: it was a mistake and covers nothing, and its reference is free.
     """
     # The subscription first, as closing and add_line do: lines of one brick are compared under its lock.
-    subscription = _locked(line.subscription_id)
-    line = Line.objects.select_for_update().get(pk=line.pk)
+    subscription = _locked(line.workspace_id, line.subscription_id)
+    line = Line.objects.select_for_update().get(workspace_id=line.workspace_id, pk=line.pk)
     line.subscription = subscription
     if line.is_voided:
         raise UnableToAgree({"ends_at": "The line was voided: it covers nothing."})
@@ -340,7 +344,8 @@ def _why_closed(subscription: Subscription, moment: datetime, *, otherwise: str 
     since = {"since": subscription.workspace.local(subscription.open_from_at)}
     touched = subscription.periods.filter(ends_at__gt=moment)
     drafted = Q(run__state__in=(CloseRun.State.COMPUTING, CloseRun.State.REVIEW))
-    runs = CloseRun.objects.filter(pk__in=touched.filter(drafted).values("run")).order_by("pk")
+    drafting = touched.filter(drafted).values("run")
+    runs = CloseRun.objects.filter(workspace_id=subscription.workspace_id, pk__in=drafting).order_by("pk")
     if not runs or touched.exclude(drafted).exists():
         return ValidationError(f"Periods before %(since)s are {otherwise}.", params=since)
     named = ", ".join(map(str, runs))
@@ -364,7 +369,7 @@ def end_subscription(
     where it begins, with no period closed, is voided with all its lines: it was a mistake, nothing of it is billed, and
     its reference is free. ``as_of`` is as for ``end_line``.
     """
-    subscription = _locked(subscription.pk)
+    subscription = _locked(subscription.workspace_id, subscription.pk)
     _check_end_of(subscription, ends_at)
     subscription.ends_at = ends_at
     subscription.next_close_at = next_close_at(subscription)

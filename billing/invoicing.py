@@ -188,55 +188,62 @@ def _line_row(workspace_id: int, invoice_id: int, position: int, line: DraftLine
     }
 
 
-def move_pointers(*, pointers: Sequence[tuple[UUID, datetime, datetime | None]], cutoff: int) -> None:
+def move_pointers(
+    *, workspace_id: int, pointers: Sequence[tuple[UUID, datetime, datetime | None]], cutoff: int
+) -> None:
     """Note where closing stands: (subscription id, start and end of the first open period), and the lines' cutoff."""
     if not pointers:
         return
     among, ids = bulk.among([pk for pk, _, _ in pointers])
     with connection.cursor() as cursor:
         if connection.vendor == "postgresql":
-            cursor.execute(_MOVE_ALL, [list(column) for column in zip(*pointers, strict=True)])
+            cursor.execute(_MOVE_ALL, [*map(list, zip(*pointers, strict=True)), workspace_id])
         else:
             adapt = connection.ops.adapt_datetimefield_value
             cursor.executemany(
-                "UPDATE billing_subscription SET open_from_at = %s, next_close_at = %s WHERE id = %s",
-                [(adapt(opens), closes and adapt(closes), pk.hex) for pk, opens, closes in pointers],
+                "UPDATE billing_subscription SET open_from_at = %s, next_close_at = %s"
+                " WHERE id = %s AND workspace_id = %s",
+                [(adapt(opens), closes and adapt(closes), pk.hex, workspace_id) for pk, opens, closes in pointers],
             )
-        cursor.execute(_MOVE_LINES.format(among=among), [cutoff, *ids])
+        cursor.execute(_MOVE_LINES.format(among=among), [cutoff, workspace_id, *ids])
 
 
 _MOVE_ALL = """
 UPDATE billing_subscription s SET open_from_at = given.open_from_at, next_close_at = given.next_close_at
 FROM unnest(%s::uuid[], %s::timestamptz[], %s::timestamptz[]) AS given(id, open_from_at, next_close_at)
-WHERE s.id = given.id
+WHERE s.id = given.id AND s.workspace_id = %s
 """
 _MOVE_LINES = """
 UPDATE billing_line SET cutoff = %s,
-    open_from_at = (SELECT s.open_from_at FROM billing_subscription s WHERE s.id = subscription_id)
-WHERE subscription_id {among}
+    open_from_at = (
+        SELECT s.open_from_at FROM billing_subscription s
+        WHERE s.id = subscription_id AND s.workspace_id = billing_line.workspace_id
+    )
+WHERE workspace_id = %s AND subscription_id {among}
 """
 
 
-def move_event_pointers(*, customer_ids: Collection[UUID]) -> None:
+def move_event_pointers(*, workspace_id: int, customer_ids: Collection[UUID]) -> None:
     """Note from when on the customers' events are open in all of their lines; the caller holds the customers' locks.
 
     It never goes back: an event that is called late without need is looked at twice, and changes nothing.
     """
     among, ids = bulk.among(list(customer_ids))
     with connection.cursor() as cursor:
-        cursor.execute(_MOVE_CUSTOMERS.format(among=among), ids)
+        cursor.execute(_MOVE_CUSTOMERS.format(among=among), [workspace_id, *ids])
 
 
 _MOVE_CUSTOMERS = """
 UPDATE billing_customer SET events_open_from_at = opened.moment
 FROM (
-    SELECT s.customer_id, MAX(l.open_from_at) AS moment
-    FROM billing_subscription s JOIN billing_line l ON l.subscription_id = s.id
-        JOIN billing_brick b ON b.id = l.brick_id AND b.aggregation = 'events'
-    WHERE s.customer_id {among} AND l.open_from_at > l.starts_at
-    GROUP BY s.customer_id
+    SELECT s.workspace_id, s.customer_id, MAX(l.open_from_at) AS moment
+    FROM billing_subscription s
+        JOIN billing_line l ON l.subscription_id = s.id AND l.workspace_id = s.workspace_id
+        JOIN billing_brick b ON b.id = l.brick_id AND b.workspace_id = l.workspace_id AND b.aggregation = 'events'
+    WHERE s.workspace_id = %s AND s.customer_id {among} AND l.open_from_at > l.starts_at
+    GROUP BY s.workspace_id, s.customer_id
 ) AS opened
-WHERE billing_customer.id = opened.customer_id
+WHERE billing_customer.id = opened.customer_id AND billing_customer.workspace_id = opened.workspace_id
     AND (billing_customer.events_open_from_at IS NULL OR billing_customer.events_open_from_at < opened.moment)
 """
 
@@ -246,9 +253,8 @@ def approve(*, run: CloseRun, by: str, as_of: datetime) -> CloseRun:
     """Let a reviewed run's drafts be issued; ``issue_next`` then does it, batch by batch. Raises ``UnableToIssue``."""
     if earlier := _named(_runs_with_earlier_drafts(run)):
         raise UnableToIssue(f"Earlier drafts of the same subscriptions come first: issue or discard {earlier}.")
-    changed = CloseRun.objects.filter(pk=run.pk, state=CloseRun.State.REVIEW).update(
-        state=CloseRun.State.ISSUING, decided_by=by, heartbeat_at=as_of
-    )
+    reviewed = CloseRun.objects.filter(workspace_id=run.workspace_id, pk=run.pk, state=CloseRun.State.REVIEW)
+    changed = reviewed.update(state=CloseRun.State.ISSUING, decided_by=by, heartbeat_at=as_of)
     run.refresh_from_db()
     if changed:
         history.note(run, "approved")
@@ -258,19 +264,21 @@ def approve(*, run: CloseRun, by: str, as_of: datetime) -> CloseRun:
 
 
 def _runs_with_earlier_drafts(run: CloseRun) -> QuerySet[CloseRun]:
-    mine = Invoice.objects.filter(run=run, subscription=OuterRef("subscription"), id__gt=OuterRef("id"))
-    earlier = Invoice.objects.filter(Exists(mine), workspace_id=run.workspace_id, state=Invoice.State.DRAFT)
-    return CloseRun.objects.filter(pk__in=earlier.exclude(run=run).values("run"))
+    in_workspace = {"workspace_id": run.workspace_id}
+    mine = Invoice.objects.filter(**in_workspace, run=run, subscription=OuterRef("subscription"), id__gt=OuterRef("id"))
+    earlier = Invoice.objects.filter(Exists(mine), **in_workspace, state=Invoice.State.DRAFT)
+    return CloseRun.objects.filter(**in_workspace, pk__in=earlier.exclude(run=run).values("run"))
 
 
 def _runs_that_build_on(run: CloseRun) -> QuerySet[CloseRun]:
-    period = BillingPeriod.objects.filter(
-        run=run, subscription=OuterRef("subscription"), starts_at__lt=OuterRef("starts_at")
-    )
-    periods = BillingPeriod.objects.filter(Exists(period), workspace_id=run.workspace_id).exclude(run=run)
-    invoice = Invoice.objects.filter(run=run, subscription=OuterRef("subscription"), id__lt=OuterRef("id"))
-    invoices = Invoice.objects.filter(Exists(invoice), workspace_id=run.workspace_id).exclude(run=run)
-    return CloseRun.objects.filter(Q(pk__in=periods.values("run")) | Q(pk__in=invoices.values("run")))
+    in_workspace = {"workspace_id": run.workspace_id}
+    mine = in_workspace | {"run": run, "subscription": OuterRef("subscription")}
+    period = BillingPeriod.objects.filter(**mine, starts_at__lt=OuterRef("starts_at"))
+    periods = BillingPeriod.objects.filter(Exists(period), **in_workspace).exclude(run=run)
+    invoice = Invoice.objects.filter(**mine, id__lt=OuterRef("id"))
+    invoices = Invoice.objects.filter(Exists(invoice), **in_workspace).exclude(run=run)
+    built = Q(pk__in=periods.values("run")) | Q(pk__in=invoices.values("run"))
+    return CloseRun.objects.filter(built, **in_workspace)
 
 
 def _named(runs: QuerySet[CloseRun]) -> str:
@@ -291,7 +299,8 @@ def issue_next(*, run: CloseRun, as_of: datetime) -> int:
             .order_by("kind")
         }
         drafts = list(
-            Invoice.objects.filter(run=run, run__state=CloseRun.State.ISSUING, state=Invoice.State.DRAFT)
+            _drafts_of(run)
+            .filter(run__state=CloseRun.State.ISSUING)
             .select_related("customer", "subscription", "workspace")
             .prefetch_related("lines__line__brick", "lines__price__tiers")
             .order_by("id")[:ISSUE_BATCH]
@@ -306,15 +315,20 @@ def issue_next(*, run: CloseRun, as_of: datetime) -> int:
     return len(drafts)
 
 
+def _drafts_of(run: CloseRun) -> QuerySet[Invoice]:
+    return Invoice.objects.filter(workspace_id=run.workspace_id, run=run, state=Invoice.State.DRAFT)
+
+
 def _finish_issuing(run: CloseRun, as_of: datetime) -> None:
-    issuing = CloseRun.objects.filter(pk=run.pk, state=CloseRun.State.ISSUING)
+    issuing = CloseRun.objects.filter(workspace_id=run.workspace_id, pk=run.pk, state=CloseRun.State.ISSUING)
     if issuing.update(state=CloseRun.State.ISSUED, finished_at=as_of, problem=""):
         _let_go(run)
 
 
 def _let_go(run: CloseRun) -> None:
     """Leave a run's subscriptions to other runs again."""
-    CloseItem.objects.filter(run=run, holds_subscription=True).update(holds_subscription=False)
+    held = CloseItem.objects.filter(workspace_id=run.workspace_id, run=run, holds_subscription=True)
+    held.update(holds_subscription=False)
 
 
 def _issue(invoice: Invoice, series: NumberSeries, as_of: datetime) -> None:
@@ -333,7 +347,7 @@ def _save_issued(invoices: Sequence[Invoice]) -> None:
     with connection.cursor() as cursor:
         cursor.executemany(
             f"UPDATE {Invoice._meta.db_table} SET state = %s, sequence = %s, number = %s, issued_at = %s,"
-            " document = %s, document_sha256 = %s WHERE id = %s",
+            " document = %s, document_sha256 = %s WHERE id = %s AND workspace_id = %s",
             [
                 (
                     invoice.state,
@@ -343,6 +357,7 @@ def _save_issued(invoices: Sequence[Invoice]) -> None:
                     invoice.document,
                     invoice.document_sha256,
                     invoice.pk,
+                    invoice.workspace_id,
                 )
                 for invoice in invoices
             ],
@@ -355,19 +370,21 @@ def discard(*, run: CloseRun, by: str, as_of: datetime) -> None:
 
     Raises ``UnableToDiscard`` once anything of it was issued, or while a later run builds on its drafts.
     """
-    run = CloseRun.objects.select_for_update().get(pk=run.pk)
+    in_workspace = {"workspace_id": run.workspace_id}
+    run = CloseRun.objects.select_for_update().get(**in_workspace, pk=run.pk)
     if run.state not in (CloseRun.State.COMPUTING, CloseRun.State.REVIEW):
         raise UnableToDiscard(f"{run} can't be discarded: {run.get_state_display().lower()}.")
     # By the run, here and below, and never by its subscriptions' ids: they are more than a statement has parameters.
-    closed = Subscription.objects.filter(close_items__run=run, close_items__state=CloseItem.State.DONE)
+    done = {"close_items__run": run, "close_items__state": CloseItem.State.DONE}
+    closed = Subscription.objects.filter(**in_workspace, **done)
     subscriptions = list(closed.select_for_update(of=("self",)).order_by("id"))
-    lines = Line.objects.filter(subscription__in=closed.values("pk"))
+    lines = Line.objects.filter(**in_workspace, subscription__in=closed.values("pk"))
     list(lines.select_for_update().order_by("id").values("id"))
     if later := _named(_runs_that_build_on(run)):
         raise UnableToDiscard(f"Later drafts build on these: discard {later} first.")
     _reopen(run, subscriptions, lines)
-    CloseItem.objects.filter(run=run, state=CloseItem.State.PENDING).delete()
-    CloseItem.objects.filter(run=run).exclude(notices=[]).update(notices=[])
+    CloseItem.objects.filter(**in_workspace, run=run, state=CloseItem.State.PENDING).delete()
+    CloseItem.objects.filter(**in_workspace, run=run).exclude(notices=[]).update(notices=[])
     _let_go(run)
     run.state, run.decided_by, run.finished_at, run.problem = CloseRun.State.DISCARDED, by, as_of, ""
     run.save(update_fields=["state", "decided_by", "finished_at", "problem"])
@@ -375,16 +392,17 @@ def discard(*, run: CloseRun, by: str, as_of: datetime) -> None:
 
 def _reopen(run: CloseRun, subscriptions: Sequence[Subscription], lines: QuerySet[Line]) -> None:
     first: dict[Any, BillingPeriod] = {}
-    for period in BillingPeriod.objects.filter(run=run).order_by("-starts_at"):
+    for period in BillingPeriod.objects.filter(workspace_id=run.workspace_id, run=run).order_by("-starts_at"):
         first[period.subscription_id] = period
     for subscription in subscriptions:
         if subscription.pk in first:
             period = first[subscription.pk]
             subscription.open_from_at, subscription.next_close_at = period.starts_at, period.ends_at
     _delete_drafts(run)
-    move_pointers(pointers=[(row.pk, row.open_from_at, row.next_close_at) for row in subscriptions], cutoff=0)
+    pointers = [(row.pk, row.open_from_at, row.next_close_at) for row in subscriptions]
+    move_pointers(workspace_id=run.workspace_id, pointers=pointers, cutoff=0)
     # What earlier invoices have counted stays counted: each line's cutoff falls back to the last of them.
-    counted = InvoiceLine.objects.filter(line=OuterRef("pk")).order_by()
+    counted = InvoiceLine.objects.filter(workspace_id=OuterRef("workspace_id"), line=OuterRef("pk")).order_by()
     last = counted.values("line").annotate(last=Max("cutoff")).values("last")
     lines.filter(Exists(counted)).update(cutoff=Subquery(last))
 
@@ -392,15 +410,15 @@ def _reopen(run: CloseRun, subscriptions: Sequence[Subscription], lines: QuerySe
 def _delete_drafts(run: CloseRun) -> None:
     # Not through the models, by which Django looks for what refers to each row, with a parameter for each.
     with connection.cursor() as cursor:
-        for statement in _DELETE_DRAFTS:
-            cursor.execute(statement, [run.pk])
+        cursor.execute(_DELETE_LINES, [run.workspace_id, run.workspace_id, run.pk])
+        for table in (Invoice._meta.db_table, BillingPeriod._meta.db_table):
+            cursor.execute(f"DELETE FROM {table} WHERE workspace_id = %s AND run_id = %s", [run.workspace_id, run.pk])
 
 
-_DELETE_DRAFTS = (
-    "DELETE FROM billing_invoiceline WHERE invoice_id IN (SELECT id FROM billing_invoice WHERE run_id = %s)",
-    "DELETE FROM billing_invoice WHERE run_id = %s",
-    "DELETE FROM billing_billingperiod WHERE run_id = %s",
-)
+_DELETE_LINES = """
+DELETE FROM billing_invoiceline
+WHERE workspace_id = %s AND invoice_id IN (SELECT id FROM billing_invoice WHERE workspace_id = %s AND run_id = %s)
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -412,11 +430,11 @@ class Billed:
     of_days: int
 
 
-def billed(*, subscription_ids: Sequence[UUID]) -> dict[tuple[int, datetime], Billed]:
+def billed(*, workspace_id: int, subscription_ids: Sequence[UUID]) -> dict[tuple[int, datetime], Billed]:
     """Return what has been billed, drafts included, per line and start of the measured window; one query."""
     of_usage = Q(kind=InvoiceLine.Kind.USAGE)
     rows = (
-        InvoiceLine.objects.filter(line__subscription__in=subscription_ids)
+        InvoiceLine.objects.filter(workspace_id=workspace_id, line__subscription__in=subscription_ids)
         .values("line_id", "starts_at")
         .annotate(
             billed=ExactSum(F("amount")),
@@ -450,10 +468,11 @@ def last_told(*, workspace_id: int, windows: Collection[tuple[int, datetime]]) -
     return {(line_id, starts_at): Told(surprise, gaps) for line_id, starts_at, surprise, gaps in said}
 
 
-def billed_rules(*, line_ids: Sequence[int]) -> dict[tuple[int, datetime], EventRule]:
+def billed_rules(*, workspace_id: int, line_ids: Sequence[int]) -> dict[tuple[int, datetime], EventRule]:
     """Return the rule by which events were counted, per line and start of the measured window; one query."""
     of_lines = bulk.is_among("billing_invoiceline.line_id", line_ids)
-    rows = InvoiceLine.objects.filter(of_lines, kind=InvoiceLine.Kind.USAGE, rule__isnull=False)
+    with_rule = {"kind": InvoiceLine.Kind.USAGE, "rule__isnull": False}
+    rows = InvoiceLine.objects.filter(of_lines, workspace_id=workspace_id, **with_rule)
     return {
         (row.line_id, row.starts_at): row.rule
         for row in rows.select_related("rule").only("line_id", "starts_at", "rule")

@@ -26,7 +26,7 @@ def number_for_line(*, workspace_id: int, given: int | None) -> int:
     series = lock(workspace_id=workspace_id)
     if given is None:
         number = _first_free(workspace_id, series.next_sequence)
-        NumberSeries.objects.filter(pk=series.pk).update(next_sequence=number + 1)
+        NumberSeries.objects.filter(workspace_id=workspace_id, pk=series.pk).update(next_sequence=number + 1)
         return number
     if Line.objects.filter(workspace_id=workspace_id, number=given).exists():
         raise ValidationError({"number": ValidationError("A line has this number already.", code="unique")})

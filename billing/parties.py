@@ -12,6 +12,7 @@ from billing import names
 from billing.entry.moments import DayFormat
 from billing.entry.numbers import NumberFormat
 from billing.models import Customer, CustomerAlias, Name, NumberSeries, Workspace
+from billing.tenancy import Across, across
 
 # The name of nobody: senders take an event back by reporting it again under this one.
 NOBODY = "VOID"
@@ -101,8 +102,9 @@ def create_customer(
 
 
 def _what_is_taken(customer: Customer) -> dict[str, str]:
-    if Customer.objects.filter(pk=customer.pk).exists():
-        return {"id": "A customer has this id already."}
+    with across(Across.GIVEN_ID):
+        if Customer.objects.filter(pk=customer.pk).exists():
+            return {"id": "A customer has this id already."}
     return {"reference": "A customer has this reference already."}
 
 
@@ -119,9 +121,8 @@ def update_customer(
 
     Usage that was reported under a former reference stays the customer's. ``VOID`` names nobody.
     """
-    customer = (
-        Customer.objects.select_for_update(of=("self",), no_key=True).select_related("workspace").get(pk=customer.pk)
-    )
+    customers = Customer.objects.select_for_update(of=("self",), no_key=True).select_related("workspace")
+    customer = customers.get(workspace_id=customer.workspace_id, pk=customer.pk)
     former = customer.reference
     changes = {"name": name, "reference": reference, "email": email, "address": address}
     if reference != former:
@@ -161,7 +162,8 @@ def update_alias(
     *, alias: CustomerAlias, value: str | None = None, label: str | None = None, customer: Customer | None = None
 ) -> CustomerAlias:
     """Change what is given; raise ``ValidationError`` naming the field. What was reported before stays as it is."""
-    alias = CustomerAlias.objects.select_for_update(of=("self",)).select_related("customer").get(pk=alias.pk)
+    aliases = CustomerAlias.objects.select_for_update(of=("self",)).select_related("customer")
+    alias = aliases.get(workspace_id=alias.workspace_id, pk=alias.pk)
     former, owner = alias.value, alias.customer
     if customer is not None and customer.workspace_id != alias.workspace_id:
         raise ValidationError({"customer": "This customer is of another workspace."})
@@ -183,9 +185,9 @@ def update_alias(
 def remove_alias(*, alias: CustomerAlias) -> None:
     """Take a name away from a customer; what was reported under it stays the customer's."""
     aliases = CustomerAlias.objects.select_for_update(of=("self",)).select_related("customer")
-    removed = aliases.filter(pk=alias.pk).first()
+    removed = aliases.filter(workspace_id=alias.workspace_id, pk=alias.pk).first()
     if removed is not None:
-        CustomerAlias.objects.filter(pk=removed.pk).delete()
+        removed.delete()
         _take_back(removed.customer, [removed.value])
 
 
@@ -237,7 +239,8 @@ def _give(customer: Customer, fields: dict[str, str]) -> None:
 
 def _take_back(customer: Customer, former: Sequence[str]) -> None:
     names.lock(workspace_id=customer.workspace_id, kind=Name.Kind.CUSTOMER, names=former)
-    reference = Customer.objects.values_list("reference", flat=True).get(pk=customer.pk)
+    references = Customer.objects.values_list("reference", flat=True)
+    reference = references.get(workspace_id=customer.workspace_id, pk=customer.pk)
     kept = [str(customer.pk), *filter(None, [reference]), *customer.aliases.values_list("value", flat=True)]
     names.take_back(
         workspace_id=customer.workspace_id, kind=Name.Kind.CUSTOMER, owner=str(customer.pk), names=former, kept=kept

@@ -98,10 +98,11 @@ def current_period(*, subscription: Subscription, as_of: datetime) -> Period | N
 def used(*, spans: Sequence[tuple[Line, Period]], as_of: datetime) -> list[Measurement]:
     """Return what each line used in its span, in their order; what occurred from ``as_of`` on is left out.
 
-    A brick that counts events counts them by its current rule. The lines' bricks and subscriptions are loaded.
+    A brick that counts events counts them by its current rule. The lines' bricks and subscriptions are loaded; they are
+    of one workspace.
     """
     counting = {line.brick_id for line, _ in spans if line.brick.aggregation == Brick.Aggregation.EVENTS}
-    rules = catalog.current_rules(brick_ids=counting) if counting else {}
+    rules = catalog.current_rules(workspace_id=spans[0][0].workspace_id, brick_ids=counting) if counting else {}
     windows = [_window(line, span, as_of, rules.get(line.brick_id)) for line, span in spans]
     measured = iter(measure([window for window in windows if window is not None]))
     nothing = Measurement(quantity=Decimal(0), record_count=0)

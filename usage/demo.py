@@ -21,7 +21,7 @@ from django.utils.crypto import salted_hmac
 from billing import catalog, contracts, invoicing, keys, parties, timeouts
 from billing.calendar import midnight
 from billing.catalog import EventTerms
-from billing.models import ApiKey, Brick, Customer, Line, Price, Subscription, Workspace
+from billing.models import Brick, Customer, Line, Price, Subscription, Workspace
 from billing.rating import Tier
 from usage import closing, ledger
 from usage.commands import CorrectUsage, LineByNumber, Origin, RecordById, RecordUsage, ReportEvent
@@ -381,7 +381,7 @@ def facts() -> dict[str, Any]:
 
 
 def _ids(workspace: Workspace) -> dict[str, Any]:
-    subscription = Subscription.objects.get(pk=_id(workspace, "subscription 1"))
+    subscription = workspace.subscriptions.get(pk=_id(workspace, "subscription 1"))
     by_brick = {line.brick.name: line for line in subscription.lines.select_related("brick")}
     return {
         "subscription": str(subscription.pk),
@@ -401,4 +401,4 @@ def _basic(key: str | None) -> str | None:
 def _usable_key(workspace: Workspace) -> str | None:
     """Return the demo key's text, or None where it was revoked or SECRET_KEY has changed since."""
     text = _key_text(workspace)
-    return text if ApiKey.objects.filter(digest=keys.digest(text), revoked_at=None).exists() else None
+    return text if workspace.api_keys.filter(digest=keys.digest(text), revoked_at=None).exists() else None

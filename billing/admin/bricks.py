@@ -52,7 +52,7 @@ class BrickAdmin(PickableAdmin):
 
     @column(description="Rule")
     def current_rule(self, brick: Brick) -> str:
-        rule = catalog.current_rules(brick_ids=[brick.pk]).get(brick.pk)
+        rule = catalog.current_rules(workspace_id=brick.workspace_id, brick_ids=[brick.pk]).get(brick.pk)
         return figures.event_rule(rule) if rule else figures.NOTHING
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Brick]:

@@ -26,7 +26,11 @@ def changes_of(row: Model) -> QuerySet[Change]:
 
 def newest_of(row: Model, *, most: int, most_letters: int) -> QuerySet[Change]:
     """Return the newest changes of a row, at most so many, ending with the one by which they have so many letters."""
-    newest = Change.objects.filter(pk__in=changes_of(row).values("pk")[:most]).order_by("-id")
+    kind = KINDS.get(type(row))
+    if kind is None:
+        return Change.objects.none()
+    of_row = changes_of(row).values("pk")[:most]
+    newest = Change.objects.filter(workspace_id=kind.workspace_of(row), pk__in=of_row).order_by("-id")
     letters = Length(Cast("values", TextField()))
     before = Window(WholeTotal(letters), order_by=F("id").desc(), frame=RowRange(end=-1))
     return newest.annotate(letters_before=Coalesce(before, 0)).filter(letters_before__lt=most_letters)

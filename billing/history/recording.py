@@ -8,7 +8,7 @@ from django.db.models.signals import post_delete, post_save, pre_save
 
 from billing.history.actors import current
 from billing.history.kinds import KINDS, told, values_of
-from billing.models import Change
+from billing.models import Change, Workspace
 
 # Where a row that is being saved keeps the row as it was.
 _BEFORE = "_row_before"
@@ -38,7 +38,7 @@ def _before_saving(*, sender: type[Model], instance: Model, update_fields: Any, 
     named = {field.name for field in KINDS[sender].fields_of(sender)}
     if instance._state.adding or (update_fields is not None and not named & set(update_fields)):
         return
-    row = sender._default_manager.filter(pk=instance.pk).first()
+    row = sender._default_manager.filter(pk=instance.pk, **_workspace_of(instance)).first()
     if row is not None:
         instance.__dict__[_BEFORE] = row
 
@@ -56,6 +56,10 @@ def _after_saving(*, instance: Model, created: bool, update_fields: Any, **_: An
             values = {name: change for name, change in values.items() if name in update_fields}
         if values:
             Change.objects.bulk_create([_change(instance, "changed", values)])
+
+
+def _workspace_of(row: Any) -> dict[str, Any]:
+    return {} if isinstance(row, Workspace) else {"workspace_id": row.workspace_id}
 
 
 def _has_moved(former: Model, row: Model) -> bool:

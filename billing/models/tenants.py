@@ -2,7 +2,8 @@
 
 from typing import Any
 
-from django.db import models
+from django.db import models, transaction
+from django.db.models import signals
 
 from billing.tenancy import Across, across
 
@@ -37,5 +38,9 @@ class TenantModel(models.Model):
         """Delete the row; the database refuses where others refer to it."""
         every: Any = type(self)._base_manager.db_manager(using)
         rows = every.filter(workspace_id=self.workspace_id, pk=self.pk)
-        count = rows._raw_delete(rows.db)
+        told: dict[str, Any] = {"sender": type(self), "instance": self, "using": rows.db, "origin": self}
+        with transaction.atomic(using=rows.db, savepoint=False):
+            signals.pre_delete.send(**told)
+            count = rows._raw_delete(rows.db)
+            signals.post_delete.send(**told)
         return count, {self._meta.label: count}

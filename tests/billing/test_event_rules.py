@@ -50,7 +50,7 @@ def test_rule_is_followed_by_the_next_and_never_edited():
     first.refresh_from_db()
     assert (first.event_type, first.replaced_at) == ("message-sent", FEBRUARY)
     assert (second.event_type, second.replaced_at) == ("call", None)
-    assert catalog.current_rules(brick_ids=[brick.pk]) == {brick.pk: second}
+    assert catalog.current_rules(workspace_id=brick.workspace_id, brick_ids=[brick.pk]) == {brick.pk: second}
 
 
 def test_rule_that_changes_nothing_stays():
@@ -157,8 +157,9 @@ def test_rules_of_more_bricks_and_lines_than_a_statement_has_parameters_are_foun
     brick = created()
     others = [uuid.uuid4() for _ in range(70_000)]
 
-    assert catalog.current_rules(brick_ids=[*others, brick.pk]) == {brick.pk: brick.event_rules.get()}
-    assert invoicing.billed_rules(line_ids=range(1, 70_000)) == {}
+    of_one = {"workspace_id": brick.workspace_id}
+    assert catalog.current_rules(**of_one, brick_ids=[*others, brick.pk]) == {brick.pk: brick.event_rules.get()}
+    assert invoicing.billed_rules(**of_one, line_ids=range(1, 70_000)) == {}
 
 
 @pytest.mark.bound("EVENT_RULE_BYTES")

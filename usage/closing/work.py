@@ -165,9 +165,10 @@ def _close_batch(run: CloseRun, items: QuerySet[CloseItem], taken: list[int]) ->
     drafts = draft(dues=dues, cutoff=cutoff, as_of=run.started_at)
     invoicing.write_drafts(run=run, drafts=drafts)
     notices.keep(run=run, drafts=drafts)
-    invoicing.move_pointers(pointers=[_pointers_after(due) for due in dues], cutoff=cutoff)
+    pointers = [_pointers_after(due) for due in dues]
+    invoicing.move_pointers(workspace_id=run.workspace_id, pointers=pointers, cutoff=cutoff)
     if customer_ids:
-        invoicing.move_event_pointers(customer_ids=customer_ids)
+        invoicing.move_event_pointers(workspace_id=run.workspace_id, customer_ids=customer_ids)
     done = [pk for pk, subscription_id in subscription_ids.items() if subscription_id not in parked]
     run.items.filter(pk__in=done).update(state=CloseItem.State.DONE)
     return len(taken)

@@ -7,7 +7,7 @@ from django.utils import timezone
 
 from billing import figures
 from billing.calendar import CalendarOutOfRange, end_of
-from billing.models import CloseRun, Invoice
+from billing.models import CloseRun
 from billing.money import format_money
 from usage import closing
 from usage.closing import Closed
@@ -62,7 +62,7 @@ class Command(ReportingCommand):
             self.say(f"{run}: {run.get_state_display().lower()}.")
             if run.problem:
                 self.say(f"  does not go on: {run.problem}")
-            for invoice in Invoice.objects.filter(run=run).select_related("customer").defer("document").order_by("id"):
+            for invoice in run.invoices.select_related("customer").defer("document").order_by("id"):
                 amount = format_money(invoice.total, currency=invoice.currency)
                 self.say(f"  {invoice}  {invoice.customer}  {amount} {invoice.currency}")
             for told in closing.told_in(run, most=MOST_TOLD):
