@@ -1,4 +1,5 @@
 import argparse
+from contextlib import nullcontext
 from typing import Any
 
 from django.conf import settings
@@ -6,6 +7,7 @@ from django.core.management.base import CommandError
 
 from billing import timeouts
 from billing.models import Invoice
+from billing.tenancy import Across, across
 from usage.management.reporting import ReportingCommand, workspace_called
 from usage.replay import UnableToReplay, replay
 
@@ -37,7 +39,8 @@ class Command(ReportingCommand):
         ).select_related("workspace")
         if workspace is not None:
             issued = issued.filter(workspace=workspace_called(workspace, is_test=test))
-        with timeouts.reading(settings.JOB_STATEMENT_SECONDS):
+        reach = nullcontext() if workspace is not None else across(Across.REPLAY)
+        with timeouts.reading(settings.JOB_STATEMENT_SECONDS), reach:
             chosen = [*issued.order_by("pk")] if all else [self._find(issued, number) for number in invoice]
         if not chosen:
             self.say("There is nothing to replay: no invoice was issued.")
