@@ -6,19 +6,23 @@ from datetime import datetime, timedelta
 
 from django.core.exceptions import ValidationError
 from django.db import IntegrityError, connection, transaction
+from django.db.models import F, FilteredRelation, Q, QuerySet
 
 from billing import history
 from billing.guessing import is_guessable
-from billing.models import ApiKey, Workspace
+from billing.models import ApiKey, ApiKeyUse, Workspace
 from billing.models.texts import validate_name
+from billing.tenancy import Across, across
 
-# How stale `last_used_at` may be: an UPDATE per request would cost as much as the usage it reports.
+# How stale a key's last use may be: a statement per request would cost as much as the usage it reports.
 LAST_USE_RESOLUTION = timedelta(minutes=1)
 SHORTEST_GIVEN = 16
 # For how long a process takes a key for live without asking again. Revoking ends it at once in the process that does
 # it, and in the others within this time.
 TRUSTED_FOR = timedelta(seconds=1)
 _trusted: dict[str, tuple[datetime, ApiKey]] = {}
+# What this process knows of the last uses that are noted, by key.
+_noted: dict[int, datetime] = {}
 
 
 class UnableToCreateKey(ValidationError):
@@ -58,35 +62,56 @@ _KEY = ["id", "workspace_id", "name", "prefix", "requests_per_minute"]
 _WORKSPACE = ["id", "code", "mode", "live_id", "name", "time_zone", "currency"]
 # Every API request begins with this look-up; building it anew each time would cost more than running it.
 _FIND = f"""
-SELECT (k.last_used_at IS NULL OR k.last_used_at < %s) AS is_stale,
-    {", ".join(f"k.{column}" for column in _KEY)}, {", ".join(f"w.{column}" for column in _WORKSPACE)}
+SELECT {", ".join(f"k.{column}" for column in _KEY)}, {", ".join(f"w.{column}" for column in _WORKSPACE)}
 FROM billing_apikey k JOIN billing_workspace w ON w.id = k.workspace_id
 WHERE k.digest = %s AND k.revoked_at IS NULL
+"""
+_NOTE = """
+INSERT INTO billing_apikeyuse (workspace_id, api_key_id, last_used_at) VALUES (%s, %s, %s)
+ON CONFLICT (workspace_id, api_key_id) DO UPDATE SET last_used_at = excluded.last_used_at
+WHERE billing_apikeyuse.last_used_at < %s
+RETURNING workspace_id
 """
 
 
 def find_key(*, text: str, as_of: datetime) -> ApiKey | None:
     """Return the live key with this text, its workspace loaded, or None; note the use.
 
-    One query a second and key at the most, and once a minute a second one that notes the use.
+    One query a second and key at the most, and once a minute a second one that notes the use: in each process, where it
+    may take a third one to find that another process has noted one.
     """
     wanted = digest(text)
     since, trusted = _trusted.get(wanted, (None, None))
     if since is not None and timedelta(0) <= as_of - since < TRUSTED_FOR:
         return trusted
-    stale = connection.ops.adapt_datetimefield_value(as_of - LAST_USE_RESOLUTION)
-    with connection.cursor() as cursor:
-        cursor.execute(_FIND, [stale, wanted])
-        row = cursor.fetchone()
-    if row is None:
+    with across(Across.KEY), connection.cursor() as cursor:
+        cursor.execute(_FIND, [wanted])
+        values = cursor.fetchone()
+    if values is None:
         return None
-    is_stale, *values = row
     key = ApiKey.from_db(connection.alias, _KEY, values[: len(_KEY)])
     key.workspace = Workspace.from_db(connection.alias, _WORKSPACE, values[len(_KEY) :])
-    if is_stale:
-        ApiKey.objects.filter(pk=key.pk).update(last_used_at=as_of)
+    if key.pk not in _noted or as_of - _noted[key.pk] > LAST_USE_RESOLUTION:
+        _noted[key.pk] = _note_use(key, as_of)
     _trusted[wanted] = (as_of, key)
     return key
+
+
+def _note_use(key: ApiKey, as_of: datetime) -> datetime:
+    """Note that a key is used, unless a use of the last minute is noted; return the one that is."""
+    moments = map(connection.ops.adapt_datetimefield_value, (as_of, as_of - LAST_USE_RESOLUTION))
+    with connection.cursor() as cursor:
+        cursor.execute(_NOTE, [key.workspace_id, key.pk, *moments])
+        if cursor.fetchone():
+            return as_of
+    uses = ApiKeyUse.objects.filter(workspace_id=key.workspace_id, api_key=key)
+    return uses.values_list("last_used_at", flat=True).get()
+
+
+def with_last_use(found: QuerySet[ApiKey]) -> QuerySet[ApiKey]:
+    """Add ``last_used_at`` to keys, None where they never were."""
+    use = FilteredRelation("uses", condition=Q(uses__workspace_id=F("workspace_id")))
+    return found.annotate(use=use, last_used_at=F("use__last_used_at"))
 
 
 def forget_trusted() -> None:
@@ -94,10 +119,16 @@ def forget_trusted() -> None:
     _trusted.clear()
 
 
+def forget_noted() -> None:
+    """Ask the database when every key was last used: in tests, whose rows go away."""
+    _noted.clear()
+
+
 def revoke_key(*, key: ApiKey, as_of: datetime) -> None:
     """End a key at once. It stays listed; a revoked key does not come back."""
     with transaction.atomic():
-        if ApiKey.objects.filter(pk=key.pk, revoked_at=None).update(revoked_at=as_of):
+        live = ApiKey.objects.filter(workspace_id=key.workspace_id, pk=key.pk, revoked_at=None)
+        if live.update(revoked_at=as_of):
             history.note(key, "revoked")
         # Whoever looks the key up until then may still trust it.
         transaction.on_commit(forget_trusted)

@@ -65,6 +65,7 @@ def django_db_setup(django_db_setup: None, django_db_blocker: Any) -> None:
 def _no_trusted_keys() -> None:
     """Keys of a test that is over went away with its rows."""
     keys.forget_trusted()
+    keys.forget_noted()
 
 
 @pytest.fixture

@@ -3,6 +3,7 @@ from typing import Any, cast
 from django import forms
 from django.contrib import admin, messages
 from django.contrib.auth.models import User
+from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.utils import timezone
 from unfold.decorators import display as column
@@ -74,7 +75,7 @@ class ApiKeyAdmin(PanelAdmin):
         return "revoked" if key.revoked_at else "in use"
 
     @column(description="Last use", ordering="last_used_at")
-    def last_use(self, key: ApiKey) -> str:
+    def last_use(self, key: Any) -> str:
         return "never" if key.last_used_at is None else figures.moment(key.last_used_at, key.workspace.tz)
 
     @column(description="Created", ordering="created_at")
@@ -84,6 +85,9 @@ class ApiKeyAdmin(PanelAdmin):
     @column(description="Revoked")
     def revoked(self, key: ApiKey) -> str:
         return figures.moment(key.revoked_at, key.workspace.tz)
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[ApiKey]:
+        return keys.with_last_use(super().get_queryset(request))
 
     def has_add_permission(self, request: HttpRequest) -> bool:
         return grants.may_make_keys(by=cast(User, request.user))

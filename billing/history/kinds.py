@@ -58,7 +58,7 @@ class Kind:
 KINDS: Mapping[type[Model], Kind] = {
     Workspace: Kind("workspace", not_told=frozenset({"live"})),
     AllowedOrigin: Kind("workspace", "workspace_id", lambda row: "allowed origin"),
-    ApiKey: Kind("apikey", not_told=frozenset({"digest", "last_used_at"})),
+    ApiKey: Kind("apikey", not_told=frozenset({"digest"})),
     Customer: Kind("customer", not_told=frozenset({"events_open_from_at"})),
     CustomerAlias: Kind("customer", "customer_id", lambda row: "alias"),
     Brick: Kind("brick"),

@@ -8,13 +8,14 @@ from billing.models.contracts import Line, Subscription
 from billing.models.history import AppendOnly, Change
 from billing.models.invoices import Invoice, InvoiceLine, NumberSeries
 from billing.models.names import Name
-from billing.models.parties import AllowedOrigin, ApiKey, Customer, CustomerAlias, Workspace
+from billing.models.parties import AllowedOrigin, ApiKey, ApiKeyUse, Customer, CustomerAlias, Workspace
 from billing.models.people import LoginTally, SentForm
 from billing.models.periods import BillingPeriod, CloseItem, CloseRun
 
 __all__ = [
     "AllowedOrigin",
     "ApiKey",
+    "ApiKeyUse",
     "AppendOnly",
     "BillingPeriod",
     "Brick",

@@ -115,7 +115,6 @@ class ApiKey(models.Model):
     digest = models.CharField(max_length=64, editable=False)
     created_at = models.DateTimeField(db_default=Now(), editable=False)
     created_by = models.CharField(max_length=150, blank=True, editable=False)
-    last_used_at = models.DateTimeField(null=True, blank=True, editable=False)
     requests_per_minute = models.PositiveIntegerField(
         null=True, blank=True, help_text="More are refused with 429. Empty: no limit."
     )
@@ -134,6 +133,23 @@ class ApiKey(models.Model):
 
     def __str__(self) -> str:
         return f"{self.name} ({self.prefix}…)"
+
+
+class ApiKeyUse(TenantModel):
+    """When a key was last used: a row from its first use on. A table of its own, as keys are read and this is written.
+
+    The keys are looked up over all workspaces before any is known; what is written at each use is their workspace's.
+    """
+
+    workspace = WorkspaceKey(Workspace, models.PROTECT, related_name="+", db_index=False)
+    api_key = models.ForeignKey(ApiKey, models.PROTECT, related_name="uses", db_index=False)
+    last_used_at = models.DateTimeField()
+
+    class Meta:
+        constraints = (models.UniqueConstraint(fields=["workspace", "api_key"], name="billing_api_key_has_one_use"),)
+
+    def __str__(self) -> str:
+        return f"used at {self.last_used_at:%Y-%m-%d %H:%M}"
 
 
 class AllowedOrigin(TenantModel):

@@ -13,6 +13,7 @@ from enum import Enum
 class Across(Enum):
     """What looks across workspaces, and why it must."""
 
+    KEY = "a request's key tells its workspace, and is all that is known before"
     REPLAY = "an operator names invoices by their numbers, of whichever workspaces, or all that there are"
     SWEEP = "the sweep finds the jobs that nobody works on any more, whosever they are"
     GIVEN_ID = "ids of customers, subscriptions and bricks may be given, and are unique over all workspaces"

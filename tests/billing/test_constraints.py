@@ -15,6 +15,7 @@ from billing import contracts
 from billing.keys import create_key
 from billing.models import (
     AllowedOrigin,
+    ApiKeyUse,
     BillingPeriod,
     CloseItem,
     CloseRun,
@@ -85,6 +86,7 @@ def add_contract(world: SimpleNamespace) -> None:
     world.live = make.workspace()
     world.twin = world.live.twin
     world.key, _ = create_key(workspace=world.live, name="a service", created_by="tests")
+    world.use = ApiKeyUse.objects.create(workspace=world.live, api_key=world.key, last_used_at=START)
     world.allowed = AllowedOrigin.objects.create(workspace=world.live, origin="https://app.example.com")
     world.customer = make.customer(world.live, reference="c-1")
     world.alias = CustomerAlias.objects.create(workspace=world.live, customer=world.customer, value="globex-eu")
@@ -168,6 +170,7 @@ BREAKS: list[tuple[str, Break]] = [
     ("billing_workspace_is_live_or_a_twin", lambda w: spoil(w.live, live=w.twin)),
     ("billing_workspace_is_live_or_a_twin", lambda w: spoil(w.twin, live=None)),
     ("billing_api_key_digest_is_unique", lambda w: duplicate(w.key, workspace=w.twin)),
+    ("billing_api_key_has_one_use", lambda w: duplicate(w.use, last_used_at=END)),
     ("billing_api_key_rate_is_positive", lambda w: spoil(w.key, requests_per_minute=0)),
     ("billing_allowed_origin_is_unique", lambda w: duplicate(w.allowed)),
     ("billing_customer_reference_is_unique", lambda w: duplicate(w.customer)),

@@ -2,8 +2,17 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from billing.keys import LAST_USE_RESOLUTION, UnableToCreateKey, create_key, digest, find_key, revoke_key
-from billing.models import ApiKey
+from billing.keys import (
+    LAST_USE_RESOLUTION,
+    UnableToCreateKey,
+    create_key,
+    digest,
+    find_key,
+    forget_noted,
+    revoke_key,
+    with_last_use,
+)
+from billing.models import ApiKey, ApiKeyUse
 from tests import factories as make
 
 pytestmark = pytest.mark.django_db
@@ -119,7 +128,7 @@ def test_revoked_key_finds_nothing_and_stays_listed():
     revoke_key(key=key, as_of=NOW)
 
     assert find_key(text=text, as_of=NOW) is None
-    assert (key.revoked_at, ApiKey.objects.get().last_used_at) == (NOW, None)
+    assert (key.revoked_at, with_last_use(ApiKey.objects).get().last_used_at) == (NOW, None)
 
 
 def test_revoking_again_keeps_the_first_moment():
@@ -147,7 +156,49 @@ def test_last_use_is_noted_to_the_minute(later, noted):
 
     find_key(text=text, as_of=NOW + later)
 
-    assert ApiKey.objects.get().last_used_at == NOW + noted
+    assert with_last_use(ApiKey.objects).get().last_used_at == NOW + noted
+
+
+@pytest.mark.parametrize(
+    ("later", "noted", "queries"),
+    [
+        (timedelta(seconds=40), timedelta(0), 3),
+        (LAST_USE_RESOLUTION, timedelta(0), 3),
+        (LAST_USE_RESOLUTION + timedelta(microseconds=1), LAST_USE_RESOLUTION + timedelta(microseconds=1), 2),
+    ],
+)
+def test_last_use_is_noted_once_a_minute_by_several_processes(later, noted, queries, django_assert_num_queries):
+    text = make.api_key(make.workspace())
+    find_key(text=text, as_of=NOW)
+    forget_noted()
+
+    with django_assert_num_queries(queries):
+        find_key(text=text, as_of=NOW + later)
+    assert ApiKeyUse.objects.get().last_used_at == NOW + noted
+
+
+def test_last_use_that_another_process_has_noted_is_followed_by_the_next_after_a_minute(django_assert_num_queries):
+    text = make.api_key(make.workspace())
+    find_key(text=text, as_of=NOW)
+    forget_noted()
+    find_key(text=text, as_of=NOW + timedelta(seconds=40))
+
+    with django_assert_num_queries(1):
+        find_key(text=text, as_of=NOW + timedelta(seconds=60))
+    with django_assert_num_queries(2):
+        find_key(text=text, as_of=NOW + timedelta(seconds=61))
+
+    assert ApiKeyUse.objects.get().last_used_at == NOW + timedelta(seconds=61)
+
+
+def test_each_key_has_its_own_last_use_in_its_workspace():
+    live = make.workspace()
+    texts = [make.api_key(live), make.api_key(live), make.api_key(live.twin)]
+    for minute, text in enumerate(texts[1:]):
+        find_key(text=text, as_of=NOW + timedelta(minutes=minute))
+
+    listed = with_last_use(ApiKey.objects.order_by("id")).values_list("workspace", "last_used_at")
+    assert list(listed) == [(live.pk, None), (live.pk, NOW), (live.twin.pk, NOW + timedelta(minutes=1))]
 
 
 def test_key_in_steady_use_costs_one_query(django_assert_num_queries):

@@ -5,7 +5,7 @@ import re
 import pytest
 from django.urls import reverse
 
-from billing import keys, parties
+from billing import figures, keys, parties
 from billing.models import ApiKey, Customer, CustomerAlias, NumberSeries, Workspace
 from tests import factories as make
 from tests.billing.admin.pages import page_of
@@ -78,6 +78,23 @@ def test_key_is_shown_once_and_recognised():
     assert "no-store" in response["Cache-Control"].split(", ")
     assert text not in client.get(reverse("admin:billing_apikey_change", args=[key.pk])).content.decode()
     assert text not in client.get(reverse("admin:billing_apikey_changelist")).content.decode()
+
+
+def test_list_and_page_of_keys_tell_their_last_use_and_are_ordered_by_it():
+    owner, client = make.workspace(), administrator()
+    texts = [make.api_key(owner) for _ in range(3)]
+    for text, day in ((texts[0], "2026-01-02"), (texts[2], "2026-01-01")):
+        keys.find_key(text=text, as_of=make.moment(day))
+    used, unused, used_before = ApiKey.objects.order_by("pk")
+
+    page = client.get(reverse("admin:billing_apikey_changelist"), {"o": "5"}).context["cl"]
+    listed = [key.pk for key in page.result_list if key.last_used_at is not None]
+    urls = [reverse("admin:billing_apikey_change", args=[key.pk]) for key in (used, unused)]
+    told = [client.get(url).content.decode() for url in urls]
+
+    assert listed == [used_before.pk, used.pk]
+    assert ["never" in page for page in told] == [False, True]
+    assert [figures.moment(make.moment("2026-01-02"), owner.tz) in page for page in told] == [True, False]
 
 
 def test_existing_token_is_taken_over():

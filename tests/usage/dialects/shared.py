@@ -7,13 +7,16 @@ from typing import Any
 from django.apps import apps
 from django.urls import URLPattern, URLResolver
 
-from billing.models import ApiKey
+from billing.models import ApiKeyUse
 from tests.usage.dialects.vendors.vendor import Vendor
 from usage.dialects.base import DialectView
 
-# A key's row notes when it was last used.
+# A refused request uses its key too.
 _TABLES = [
-    model for label in ("billing", "usage") for model in apps.get_app_config(label).get_models() if model is not ApiKey
+    model
+    for label in ("billing", "usage")
+    for model in apps.get_app_config(label).get_models()
+    if model is not ApiKeyUse
 ]
 
 
