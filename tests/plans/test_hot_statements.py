@@ -96,7 +96,7 @@ def record_late(line: Line) -> None:
 
 
 def correct(line: Line) -> None:
-    first = UsageRecord.objects.filter(line=line).earliest("pk")
+    first = line.usage_records.earliest("pk")
     record = make.use(line, "4", "2026-02-03")
     make.take_back(make.fix(record, "5"))
     assert first.pk < record.id
@@ -133,8 +133,8 @@ def changed(line: Line) -> None:
 
 
 def sweep(line: Line) -> None:
-    stopped = CloseRun.objects.earliest("pk")
-    CloseRun.objects.filter(pk=stopped.pk).update(state=CloseRun.State.COMPUTING, finished_at=None)
+    stopped = line.workspace.close_runs.earliest("pk")
+    line.workspace.close_runs.filter(pk=stopped.pk).update(state=CloseRun.State.COMPUTING, finished_at=None)
     assert closing.stalled(as_of=make.moment("2027-01-01")) == [stopped]
     assert not ledger.stalled_matchings(as_of=make.moment("2027-01-01"))
 
