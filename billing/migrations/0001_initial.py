@@ -149,7 +149,6 @@ class Migration(migrations.Migration):
                     models.DateTimeField(db_default=django.db.models.functions.datetime.Now(), editable=False),
                 ),
                 ("created_by", models.CharField(blank=True, editable=False, max_length=150)),
-                ("last_used_at", models.DateTimeField(blank=True, editable=False, null=True)),
                 (
                     "requests_per_minute",
                     models.PositiveIntegerField(
@@ -169,6 +168,36 @@ class Migration(migrations.Migration):
                         ),
                         name="billing_api_key_rate_is_positive",
                     ),
+                ],
+            },
+        ),
+        migrations.CreateModel(
+            name="ApiKeyUse",
+            fields=[
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                (
+                    "workspace",
+                    billing.tenancy.keys.WorkspaceKey(
+                        db_index=False,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="+",
+                        to="billing.workspace",
+                    ),
+                ),
+                (
+                    "api_key",
+                    models.ForeignKey(
+                        db_index=False,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="uses",
+                        to="billing.apikey",
+                    ),
+                ),
+                ("last_used_at", models.DateTimeField()),
+            ],
+            options={
+                "constraints": [
+                    models.UniqueConstraint(fields=("workspace", "api_key"), name="billing_api_key_has_one_use")
                 ],
             },
         ),

@@ -44,7 +44,7 @@ class SchemaEditor(DatabaseSchemaEditor):
         super().create_model(model)
         if is_of_a_workspace(model):
             name = f"{model._meta.db_table}_pkey"
-            columns = Columns(model._meta.db_table, [WORKSPACE, model._meta.pk.column], self.quote_name)
+            columns = Columns(model._meta.db_table, [WORKSPACE, str(model._meta.pk.column)], self.quote_name)
             table = self.quote_name(model._meta.db_table)
             self.execute(
                 Statement(self.sql_create_pk, table=table, name=self.quote_name(name), columns=columns), params=None
@@ -60,16 +60,17 @@ class SchemaEditor(DatabaseSchemaEditor):
 
     def add_field(self, model: type[models.Model], field: Any) -> None:
         # Django would write the reference into the column's definition, by the id alone.
-        inline, self.sql_create_column_inline_fk = self.sql_create_column_inline_fk, None
+        inline = self.sql_create_column_inline_fk
+        self.sql_create_column_inline_fk = ""
         try:
             super().add_field(model, field)
         finally:
             self.sql_create_column_inline_fk = inline
 
     def _create_fk_sql(self, model: type[models.Model], field: Any, suffix: str) -> Any:
-        statement = super()._create_fk_sql(model, field, suffix)
+        statement = super()._create_fk_sql(model, field, suffix)  # type: ignore[misc]  # the stubs leave it out
         if isinstance(field, TenantKey):
             here, there = statement.parts["table"].table, statement.parts["to_table"].table
             statement.parts["column"] = Columns(here, [WORKSPACE, field.column], self.quote_name)
-            statement.parts["to_column"] = Columns(there, [WORKSPACE, field.target_field.column], self.quote_name)
+            statement.parts["to_column"] = Columns(there, [WORKSPACE, str(field.target_field.column)], self.quote_name)
         return statement
