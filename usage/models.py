@@ -35,7 +35,9 @@ class UsageRecordQuerySet(models.QuerySet["UsageRecord"]):
     def counted_by(self, invoice_line: InvoiceLine) -> Self:
         """Return exactly the records whose quantities make up an invoice line's, or the events that its rule counts."""
         window = self.as_of(invoice_line.cutoff).filter(
-            occurred_at__gte=invoice_line.starts_at, occurred_at__lt=invoice_line.ends_at
+            workspace_id=invoice_line.workspace_id,
+            occurred_at__gte=invoice_line.starts_at,
+            occurred_at__lt=invoice_line.ends_at,
         )
         if invoice_line.rule is None:
             return window.filter(line_id=invoice_line.line_id)
