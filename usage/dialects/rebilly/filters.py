@@ -122,7 +122,7 @@ def _invoices(texts: list[str], workspace: Workspace) -> Q:
     of_invoices = InvoiceLine.objects.filter(
         workspace=workspace, invoice__in=numbers, invoice__state=Invoice.State.ISSUED
     )
-    lines = Line.objects.filter(pk__in=of_invoices.values("line"))
+    lines = Line.objects.filter(workspace=workspace, pk__in=of_invoices.values("line"))
     matches = lists.of_lines(lines) & Q(first_invoice_id__in=numbers)
     return matches | Q(first_invoice_id=NO_INVOICE) if NONE in [text.strip().lower() for text in texts] else matches
 

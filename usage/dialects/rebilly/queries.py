@@ -43,7 +43,7 @@ def usages(workspace: Workspace) -> QuerySet[UsageRecord]:
     """Return the live records of the workspace's lines as usages: known by the first record of their chain."""
     records = UsageRecord.objects.live().filter(workspace=workspace, line__isnull=False)
     # Not joined: for the few that are corrections, the database would read the first records of all.
-    first = UsageRecord.objects.filter(pk=OuterRef("origin"))
+    first = UsageRecord.objects.filter(workspace=workspace, pk=OuterRef("origin"))
     return (
         records.select_related("line")
         .only("id", "origin", "occurred_at", "recorded_at", "quantity", "line__number", "line__reference")
@@ -63,13 +63,13 @@ def usage(workspace: Workspace, number: int) -> UsageRecord | None:
     return usages(workspace).filter(Q(pk=number, origin=None) | Q(origin=number)).first()
 
 
-def invoice_items(shown: Iterable[UsageRecord]) -> dict[int, InvoiceItem]:
-    """Return, by usage, the line of an issued invoice that has counted it first, if there is one. One query."""
+def invoice_items(workspace: Workspace, shown: Iterable[UsageRecord]) -> dict[int, InvoiceItem]:
+    """Return, by usage of the workspace, the line of an issued invoice that counted it first, if any. One query."""
     ids = [record.pk for record in shown]
     if not ids:
         return {}
-    found = UsageRecord.objects.filter(pk__in=ids).alias(shown_id=Coalesce("origin_id", "id"))
-    found = found.annotate(item_id=_first(_COUNTING), invoice_id=_first(f"{_COUNTING}__invoice"))
+    found = UsageRecord.objects.filter(workspace=workspace, pk__in=ids).alias(shown_id=Coalesce("origin_id", "id"))
+    found = found.annotate(item_id=_first(_COUNTING, workspace), invoice_id=_first(f"{_COUNTING}__invoice", workspace))
     return {
         pk: InvoiceItem(line_id=item_id, invoice_id=invoice_id)
         for pk, item_id, invoice_id in found.values_list("pk", "item_id", "invoice_id")
@@ -77,11 +77,12 @@ def invoice_items(shown: Iterable[UsageRecord]) -> dict[int, InvoiceItem]:
     }
 
 
-def _first(what: str) -> Subquery:
+def _first(what: str, workspace: Workspace) -> Subquery:
     """Of the lines of issued invoices that have counted a usage, or what it was before it was corrected, the first."""
     counted = UsageRecord.objects.exclude(kind=UsageRecord.Kind.RETRACTION).filter(
         Q(pk=OuterRef("shown_id")) | Q(origin=OuterRef("shown_id")),
         Q(superseded_by=None) | Q(superseded_by__gt=F(f"{_COUNTING}__cutoff")),
+        workspace=workspace,
         **{
             f"{_COUNTING}__invoice__state": Invoice.State.ISSUED,
             f"{_COUNTING}__starts_at__lte": F("occurred_at"),
@@ -108,7 +109,7 @@ class Asked:
         found = usages(workspace).alias(
             line_name=Coalesce("line__reference", Cast("line__number", TextField())),
             # Not NULL without one: what is unequal to NULL would be found neither by a filter nor by its negation.
-            first_invoice_id=Coalesce(_first(f"{_COUNTING}__invoice"), filters.NO_INVOICE),
+            first_invoice_id=Coalesce(_first(f"{_COUNTING}__invoice", workspace), filters.NO_INVOICE),
         )
         return found.filter(self.condition).order_by(*self.order, "-id")
 

@@ -100,7 +100,7 @@ class UsageListView(RebillyView):
                 else arrival.Whole(found, workspace=self.workspace, total=total)
             )
             page = list(rows[asked.offset : asked.offset + asked.limit])
-            items, collection = queries.invoice_items(page), _collection(request)
+            items, collection = queries.invoice_items(self.workspace, page), _collection(request)
         return Response(
             [translate.usage(record, item=items.get(record.pk), collection=collection) for record in page],
             headers={
@@ -128,13 +128,14 @@ class UsageView(RebillyView):
     @extend_schema(operation_id="retrieveUsage", responses=UsageReply)
     def get(self, request: Request, usage_id: str, **path: str) -> Response:
         record = self._usage(usage_id)
-        items, collection = queries.invoice_items([record]), _collection(request).rpartition("/")[0]
+        items = queries.invoice_items(self.workspace, [record])
+        collection = _collection(request).rpartition("/")[0]
         return Response(translate.usage(record, item=items.get(record.pk), collection=collection))
 
     @extend_schema(operation_id="deleteUsage", responses={204: None})
     def delete(self, request: Request, usage_id: str, **path: str) -> Response:
         record = self._usage(usage_id)
-        if queries.invoice_items([record]):
+        if queries.invoice_items(self.workspace, [record]):
             raise Invoiced
         ledger.retract(command=translate.retract_usage(record.handle, origin=self.origin), recorded_at=timezone.now())
         return Response(status=status.HTTP_204_NO_CONTENT)
