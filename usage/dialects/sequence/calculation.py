@@ -69,13 +69,15 @@ def calculate(
 def _counted(rule: EventRule, customer_ids: Sequence[uuid.UUID]) -> QuerySet[UsageRecord]:
     condition, parameters = matches(rule, UsageRecord._meta.db_table)
     is_counted = RawSQL(condition, parameters, output_field=BooleanField())
-    return UsageRecord.objects.live().filter(is_counted, customer__in=customer_ids)
+    live = UsageRecord.objects.live().filter(workspace_id=rule.workspace_id)
+    return live.filter(is_counted, customer__in=customer_ids)
 
 
 def _edges(counted: QuerySet[UsageRecord], workspace_id: int) -> tuple[UsageRecord | None, UsageRecord | None]:
     # An event that was matched later counts by a further record, which its sender does not know.
-    waited = UsageRecord.objects.filter(workspace=workspace_id, superseded_by=OuterRef("pk"))
+    records = UsageRecord.objects.filter(workspace_id=workspace_id)
+    waited = records.filter(superseded_by=OuterRef("pk"))
     received = Case(When(kind=UsageRecord.Kind.MATCH, then=Subquery(waited.values("pk")[:1])), default=F("pk"))
     edges = counted.aggregate(first=Min(received), last=Max(received))
-    found = UsageRecord.objects.only("id", "recorded_at").in_bulk(set(edges.values()) - {None})
+    found = records.only("id", "recorded_at").in_bulk(set(edges.values()) - {None})
     return found.get(edges["first"]), found.get(edges["last"])

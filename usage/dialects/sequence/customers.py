@@ -81,4 +81,4 @@ class CustomerByAliasView(SequenceView):
         customer_id = next((named[name] for name in names if name in named), None)
         if customer_id is None:
             raise exceptions.NotFound
-        return Response(translate.customer(Customer.objects.get(pk=customer_id)))
+        return Response(translate.customer(Customer.objects.get(workspace=self.workspace, pk=customer_id)))

@@ -74,7 +74,8 @@ class MetricView(OneMetricView):
     @extend_schema(operation_id="deleteUsageMetric", responses={200: MetricReply})
     def delete(self, request: Request, metric_id: str) -> Response:
         brick, now = self.live_metric(metric_id).brick, timezone.now()
-        if Line.objects.filter(Q(ends_at=None) | Q(ends_at__gt=now), brick=brick).exists():
+        lines = Line.objects.filter(workspace=self.workspace, brick=brick)
+        if lines.filter(Q(ends_at=None) | Q(ends_at__gt=now)).exists():
             raise exceptions.ValidationError("Subscriptions are billed by this metric: end their lines first.")
         catalog.archive_brick(brick=brick, as_of=now)
         return Response(translate.metric(self.metric(metric_id), workspace=self.workspace))

@@ -50,7 +50,7 @@ def listed_metrics(workspace: Workspace, asked: dict[str, Any]) -> QuerySet[Even
     found = metrics(workspace).filter(brick__archived_at=None, **_lookups(_METRIC_FILTERS, asked))
     if "aggregationType" in asked:
         found = found.filter(aggregation__in=[name.lower() for name in asked["aggregationType"]])
-    rules_of_brick = EventRule.objects.filter(brick=OuterRef("brick")).order_by("id")
+    rules_of_brick = EventRule.objects.filter(workspace=workspace, brick=OuterRef("brick")).order_by("id")
     return found.annotate(first_rule=Subquery(rules_of_brick.values("id")[:1]))
 
 
