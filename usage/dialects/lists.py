@@ -38,7 +38,7 @@ COPIES = {"properties": "folded", "filters": "folded_filters"}
 
 
 def of_lines(lines: QuerySet[Line]) -> Q:
-    """Return the condition that a record is of one of some lines.
+    """Return the condition that a record is of one of some lines of its workspace.
 
     They are read first: of ids that it sees, the database knows how many records they have, and takes the right index.
     Those of up to ``FILTER_LINES`` lines are found one line after the other, of more beside each other.

@@ -192,5 +192,6 @@ class MatchingListView(CustomersView):
     @listing("listMatchings", of=MatchingSerializer, filters=MatchingFilter)
     def get(self, request: Request, customer_id: str) -> Response:
         """Return the names for which many events waited when the customer got them, and how far their matching is."""
-        matchings = Matching.objects.filter(customer=row_by_id(self.customers(), customer_id))
+        customer = row_by_id(self.customers(), customer_id)
+        matchings = Matching.objects.filter(workspace=self.workspace, customer=customer)
         return self.page(self.filtered(MatchingFilter, matchings), show_matching)

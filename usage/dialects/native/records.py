@@ -232,9 +232,10 @@ class _CustomerFilter(TextFilter):
     def filter(self, queryset: QuerySet, value: str) -> QuerySet:
         if not value:
             return queryset
-        own = Customer.objects.filter(workspace=self.parent.workspace)
-        customers = list(own.filter(_named("", value)).values_list("pk", flat=True))
-        lines = Line.objects.filter(subscription__customer__in=customers)
+        workspace = self.parent.workspace
+        own = Customer.objects.filter(_named("", value), workspace=workspace)
+        customers = list(own.values_list("pk", flat=True))
+        lines = Line.objects.filter(workspace=workspace, subscription__customer__in=customers)
         return queryset.filter(Q(customer__in=customers) | lists.of_lines(lines))
 
 

@@ -46,7 +46,7 @@ class _SoldFilter(NamedFilter):
     """Subscriptions that have a line of a brick."""
 
     def filter(self, queryset: QuerySet[Subscription], value: str) -> QuerySet[Subscription]:
-        lines = Line.objects.filter(subscription=OuterRef("pk"))
+        lines = Line.objects.filter(workspace=self.parent.workspace, subscription=OuterRef("pk"))
         return queryset.filter(Exists(super().filter(lines, value))) if value else queryset
 
 

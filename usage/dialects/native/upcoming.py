@@ -81,8 +81,8 @@ class OpenPeriodView(NativeView):
         if preview is None:
             raise exceptions.NotFound(NO_PERIOD)
         drafts = preview.invoice.lines
-        lines = Line.objects.select_related("brick", "price").prefetch_related("price__tiers")
-        by_id = lines.in_bulk({draft.line_id for draft in drafts})
+        lines = Line.objects.filter(workspace=self.workspace).select_related("brick", "price")
+        by_id = lines.prefetch_related("price__tiers").in_bulk({draft.line_id for draft in drafts})
         return preview, [_line(place, draft, by_id[draft.line_id]) for place, draft in enumerate(drafts, start=1)]
 
 
