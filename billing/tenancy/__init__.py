@@ -17,6 +17,8 @@ class Across(Enum):
     REPLAY = "an operator names invoices by their numbers, of whichever workspaces, or all that there are"
     SWEEP = "the sweep finds the jobs that nobody works on any more, whosever they are"
     GIVEN_ID = "ids of customers, subscriptions and bricks may be given, and are unique over all workspaces"
+    ORIGIN = "a browser asks whether a page may call before it sends the key that tells the workspace"
+    EXPIRY = "replies are removed by their age alone, whosever they are"
 
 
 _crossing: ContextVar[Across | None] = ContextVar("crossing", default=None)

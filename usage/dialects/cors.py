@@ -6,6 +6,7 @@ from django.http.response import HttpResponseBase
 from django.utils.cache import patch_vary_headers
 
 from billing.models import AllowedOrigin, Workspace
+from billing.tenancy import Across, across
 
 MAX_AGE_SECONDS = 600
 
@@ -32,11 +33,14 @@ def let_read(response: HttpResponseBase, *, origin: str, workspace: Workspace | 
 
 
 def _allows(origin: str, workspace: Workspace | None) -> bool:
+    if "\0" in origin:
+        return False
     allowed = AllowedOrigin.objects.filter(origin=origin)
-    if workspace is not None:
-        # The twin's sites are the live workspace's.
-        allowed = allowed.filter(workspace_id=workspace.live_id or workspace.pk)
     try:
-        return "\0" not in origin and allowed.exists()
+        if workspace is None:
+            with across(Across.ORIGIN):
+                return allowed.exists()
+        # The twin's sites are the live workspace's.
+        return allowed.filter(workspace_id=workspace.live_id or workspace.pk).exists()
     except DatabaseFailure:
         return False

@@ -23,6 +23,7 @@ from rest_framework.response import Response
 from billing import timeouts
 from billing.jsontext import MalformedJSON, decode, encode
 from billing.models import ApiKey
+from billing.tenancy import Across, across
 from usage.models import StoredReply
 
 LONGEST_KEY = 255
@@ -164,8 +165,12 @@ def _expire_next(as_of: datetime) -> int | None:
     """Remove the next batch, and return how many of it; None where there was none."""
     timeouts.allow(settings.JOB_STATEMENT_SECONDS)
     expired = StoredReply.objects.filter(created_at__lt=as_of - timedelta(days=settings.STORED_REPLY_DAYS))
-    batch = list(expired.order_by("created_at").values_list("pk", flat=True)[:EXPIRED_AT_ONCE])
-    return StoredReply.objects.filter(pk__in=batch).delete()[0] if batch else None
+    with across(Across.EXPIRY):
+        batch = list(expired.order_by("created_at").values_list("workspace", "pk")[:EXPIRED_AT_ONCE])
+    if not batch:
+        return None
+    workspaces, pks = map(set, zip(*batch, strict=True))
+    return StoredReply.objects.filter(workspace__in=workspaces, pk__in=pks).delete()[0]
 
 
 _at_work: set[str] = set()

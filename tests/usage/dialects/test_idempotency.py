@@ -3,6 +3,7 @@
 import hashlib
 from base64 import b64encode
 from datetime import UTC, datetime, timedelta
+from itertools import product
 from time import monotonic
 
 import pytest
@@ -12,6 +13,7 @@ from rest_framework.request import Request
 from rest_framework.test import APIRequestFactory
 
 from billing import parties
+from billing.keys import create_key
 from billing.models import ApiKey, Line
 from tests import factories as make
 from tests.concurrency.threads import at_once
@@ -322,6 +324,20 @@ def test_replies_expire_in_batches(line, key):
         assert expire_replies(as_of=datetime(2026, 7, 20, tzinfo=UTC)) == EXPIRED_AT_ONCE + 1
 
     assert len(about_rows(queries)) == 5
+
+
+def test_old_replies_expire_whosever_they_are():
+    now, owners = datetime(2026, 7, 20, tzinfo=UTC), [make.workspace(), make.workspace("other")]
+    for owner, (name, age) in product(owners, {"old": timedelta(days=400), "young": timedelta(0)}.items()):
+        api_key, _ = create_key(workspace=owner, name=name, created_by="tests")
+        StoredReply.objects.create(
+            workspace=owner, api_key=api_key, key=name, fingerprint="", status=201, created_at=now - age
+        )
+
+    assert expire_replies(as_of=now) == 2
+
+    kept = StoredReply.objects.values_list("workspace", "key")
+    assert set(kept) == {(owner.pk, "young") for owner in owners}
 
 
 def test_the_schedule_removes_old_replies(settings):
