@@ -4,7 +4,7 @@ from datetime import datetime
 from typing import Self
 
 from django.db import connections, models
-from django.db.models import F, Q
+from django.db.models import F, Q, Subquery
 from django.db.models.expressions import RawSQL
 from django.db.models.functions import Now
 from django.db.models.lookups import Exact
@@ -34,10 +34,14 @@ class UsageRecordQuerySet(models.QuerySet["UsageRecord"]):
 
     def counted_by(self, invoice_line: InvoiceLine) -> Self:
         """Return exactly the records whose quantities make up an invoice line's, or the events that its rule counts."""
+        of_workspace = {"workspace_id": invoice_line.workspace_id}
+        # Read in the statement: of a period that its statistics don't reach, the database would take there to be next
+        # to nothing, and look through the whole workspace's instead of the line's.
+        itself = InvoiceLine.objects.filter(pk=invoice_line.pk, **of_workspace)
         window = self.as_of(invoice_line.cutoff).filter(
-            workspace_id=invoice_line.workspace_id,
-            occurred_at__gte=invoice_line.starts_at,
-            occurred_at__lt=invoice_line.ends_at,
+            occurred_at__gte=Subquery(itself.values("starts_at")),
+            occurred_at__lt=Subquery(itself.values("ends_at")),
+            **of_workspace,
         )
         if invoice_line.rule is None:
             return window.filter(line_id=invoice_line.line_id)

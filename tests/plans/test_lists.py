@@ -1,13 +1,14 @@
 """Lists of a large ledger are answered from indexes that lead to what is asked for, not by reading it backwards."""
 
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
 from django.core.management import call_command
 from django.db import connection
 
-from billing.models import Line, Workspace
+from billing.models import InvoiceLine, Line, Workspace
 from tests import skewed
 from tests.plans import Statement, Step, analyse, nodes_of, reads, statements_of
 from tests.plans.cases import FILTERED, ORDERED, UNFILTERED, client_of, path_of
@@ -57,6 +58,20 @@ def test_an_order_of_the_whole_workspace_is_not_made_by_sorting_it(owner, dialec
         for node in nodes_of(statement, mode="custom"):
             assert "Seq Scan" not in node["Node Type"] or node["Relation Name"] != UsageRecord._meta.db_table, node
             assert node["Node Type"] != "Sort" or node["Plan Rows"] < RECORDS / 20, node
+
+
+@pytest.mark.parametrize("year", [2024, 2025, 2030])
+def test_what_an_invoice_line_has_counted_is_found_by_its_line(owner, year):
+    # Of 2030 the statistics know nothing.
+    starts_at, ends_at = datetime(year, 1, 15, tzinfo=UTC), datetime(year, 2, 15, tzinfo=UTC)
+    line = Line.objects.get(workspace=owner, number=1001)
+    billed = InvoiceLine(pk=1, workspace=owner, line=line, cutoff=10**9, starts_at=starts_at, ends_at=ends_at)
+
+    [statement] = statements_of(lambda: list(UsageRecord.objects.counted_by(billed)))
+
+    steps = reads(statement, mode="custom")
+    ledger_read = [step.by for step in steps if (step.by or "").startswith("usage_record")]
+    assert ledger_read == ["usage_record_by_line"], steps
 
 
 def statements_about(owner: Workspace, dialect: str, query: str) -> list[Statement]:
