@@ -19,7 +19,7 @@ from billing.keys import forget_trusted
 from billing.models import Line
 from billing.outages import Outage, outage_of
 from billing.postgresql import base
-from billing.postgresql.base import SchemaEditor
+from billing.postgresql.schema import SchemaEditor
 from tests import factories as make
 from tests.usage.dialects.vendors import each_vendor
 from usage.models import UsageRecord
