@@ -250,6 +250,7 @@ MIDDLEWARE = [
     "billing.history.requests.acts_for_its_sender",
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
+    "billing.admin.shown.ShowsOneWorkspace",
     "usage.hosts.dialect_hosts",
 ]
 # What of it the APIs need; config/wsgi.py tells their paths from those of pages.

@@ -9,7 +9,7 @@ from unfold.widgets import UnfoldAdminExpandableTextareaWidget
 
 from billing import catalog, figures
 from billing.admin.brick_forms import RULE_FIELDS, BrickForm
-from billing.admin.pages import PickableAdmin, by_workspace, copyable
+from billing.admin.pages import PickableAdmin, copyable
 from billing.models import Brick
 
 SHORT = {
@@ -26,9 +26,8 @@ RULE_NOTE = (
 @admin.register(Brick)
 class BrickAdmin(PickableAdmin):
     form = BrickForm
-    list_display = ("name", "workspace", "metering", "unit_label", "shown_reference", "copyable_id")
-    list_filter = (by_workspace, "workspace__mode", "aggregation")
-    list_select_related = ("workspace",)
+    list_display = ("name", "metering", "unit_label", "shown_reference", "copyable_id")
+    list_filter = ("aggregation",)
     search_fields = ("^name", "=reference", "=id")
     ordering = ("name", "pk")
     fields = ("name", "workspace", "aggregation", "unit_label", "description", "reference", "id")
@@ -59,7 +58,9 @@ class BrickAdmin(PickableAdmin):
         return super().get_queryset(request).select_related("workspace")
 
     def get_fieldsets(self, request: HttpRequest, obj: Brick | None = None) -> Any:
-        fields = self.fields if obj is None else (*self.fields[:-1], "copyable_id")
+        # A new one is of the workspace that is shown, as its form says.
+        kept = tuple(name for name in self.fields if name not in ("workspace", "id"))
+        fields = self.fields if obj is None else (*kept, "copyable_id")
         counts_events = obj is None or obj.aggregation == Brick.Aggregation.EVENTS
         if not counts_events and "aggregation" in self.get_readonly_fields(request, obj):
             return ((None, {"fields": fields}),)
@@ -68,9 +69,9 @@ class BrickAdmin(PickableAdmin):
 
     def get_readonly_fields(self, request: HttpRequest, obj: Brick | None = None) -> tuple[str, ...]:
         if obj is None:
-            return ()
+            return ("workspace",)
         fixed = ("aggregation",) if obj.lines.exists() else ()
-        return ("workspace", *fixed, "copyable_id", "current_rule")
+        return (*fixed, "copyable_id", "current_rule")
 
     def has_delete_permission(self, request: HttpRequest, obj: Brick | None = None) -> bool:
         return False

@@ -8,7 +8,7 @@ from unfold.decorators import display as column
 from unfold.widgets import UnfoldAdminExpandableTextareaWidget
 
 from billing import figures, names, parties
-from billing.admin.pages import PickableAdmin, WholeModelForm, by_workspace, copyable, refuse_taken_names
+from billing.admin.pages import OfWorkspace, PickableAdmin, WholeModelForm, copyable, refuse_taken_names
 from billing.admin.paging import ROWS_PER_PAGE, page_of
 from billing.admin.seen_rows import SeenRows
 from billing.models import Customer, CustomerAlias, Name
@@ -41,7 +41,7 @@ class AliasForm(WholeModelForm):
         return super().clean()
 
 
-class AliasInline(TabularInline):
+class AliasInline(OfWorkspace, TabularInline):
     model = CustomerAlias
     form = AliasForm
     formset = SeenRows
@@ -55,9 +55,7 @@ class AliasInline(TabularInline):
 @admin.register(Customer)
 class CustomerAdmin(PickableAdmin):
     form = CustomerForm
-    list_display = ("name", "workspace", "shown_reference", "email", "subscription_count")
-    list_filter = (by_workspace, "workspace__mode")
-    list_select_related = ("workspace",)
+    list_display = ("name", "shown_reference", "email", "subscription_count")
     search_fields = ("^name", "=reference", "=email")
     ordering = ("name", "pk")
     counted = {"subscription_count": "subscriptions"}
@@ -82,10 +80,11 @@ class CustomerAdmin(PickableAdmin):
         return super().get_queryset(request).select_related("workspace")
 
     def get_fields(self, request: HttpRequest, obj: Customer | None = None) -> tuple[str, ...]:
-        return self.fields if obj is None else (*self.fields[:-1], "copyable_id")
+        # A new one is of the workspace that is shown, as its form says.
+        return self.fields if obj is None else ("name", "reference", "email", "address", "copyable_id")
 
     def get_readonly_fields(self, request: HttpRequest, obj: Customer | None = None) -> tuple[str, ...]:
-        return () if obj is None else ("workspace", "copyable_id")
+        return ("workspace",) if obj is None else ("copyable_id",)
 
     def has_delete_permission(self, request: HttpRequest, obj: Customer | None = None) -> bool:
         return False

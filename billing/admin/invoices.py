@@ -8,17 +8,18 @@ from django.urls import URLPattern
 from unfold.decorators import display as column
 
 from billing import figures, invoicing
+from billing.admin import shown
 from billing.admin.actions import row_action
 from billing.admin.issued import lines_of, parties_of, rows_of
-from billing.admin.pages import ReadOnlyAdmin, by_workspace
+from billing.admin.pages import ReadOnlyAdmin
 from billing.admin.paging import page_of
-from billing.models import Invoice, Workspace
+from billing.models import Invoice
 
 
 @admin.register(Invoice)
 class InvoiceAdmin(ReadOnlyAdmin):
-    list_display = ("__str__", "customer", "workspace", "days", "kind", "state_label", "issued_on", "total_text")
-    list_filter = (by_workspace, "workspace__mode", "state", "kind")
+    list_display = ("__str__", "customer", "days", "kind", "state_label", "issued_on", "total_text")
+    list_filter = ("state", "kind")
     list_select_related = ("customer", "workspace")
     search_fields = ("=number", "^customer__name")
     search_help_text = "Number, with or without what stands before it, or the beginning of a customer's name"
@@ -29,14 +30,12 @@ class InvoiceAdmin(ReadOnlyAdmin):
     def get_queryset(self, request: HttpRequest) -> QuerySet[Invoice]:
         return super().get_queryset(request).select_related("customer", "workspace", "subscription").defer("document")
 
-    def numbered(self, text: str) -> list[int]:
+    def numbered(self, request: HttpRequest, text: str) -> list[int]:
         if not (text.isascii() and text.isdigit() and len(text) < 19):
             return []
         numbers = [f"{prefix}-{int(text):06d}" for prefix in invoicing.NUMBER_PREFIXES.values()]
-        # Numbers are indexed behind the workspace, so these are named.
-        workspaces = list(Workspace.objects.values_list("pk", flat=True))
-        called = Q(workspace_id__in=workspaces, number__in=numbers) | Q(pk=int(text), state=Invoice.State.DRAFT)
-        return list(Invoice.objects.filter(called).values_list("pk", flat=True))
+        called = Q(number__in=numbers) | Q(pk=int(text), state=Invoice.State.DRAFT)
+        return list(shown.narrowed(Invoice.objects.filter(called), request).values_list("pk", flat=True))
 
     def get_fieldsets(self, request: HttpRequest, obj: Invoice | None = None) -> tuple[()]:
         return ()
@@ -71,7 +70,8 @@ class InvoiceAdmin(ReadOnlyAdmin):
 
     def document_view(self, request: HttpRequest, invoice_id: int) -> HttpResponse:
         self.require(self.has_view_permission(request))
-        invoice = Invoice.objects.filter(pk=invoice_id, state=Invoice.State.ISSUED).first()
+        issued = Invoice.objects.filter(pk=invoice_id, state=Invoice.State.ISSUED)
+        invoice = shown.narrowed(issued, request).first()
         if invoice is None:
             raise Http404
         return HttpResponse(

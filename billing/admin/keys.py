@@ -8,23 +8,18 @@ from django.http import HttpRequest, HttpResponse
 from django.utils import timezone
 from unfold.decorators import display as column
 from unfold.enums import ActionVariant
-from unfold.widgets import UnfoldAdminSelectWidget, UnfoldAdminTextInputWidget
+from unfold.widgets import UnfoldAdminTextInputWidget
 
 from billing import figures, keys
-from billing.admin import sending
+from billing.admin import sending, shown
 from billing.admin.actions import row_action
-from billing.admin.pages import PanelAdmin, WholeModelForm, by_workspace, name_of, posted
+from billing.admin.pages import PanelAdmin, WholeModelForm, name_of, posted
 from billing.admin.panel_forms import PanelForm
-from billing.models import ApiKey, Workspace
+from billing.models import ApiKey
 from billing.people import grants
 
 
 class NewKeyForm(PanelForm):
-    workspace = forms.ModelChoiceField(
-        Workspace.objects.order_by("name", "mode"),
-        widget=UnfoldAdminSelectWidget,
-        help_text="The key tells the workspace: what it reports goes there, and nowhere else.",
-    )
     name = forms.CharField(max_length=100, widget=UnfoldAdminTextInputWidget, help_text="Which service uses it.")
     text = forms.CharField(
         required=False,
@@ -40,7 +35,6 @@ class ApiKeyAdmin(PanelAdmin):
     form = WholeModelForm
     list_display = (
         "name",
-        "workspace",
         "shown_prefix",
         "state",
         "last_use",
@@ -48,14 +42,12 @@ class ApiKeyAdmin(PanelAdmin):
         "created_by",
         "created",
     )
-    list_filter = (by_workspace,)
     list_select_related = ("workspace",)
     search_fields = ("^name", "^prefix")
     ordering = ("-id",)
     fields = (
         "name",
         "requests_per_minute",
-        "workspace",
         "shown_prefix",
         "state",
         "last_use",
@@ -101,10 +93,11 @@ class ApiKeyAdmin(PanelAdmin):
 
     def add_view(self, request: HttpRequest, form_url: str = "", extra_context: Any = None) -> HttpResponse:
         self.require(self.has_add_permission(request))
+        workspace = shown.workspace_of(request)
 
         def perform(data: dict[str, Any]) -> HttpResponse:
             key, text = keys.create_key(
-                workspace=data["workspace"],
+                workspace=workspace,
                 name=data["name"],
                 created_by=name_of(request),
                 text=data["text"] or None,
@@ -117,7 +110,12 @@ class ApiKeyAdmin(PanelAdmin):
             return page
 
         return self.form_page(
-            request, form=NewKeyForm(posted(request)), title="Add an API key", submit="Create key", perform=perform
+            request,
+            form=NewKeyForm(posted(request)),
+            title=f"Add an API key of {workspace}",
+            intro=f"The key tells the workspace: what it reports goes to {workspace}, and nowhere else.",
+            submit="Create key",
+            perform=perform,
         )
 
     @row_action(

@@ -6,6 +6,7 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from django import forms
+from django.contrib.admin.options import BaseModelAdmin
 from django.contrib.admin.utils import unquote
 from django.contrib.admin.widgets import RelatedFieldWidgetWrapper
 from django.core.exceptions import PermissionDenied, ValidationError
@@ -16,14 +17,13 @@ from django.shortcuts import render
 from django.template.loader import render_to_string
 from django.urls import URLPattern, path, reverse
 from django.utils.safestring import SafeString
-from unfold.contrib.filters.admin import RelatedDropdownFilter
 
 from billing import figures, history, names
-from billing.admin import sending
+from billing.admin import sending, shown
 from billing.admin.changes import told
 from billing.admin.entry_fields import NumberField, WholeNumberField
 from billing.admin.lists import NUL
-from billing.admin.panel_forms import READ_AS, AskingForm, add_errors, in_workspace
+from billing.admin.panel_forms import READ_AS, AskingForm, add_errors
 from billing.admin.saving import SavedOnce
 from billing.calendar import CalendarOutOfRange
 from billing.entry import Formats
@@ -43,8 +43,6 @@ LETTERS_SHOWN = 200_000
 # A request that asks what is understood of a form as it stands: nothing is saved.
 ECHO = "X-Panel-Echo"
 
-by_workspace = ("workspace", RelatedDropdownFilter)
-
 
 def name_of(request: HttpRequest) -> str:
     """Return the name that is kept with what a person did, as much of it as is kept."""
@@ -62,10 +60,12 @@ def copyable(text: Any) -> SafeString:
 
 
 class WholeModelForm(AskingForm, forms.ModelForm):
-    """Checks uniqueness in the workspace also where the workspace itself is not edited on the form."""
+    """Checks uniqueness in the workspace, which is none of its fields: a new row is of the one that is shown."""
 
     def __init__(self, *args: Any, **options: Any) -> None:
         super().__init__(*args, **options)
+        if self.workspace is not None and self.instance._state.adding:
+            self.instance.workspace = self.workspace
         self.read_as(self.formats_of_row())
         for name, field in self.fields.items():
             known = self.get_initial_for_field(field, name)
@@ -90,7 +90,7 @@ class WholeModelForm(AskingForm, forms.ModelForm):
 def refuse_taken_names(form: forms.ModelForm, kind: Name.Kind) -> None:
     """Raise ``ValidationError`` naming the field of a model's form that gives an id or a reference of another row."""
     data = form.cleaned_data
-    workspace_id = form.instance.workspace_id or getattr(data.get("workspace"), "pk", None)
+    workspace_id = form.instance.workspace_id
     given = {str(data[name]): name for name in ("id", "reference") if name in form.changed_data and data.get(name)}
     if workspace_id and given:
         owner = str(data.get("id") or form.instance.pk)
@@ -106,7 +106,14 @@ def entry_field(column: Field) -> forms.Field | None:
     return None
 
 
-class PanelAdmin(SavedOnce):
+class OfWorkspace(BaseModelAdmin):
+    """Rows of the workspace that the panel shows alone."""
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
+        return shown.narrowed(super().get_queryset(request), request)
+
+
+class InstallationAdmin(SavedOnce):
     """A list without bulk deletion, and pages that are one form."""
 
     actions = None
@@ -141,14 +148,14 @@ class PanelAdmin(SavedOnce):
         if not self.search_fields or not search_term.strip():
             return queryset, False
         typed = {search_term, search_term.strip()}
-        found = Q(pk__in=self.numbered(search_term.strip()))
+        found = Q(pk__in=self.numbered(request, search_term.strip()))
         for name in self.search_fields:
             lookup = LOOKUPS.get(name[0], "icontains")
             for text in typed:
                 found |= Q(**{f"{name.lstrip('^=')}__{lookup}": text})
         return queryset.filter(found), False
 
-    def numbered(self, text: str) -> list[Any]:
+    def numbered(self, request: HttpRequest, text: str) -> list[Any]:
         """Return the keys of the rows that people call by a number, where a list has such."""
         return []
 
@@ -215,7 +222,7 @@ class PanelAdmin(SavedOnce):
             except CalendarOutOfRange as error:
                 form.add_error(None, str(error))
         page = {"form": form, "title": title, "submit_text": submit, "cancel_url": cancel, "original": obj, **context}
-        return self.page(request, template, {"form_token": sending.token_of(request), **page})
+        return self.page(request, template, {**self.carried(request), **page})
 
     def changeform_view(
         self, request: HttpRequest, object_id: str | None = None, form_url: str = "", extra_context: Any = None
@@ -241,6 +248,22 @@ class PanelAdmin(SavedOnce):
         request.current_app = self.admin_site.name
         whole = {**self.admin_site.each_context(request), "opts": self.opts, "media": self.media, **context}
         return render(request, template, whole)
+
+
+class PanelAdmin(OfWorkspace, InstallationAdmin):
+    """The rows of the workspace that is shown: a list without bulk deletion, and pages that are one form."""
+
+    def get_form(self, request: HttpRequest, obj: Any = None, change: bool = False, **options: Any) -> Any:
+        form = super().get_form(request, obj, change, **options)
+        form.workspace = shown.workspace_of(request)
+        return form
+
+    def carried(self, request: HttpRequest) -> dict[str, Any]:
+        return super().carried(request) | {"carried_workspace": shown.workspace_of(request).pk}
+
+    def _get_obj_does_not_exist_redirect(self, *_: Any) -> HttpResponse:
+        # Neither is it told where it is the row of another workspace.
+        raise Http404
 
 
 class ReadOnlyAdmin(PanelAdmin):
@@ -287,8 +310,8 @@ class PickableAdmin(PanelAdmin):
         text = request.GET.get("page", "")
         # Bounded where people leaf, and far within what a database counts to.
         page = min(max(int(text), 1), MOST_PICK_PAGES) if text.isascii() and text.isdigit() and len(text) < 10 else 1
-        rows = self.model._default_manager.select_related("workspace").order_by("name", "pk")
+        rows = shown.narrowed(self.model._default_manager.order_by("name", "pk"), request)
         rows, _ = self.get_search_results(request, rows, request.GET.get("term", ""))
         found = list(rows[(page - 1) * PICK_PAGE : page * PICK_PAGE + 1])
-        results = [{"id": str(row.pk), "text": in_workspace(row)} for row in found[:PICK_PAGE]]
+        results = [{"id": str(row.pk), "text": str(row)} for row in found[:PICK_PAGE]]
         return JsonResponse({"results": results, "pagination": {"more": len(found) > PICK_PAGE}})

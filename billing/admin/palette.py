@@ -65,7 +65,7 @@ def _rows(request: HttpRequest, term: str, model: Any, icon: str) -> list[Found]
 
 def _found(pages: PanelAdmin, row: Any, kind: str, icon: str) -> Found:
     reference = getattr(row, "reference", None)
-    told = [kind, reference and figures.identifier(reference), str(row.workspace)]
+    told = [kind, reference and figures.identifier(reference)]
     if isinstance(row, Invoice):
         told.insert(1, str(row.customer))
     return Found(pages.title_of(row), ", ".join(filter(None, told)), pages.url_of(row), icon)

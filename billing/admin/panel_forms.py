@@ -17,6 +17,7 @@ from billing.admin.entry_fields import EntryField
 from billing.admin.seen import SeenForm
 from billing.entry import Formats
 from billing.localmoment import LocalMoment
+from billing.models import Workspace
 
 CONFIRMED = "once_more"
 READ_AS = "read_as"
@@ -36,10 +37,6 @@ class Question:
     answer: str = ""
 
 
-def in_workspace(row: Any) -> str:
-    return f"{row} — {row.workspace}"
-
-
 class PickField(forms.ModelChoiceField):
     """A row that is searched for by name; offers none until it is given one, so that no page lists a whole table."""
 
@@ -47,26 +44,22 @@ class PickField(forms.ModelChoiceField):
 
     def __init__(self, model: type[Model], **options: Any) -> None:
         self.model = model
-        rows = model._default_manager.select_related("workspace")
-        super().__init__(rows, **options)
+        super().__init__(model._default_manager.none(), **options)
 
     def widget_attrs(self, widget: forms.Widget) -> dict[str, Any]:
         return {
             "data-ajax--url": reverse_lazy(f"admin:{self.model._meta.app_label}_{self.model._meta.model_name}_pick")
         }
 
-    def narrow(self, value: Any) -> Any:
-        """Offer the chosen row alone, and return it: a page shows no other, and validation looks for no other."""
+    def narrow(self, value: Any, *, workspace_id: int) -> Any:
+        """Offer the chosen row of a workspace alone, and return it: no other is shown, nor looked for."""
         try:
             key = self.model._meta.pk.to_python(value or None)
         except ValidationError:
             key = None
-        found = self.model._default_manager.select_related("workspace").filter(pk=key)
+        found = self.model._default_manager.select_related("workspace").filter(workspace_id=workspace_id, pk=key)
         self.queryset = found
         return found.first()
-
-    def label_from_instance(self, obj: Any) -> str:
-        return in_workspace(obj)
 
 
 def add_errors(form: forms.BaseForm, error: ValidationError, names: Mapping[str, str]) -> None:
@@ -100,6 +93,8 @@ class AskingForm(SeenForm):
     # What the domain has refused of this form, which is shown on it.
     refusal: ValidationError | None = None
     formats: Formats | None = None
+    # The one that it is of, where it picks rows or makes one.
+    workspace: Workspace | None = None
 
     @property
     def reading(self) -> str | None:
@@ -123,7 +118,8 @@ class AskingForm(SeenForm):
         """Let a pick field offer what it names now alone; return that row, or None."""
         field = self.fields[name]
         assert isinstance(field, PickField)
-        return field.narrow(self[name].value())
+        assert self.workspace is not None
+        return field.narrow(self[name].value(), workspace_id=self.workspace.pk)
 
     def chosen(self, name: str) -> Any:
         """Return the row that a choice names now, or None."""

@@ -14,7 +14,7 @@ from unfold.decorators import display as column
 from unfold.widgets import UnfoldAdminTextInputWidget
 
 from billing import catalog, figures
-from billing.admin.pages import PanelAdmin, WholeModelForm, by_workspace, entry_field, posted
+from billing.admin.pages import OfWorkspace, PanelAdmin, WholeModelForm, entry_field, posted
 from billing.admin.panel_forms import AskingForm, PanelForm, PickField
 from billing.admin.seen_rows import SeenRows
 from billing.entry import Formats
@@ -30,16 +30,13 @@ class PriceForm(WholeModelForm):
     def __init__(self, *args: Any, **options: Any) -> None:
         super().__init__(*args, **options)
         if "brick" in self.fields:
-            brick = self.pick("brick")
-            self.read_as(brick and brick.workspace.formats)
+            self.pick("brick")
 
     def clean(self) -> dict[str, Any]:
         data = super().clean() or {}
-        if brick := data.get("brick"):
-            self.instance.workspace_id = brick.workspace_id
         if data.get("model") in (Price.Model.GRADUATED, Price.Model.VOLUME) and data.get("unit_price"):
             self.add_error("unit_price", "A tiered price has its prices in its tiers: leave this at 0.")
-        brick = brick or self.instance.brick_id and self.instance.brick
+        brick = data.get("brick") or self.instance.brick_id and self.instance.brick
         if brick and not brick.is_metered and data.get("model", Price.Model.FLAT) != Price.Model.FLAT:
             self.add_error("model", f"“{brick}” is not metered: it needs a flat price.")
         return data
@@ -68,7 +65,7 @@ class TierFormSet(SeenRows):
         super().full_clean()
 
     def _formats(self) -> Formats | None:
-        return self.instance.brick.workspace.formats if self.instance.brick_id else None
+        return self.instance.workspace.formats if self.instance.workspace_id else None
 
     def clean(self) -> None:
         super().clean()
@@ -112,15 +109,16 @@ class TierFormSet(SeenRows):
             return []
         # All rows anew: saved one by one, two tiers that change their bounds would meet at one of them.
         tiers = [form.instance for form in self.kept()]
-        former = list(PriceTier.objects.filter(price=self.instance))
-        PriceTier.objects.filter(price=self.instance).delete()
+        rows = PriceTier.objects.filter(workspace_id=self.instance.workspace_id, price=self.instance)
+        former = list(rows)
+        rows.delete()
         for tier in tiers:
             tier.pk, tier.workspace_id, tier.price = None, self.instance.workspace_id, self.instance
         catalog.note_tiers(self.instance, former, tiers)
         return PriceTier.objects.bulk_create(tiers)
 
 
-class TierInline(TabularInline):
+class TierInline(OfWorkspace, TabularInline):
     model = PriceTier
     form = TierForm
     formset = TierFormSet
@@ -186,13 +184,13 @@ class CopyForm(PanelForm):
 @admin.register(Price)
 class PriceAdmin(PanelAdmin):
     form = PriceForm
-    list_display = ("name", "brick", "workspace", "model_name", "currency", "unit_price_text", "tier_count")
-    list_filter = (by_workspace, "workspace__mode", "model")
+    list_display = ("name", "brick", "model_name", "currency", "unit_price_text", "tier_count")
+    list_filter = ("model",)
     list_select_related = ("brick", "workspace")
     search_fields = ("^name", "^brick__name")
     ordering = ("-id",)
     counted = {"tier_count": "tiers"}
-    fields = ("name", "brick", "model", "currency", "unit_price")
+    fields = ("workspace", "name", "brick", "model", "currency", "unit_price")
     inlines = (TierInline,)
     actions_detail = ("copy",)
     change_form_before_template = "panel/price_note.html"
@@ -216,10 +214,10 @@ class PriceAdmin(PanelAdmin):
         if obj is None:
             return self.fields
         unit_price = "unit_price" if self.has_change_permission(request, obj) else "unit_price_text"
-        return ("name", "brick", "workspace", "model", "currency", unit_price)
+        return ("name", "brick", "model", "currency", unit_price)
 
     def get_readonly_fields(self, request: HttpRequest, obj: Price | None = None) -> tuple[str, ...]:
-        return () if obj is None else ("brick", "workspace", "currency", "unit_price_text")
+        return ("workspace",) if obj is None else ("brick", "currency", "unit_price_text")
 
     def is_fixed(self, obj: Price | None) -> bool:
         return is_fixed(obj)

@@ -29,6 +29,10 @@ class SavedOnce(CheckedList):
     def go_to(self, obj: Model) -> HttpResponseRedirect:
         return HttpResponseRedirect(self.url_of(obj))
 
+    def carried(self, request: HttpRequest) -> dict[str, Any]:
+        """Return what the page of a form carries, to be sent with it."""
+        return {"form_token": sending.token_of(request)}
+
     def is_fixed(self, obj: Any) -> bool:
         """Tell whether the row as it is now is edited by nobody."""
         return False
@@ -42,14 +46,15 @@ class SavedOnce(CheckedList):
         obj = super().get_object(request, object_id, from_field)
         if obj is not None and getattr(request, "panel_saves", False):
             # From here on nobody else changes what the form is compared with.
-            self.model._base_manager.select_for_update(no_key=True).filter(pk=obj.pk).first()
+            of = {"workspace_id": obj.workspace_id} if hasattr(obj, "workspace_id") else {}
+            self.model._base_manager.select_for_update(no_key=True).filter(pk=obj.pk, **of).first()
             obj = super().get_object(request, object_id, from_field)
         return obj
 
     def changeform_view(
         self, request: HttpRequest, object_id: str | None = None, form_url: str = "", extra_context: Any = None
     ) -> HttpResponse:
-        extra_context = {"form_token": sending.token_of(request), **(extra_context or {})}
+        extra_context = {**self.carried(request), **(extra_context or {})}
         if request.method != "POST":
             return super().changeform_view(request, object_id, form_url, extra_context)
         try:

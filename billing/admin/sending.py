@@ -12,6 +12,7 @@ from django.utils.html import format_html
 
 from billing.admin.panel_forms import CONFIRMED, READ_AS
 from billing.admin.seen import SEEN
+from billing.admin.shown import FIELD
 from billing.models import SentForm
 from billing.people import sent_forms
 
@@ -62,7 +63,7 @@ def _name(request: HttpRequest, token: str) -> str:
 
 def _digest(request: HttpRequest) -> str:
     """Return a digest of what a person filled in: not of what the page carries, answers, or the button."""
-    carried = (TOKEN, SEEN, READ_AS, CONFIRMED, "csrfmiddlewaretoken")
+    carried = (TOKEN, SEEN, READ_AS, CONFIRMED, FIELD, "csrfmiddlewaretoken")
     typed = [
         (name, values)
         for name, values in request.POST.lists()

@@ -20,10 +20,11 @@ from billing.contracts import LineTerms
 from billing.entry import Formats
 from billing.entry.moments import spell_day
 from billing.limits import Limits
-from billing.models import Customer, Line, Price, Subscription
+from billing.models import Customer, Line, Price, Subscription, Workspace
 from billing.models.parties import validate_currency
 from billing.models.texts import IdentifierFormField
 from billing.starts import distant, distant_end
+from billing.tenancy import Across, across
 
 REFERENCE_HELP = "Its id in the system it came from, if that has one."
 AMOUNT_HELP = "In the subscription's currency, in place of a quantity."
@@ -40,7 +41,7 @@ def limit_field(**options: Any) -> NumberField:
 
 class NewSubscriptionForm(PanelForm):
     customer = PickField(Customer)
-    starts_on = DayField(label="First day", help_text="In the time zone of the customer's workspace.")
+    starts_on = DayField(label="First day", help_text="In the workspace's time zone.")
     ends_on = DayField(label="Last day", required=False, help_text="The last day covered. Empty: until it is ended.")
     interval = forms.ChoiceField(choices=Subscription.Interval, widget=UnfoldAdminSelectWidget)
     anchor_on = DayField(
@@ -62,10 +63,11 @@ class NewSubscriptionForm(PanelForm):
         help_text="A UUID that clients hold already. Empty: a new one.",
     )
 
-    def __init__(self, *args: Any, as_of: datetime, **options: Any) -> None:
+    def __init__(self, *args: Any, workspace: Workspace, as_of: datetime, **options: Any) -> None:
         super().__init__(*args, **options)
-        chosen = self.pick("customer")
-        self.read_as(chosen and chosen.workspace.formats)
+        self.workspace = workspace
+        self.pick("customer")
+        self.read_as(workspace.formats)
         self.as_of = as_of
 
     def questions(self) -> Iterator[Question]:
@@ -83,7 +85,9 @@ class NewSubscriptionForm(PanelForm):
 
     def clean_id(self) -> Any:
         taken = self.cleaned_data["id"]
-        if taken and Subscription.objects.filter(pk=taken).exists():
+        with across(Across.GIVEN_ID):
+            is_taken = taken and Subscription.objects.filter(pk=taken).exists()
+        if is_taken:
             raise forms.ValidationError("A subscription has this id already.")
         return taken
 

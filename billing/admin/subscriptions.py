@@ -13,9 +13,10 @@ from unfold.decorators import display as column
 from unfold.enums import ActionVariant
 
 from billing import contracts, figures
+from billing.admin import shown
 from billing.admin.actions import row_action
 from billing.admin.changes import told_limits
-from billing.admin.pages import ReadOnlyAdmin, by_workspace, posted
+from billing.admin.pages import ReadOnlyAdmin, posted
 from billing.admin.paging import page_of
 from billing.admin.subscription_forms import (
     EndForm,
@@ -37,8 +38,8 @@ MOST_NAMED = 10
 
 @admin.register(Subscription)
 class SubscriptionAdmin(ReadOnlyAdmin):
-    list_display = ("customer", "shown_reference", "workspace", "interval", "covers", "oldest_open", "state")
-    list_filter = (by_workspace, "workspace__mode", "interval")
+    list_display = ("customer", "shown_reference", "interval", "covers", "oldest_open", "state")
+    list_filter = ("interval",)
     list_select_related = ("customer", "workspace")
     search_fields = ("^customer__name", "=reference", "=id")
     ordering = ("-created_at", "pk")
@@ -127,9 +128,10 @@ class SubscriptionAdmin(ReadOnlyAdmin):
 
     def add_view(self, request: HttpRequest, form_url: str = "", extra_context: Any = None) -> HttpResponse:
         self.require(self.has_add_permission(request))
+        workspace = shown.workspace_of(request)
+        tz = workspace.tz
 
         def perform(data: dict[str, Any]) -> HttpResponse:
-            tz = data["customer"].workspace.tz
             subscription = contracts.create_subscription(
                 customer=data["customer"],
                 starts_at=midnight(data["starts_on"], tz=tz),
@@ -145,9 +147,14 @@ class SubscriptionAdmin(ReadOnlyAdmin):
             return self.go_to(subscription)
 
         initial = {"customer": request.GET.get("customer")}
-        form = NewSubscriptionForm(posted(request), initial=initial, as_of=timezone.now())
+        form = NewSubscriptionForm(posted(request), initial=initial, workspace=workspace, as_of=timezone.now())
         return self.form_page(
-            request, form=form, title="Add a subscription", submit="Add subscription", perform=perform, names=DAYS
+            request,
+            form=form,
+            title=f"Add a subscription in {workspace}",
+            submit="Add subscription",
+            perform=perform,
+            names=DAYS,
         )
 
     @row_action(
@@ -237,7 +244,7 @@ class SubscriptionAdmin(ReadOnlyAdmin):
 
         def perform(data: dict[str, Any]) -> HttpResponse:
             # Those that were not touched stay as they are by now.
-            now = Line.objects.select_for_update(of=("self",)).get(pk=line.pk)
+            now = Line.objects.select_for_update(of=("self",)).get(workspace_id=line.workspace_id, pk=line.pk)
             touched = {name: data[name] for name in form.changed_data}
             contracts.set_limits(line=line, limits=limits_in({**limits_of(now), **touched}))
             self.log_change(request, line.subscription, f"{line}: {told_limits(line, touched)}.")

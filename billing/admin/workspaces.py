@@ -12,7 +12,8 @@ from unfold.decorators import display as column
 from unfold.widgets import UnfoldAdminSelect2Widget
 
 from billing import parties
-from billing.admin.pages import PanelAdmin, WholeModelForm, posted
+from billing.admin import shown
+from billing.admin.pages import InstallationAdmin, WholeModelForm, posted
 from billing.admin.paging import ROWS_PER_PAGE
 from billing.admin.seen_rows import SeenRows
 from billing.entry import Formats
@@ -46,7 +47,7 @@ class AllowedOriginInline(TabularInline):
 
 
 @admin.register(Workspace)
-class WorkspaceAdmin(PanelAdmin):
+class WorkspaceAdmin(InstallationAdmin):
     list_display = ("__str__", "code", "mode_label", "time_zone", "currency", "closing")
     list_filter = ("mode",)
     list_select_related = ("live",)
@@ -99,7 +100,8 @@ class WorkspaceAdmin(PanelAdmin):
         def perform(data: dict[str, Any]) -> HttpResponse:
             workspace = parties.create_workspace(**data)
             self.log_addition(request, workspace, "Opened, with its test-mode twin.")
-            messages.success(request, f"{workspace} and its test-mode twin are open.")
+            shown.show(request, workspace)
+            messages.success(request, f"{workspace} and its test-mode twin are open. The panel shows {workspace} now.")
             return self.go_to(workspace)
 
         return self.form_page(

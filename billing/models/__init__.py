@@ -9,7 +9,7 @@ from billing.models.history import AppendOnly, Change
 from billing.models.invoices import Invoice, InvoiceLine, NumberSeries
 from billing.models.names import Name
 from billing.models.parties import AllowedOrigin, ApiKey, ApiKeyUse, Customer, CustomerAlias, Workspace
-from billing.models.people import LoginTally, SentForm
+from billing.models.people import LoginTally, SentForm, ShownWorkspace
 from billing.models.periods import BillingPeriod, CloseItem, CloseRun
 
 __all__ = [
@@ -34,6 +34,7 @@ __all__ = [
     "Price",
     "PriceTier",
     "SentForm",
+    "ShownWorkspace",
     "Subscription",
     "Workspace",
 ]

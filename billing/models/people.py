@@ -1,6 +1,9 @@
 """What is kept of people beside Django's own tables. Written by ``billing.people`` only."""
 
+from django.conf import settings
 from django.db import models
+
+from billing.models.parties import Workspace
 
 
 class SentForm(models.Model):
@@ -38,3 +41,13 @@ class LoginTally(models.Model):
 
     def __str__(self) -> str:
         return f"{self.tries} since {self.since_at:%Y-%m-%d %H:%M}"
+
+
+class ShownWorkspace(models.Model):
+    """Which workspace the panel shows a person: the one that they chose last. It is the person's, of no workspace."""
+
+    user = models.OneToOneField(settings.AUTH_USER_MODEL, models.CASCADE, primary_key=True, related_name="+")
+    shown = models.ForeignKey(Workspace, models.CASCADE, related_name="+")
+
+    def __str__(self) -> str:
+        return f"{self.user} sees {self.shown}"

@@ -3,7 +3,6 @@ from datetime import date, datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from django import forms
 from django.contrib import admin, messages
 from django.core.exceptions import ValidationError
 from django.db.models import Count, OuterRef, Q, QuerySet, Subquery
@@ -15,15 +14,16 @@ from django.utils import timezone
 from unfold.decorators import action
 from unfold.decorators import display as column
 from unfold.enums import ActionVariant
-from unfold.widgets import UnfoldAdminSelectWidget
 
 from billing import figures, invoicing
+from billing.admin import shown
 from billing.admin.actions import row_action
 from billing.admin.entry_fields import DayField
-from billing.admin.pages import ReadOnlyAdmin, by_workspace, name_of, posted
+from billing.admin.pages import ReadOnlyAdmin, name_of, posted
 from billing.admin.paging import page_of
 from billing.admin.panel_forms import PanelForm
 from billing.calendar import end_of
+from billing.entry import Formats
 from billing.entry.moments import spell_day
 from billing.models import CloseItem, CloseRun, Invoice, Workspace
 from usage import closing, tasks
@@ -35,23 +35,21 @@ MOST_PARKED = 200
 
 
 class CloseForm(PanelForm):
-    workspace = forms.ModelChoiceField(Workspace.objects.order_by("name", "mode"), widget=UnfoldAdminSelectWidget)
     last_day = DayField(
         label="Last day",
         help_text="Every period whose last day is this one or earlier is closed: a day that is over in the workspace's"
         " time zone.",
     )
 
-    def __init__(self, *args: Any, **options: Any) -> None:
+    def __init__(self, *args: Any, formats: Formats, **options: Any) -> None:
         super().__init__(*args, **options)
-        workspace = self.chosen("workspace")
-        self.read_as(workspace and workspace.formats)
+        self.read_as(formats)
 
 
 @admin.register(CloseRun)
 class CloseRunAdmin(ReadOnlyAdmin):
-    list_display = ("__str__", "workspace", "last_day", "state_label", "size", "parked", "started", "started_by")
-    list_filter = (by_workspace, "workspace__mode", "state")
+    list_display = ("__str__", "last_day", "state_label", "size", "parked", "started", "started_by")
+    list_filter = ("state",)
     list_select_related = ("workspace",)
     ordering = ("-id",)
     change_form_template = "admin/billing/closerun/change_form.html"
@@ -61,7 +59,8 @@ class CloseRunAdmin(ReadOnlyAdmin):
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[CloseRun]:
         # Counted by run, so that a page counts those of its own runs alone.
-        items = CloseItem.objects.filter(run=OuterRef("pk")).order_by().values("run").annotate(number=Count("pk"))
+        of_run = CloseItem.objects.filter(workspace_id=OuterRef("workspace_id"), run=OuterRef("pk"))
+        items = of_run.order_by().values("run").annotate(number=Count("pk"))
         parked = items.filter(state=CloseItem.State.PARKED)
         return (
             super()
@@ -139,7 +138,7 @@ class CloseRunAdmin(ReadOnlyAdmin):
 
     def progress_view(self, request: HttpRequest, run_id: int) -> HttpResponse:
         self.require(self.has_view_permission(request))
-        run = get_object_or_404(CloseRun.objects.select_related("workspace"), pk=run_id)
+        run = get_object_or_404(shown.narrowed(CloseRun.objects.select_related("workspace"), request), pk=run_id)
         response = render(request, "usage/progress.html", {"original": run, **progress_of(run)})
         if run.state not in CloseRun.ACTIVE:
             response["HX-Refresh"] = "true"
@@ -147,9 +146,9 @@ class CloseRunAdmin(ReadOnlyAdmin):
 
     def add_view(self, request: HttpRequest, form_url: str = "", extra_context: Any = None) -> HttpResponse:
         self.require(self.has_add_permission(request))
+        workspace = shown.workspace_of(request)
 
         def perform(data: dict[str, Any]) -> HttpResponse:
-            workspace = data["workspace"]
             now = timezone.now()
             until_at = _end_of_day_that_is_over(data["last_day"], workspace.tz, now)
             try:
@@ -169,17 +168,12 @@ class CloseRunAdmin(ReadOnlyAdmin):
 
         return self.form_page(
             request,
-            form=CloseForm(posted(request), initial=self._suggestion()),
-            title="Close periods",
+            form=CloseForm(posted(request), initial=_suggestion(workspace), formats=workspace.formats),
+            title=f"Close periods of {workspace}",
             intro="Drafts are computed for review. Nothing is issued yet.",
             submit="Compute drafts",
             perform=perform,
         )
-
-    def _suggestion(self) -> dict[str, Any]:
-        workspace = Workspace.objects.filter(mode=Workspace.Mode.LIVE).order_by("name").first()
-        today = timezone.now().astimezone(workspace.tz).date() if workspace else timezone.now().date()
-        return {"workspace": workspace, "last_day": today.replace(day=1) - timedelta(days=1)}
 
     @action(description="Close periods", icon="event_available", permissions=["add"], variant=ActionVariant.PRIMARY)
     def close_periods(self, request: HttpRequest) -> HttpResponse:
@@ -241,6 +235,11 @@ class CloseRunAdmin(ReadOnlyAdmin):
             danger=True,
             perform=perform,
         )
+
+
+def _suggestion(workspace: Workspace) -> dict[str, Any]:
+    today = timezone.now().astimezone(workspace.tz).date()
+    return {"last_day": today.replace(day=1) - timedelta(days=1)}
 
 
 def _end_of_day_that_is_over(day: date, tz: ZoneInfo, now: datetime) -> datetime:

@@ -25,10 +25,12 @@ def drafts_of(run: CloseRun, told: Iterable[MissingProperty] = ()) -> QuerySet[I
 
     ``told``: what is said of all of them at once, and no surprise of one.
     """
-    earlier = Invoice.objects.filter(subscription=OuterRef("subscription"), pk__lt=OuterRef("pk")).order_by("-pk")
+    earlier = Invoice.objects.filter(
+        workspace_id=run.workspace_id, subscription=OuterRef("subscription"), pk__lt=OuterRef("pk")
+    ).order_by("-pk")
     surprising = surprising_lines(told)
     drafts = (
-        Invoice.objects.filter(run=run)
+        Invoice.objects.filter(workspace_id=run.workspace_id, run=run)
         .defer("document")
         .select_related("customer", "subscription", "workspace")
         .prefetch_related(Prefetch("lines", surprising.order_by("position"), to_attr="surprising_lines"))
@@ -36,7 +38,7 @@ def drafts_of(run: CloseRun, told: Iterable[MissingProperty] = ()) -> QuerySet[I
             previous_id=Subquery(earlier.values("pk")[:1]),
             previous_number=Subquery(earlier.values("number")[:1]),
             previous_total=Subquery(earlier.values("total")[:1]),
-            has_surprise=Exists(surprising.filter(invoice=OuterRef("pk"))),
+            has_surprise=Exists(surprising.filter(workspace_id=run.workspace_id, invoice=OuterRef("pk"))),
         )
     )
     # A float is good enough to sort by: nothing is computed from it.

@@ -12,6 +12,7 @@ from django.utils import timezone
 from graphql import introspection_from_schema
 from unfold.widgets import UnfoldAdminPasswordWidget
 
+from billing.admin import shown
 from billing.models import Line
 from usage.dialects.salesbricks_v1.mutations import MUTATIONS, Mutation
 from usage.dialects.salesbricks_v1.schema import SCHEMA
@@ -51,7 +52,8 @@ def _line(request: HttpRequest) -> Line | None:
     is_id = text.isascii() and text.isdigit() and len(text) < 19
     if not is_id or not request.user.has_perm("billing.view_subscription"):
         return None
-    return Line.objects.select_related("brick", "subscription__customer").filter(pk=text).first()
+    lines = Line.objects.select_related("brick", "subscription__customer")
+    return shown.narrowed(lines, request).filter(pk=text).first()
 
 
 def _operation(mutation: Mutation, line: Line | None, now: datetime) -> str:

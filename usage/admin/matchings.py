@@ -6,6 +6,7 @@ from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, render
 
+from billing.admin import shown
 from billing.models import Customer
 from usage.models import Matching
 
@@ -15,7 +16,7 @@ MOST = 20
 def matchings(request: HttpRequest, customer_id: UUID) -> HttpResponse:
     if not request.user.has_perms(["billing.view_customer", "usage.view_usagerecord"]):
         raise PermissionDenied
-    customer = get_object_or_404(Customer.objects.select_related("workspace"), pk=customer_id)
+    customer = get_object_or_404(shown.narrowed(Customer.objects.select_related("workspace"), request), pk=customer_id)
     jobs = list(customer.matchings.order_by("-pk")[:MOST])
     context = {
         "customer": customer,

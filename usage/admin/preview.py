@@ -10,7 +10,7 @@ from django.shortcuts import get_object_or_404, render
 from django.utils import timezone
 
 from billing import limits
-from billing.admin import paging
+from billing.admin import paging, shown
 from billing.models import Brick, InvoiceLine, Line, Subscription
 from usage import closing
 from usage.ahead import out_of_reach
@@ -24,7 +24,8 @@ MOST_AHEAD = 20
 def upcoming_invoice(request: HttpRequest, subscription_id: UUID) -> HttpResponse:
     if not request.user.has_perms(["billing.view_subscription", "usage.view_usagerecord"]):
         raise PermissionDenied
-    subscription = get_object_or_404(Subscription.objects.select_related("workspace"), pk=subscription_id)
+    subscriptions = shown.narrowed(Subscription.objects.select_related("workspace"), request)
+    subscription = get_object_or_404(subscriptions, pk=subscription_id)
     now = timezone.now()
     context: dict[str, Any] = {"subscription": subscription, "tz": subscription.workspace.tz, "most": MOST_AHEAD}
     context["ahead"] = out_of_reach(subscription=subscription, as_of=now).order_by("occurred_at")[: MOST_AHEAD + 1]
@@ -36,15 +37,15 @@ def upcoming_invoice(request: HttpRequest, subscription_id: UUID) -> HttpRespons
         if preview is not None:
             context["preview"] = preview
             context["most_open"] = settings.CLOSE_MAX_PERIODS
-            context["lines"] = _lines(preview)
+            context["lines"] = _lines(preview, workspace_id=subscription.workspace_id)
             context["left_out"] = len(preview.invoice.lines) - len(context["lines"])
     return render(request, "usage/preview.html", context)
 
 
-def _lines(preview: closing.Preview) -> list[dict[str, Any]]:
-    shown = preview.invoice.lines[: paging.ROWS_PER_PAGE]
-    ids = {line.line_id for line in shown}
-    lines = Line.objects.select_related("brick").in_bulk(ids)
+def _lines(preview: closing.Preview, *, workspace_id: int) -> list[dict[str, Any]]:
+    drafted = preview.invoice.lines[: paging.ROWS_PER_PAGE]
+    ids = {line.line_id for line in drafted}
+    lines = Line.objects.filter(workspace_id=workspace_id).select_related("brick").in_bulk(ids)
     return [
         {
             "draft": draft,
@@ -56,26 +57,29 @@ def _lines(preview: closing.Preview) -> list[dict[str, Any]]:
             if draft.kind == InvoiceLine.Kind.TRUE_UP
             else limits.reached(line=lines[draft.line_id], quantity=draft.quantity, amount=draft.charge.amount),
         }
-        for draft in shown
+        for draft in drafted
     ]
 
 
 def opening_value(request: HttpRequest, invoice_line_id: int) -> HttpResponse:
     if not request.user.has_perms(["billing.view_invoice", "usage.view_usagerecord"]):
         raise PermissionDenied
-    line = get_object_or_404(InvoiceLine.objects.select_related("workspace"), pk=invoice_line_id)
+    lines = shown.narrowed(InvoiceLine.objects.select_related("workspace"), request)
+    line = get_object_or_404(lines, pk=invoice_line_id)
     return render(request, "usage/opening.html", {"line": line, "opening": opening_of(line), "tz": line.workspace.tz})
 
 
 def opening_of(line: InvoiceLine) -> UsageRecord | None:
     """Return the record whose value stood when a gauge's window began, as of the invoice line's cutoff."""
     (record_id,) = opening_records([line])
-    return (
-        None if record_id is None else UsageRecord.objects.select_related("line").defer("properties").get(pk=record_id)
-    )
+    if record_id is None:
+        return None
+    records = UsageRecord.objects.filter(workspace_id=line.workspace_id).select_related("line").defer("properties")
+    return records.get(pk=record_id)
 
 
-def invoice_line_or_none(text: str) -> InvoiceLine | None:
+def invoice_line_or_none(request: HttpRequest, text: str) -> InvoiceLine | None:
     if not (text.isascii() and text.isdigit() and len(text) < 19):
         return None
-    return InvoiceLine.objects.select_related("invoice__customer", "workspace", "rule").filter(pk=text).first()
+    lines = InvoiceLine.objects.select_related("invoice__customer", "workspace", "rule")
+    return shown.narrowed(lines, request).filter(pk=text).first()

@@ -10,7 +10,7 @@ from django.http import HttpRequest
 from django.utils import timezone
 from unfold.contrib.filters.admin import DropdownFilter
 
-from billing.models import Customer, Line, Workspace
+from billing.models import Customer, Line
 from usage.admin.preview import invoice_line_or_none
 from usage.ahead import ahead_from
 from usage.dialects import NAMES
@@ -35,7 +35,7 @@ class CountedBy(SimpleListFilter):
     def queryset(self, request: HttpRequest, queryset: Any) -> Any:
         if self.value() is None:
             return queryset
-        line = invoice_line_or_none(self.value() or "")
+        line = invoice_line_or_none(request, self.value() or "")
         if line is None:
             return queryset.none()
         try:
@@ -100,30 +100,32 @@ class StateFilter(DropdownFilter):
         return queryset.none()
 
 
-def search(records: QuerySet[UsageRecord], term: str) -> QuerySet[UsageRecord]:
+def search(records: QuerySet[UsageRecord], term: str, *, workspace_id: int) -> QuerySet[UsageRecord]:
     """Find live records by their exact key, and records by their line's number, their exact alias or a customer's name.
+
+    ``records`` are of one workspace.
 
     A name is found by its beginning, whatever blanks stand around what was typed.
     """
     exact, term = {term, term.strip()}, term.strip()
     if not term:
         return records
-    # Keys and aliases are indexed behind the workspace, keys behind the dialect too, so these are named.
-    workspaces = list(Workspace.objects.values_list("pk", flat=True))
+    # Keys are indexed behind the dialect, so these are named.
     by_key = UsageRecord.objects.filter(
-        workspace_id__in=workspaces, dialect__in=NAMES, key__in=exact, superseded_by=None
+        workspace_id=workspace_id, dialect__in=NAMES, key__in=exact, superseded_by=None
     ).values_list("pk", flat=True)
-    customers = list(Customer.objects.filter(name__istartswith=term).values_list("pk", flat=True)[:MOST_CUSTOMERS])
-    named = Line.objects.filter(subscription__customer__in=customers).order_by("-pk")
+    called = Customer.objects.filter(workspace_id=workspace_id, name__istartswith=term)
+    customers = list(called.values_list("pk", flat=True)[:MOST_CUSTOMERS])
+    named = Line.objects.filter(workspace_id=workspace_id, subscription__customer__in=customers).order_by("-pk")
     lines = list(named.values_list("pk", flat=True)[:MOST_LINES])
     if term.isascii() and term.isdigit() and len(term) < 19:
-        numbered = Line.objects.filter(workspace_id__in=workspaces, number=int(term))
+        numbered = Line.objects.filter(workspace_id=workspace_id, number=int(term))
         lines.extend(numbered.values_list("pk", flat=True)[:MOST_LINES])
     found = records.filter(
         Q(pk__in=list(by_key))
         | Q(line_id__in=lines)
         | Q(customer_id__in=customers)
-        | Q(workspace_id__in=workspaces, customer_alias__in=exact)
+        | Q(workspace_id=workspace_id, customer_alias__in=exact)
     )
     # Each of these has an index, but none of them the order.
     return found.order_by(GATHERED) if are_few(found) else found

@@ -10,7 +10,7 @@ from billing import figures
 from billing.admin.entry_fields import MomentField, NumberField
 from billing.admin.panel_forms import PanelForm, PickField, Question
 from billing.jsontext import MalformedJSON, decode, encode
-from billing.models import Brick, Customer, Line
+from billing.models import Brick, Customer, Line, Workspace
 from usage.ledger import DIGITS_AFTER_POINT, DIGITS_BEFORE_POINT, TAKES_USAGE
 from usage.models import UsageRecord
 
@@ -54,8 +54,9 @@ class DatedForm(PanelForm):
 class CustomerForm(PanelForm):
     customer = PickField(Customer)
 
-    def __init__(self, *args: Any, **options: Any) -> None:
+    def __init__(self, *args: Any, workspace: Workspace, **options: Any) -> None:
         super().__init__(*args, **options)
+        self.workspace = workspace
         self.pick("customer")
 
 
@@ -96,7 +97,9 @@ class EntryForm(DatedForm):
 
 
 def metered_lines(customer: Customer) -> Any:
-    lines = Line.objects.filter(subscription__customer=customer, brick__aggregation__in=TAKES_USAGE)
+    lines = Line.objects.filter(
+        workspace_id=customer.workspace_id, subscription__customer=customer, brick__aggregation__in=TAKES_USAGE
+    )
     return lines.select_related("brick", "subscription", "workspace").order_by("brick__name", "-starts_at", "id")
 
 

@@ -17,9 +17,10 @@ from unfold.decorators import display as column
 from unfold.enums import ActionVariant
 
 from billing import figures
+from billing.admin import shown
 from billing.admin.actions import row_action
 from billing.admin.lists import NUL
-from billing.admin.pages import ReadOnlyAdmin, by_workspace, name_of, posted
+from billing.admin.pages import ReadOnlyAdmin, name_of, posted
 from billing.entry.moments import spell_moment
 from billing.entry.numbers import spell_number
 from billing.jsontext import encode
@@ -67,8 +68,8 @@ def refusals_on_fields(workspace: Workspace) -> Iterator[None]:
 
 @admin.register(UsageRecord)
 class UsageRecordAdmin(ReadOnlyAdmin):
-    list_display = ("occurred", "whose", "line_text", "workspace", "quantity_text", "state", "came_by", "shown_key")
-    list_filter = (CountedBy, by_workspace, SourceFilter, DialectFilter, StateFilter)
+    list_display = ("occurred", "whose", "line_text", "quantity_text", "state", "came_by", "shown_key")
+    list_filter = (CountedBy, SourceFilter, DialectFilter, StateFilter)
     list_select_related = ("workspace", "line__brick", "line__subscription__customer", "customer", "superseded_by")
     list_before_template = "usage/list_before.html"
     # Counting the ledger would read all of it.
@@ -93,7 +94,8 @@ class UsageRecordAdmin(ReadOnlyAdmin):
     ) -> tuple[QuerySet[UsageRecord], bool]:
         if NUL in search_term:
             return queryset.none(), False
-        return search(queryset, search_term), False
+        workspace = shown.workspace_or_none(request)
+        return (queryset if workspace is None else search(queryset, search_term, workspace_id=workspace.pk)), False
 
     def get_fieldsets(self, request: HttpRequest, obj: UsageRecord | None = None) -> tuple[()]:
         return ()
@@ -154,7 +156,7 @@ class UsageRecordAdmin(ReadOnlyAdmin):
 
     def changelist_view(self, request: HttpRequest, extra_context: Any = None) -> HttpResponse:
         counted_by = request.GET.get("invoice_line", "")
-        context = {"invoice_line": preview.invoice_line_or_none(counted_by)} if counted_by else {}
+        context = {"invoice_line": preview.invoice_line_or_none(request, counted_by)} if counted_by else {}
         return super().changelist_view(request, context | (extra_context or {}))
 
     def change_view(
@@ -175,9 +177,12 @@ class UsageRecordAdmin(ReadOnlyAdmin):
 
     def add_view(self, request: HttpRequest, form_url: str = "", extra_context: Any = None) -> HttpResponse:
         self.require(self.has_add_permission(request))
-        picker = CustomerForm(request.GET or None)
+        workspace = shown.workspace_of(request)
+        picker = CustomerForm(request.GET or None, workspace=workspace)
         if not picker.is_valid():
-            return self.page(request, "usage/pick_customer.html", {"title": "Add usage", "form": picker})
+            return self.page(
+                request, "usage/pick_customer.html", {"title": f"Add usage in {workspace}", "form": picker}
+            )
         customer: Customer = picker.cleaned_data["customer"]
         return self.form_page(
             request,
@@ -301,7 +306,9 @@ def newest_of(record: UsageRecord) -> UsageRecord:
 
 def chain_of(record: UsageRecord) -> QuerySet[UsageRecord]:
     """Return a record with all that came before and after it in its place."""
-    return UsageRecord.objects.filter(Q(pk=record.handle) | Q(origin_id=record.handle))
+    return UsageRecord.objects.filter(
+        Q(pk=record.handle) | Q(origin_id=record.handle), workspace_id=record.workspace_id
+    )
 
 
 def what_became_of(newest: UsageRecord) -> str:

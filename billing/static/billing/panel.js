@@ -16,6 +16,22 @@ document.addEventListener("click", async (event) => {
   }, 1500);
 });
 
+// The menu of workspaces closes as menus do.
+document.addEventListener("click", (event) => {
+  const menu = document.getElementById("workspace-switch");
+  if (menu && menu.open && !menu.contains(event.target)) {
+    menu.open = false;
+  }
+});
+
+document.addEventListener("keydown", (event) => {
+  const menu = document.getElementById("workspace-switch");
+  if (event.key === "Escape" && menu && menu.open) {
+    menu.open = false;
+    menu.querySelector("summary").focus();
+  }
+});
+
 async function copy(text) {
   if (navigator.clipboard && window.isSecureContext) {
     return navigator.clipboard.writeText(text);

@@ -1,0 +1,150 @@
+"""The panel shows one workspace at a time: the one that its person chose last, in the head or by an address.
+
+Forms carry the workspace that they were opened in. One that is sent after its person has turned to another workspace,
+on another tab, is refused: it is never done there.
+"""
+
+from collections.abc import Callable
+from typing import Any, TypeVar, cast
+
+from django.contrib import messages
+from django.contrib.admin.sites import site
+from django.db.models import QuerySet
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseNotAllowed, HttpResponseRedirect
+from django.shortcuts import render
+from django.urls import Resolver404, resolve, reverse
+from django.utils.http import url_has_allowed_host_and_scheme
+
+from billing import people
+from billing.models import Workspace
+
+# What forms carry, and what an address names.
+FIELD = "shown_workspace"
+PARAMETER = "workspace"
+FIRST = "Open a workspace first: all else is in one."
+# Pages beside the lists that are there in every workspace.
+EVERYWHERE = ("index", "graphql_client")
+
+Rows = TypeVar("Rows", bound=QuerySet[Any])
+
+
+class NoWorkspace(Exception):
+    """There is no workspace yet, and so nothing to show or to add."""
+
+
+def workspace_or_none(request: HttpRequest) -> Workspace | None:
+    """Return the workspace that the panel shows whoever sends a request; None where there is none yet."""
+    asked: Any = request
+    if not hasattr(asked, "workspace"):
+        asked.workspace = people.shown_to(user_id=cast(int, request.user.pk))
+    return cast("Workspace | None", asked.workspace)
+
+
+def workspace_of(request: HttpRequest) -> Workspace:
+    """Return the workspace that the panel shows whoever sends a request, or raise ``NoWorkspace``."""
+    workspace = workspace_or_none(request)
+    if workspace is None:
+        raise NoWorkspace
+    return workspace
+
+
+def narrowed(rows: Rows, request: HttpRequest) -> Rows:
+    """Return those of some rows that are of the workspace that is shown."""
+    workspace = workspace_or_none(request)
+    return rows.none() if workspace is None else rows.filter(workspace_id=workspace.pk)
+
+
+def show(request: HttpRequest, workspace: Workspace) -> None:
+    """Show a workspace to whoever sends a request, from now on."""
+    people.show(workspace, user_id=cast(int, request.user.pk))
+    request.workspace = workspace  # type: ignore[attr-defined]
+
+
+class ShowsOneWorkspace:
+    """A middleware: switches to the workspace that an address names, and refuses forms of another than is shown."""
+
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        return self.get_response(request)
+
+    def process_view(self, request: HttpRequest, *_: Any) -> HttpResponse | None:
+        match = request.resolver_match
+        if match is None or not match.route.startswith("admin/"):
+            return None
+        if request.method in ("GET", "HEAD"):
+            is_asked = PARAMETER in request.GET and site.has_permission(request)
+            return _switched_by_address(request) if is_asked else None
+        carried = request.POST.get(FIELD)
+        if not carried or not site.has_permission(request):
+            return None
+        shown = workspace_or_none(request)
+        return None if shown is not None and carried == str(shown.pk) else _refused(request, _named(carried))
+
+    def process_exception(self, request: HttpRequest, exception: Exception) -> HttpResponse | None:
+        if not isinstance(exception, NoWorkspace):
+            return None
+        messages.warning(request, FIRST)
+        may_open = request.user.has_perm("billing.add_workspace")
+        return HttpResponseRedirect(reverse("admin:billing_workspace_add" if may_open else "admin:index"))
+
+
+def _named(text: str) -> Workspace | None:
+    is_id = text.isascii() and text.isdigit() and len(text) < 19
+    return Workspace.objects.filter(pk=int(text)).first() if is_id else None
+
+
+def _switched_by_address(request: HttpRequest) -> HttpResponse:
+    """Show the workspace that an address names, and lead to the address without it."""
+    workspace = _named(request.GET[PARAMETER])
+    if workspace is None:
+        messages.warning(request, "The address named a workspace that is not there.")
+    elif workspace != workspace_or_none(request):
+        show(request, workspace)
+        messages.info(request, f"The panel shows {workspace} now.")
+    rest = request.GET.copy()
+    del rest[PARAMETER]
+    return HttpResponseRedirect(f"{request.path}?{rest.urlencode()}" if rest else request.path)
+
+
+def _refused(request: HttpRequest, carried: Workspace | None) -> HttpResponse:
+    context = {
+        **site.each_context(request),
+        "title": "Nothing was done",
+        "carried": carried,
+        "shown": workspace_or_none(request),
+        "back": request.get_full_path(),
+    }
+    return render(request, "panel/other_workspace.html", context, status=409)
+
+
+def switch(request: HttpRequest) -> HttpResponse:
+    """Show the workspace that was chosen: on the list that its person was on, or else on the first page.
+
+    ``back`` is a page of that very workspace, to which a form that was refused leads back.
+    """
+    if request.method != "POST":
+        return HttpResponseNotAllowed(["POST"])
+    workspace = _named(request.POST.get(PARAMETER, ""))
+    if workspace is None:
+        raise Http404
+    show(request, workspace)
+    back, place = request.POST.get("back", ""), request.POST.get("from", "")
+    return HttpResponseRedirect(back if _is_of_panel(back) else _same_page(place))
+
+
+def _is_of_panel(address: str) -> bool:
+    is_ours = url_has_allowed_host_and_scheme(address, allowed_hosts=None)
+    return is_ours and address.startswith(reverse("admin:index"))
+
+
+def _same_page(place: str) -> str:
+    """Return the page on which a person was where it is there in any workspace, else the panel's first."""
+    home = reverse("admin:index")
+    try:
+        name = resolve(place).url_name or ""
+    except Resolver404:
+        return home
+    is_everywhere = name in EVERYWHERE or name.endswith("_changelist")
+    return place if is_everywhere and _is_of_panel(place) else home

@@ -1,0 +1,15 @@
+"""Which workspace a person works in: the one that they chose last."""
+
+from billing.models import ShownWorkspace, Workspace
+
+
+def shown_to(*, user_id: int) -> Workspace | None:
+    """Return the workspace that is shown to a person who has chosen one, else the first live one, if there is any."""
+    chosen = ShownWorkspace.objects.filter(user_id=user_id).select_related("shown").first()
+    return chosen.shown if chosen else Workspace.objects.filter(mode=Workspace.Mode.LIVE).order_by("pk").first()
+
+
+def show(workspace: Workspace, *, user_id: int) -> None:
+    """Show a workspace to a person from now on."""
+    row = ShownWorkspace(user_id=user_id, shown=workspace)
+    ShownWorkspace.objects.bulk_create([row], update_conflicts=True, unique_fields=["user"], update_fields=["shown"])
