@@ -322,7 +322,7 @@ def facts() -> dict[str, Any]:
     ids, twin_ids = _ids(live), _ids(live.twin)
     return {
         "workspace": live.code,
-        "admin": "/admin/",
+        "admin": f"/admin/?workspace={live.pk}",
         "logins": [
             {"username": user.username, "password": _password(user.username), "role": ROLES[user.username]}
             for user in User.objects.filter(username__in=ROLES).order_by("username")

@@ -28,6 +28,7 @@ class BrickAdmin(PickableAdmin):
     form = BrickForm
     list_display = ("name", "metering", "unit_label", "shown_reference", "copyable_id")
     list_filter = ("aggregation",)
+    list_select_related = ("workspace",)
     search_fields = ("^name", "=reference", "=id")
     ordering = ("name", "pk")
     fields = ("name", "workspace", "aggregation", "unit_label", "description", "reference", "id")

@@ -56,6 +56,7 @@ class AliasInline(OfWorkspace, TabularInline):
 class CustomerAdmin(PickableAdmin):
     form = CustomerForm
     list_display = ("name", "shown_reference", "email", "subscription_count")
+    list_select_related = ("workspace",)
     search_fields = ("^name", "=reference", "=email")
     ordering = ("name", "pk")
     counted = {"subscription_count": "subscriptions"}

@@ -6,7 +6,6 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from django import forms
-from django.contrib.admin.options import BaseModelAdmin
 from django.contrib.admin.utils import unquote
 from django.contrib.admin.widgets import RelatedFieldWidgetWrapper
 from django.core.exceptions import PermissionDenied, ValidationError
@@ -106,11 +105,12 @@ def entry_field(column: Field) -> forms.Field | None:
     return None
 
 
-class OfWorkspace(BaseModelAdmin):
-    """Rows of the workspace that the panel shows alone."""
+class OfWorkspace:
+    """Rows of the workspace that the panel shows alone: of a page, or of the rows of a row."""
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
-        return shown.narrowed(super().get_queryset(request), request)
+        pages: Any = super()
+        return shown.narrowed(pages.get_queryset(request), request)
 
 
 class InstallationAdmin(SavedOnce):

@@ -57,7 +57,7 @@ def _rows(request: HttpRequest, term: str, model: Any, icon: str) -> list[Found]
     pages: Any = admin.site.get_model_admin(model)
     if not isinstance(pages, PanelAdmin) or not pages.has_view_permission(request):
         return []
-    rows = pages.get_queryset(request).select_related(*pages.list_select_related).order_by(*pages.ordering)
+    rows = pages.get_queryset(request).order_by(*pages.ordering)
     rows, _ = pages.get_search_results(request, rows, term)
     kind = str(model._meta.verbose_name).capitalize()
     return [_found(pages, row, kind, icon) for row in rows[:MOST_OF_A_KIND]]

@@ -32,6 +32,16 @@ class SeenRows(PaginationInlineFormSet):
                 self._queryset = self.queryset.filter(pk__in=before)
             self._compare(before)
 
+    def add_fields(self, form: Any, index: int | None) -> None:
+        super().add_fields(form, index)
+        # Django's own field of a row's key knows the rows of all others.
+        form.fields[self.model._meta.pk.name].queryset = self._rows()
+
+    def _rows(self) -> Any:
+        if self.instance._state.adding:
+            return self.model._default_manager.none()
+        return getattr(self.instance, self.fk.remote_field.get_accessor_name()).all()
+
     @property
     def is_paged(self) -> bool:
         return bool(self.per_page) and self.paginator.num_pages > 1

@@ -13,7 +13,7 @@ from django.db.models import QuerySet
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseNotAllowed, HttpResponseRedirect
 from django.shortcuts import render
 from django.urls import Resolver404, resolve, reverse
-from django.utils.http import url_has_allowed_host_and_scheme
+from django.utils.http import url_has_allowed_host_and_scheme, urlencode
 
 from billing import people
 from billing.models import Workspace
@@ -52,6 +52,11 @@ def narrowed(rows: Rows, request: HttpRequest) -> Rows:
     """Return those of some rows that are of the workspace that is shown."""
     workspace = workspace_or_none(request)
     return rows.none() if workspace is None else rows.filter(workspace_id=workspace.pk)
+
+
+def address(path: str, *, workspace_id: int) -> str:
+    """Return the address of a page of the panel that shows a workspace to whoever follows it."""
+    return f"{path}?{urlencode({PARAMETER: workspace_id})}"
 
 
 def show(request: HttpRequest, workspace: Workspace) -> None:

@@ -7,6 +7,8 @@ from django import forms
 from django.contrib import admin, messages
 from django.db.models import Field, QuerySet
 from django.http import HttpRequest, HttpResponse
+from django.urls import reverse
+from django.utils.html import format_html
 from unfold.admin import TabularInline
 from unfold.decorators import display as column
 from unfold.widgets import UnfoldAdminSelect2Widget
@@ -48,7 +50,7 @@ class AllowedOriginInline(TabularInline):
 
 @admin.register(Workspace)
 class WorkspaceAdmin(InstallationAdmin):
-    list_display = ("__str__", "code", "mode_label", "time_zone", "currency", "closing")
+    list_display = ("__str__", "code", "mode_label", "time_zone", "currency", "closing", "turn_to")
     list_filter = ("mode",)
     list_select_related = ("live",)
     search_fields = ("^code", "^name")
@@ -74,6 +76,10 @@ class WorkspaceAdmin(InstallationAdmin):
     @column(description="Mode", label={"live": "success", "test": "warning"}, ordering="mode")
     def mode_label(self, workspace: Workspace) -> tuple[str, str]:
         return workspace.mode, workspace.get_mode_display()
+
+    @column(description="In the panel")
+    def turn_to(self, workspace: Workspace) -> str:
+        return format_html('<a href="{}">Show</a>', shown.address(reverse("admin:index"), workspace_id=workspace.pk))
 
     def get_readonly_fields(self, request: HttpRequest, obj: Workspace | None = None) -> tuple[str, ...]:
         if obj is not None and obj.subscriptions.exists():

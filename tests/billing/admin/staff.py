@@ -6,6 +6,9 @@ from django.contrib.auth.models import Permission, User
 from django.db import connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
+from django.urls import reverse
+
+from billing.models import Workspace
 
 
 def client_of(*permissions: str, name: str = "Fiona Ledger") -> Client:
@@ -27,6 +30,12 @@ def administrator() -> Client:
 def logged_in(user: User) -> Client:
     client = Client()
     client.force_login(user)
+    return client
+
+
+def turn_to(client: Client, workspace: Workspace) -> Client:
+    """Let the panel show a workspace to whoever is logged in."""
+    assert client.post(reverse("panel_workspace"), {"workspace": workspace.pk}).status_code == 302
     return client
 
 

@@ -78,12 +78,14 @@ def test_tiers_are_read_and_shown_by_the_format_of_the_bricks_workspace():
     assert Price.objects.count() == 1
 
 
-def test_price_without_a_brick_says_that_its_numbers_wait_for_it():
+def test_price_without_a_brick_is_read_by_the_format_of_the_workspace_that_is_shown():
+    make.workspace(**COMMA)
+
     response = administrator().post(
-        reverse(ADD_PRICE), {"name": "x", "model": "per_unit", "unit_price": "9,90"} | tiers()
+        reverse(ADD_PRICE), {"name": "x", "currency": "USD", "model": "per_unit", "unit_price": "9,90"} | tiers()
     )
 
-    assert "choose whose it is first" in " ".join(problems_of(response))
+    assert problems_of(response) == ["This field is required."]
 
 
 def test_limits_are_read_and_shown_by_the_format():

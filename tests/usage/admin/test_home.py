@@ -4,7 +4,7 @@ from django.urls import reverse
 
 from billing.models import PriceTier
 from tests import factories as make
-from tests.billing.admin.staff import administrator, client_of, queries_of
+from tests.billing.admin.staff import administrator, client_of, queries_of, turn_to
 from tests.scenarios.closing import close, close_and_issue
 from tests.usage.admin.test_closing import more_lines
 
@@ -20,7 +20,7 @@ def test_home_shows_what_waits():
 
     context = administrator().get(reverse(HOME)).context
 
-    assert [(row["name"], row["count"]) for row in context["due"]] == [("Acme", 1)]
+    assert context["due"]["count"] == 1
     assert list(context["runs"]) == [run]
     assert [invoice.number for invoice in context["invoices"]] == ["INV-000001"]
     assert list(context["parked"]) == []
@@ -50,9 +50,28 @@ def test_home_takes_as_many_queries_for_three_workspaces_as_for_one():
             more_lines(owner, 1)
             close_and_issue(owner, "2026-02-01")
             close(owner, "2026-03-01")
-        counts.append(queries_of(client, reverse(HOME)))
+        counts.append(queries_of(turn_to(client, owner), reverse(HOME)))
 
     assert counts[0] == counts[1]
+
+
+def test_home_is_of_the_workspace_that_is_shown():
+    ours, theirs = make.line(), make.line(make.workspace("other"))
+    close_and_issue(ours.workspace, "2026-02-01")
+    close(ours.workspace, "2026-03-01")
+    client = turn_to(administrator(), theirs.workspace)
+
+    context = client.get(reverse(HOME)).context
+
+    assert (context["due"]["count"], list(context["runs"]), list(context["invoices"])) == (1, [], [])
+    assert list(turn_to(client, theirs.workspace.twin).get(reverse(HOME)).context["due"].values()) == [0, None]
+
+
+def test_home_leads_to_the_first_workspace():
+    page = administrator().get(reverse(HOME))
+
+    assert reverse("admin:billing_workspace_add") in page.content.decode()
+    assert reverse("admin:billing_workspace_add") not in client_of().get(reverse(HOME)).content.decode()
 
 
 def test_home_without_permissions_shows_nothing_of_others():
@@ -68,7 +87,7 @@ def test_anonymous_visitor_is_asked_to_log_in(client):
     assert client.get(reverse(HOME)).url == f"{reverse('admin:login')}?next={reverse(HOME)}"
 
 
-def test_home_names_the_workspaces_with_usage_dated_in_the_future():
+def test_home_tells_of_usage_dated_in_the_future():
     line, calm = make.line(), make.line(make.workspace("calm"))
     make.use(line, "1", "2062-01-01", recorded_at="2026-01-10")
     make.use(calm, "1", "2026-01-10")
@@ -76,11 +95,12 @@ def test_home_names_the_workspaces_with_usage_dated_in_the_future():
 
     page = client.get(reverse(HOME))
 
-    assert [workspace.pk for workspace in page.context["ahead"]] == [line.workspace_id]
-    shown = f"{reverse('admin:usage_usagerecord_changelist')}?workspace__id__exact={line.workspace_id}&state=ahead"
-    assert shown.replace("&", "&amp;") in page.content.decode()
+    assert page.context["ahead_from"] == make.moment("2062-01-01")
+    shown = f"{reverse('admin:usage_usagerecord_changelist')}?state=ahead"
+    assert shown in page.content.decode()
     assert [record.line for record in client.get(shown).context["cl"].result_list] == [line]
-    assert client_of("billing.view_closerun").get(reverse(HOME)).context["ahead"] is None
+    assert client_of("billing.view_closerun").get(reverse(HOME)).context["ahead_from"] is None
+    assert turn_to(client, calm.workspace).get(reverse(HOME)).context["ahead_from"] is None
 
 
 @time_machine.travel("2026-02-15T12:00Z", tick=False)
