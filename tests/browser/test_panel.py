@@ -132,7 +132,7 @@ def test_what_was_shown_of_what_is_typed_is_what_is_saved_or_nothing(page, live_
     page.locator("[name=name]").fill("Standard")
     page.locator(".select2-selection").first.click()
     page.locator(".select2-search__field").type(brick.name[:3])
-    page.get_by_role("option", name=f"{brick.name} — Acme").click()
+    page.get_by_role("option", name=brick.name).click()
     page.locator("[name=model]").select_option("per_unit")
     page.locator("[name=currency]").fill("USD")
     page.locator("[name=unit_price]").fill("1.234")
@@ -189,7 +189,7 @@ def test_tiers_are_added_to_a_price_and_what_is_wrong_is_shown(page, live_server
     page.locator("[name=name]").fill("Gold")
     page.locator(".select2-selection").click()
     page.locator(".select2-search__field").type("API")
-    page.get_by_role("option", name="API calls — Acme").click()
+    page.get_by_role("option", name="API calls").click()
     page.locator("[name=model]").select_option("graduated")
     page.locator("[name=currency]").fill("USD")
     page.get_by_text("Add another Price tier").click()
@@ -209,11 +209,10 @@ def test_tiers_are_added_to_a_price_and_what_is_wrong_is_shown(page, live_server
 
 
 def test_new_key_is_shown_once_and_copied(page, live_server):
-    owner = make.workspace()
+    make.workspace()
     page.context.grant_permissions(["clipboard-read", "clipboard-write"])
 
     go(page, live_server.url, "billing_apikey_add")
-    page.get_by_label("Workspace").select_option(str(owner.pk))
     page.get_by_label("Name").fill("meter")
     page.get_by_role("button", name="Create key").click()
     text = page.locator(".panel-secret code").inner_text()

@@ -181,7 +181,7 @@ def test_without_a_workspace_lists_are_empty_and_forms_lead_to_the_first():
 def test_no_list_or_page_tells_of_another_workspaces_rows(two):
     ours, theirs = two
     client, seen = administrator(), set()
-    for shown, hidden, code, other in ((ours, theirs, "acme", "zenith"), (theirs, ours, "zenith", "acme")):
+    for shown, code, other in ((ours, "acme", "zenith"), (theirs, "zenith", "acme")):
         turn_to(client, shown[Workspace])
         pages = [HOME, "/admin/graphql/"]
         for model in TENANTS:
