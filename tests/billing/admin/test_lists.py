@@ -174,6 +174,7 @@ def test_a_page_that_lies_too_far_leads_to_the_first(model, settings):
 @pytest.mark.postgres
 def test_a_list_that_takes_too_long_says_so(settings):
     settings.LIST_STATEMENT_SECONDS = 1
+    make.workspace()
     client = administrator()
     client.raise_request_exception = False
 
