@@ -3,6 +3,7 @@ import uuid
 import django.core.validators
 import django.db.models.deletion
 import django.db.models.functions.datetime
+from django.conf import settings
 from django.db import migrations, models
 
 import billing.exact
@@ -14,7 +15,9 @@ import billing.tenancy.keys
 class Migration(migrations.Migration):
     initial = True
 
-    dependencies = []
+    dependencies = [
+        ("auth", "__first__"),
+    ]
 
     operations = [
         migrations.CreateModel(
@@ -1378,5 +1381,26 @@ class Migration(migrations.Migration):
             options={
                 "indexes": [models.Index(fields=["since_at"], name="billing_login_tally_by_age")],
             },
+        ),
+        migrations.CreateModel(
+            name="ShownWorkspace",
+            fields=[
+                (
+                    "user",
+                    models.OneToOneField(
+                        on_delete=django.db.models.deletion.CASCADE,
+                        primary_key=True,
+                        related_name="+",
+                        serialize=False,
+                        to=settings.AUTH_USER_MODEL,
+                    ),
+                ),
+                (
+                    "shown",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE, related_name="+", to="billing.workspace"
+                    ),
+                ),
+            ],
         ),
     ]
