@@ -117,8 +117,8 @@ def test_every_table_of_a_tenant_carries_its_workspace():
         if not any(field.name == "workspace" and not field.null for field in model._meta.concrete_fields)
     ]
 
-    # People log in, send forms and choose what they are shown over all workspaces; when the schedule last ran through is
-    # the installation's.
+    # People log in, send forms and choose what they are shown over all workspaces; when the schedule last ran through
+    # is the installation's.
     assert sorted(without) == ["LoginTally", "ScheduleTurn", "SentForm", "ShownWorkspace", "Workspace"]
 
 

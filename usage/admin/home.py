@@ -58,7 +58,7 @@ def _runs(workspace: Workspace) -> Any:
 
 def _parked(workspace: Workspace) -> Any:
     """Return what was parked and is open still: a later close settles it."""
-    parked = closing.still_parked().filter(workspace_id=workspace.pk)
+    parked = closing.still_parked(workspace_id=workspace.pk)
     return parked.select_related("subscription__customer", "run").order_by("-pk")[:MOST]
 
 

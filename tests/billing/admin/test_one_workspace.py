@@ -10,6 +10,7 @@ from django.contrib import admin
 from django.contrib.auth.models import User
 from django.urls import reverse
 
+from billing import contracts, keys
 from billing.models import ApiKey, Brick, CloseRun, Customer, Invoice, Price, ShownWorkspace, Subscription, Workspace
 from tests import factories as make
 from tests.billing.admin.pages import page_of, shown_on
@@ -34,9 +35,9 @@ def a_tenant(code: str) -> dict[type, Any]:
     brick = make.brick(owner, f"{code} brick")
     price = make.price(brick)
     agreed = make.subscription(customer, reference=f"{code} contract")
-    line = make.contracts.add_line(subscription=agreed, brick=brick, price=price)
+    line = contracts.add_line(subscription=agreed, brick=brick, price=price)
     record = make.use(line, "3", "2026-01-10", key=f"{code} key")
-    make.create_key(workspace=owner, name=f"{code} service", created_by=f"{code} maker")
+    keys.create_key(workspace=owner, name=f"{code} service", created_by=f"{code} maker")
     run = close_and_issue(owner, "2026-02-01")
     CloseRun.objects.filter(pk=run.pk).update(started_by=f"{code} clerk")
     return {
