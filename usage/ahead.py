@@ -42,10 +42,11 @@ def out_of_reach(*, subscription: Subscription, as_of: datetime) -> UsageRecordQ
 
     Those of its lines, and the customer's events in the future that its bricks would count. Without their properties.
     """
-    of_lines = UsageRecord.objects.live().filter(_beyond(subscription, ahead_from(as_of)))
-    rules = EventRule.objects.filter(brick__lines__subscription=subscription, replaced_at=None)
+    owner = subscription.workspace_id
+    of_lines = UsageRecord.objects.live().filter(_beyond(subscription, ahead_from(as_of)), workspace=owner)
+    rules = EventRule.objects.filter(workspace=owner, brick__lines__subscription=subscription, replaced_at=None)
     events = dated_ahead(as_of=as_of).filter(
-        workspace=subscription.workspace_id,
+        workspace=owner,
         customer=subscription.customer_id,
         event_type__in=rules.values("event_type"),
     )
