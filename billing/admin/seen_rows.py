@@ -36,6 +36,8 @@ class SeenRows(PaginationInlineFormSet):
         super().add_fields(form, index)
         # Django's own field of a row's key knows the rows of all others.
         form.fields[self.model._meta.pk.name].queryset = self._rows()
+        if form.instance.pk is not None:
+            form.called = str(form.instance)
 
     def _rows(self) -> Any:
         if self.instance._state.adding:
@@ -54,11 +56,6 @@ class SeenRows(PaginationInlineFormSet):
     def seen(self) -> str:
         """Return what the page has to carry."""
         return signing.dumps(self._rows_now(), salt=SALT, compress=True) if self.instance.pk is not None else ""
-
-    def add_fields(self, form: Any, index: int | None) -> None:
-        super().add_fields(form, index)
-        if form.instance.pk is not None:
-            form.called = str(form.instance)
 
     def clean(self) -> None:
         super().clean()

@@ -956,6 +956,14 @@ class Migration(migrations.Migration):
                         help_text="Parked for what passes by itself: an automatic run takes it up again.",
                     ),
                 ),
+                (
+                    "notices",
+                    billing.jsontext.ExactJSONField(
+                        db_default=[],
+                        default=list,
+                        help_text="What a reviewer should look at where there is no invoice to say it.",
+                    ),
+                ),
                 ("holds_subscription", models.BooleanField(default=True, editable=False)),
             ],
             options={
