@@ -144,14 +144,15 @@ def _owner(node: Any) -> Any:
     return found
 
 
-def _conditions(statement: Any) -> Iterator[Any]:
-    """Yield what holds for every row of a statement's result."""
+def _conditions(statement: Any) -> Iterator[tuple[Any, str]]:
+    """Yield what a statement demands, with the one table of whose rows alone it does; empty: of all."""
     for node in statement.find_all(exp.Where, exp.Join):
         if _owner(node) is not statement:
             continue
         condition = node.this if isinstance(node, exp.Where) else node.args.get("on")
+        outer = node.this.alias_or_name if isinstance(node, exp.Join) and node.args.get("side") else ""
         if condition is not None:
-            yield from _conjuncts(condition)
+            yield from ((conjunct, outer) for conjunct in _conjuncts(condition))
 
 
 def _conjuncts(condition: Any) -> Iterator[Any]:
@@ -165,24 +166,30 @@ def _conjuncts(condition: Any) -> Iterator[Any]:
 
 def _bound(statement: Any, sources: dict[str, str]) -> set[str]:
     tables = [alias for alias, name in sources.items() if name in tenant_tables()]
-    bound: set[str] = set()
-    equal: list[tuple[str, str]] = []
-    for condition in _conditions(statement):
-        if isinstance(condition, exp.In | exp.EQ) and (alias := _alias(condition.this, tables)):
-            other = condition.expression if isinstance(condition, exp.EQ) else None
-            if other is not None and (column := _column(other)) is not None:
-                equal.append((alias, column.table or "") if column.table else (alias, ""))
-            else:
-                bound.add(alias)
-        elif isinstance(condition, exp.EQ) and (alias := _alias(condition.expression, tables)):
-            bound.add(alias)
     # What is derived, given or of an outer statement is bound where it is read.
-    bound |= {alias for pair in equal for alias in pair if alias and alias not in tables}
-    for _ in equal:
-        for one, other in equal:
-            if one in bound or other in bound:
-                bound |= {one, other}
+    bound: set[str] = set()
+    bound_by: list[tuple[str, str]] = []
+    for condition, outer in _conditions(statement):
+        for alias, other in _compared(condition, tables):
+            if outer in ("", alias):
+                if other in tables:
+                    bound_by.append((alias, other))
+                else:
+                    bound.add(alias)
+    for _ in bound_by:
+        bound |= {alias for alias, other in bound_by if other in bound}
     return bound
+
+
+def _compared(condition: Any, tables: list[str]) -> Iterator[tuple[str, str]]:
+    """Yield the tables whose workspace has to equal something, and of which table that is; empty: a value."""
+    if isinstance(condition, exp.In) and (alias := _alias(condition.this, tables)):
+        yield alias, ""
+    if isinstance(condition, exp.EQ):
+        for here, there in ((condition.this, condition.expression), (condition.expression, condition.this)):
+            if alias := _alias(here, tables):
+                column = _column(there)
+                yield alias, "" if column is None else column.table
 
 
 def _column(node: Any) -> exp.Column | None:

@@ -191,8 +191,13 @@ def test_an_event_draws_its_id_only_under_the_lock_of_its_customer():
     assert not any("nextval" in step for step in plan[locks:])
 
 
-def while_held(hold: Callable[[], Any], job: Callable[[], Result]) -> Result:
-    """Do something in a transaction and let a job begin meanwhile; commit once it waits, and return what it returns."""
+def while_held(
+    hold: Callable[[], Any], job: Callable[[], Result], *, meanwhile: Callable[[], Any] | None = None
+) -> Result:
+    """Do something in a transaction and let a job begin meanwhile; commit once it waits, and return what it returns.
+
+    ``meanwhile``: what the transaction does yet while the job waits.
+    """
 
     def run() -> Result:
         try:
@@ -208,6 +213,8 @@ def while_held(hold: Callable[[], Any], job: Callable[[], Result]) -> Result:
             while not somebody_waits_for_me():
                 assert not waiting.done(), "It did not wait."
                 assert time.monotonic() < deadline
+            if meanwhile is not None:
+                meanwhile()
         return waiting.result(timeout=30)
 
 
