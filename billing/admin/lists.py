@@ -16,6 +16,7 @@ from unfold.admin import ModelAdmin
 from unfold.views import ChangeList
 
 from billing import timeouts
+from billing.tenancy.keys import of_workspaces
 
 NUL = "\x00"
 # Django leads from an address that it can't read to the whole list.
@@ -28,15 +29,16 @@ class CountingList(ChangeList):
     def get_results(self, request: HttpRequest) -> None:
         super().get_results(request)
         for name, relation in self.model_admin.counted.items():
-            counts = _counts(self.model, relation, [row.pk for row in self.result_list])
+            counts = _counts(self.model, relation, self.result_list) if self.result_list else {}
             for row in self.result_list:
                 setattr(row, name, counts.get(row.pk, 0))
 
 
-def _counts(model: type[Model], relation: str, keys: Sequence[Any]) -> dict[Any, int]:
+def _counts(model: type[Model], relation: str, shown: Sequence[Any]) -> dict[Any, int]:
     related: Any = model._meta.get_field(relation)
     to_row = related.field.name
-    rows = related.related_model._default_manager.filter(**{f"{to_row}__in": keys}).order_by()
+    rows = related.related_model._default_manager.filter(**{f"{to_row}__in": [row.pk for row in shown]})
+    rows = rows.filter(**of_workspaces(shown)).order_by()
     return dict(rows.values_list(to_row).annotate(number=Count("pk")))
 
 
