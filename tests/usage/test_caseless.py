@@ -1,18 +1,14 @@
 """Filters that ignore case: what counts does not depend on the database, its locale, or how an event came in."""
 
-import importlib
 from typing import Any
 
 import pytest
-from django.apps import apps
 
 from billing import catalog, parties
-from billing.models import EventRule
 from tests import factories as make
 from usage import ledger
 from usage.commands import Origin, ReportEvent
 from usage.metering import Window, measure
-from usage.models import UsageRecord
 
 pytestmark = pytest.mark.django_db
 
@@ -86,25 +82,3 @@ def test_a_rule_is_told_as_it_was_written_and_stays_where_nothing_changes(globex
 
     assert (rule, catalog.terms_of(rule).filters) == (again, {"street": ["ΟΔΟΣ", "Οδος"]})
     assert rule.folded_filters == {"street": ["οδοσ"]}
-
-
-def test_rules_and_events_from_before_are_folded_batch_by_batch(globex, monkeypatch):
-    events = importlib.import_module("usage.migrations.0005_fold_texts")
-    rules = importlib.import_module("billing.migrations.0005_folded_filters")
-    monkeypatch.setattr(events, "BATCH", 2)
-    for street in ("ΟΔΟΣ", "x", "É", "e\u0301"):
-        sent(globex, street)
-    line = make.line(globex.workspace)
-    make.use(line, "1", "2026-01-10")
-    UsageRecord.objects.update(folded=None)
-    brick = make.event_brick(globex.workspace, filters={"street": ["É", "οδος"]}, is_case_sensitive=False)
-    EventRule.objects.update(folded_filters={})
-
-    events.fold_texts(apps, None)
-    events.fold_texts(apps, None)
-    rules.fold_filters(apps, None)
-
-    assert EventRule.objects.get(brick=brick).folded_filters == {"street": ["é", "οδοσ"]}
-    folded = UsageRecord.objects.order_by("id").values_list("folded", flat=True)
-    assert list(folded) == [{"street": "οδοσ"}, None, {"street": "é"}, {"street": "é"}, None]
-    assert counted(globex, "É", "οδος") == 3
