@@ -4,7 +4,6 @@ A table is bound where its ``workspace_id`` is compared, for each row that count
 that is bound itself: of another table, of an outer statement, or of rows that were given or selected before.
 """
 
-import os
 import re
 import sys
 from collections.abc import Callable, Iterator
@@ -65,20 +64,8 @@ def check(execute: Callable[..., Any], sql: str, params: Any, many: bool, contex
         and (unbound := unbound_tables(str(sql), context["connection"].vendor))
         and _is_the_programs()
     ):
-        if "BOUND_REPORT" in os.environ:
-            _report(unbound, str(sql))
-            return execute(sql, params, many, context)
         raise UnboundStatement(f"{', '.join(unbound)} without a workspace in: {sql}")
     return execute(sql, params, many, context)
-
-
-def _report(unbound: tuple[str, ...], sql: str) -> None:
-    frame: Any = sys._getframe(2)
-    while frame is not None and not frame.f_code.co_filename.startswith(PROGRAM):
-        frame = frame.f_back
-    place = f"{frame.f_code.co_filename.removeprefix(str(ROOT))}:{frame.f_lineno}" if frame else "?"
-    with open(os.environ["BOUND_REPORT"], "a") as file:
-        file.write(f"{place}\t{','.join(unbound)}\t{' '.join(sql.split())}\n")
 
 
 def _is_the_programs() -> bool:

@@ -141,6 +141,10 @@ class Migration(migrations.Migration):
             options={
                 "verbose_name": "usage record",
                 "indexes": [
+                    models.Index(fields=["workspace", "occurred_at", "id"], name="usage_record_all_by_time"),
+                    models.Index(
+                        condition=models.Q(("is_late", True)), fields=["workspace", "-id"], name="usage_record_all_late"
+                    ),
                     models.Index(
                         fields=["workspace", "line", "occurred_at", "id"],
                         include=("quantity", "superseded_by", "kind"),
@@ -178,17 +182,11 @@ class Migration(migrations.Migration):
                         fields=["workspace", "customer_alias", "id"],
                         name="usage_record_unmatched",
                     ),
-                    models.Index(fields=["workspace", "occurred_at", "id"], name="usage_record_by_time"),
                     models.Index(fields=["workspace", "dialect", "-id"], name="usage_record_by_dialect"),
                     models.Index(
                         condition=models.Q(("source", "api"), _negated=True),
                         fields=["workspace", "source", "-id"],
                         name="usage_record_by_rare_source",
-                    ),
-                    models.Index(
-                        condition=models.Q(("is_late", True)),
-                        fields=["workspace", "-id"],
-                        name="usage_record_newest_late",
                     ),
                     models.Index(
                         condition=models.Q(("superseded_by__isnull", False)),
