@@ -181,7 +181,8 @@ class UsageRecord(TenantModel):
                 name="usage_record_unmatched",
             ),
             # What lists are filtered by, newest first. Each record of a line is in the first two alone.
-            models.Index(fields=["workspace", "dialect", "-id"], name="usage_record_by_dialect"),
+            # Without the workspace: before there are statistics it would seem as good as the index of keys.
+            models.Index(fields=["dialect", "-id"], name="usage_record_by_dialect"),
             models.Index(
                 fields=["workspace", "source", "-id"],
                 condition=~Q(source="api"),

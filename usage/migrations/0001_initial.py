@@ -182,7 +182,7 @@ class Migration(migrations.Migration):
                         fields=["workspace", "customer_alias", "id"],
                         name="usage_record_unmatched",
                     ),
-                    models.Index(fields=["workspace", "dialect", "-id"], name="usage_record_by_dialect"),
+                    models.Index(fields=["dialect", "-id"], name="usage_record_by_dialect"),
                     models.Index(
                         condition=models.Q(("source", "api"), _negated=True),
                         fields=["workspace", "source", "-id"],
