@@ -57,6 +57,7 @@ DOMAIN = [
     *(f"billing.people.{module.name}" for module in pkgutil.iter_modules(billing.people.__path__)),
     "usage.changed",
     "usage.consumption",
+    "usage.heartbeats",
     "usage.replay",
     "usage.running",
     "usage.schedule",

@@ -81,7 +81,7 @@ def test_the_program_reads_no_tenants_table_without_a_workspace_but_where_it_say
     now = make.moment("2026-01-01")
     assert stalled(as_of=now) == []
 
-    monkeypatch.setattr("usage.closing.runs.across", lambda _: nullcontext())
+    monkeypatch.setattr("usage.heartbeats.across", lambda _: nullcontext())
     with pytest.raises(UnboundStatement, match="billing_closerun without a workspace"):
         stalled(as_of=now)
     # What a test asks is its own business.

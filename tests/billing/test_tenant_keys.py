@@ -8,16 +8,15 @@ from django.core.exceptions import ValidationError
 from django.db import IntegrityError, connection, transaction
 
 from billing.models import ApiKeyUse, Line, Subscription
-from billing.tenancy.keys import TenantKey, WorkspaceKey
+from billing.postgresql.schema import is_of_a_workspace
+from billing.tenancy.keys import TenantKey
 from tests import factories as make
 from tests.scenarios.closing import close_and_issue
 from usage.models import Matching, StoredReply, UsageRecord
 
 pytestmark = [pytest.mark.django_db, pytest.mark.postgres]
 
-TENANTS = [
-    model for model in apps.get_models() if any(isinstance(field, WorkspaceKey) for field in model._meta.local_fields)
-]
+TENANTS = [model for model in apps.get_models() if is_of_a_workspace(model)]
 REFERENCES = [(model, field) for model in TENANTS for field in model._meta.local_fields if isinstance(field, TenantKey)]
 
 

@@ -6,9 +6,10 @@ import pytest
 
 from billing import catalog, parties
 from tests import factories as make
+from tests.usage.metering.windows import window
 from usage import ledger
 from usage.commands import Origin, ReportEvent
-from usage.metering import Window, measure
+from usage.metering import measure
 
 pytestmark = pytest.mark.django_db
 
@@ -21,17 +22,7 @@ def globex():
 def counted(customer, *values: str, **terms: Any) -> int:
     whatever_the_case: dict[str, Any] = {"filters": {"street": list(values)}, "is_case_sensitive": False}
     rule = make.event_brick(customer.workspace, **{**whatever_the_case, **terms}).event_rules.get()
-    window = Window(
-        workspace_id=customer.workspace_id,
-        aggregation="events",
-        line_id=None,
-        starts_at=make.moment("2026-01-01"),
-        ends_at=make.moment("2026-02-01"),
-        cutoff=10**12,
-        customer_id=customer.pk,
-        rule=rule,
-    )
-    return int(measure([window])[0].quantity)
+    return int(measure([window(customer, rule)])[0].quantity)
 
 
 def sent(customer, street: str, **details) -> ledger.RecordedEvent:

@@ -18,8 +18,9 @@ from tests.scenarios.closing import all_replay_identically, close, close_and_iss
 from tests.usage.dialects.native.client import Native
 from tests.usage.dialects.salesbricks_v2 import Salesbricks
 from tests.usage.dialects.sequence import Sequence
+from tests.usage.metering.windows import window
 from usage import closing
-from usage.metering import Measurement, Unread, Window, measure
+from usage.metering import Measurement, Unread, measure
 from usage.unread import missing_properties, surprising_lines
 
 pytestmark = pytest.mark.django_db
@@ -37,17 +38,7 @@ def sent(customer, alias: str = "gx", **properties):
 def measured(customer, aggregation: str = "sum", **terms: Any) -> Measurement:
     given: dict[str, Any] = {"property": "length", **terms}
     rule = make.event_brick(customer.workspace, aggregation=aggregation, **given).event_rules.get()
-    window = Window(
-        workspace_id=customer.workspace_id,
-        aggregation="events",
-        line_id=None,
-        starts_at=make.moment("2026-01-01"),
-        ends_at=make.moment("2026-02-01"),
-        cutoff=10**12,
-        customer_id=customer.pk,
-        rule=rule,
-    )
-    return measure([window])[0]
+    return measure([window(customer, rule)])[0]
 
 
 def five_events(customer) -> list[int]:

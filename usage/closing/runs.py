@@ -12,8 +12,8 @@ from django.db.models import Exists, F, OuterRef, Q, QuerySet
 from billing import timeouts
 from billing.models import BillingPeriod, CloseItem, CloseRun, Subscription, Workspace
 from billing.outages import outage_of
-from billing.tenancy import Across, across
 from usage.changed import has_changed_events
+from usage.heartbeats import take_up_silent
 from usage.models import Matching, UsageRecord
 
 logger = logging.getLogger(__name__)
@@ -185,12 +185,4 @@ def at_work() -> QuerySet[CloseRun]:
 
 def stalled(*, as_of: datetime) -> list[CloseRun]:
     """Return the runs at work whose heartbeat stopped, each to one caller only: whoever gets a run takes it up."""
-    limit = as_of - timedelta(seconds=settings.CLOSE_HEARTBEAT_SECONDS)
-    with across(Across.SWEEP):
-        silent = list(at_work().filter(heartbeat_at__lt=limit))
-    return [run for run in silent if _take_up(run, as_of)]
-
-
-def _take_up(run: CloseRun, as_of: datetime) -> int:
-    own = CloseRun.objects.filter(workspace_id=run.workspace_id, pk=run.pk, heartbeat_at=run.heartbeat_at)
-    return own.update(heartbeat_at=as_of)
+    return take_up_silent(at_work(), as_of=as_of)

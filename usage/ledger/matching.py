@@ -5,7 +5,7 @@ before it is through.
 """
 
 from collections.abc import Callable, Collection, Sequence
-from datetime import datetime, timedelta
+from datetime import datetime
 from uuid import UUID
 
 from django.conf import settings
@@ -16,7 +16,7 @@ from billing import timeouts
 from billing.jsontext import encode
 from billing.models import Customer
 from billing.parties import NOBODY
-from billing.tenancy import Across, across
+from usage.heartbeats import take_up_silent
 from usage.ledger.locks import lock_customers, lock_names, next_ids
 from usage.ledger.reading import last_id
 from usage.ledger.values import adapt
@@ -110,16 +110,7 @@ def _match_next(workspace_id: int, matching_id: int, now: datetime) -> bool:
 
 def stalled_matchings(*, as_of: datetime) -> list[Matching]:
     """Return the jobs at work whose heartbeat stopped, each to one caller only: whoever gets a job takes it up."""
-    limit = as_of - timedelta(seconds=settings.CLOSE_HEARTBEAT_SECONDS)
-    silent = Matching.objects.filter(state=Matching.State.MATCHING, heartbeat_at__lt=limit)
-    with across(Across.SWEEP):
-        found = list(silent.order_by("pk"))
-    return [job for job in found if _take_up(job, as_of)]
-
-
-def _take_up(job: Matching, as_of: datetime) -> int:
-    own = Matching.objects.filter(workspace_id=job.workspace_id, pk=job.pk, heartbeat_at=job.heartbeat_at)
-    return own.update(heartbeat_at=as_of)
+    return take_up_silent(Matching.objects.filter(state=Matching.State.MATCHING), as_of=as_of)
 
 
 def being_matched(*, workspace_id: int, customer_ids: Collection[UUID]) -> set[UUID]:

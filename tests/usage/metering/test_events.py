@@ -7,12 +7,11 @@ from django.test.utils import CaptureQueriesContext
 from billing import catalog, parties
 from billing.models import EventRule
 from tests import factories as make
+from tests.usage.metering.windows import EVER, window
 from usage import ledger
 from usage.metering import Measurement, Window, measure
 
 pytestmark = pytest.mark.django_db
-
-EVER = 10**12
 
 
 @pytest.fixture
@@ -26,19 +25,6 @@ def sent(customer, at: str = "2026-01-10", **properties) -> ledger.RecordedEvent
 
 def rule_of(customer, aggregation: str = "count", **terms) -> EventRule:
     return make.event_brick(customer.workspace, aggregation=aggregation, **terms).event_rules.get()
-
-
-def window(customer, rule, starts: str = "2026-01-01", ends: str = "2026-02-01", *, cutoff: int = EVER) -> Window:
-    return Window(
-        workspace_id=customer.workspace_id,
-        aggregation="events",
-        line_id=None,
-        starts_at=make.moment(starts),
-        ends_at=make.moment(ends),
-        cutoff=cutoff,
-        customer_id=customer.pk,
-        rule=rule,
-    )
 
 
 def measured(customer, aggregation: str = "count", **terms) -> str:

@@ -1,0 +1,28 @@
+"""Jobs that are rows, whose workers say that they are at work: finding those that nobody works on any more."""
+
+from datetime import datetime, timedelta
+from typing import TypeVar
+
+from django.conf import settings
+from django.db.models import QuerySet
+
+from billing.models import CloseRun
+from billing.tenancy import Across, across
+from usage.models import Matching
+
+Job = TypeVar("Job", CloseRun, Matching)
+
+
+def take_up_silent(at_work: QuerySet[Job], *, as_of: datetime) -> list[Job]:
+    """Return the jobs of any workspace whose heartbeat stopped, each to one caller only, who takes it up."""
+    limit = as_of - timedelta(seconds=settings.CLOSE_HEARTBEAT_SECONDS)
+    with across(Across.SWEEP):
+        silent = list(at_work.filter(heartbeat_at__lt=limit).order_by("pk"))
+    jobs = at_work.model._base_manager
+    return [
+        job
+        for job in silent
+        if jobs.filter(workspace_id=job.workspace_id, pk=job.pk, heartbeat_at=job.heartbeat_at).update(
+            heartbeat_at=as_of
+        )
+    ]
