@@ -88,3 +88,25 @@ def test_what_is_counted_beside_many_writers_adds_up():
     assert UsageCount.objects.get().record_id == UsageRecord.objects.latest("pk").pk
     # Of each 60, 20 were taken back.
     assert ledger.usages_of_lines(workspace=line.workspace) == 160
+
+
+def test_counting_goes_on_behind_where_an_earlier_call_looked_ahead_to():
+    line = make.line()
+    make.use(line, "1", "2026-01-10")
+    is_beside, looked = threading.Event(), threading.Event()
+
+    def other() -> None:
+        with transaction.atomic():
+            UsageRecord.objects.exists()
+            is_beside.set()
+            assert looked.wait(timeout=30)
+
+    def look() -> int:
+        assert is_beside.wait(timeout=30)
+        mark = counted_up_to()
+        looked.set()
+        return mark
+
+    assert at_once([other, look])[1] == 0
+    newest = make.use(line, "1", "2026-01-10").id
+    assert counted_up_to() == newest

@@ -36,22 +36,22 @@ def count_usages() -> None:
     id that was drawn is read first, and then which transactions run. Once none of them does any more, every record up
     to that id is committed, or will never be.
     """
-    for workspace_id in _behind():
-        while _count_on(workspace_id):
+    for workspace_id, newest in _behind():
+        while _count_on(workspace_id, newest):
             pass
 
 
-def _behind() -> list[int]:
-    """Return the workspaces whose newest record is not counted yet."""
+def _behind() -> list[tuple[int, int]]:
+    """Return the workspaces whose newest record is not counted yet, each with that record."""
     newest = UsageRecord.objects.filter(workspace=OuterRef("pk")).order_by("-id").values("id")[:1]
     counted = UsageCount.objects.filter(workspace=OuterRef("pk")).values("record_id")
-    found = Workspace.objects.alias(newest=Subquery(newest), counted=Coalesce(Subquery(counted), 0))
-    return list(found.filter(newest__gt=F("counted")).order_by("pk").values_list("pk", flat=True))
+    found = Workspace.objects.annotate(newest=Subquery(newest)).alias(counted=Coalesce(Subquery(counted), 0))
+    return list(found.filter(newest__gt=F("counted")).order_by("pk").values_list("pk", "newest"))
 
 
 @transaction.atomic
-def _count_on(workspace_id: int) -> bool:
-    """Take a step; tell whether there is one more to take."""
+def _count_on(workspace_id: int, newest: int) -> bool:
+    """Take a step; tell whether there is one more to take on the way to the newest record."""
     timeouts.allow(settings.JOB_STATEMENT_SECONDS)
     UsageCount.objects.get_or_create(workspace_id=workspace_id)
     mark = UsageCount.objects.select_for_update(skip_locked=True).filter(workspace_id=workspace_id).first()
@@ -69,7 +69,8 @@ def _count_on(workspace_id: int) -> bool:
     mark.record_id = upto
     mark.next_id, mark.beside = (None, []) if is_there else (mark.next_id, [])
     mark.save()
-    return not is_there
+    # Where an earlier call looked ahead to may lie before the newest record.
+    return mark.record_id < newest
 
 
 def _look_ahead(mark: UsageCount) -> bool:
