@@ -14,13 +14,14 @@ from django.conf import settings
 from django.core.exceptions import ValidationError
 from django.db import IntegrityError, transaction
 
-from billing import bulk, history, names
-from billing.caseless import fold
-from billing.jsontext import encode
+from billing import history, names
 from billing.models import Brick, EventRule, Name, Price, PriceTier, Workspace
 from billing.models.texts import objection_to_identifier
 from billing.money import format_decimal
 from billing.rating import PricingModel, Terms, Tier, bound_order
+from billing.storage import bulk
+from billing.storage.caseless import fold
+from billing.storage.jsontext import encode
 
 MAX_NAME = 255
 NO_RULE = {"event_type": "A brick that counts events needs a rule that says which."}

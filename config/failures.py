@@ -9,7 +9,7 @@ from django.http.response import HttpResponseBase
 from django.template.loader import render_to_string
 from django.views import defaults
 
-from billing.outages import outage_of
+from billing.storage.outages import outage_of
 
 
 def bad_request(request: HttpRequest, exception: Exception) -> HttpResponseBase:

@@ -146,7 +146,7 @@ def database(url: str) -> dict[str, Any]:
     scheme = urlsplit(url).scheme
     if scheme not in ("sqlite", "postgres", "postgresql"):
         raise ImproperlyConfigured(f"DATABASE_URL begins with {scheme!r}: use postgres:// or sqlite://.")
-    engine = None if scheme == "sqlite" else "billing.postgresql"
+    engine = None if scheme == "sqlite" else "billing.storage.postgresql"
     try:
         parsed: dict[str, Any] = {**dj_database_url.parse(url, engine=engine, conn_max_age=60)}
     except ValueError as error:
@@ -210,7 +210,7 @@ if DATABASES["default"]["ENGINE"].endswith("sqlite3") and not EMBEDDED:
     keep_file_private(Path(DATABASES["default"]["NAME"]))
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
-# How many seconds a statement may take on PostgreSQL, by kind of work; 0: any time. See billing/timeouts.py.
+# How many seconds a statement may take on PostgreSQL, by kind of work; 0: any time. See billing/storage/timeouts.py.
 REQUEST_STATEMENT_SECONDS = envint("REQUEST_STATEMENT_SECONDS", 15)
 CLOSE_STATEMENT_SECONDS = envint("CLOSE_STATEMENT_SECONDS", 300)
 JOB_STATEMENT_SECONDS = envint("JOB_STATEMENT_SECONDS", 3600)
@@ -251,13 +251,13 @@ MIDDLEWARE = [
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "billing.admin.shown.ShowsOneWorkspace",
-    "usage.hosts.dialect_hosts",
+    "usage.dialects.hosts.dialect_hosts",
 ]
 # What of it the APIs need; config/wsgi.py tells their paths from those of pages.
 API_MIDDLEWARE = [
     "config.health.answer_probes",
     "config.security.ApiSecurityMiddleware",
-    "usage.hosts.dialect_hosts",
+    "usage.dialects.hosts.dialect_hosts",
     "django.middleware.common.CommonMiddleware",
     "billing.history.requests.acts_for_its_sender",
 ]
@@ -418,7 +418,7 @@ REST_FRAMEWORK = {
     "DEFAULT_AUTHENTICATION_CLASSES": [],
     "DEFAULT_PERMISSION_CLASSES": [],
     "DEFAULT_FILTER_BACKENDS": ["django_filters.rest_framework.DjangoFilterBackend"],
-    "DEFAULT_SCHEMA_CLASS": "usage.dialects.openapi.DialectSchema",
+    "DEFAULT_SCHEMA_CLASS": "usage.dialects.shared.openapi.DialectSchema",
     "UNAUTHENTICATED_USER": None,
     "URL_FORMAT_OVERRIDE": None,
     "TEST_REQUEST_DEFAULT_FORMAT": "json",

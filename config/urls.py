@@ -19,6 +19,6 @@ urlpatterns: list[URLPattern | URLResolver] = [
     # In place of unfold's own, which keeps what one request found for those that follow.
     path("admin/search/", admin.site.admin_view(palette)),
     path("admin/", admin.site.urls),
-    path("docs/", include("usage.documents")),
-    path("", include("usage.urls")),
+    path("docs/", include("usage.dialects.pages")),
+    path("", include("usage.dialects.urls")),
 ]

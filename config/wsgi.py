@@ -16,8 +16,8 @@ django.setup(set_prefix=False)
 from django.conf import settings  # noqa: E402  (only now are they there)
 
 from config.celery import freeze_what_was_loaded  # noqa: E402
-from usage.hosts import vendor_of  # noqa: E402
-from usage.urls import MOUNTS  # noqa: E402
+from usage.dialects.hosts import vendor_of  # noqa: E402
+from usage.dialects.urls import MOUNTS  # noqa: E402
 
 
 def _handler(middleware: list[str]) -> WSGIHandler:

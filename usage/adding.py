@@ -14,13 +14,13 @@ from billing import contracts, figures
 from billing.calendar import Period
 from billing.contracts import Foreseen, LineTerms
 from billing.entry.numbers import spell_number
-from billing.invoicing import DraftInvoice
+from billing.invoicing.invoicing import DraftInvoice
 from billing.models import Brick, InvoiceLine, Line, Subscription
 from billing.money import format_decimal
 from billing.open_periods import periods_over
 from usage import ledger
+from usage.closing.drafting import REFUSALS, Due, draft
 from usage.closing.due import lines_of
-from usage.drafting import REFUSALS, Due, draft
 from usage.metering import Window, opening_records
 from usage.models import UsageRecord
 

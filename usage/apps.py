@@ -9,7 +9,8 @@ class UsageConfig(AppConfig):
 
     def ready(self) -> None:
         from billing import contracts, parties  # noqa: PLC0415  (models are loaded only now)
-        from usage import adding, hosts, ledger, tasks  # noqa: PLC0415
+        from usage import adding, ledger, tasks  # noqa: PLC0415
+        from usage.dialects import hosts  # noqa: PLC0415
         from usage.metering import properties  # noqa: PLC0415
 
         checks.register(hosts.check_dialect_hosts)

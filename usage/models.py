@@ -9,11 +9,11 @@ from django.db.models.expressions import RawSQL
 from django.db.models.functions import Now
 from django.db.models.lookups import Exact
 
-from billing.exact import ExactDecimalField
-from billing.jsontext import ExactJSONField
 from billing.models import ApiKey, Customer, InvoiceLine, Line, Workspace
 from billing.models.tenants import TenantModel
 from billing.parties import NOBODY
+from billing.storage.exact import ExactDecimalField
+from billing.storage.jsontext import ExactJSONField
 from billing.tenancy.keys import TenantKey, WorkspaceKey
 from usage.metering.events import matches
 

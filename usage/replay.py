@@ -9,12 +9,12 @@ from typing import Any
 from django.db.models import F
 
 from billing.calendar import Coverage
-from billing.documents import line_document
-from billing.exact import ExactSum
-from billing.jsontext import decode, encode_canonical
+from billing.documents.invoice import line_document
 from billing.models import Invoice, InvoiceLine
 from billing.money import difference, format_money, total_of
 from billing.rating import TermsError, rate
+from billing.storage.exact import ExactSum
+from billing.storage.jsontext import decode, encode_canonical
 from usage.metering import Measurement, RuleTooLarge, Window, measure
 
 

@@ -12,7 +12,7 @@ from kombu.exceptions import KombuError
 
 from billing.models import CloseRun, Customer
 from usage import closing, ledger, schedule
-from usage.dialects import idempotency
+from usage.dialects.shared import idempotency
 from usage.models import Matching
 
 logger = logging.getLogger(__name__)

@@ -12,8 +12,8 @@ from django.db.models import Count, F, Q, QuerySet
 
 from billing import figures
 from billing.entry.numbers import NumberFormat
-from billing.exact import ExactSum
 from billing.models import CloseRun, EventRule, InvoiceLine
+from billing.storage.exact import ExactSum
 from usage.metering import Measurement
 
 LONGEST_NAME = 60

@@ -7,8 +7,8 @@ from typing import Any
 from django.db.models import QuerySet
 
 from billing import figures
-from billing.jsontext import decode
 from billing.models import Brick, Invoice, InvoiceLine
+from billing.storage.jsontext import decode
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,7 +15,7 @@ from django.template.response import SimpleTemplateResponse
 from unfold.admin import ModelAdmin
 from unfold.views import ChangeList
 
-from billing import timeouts
+from billing.storage import timeouts
 from billing.tenancy.keys import of_workspaces
 
 NUL = "\x00"

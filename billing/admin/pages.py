@@ -26,10 +26,10 @@ from billing.admin.panel_forms import READ_AS, AskingForm, add_errors
 from billing.admin.saving import SavedOnce
 from billing.calendar import CalendarOutOfRange
 from billing.entry import Formats
-from billing.exact import ExactDecimalField
 from billing.models import Name
 from billing.models.texts import IdentifierFormField
 from billing.people.sent_forms import DoneBefore
+from billing.storage.exact import ExactDecimalField
 
 PICK_PAGE = 20
 MOST_PICK_PAGES = 1_000_000

@@ -5,9 +5,9 @@ from typing import Any
 from django.db.models import F, Model, QuerySet, RowRange, TextField, Window
 from django.db.models.functions import Cast, Coalesce, Length
 
-from billing.exact import WholeTotal
 from billing.history.kinds import KINDS
 from billing.models import Change
+from billing.storage.exact import WholeTotal
 
 
 def is_kept_of(model: type[Model]) -> bool:

@@ -6,9 +6,9 @@ import django.db.models.functions.datetime
 from django.conf import settings
 from django.db import migrations, models
 
-import billing.exact
-import billing.jsontext
 import billing.models.parties
+import billing.storage.exact
+import billing.storage.jsontext
 import billing.tenancy.keys
 
 
@@ -406,20 +406,20 @@ class Migration(migrations.Migration):
                 ("property", models.CharField(blank=True, help_text="What is added, or told apart.", max_length=255)),
                 (
                     "filters",
-                    billing.jsontext.ExactJSONField(
+                    billing.storage.jsontext.ExactJSONField(
                         blank=True, default=dict, help_text="Property -> the values that count; all must match."
                     ),
                 ),
                 (
                     "negated",
-                    billing.jsontext.ExactJSONField(
+                    billing.storage.jsontext.ExactJSONField(
                         blank=True, default=list, help_text="Those properties whose values do not count."
                     ),
                 ),
                 ("is_case_sensitive", models.BooleanField(default=True, help_text="Whether filters tell A from a.")),
                 (
                     "folded_filters",
-                    billing.jsontext.ExactJSONField(
+                    billing.storage.jsontext.ExactJSONField(
                         blank=True,
                         editable=False,
                         help_text="The filters without case, where they don't tell it.",
@@ -496,7 +496,7 @@ class Migration(migrations.Migration):
                 ("currency", models.CharField(max_length=3, validators=[billing.models.parties.validate_currency])),
                 (
                     "unit_price",
-                    billing.exact.ExactDecimalField(
+                    billing.storage.exact.ExactDecimalField(
                         decimal_places=12,
                         default=0,
                         help_text="Flat: the price of a period. Per unit: the price of one unit. Tiered: leave at 0.",
@@ -542,7 +542,7 @@ class Migration(migrations.Migration):
                 ),
                 (
                     "up_to",
-                    billing.exact.ExactDecimalField(
+                    billing.storage.exact.ExactDecimalField(
                         blank=True,
                         decimal_places=9,
                         help_text="The last unit of the tier, inclusive. Empty: the open last tier.",
@@ -550,10 +550,10 @@ class Migration(migrations.Migration):
                         null=True,
                     ),
                 ),
-                ("unit_price", billing.exact.ExactDecimalField(decimal_places=12, default=0, max_digits=27)),
+                ("unit_price", billing.storage.exact.ExactDecimalField(decimal_places=12, default=0, max_digits=27)),
                 (
                     "fee",
-                    billing.exact.ExactDecimalField(
+                    billing.storage.exact.ExactDecimalField(
                         decimal_places=12, default=0, help_text="Once, when entered.", max_digits=27
                     ),
                 ),
@@ -721,19 +721,19 @@ class Migration(migrations.Migration):
                 ("cutoff", models.BigIntegerField(db_default=0, default=0, editable=False)),
                 (
                     "soft_limit_quantity",
-                    billing.exact.ExactDecimalField(blank=True, decimal_places=9, max_digits=24, null=True),
+                    billing.storage.exact.ExactDecimalField(blank=True, decimal_places=9, max_digits=24, null=True),
                 ),
                 (
                     "soft_limit_amount",
-                    billing.exact.ExactDecimalField(blank=True, decimal_places=4, max_digits=24, null=True),
+                    billing.storage.exact.ExactDecimalField(blank=True, decimal_places=4, max_digits=24, null=True),
                 ),
                 (
                     "hard_limit_quantity",
-                    billing.exact.ExactDecimalField(blank=True, decimal_places=9, max_digits=24, null=True),
+                    billing.storage.exact.ExactDecimalField(blank=True, decimal_places=9, max_digits=24, null=True),
                 ),
                 (
                     "hard_limit_amount",
-                    billing.exact.ExactDecimalField(blank=True, decimal_places=4, max_digits=24, null=True),
+                    billing.storage.exact.ExactDecimalField(blank=True, decimal_places=4, max_digits=24, null=True),
                 ),
                 (
                     "created_at",
@@ -833,7 +833,7 @@ class Migration(migrations.Migration):
                 ("subject_id", models.CharField(max_length=36)),
                 ("part", models.CharField(blank=True, max_length=300)),
                 ("action", models.CharField(max_length=20)),
-                ("values", billing.jsontext.ExactJSONField()),
+                ("values", billing.storage.jsontext.ExactJSONField()),
             ],
             options={
                 "indexes": [
@@ -958,7 +958,7 @@ class Migration(migrations.Migration):
                 ),
                 (
                     "notices",
-                    billing.jsontext.ExactJSONField(
+                    billing.storage.jsontext.ExactJSONField(
                         db_default=[],
                         default=list,
                         help_text="What a reviewer should look at where there is no invoice to say it.",
@@ -1105,7 +1105,7 @@ class Migration(migrations.Migration):
                 ("sequence", models.PositiveBigIntegerField(blank=True, null=True)),
                 ("number", models.CharField(blank=True, max_length=40, null=True)),
                 ("currency", models.CharField(max_length=3)),
-                ("total", billing.exact.ExactDecimalField(decimal_places=4, max_digits=24)),
+                ("total", billing.storage.exact.ExactDecimalField(decimal_places=4, max_digits=24)),
                 ("starts_at", models.DateTimeField()),
                 ("ends_at", models.DateTimeField()),
                 ("cutoff", models.BigIntegerField(help_text="The highest ledger id that this invoice has counted.")),
@@ -1223,45 +1223,49 @@ class Migration(migrations.Migration):
                 ("days", models.PositiveIntegerField()),
                 ("of_days", models.PositiveIntegerField()),
                 ("cutoff", models.BigIntegerField()),
-                ("quantity", billing.exact.ExactDecimalField(decimal_places=9, max_digits=30)),
+                ("quantity", billing.storage.exact.ExactDecimalField(decimal_places=9, max_digits=30)),
                 ("record_count", models.PositiveBigIntegerField()),
                 ("unread_count", models.PositiveBigIntegerField(default=0)),
                 ("missing_count", models.PositiveBigIntegerField(default=0)),
                 (
                     "unread_sample",
-                    billing.jsontext.ExactJSONField(
+                    billing.storage.jsontext.ExactJSONField(
                         default=list, help_text="The first and the last of them: record and value."
                     ),
                 ),
                 (
                     "filter_gaps",
-                    billing.jsontext.ExactJSONField(
+                    billing.storage.jsontext.ExactJSONField(
                         default=dict,
                         help_text="Per property that its rule filters by, how many events there are where none has it, else 0.",
                     ),
                 ),
                 (
                     "rated",
-                    billing.exact.ExactDecimalField(
+                    billing.storage.exact.ExactDecimalField(
                         decimal_places=4, help_text="The price of the whole quantity.", max_digits=24
                     ),
                 ),
                 (
                     "billed_before",
-                    billing.exact.ExactDecimalField(decimal_places=4, help_text="On earlier invoices.", max_digits=24),
+                    billing.storage.exact.ExactDecimalField(
+                        decimal_places=4, help_text="On earlier invoices.", max_digits=24
+                    ),
                 ),
                 (
                     "amount",
-                    billing.exact.ExactDecimalField(decimal_places=4, help_text="rated - billed_before", max_digits=24),
+                    billing.storage.exact.ExactDecimalField(
+                        decimal_places=4, help_text="rated - billed_before", max_digits=24
+                    ),
                 ),
-                ("steps", billing.jsontext.ExactJSONField(help_text="The arithmetic, step by step.")),
+                ("steps", billing.storage.jsontext.ExactJSONField(help_text="The arithmetic, step by step.")),
                 (
                     "surprise",
                     models.CharField(blank=True, help_text="What rating wonders at; in the document.", max_length=200),
                 ),
                 (
                     "surprises",
-                    billing.jsontext.ExactJSONField(
+                    billing.storage.jsontext.ExactJSONField(
                         default=list, help_text="All that a reviewer should look at, noted when it was drafted."
                     ),
                 ),

@@ -6,12 +6,12 @@ from django.db import models
 from django.db.models import Q
 from django.db.models.functions import Now
 
-from billing.exact import ExactDecimalField
-from billing.jsontext import ExactJSONField
 from billing.models.parties import Workspace, validate_currency
 from billing.models.tenants import TenantModel
 from billing.models.texts import IdentifierField, NameField, visible
 from billing.rating import PricingModel, Terms, Tier, bound_order
+from billing.storage.exact import ExactDecimalField
+from billing.storage.jsontext import ExactJSONField
 from billing.tenancy.keys import TenantKey, WorkspaceKey
 
 

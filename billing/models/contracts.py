@@ -8,11 +8,11 @@ from django.db.models import F, Q
 from django.db.models.functions import Now
 
 from billing.calendar import Interval
-from billing.exact import ExactDecimalField
 from billing.models.catalog import Brick, Price
 from billing.models.parties import Customer, Workspace, validate_currency
 from billing.models.tenants import TenantModel
 from billing.models.texts import IdentifierField, visible
+from billing.storage.exact import ExactDecimalField
 from billing.tenancy.keys import TenantKey, WorkspaceKey
 
 # Numbers that JavaScript clients can hold.

@@ -5,9 +5,9 @@ from typing import Any, NoReturn
 from django.db import models
 from django.db.models.functions import Now
 
-from billing.jsontext import ExactJSONField
 from billing.models.parties import Workspace
 from billing.models.tenants import TenantModel
+from billing.storage.jsontext import ExactJSONField
 from billing.tenancy.keys import WorkspaceKey
 
 

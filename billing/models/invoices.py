@@ -4,13 +4,13 @@ from django.db import models
 from django.db.models import F, Q
 from django.db.models.functions import Now
 
-from billing.exact import ExactDecimalField
-from billing.jsontext import ExactJSONField
 from billing.models.catalog import EventRule, Price
 from billing.models.contracts import Line, Subscription
 from billing.models.parties import Customer, Workspace
 from billing.models.periods import BillingPeriod, CloseRun
 from billing.models.tenants import TenantModel
+from billing.storage.exact import ExactDecimalField
+from billing.storage.jsontext import ExactJSONField
 from billing.tenancy.keys import TenantKey, WorkspaceKey
 
 

@@ -4,10 +4,10 @@ from django.db import models
 from django.db.models import F, Q
 from django.db.models.functions import Now
 
-from billing.jsontext import ExactJSONField
 from billing.models.contracts import Subscription
 from billing.models.parties import Workspace
 from billing.models.tenants import TenantModel
+from billing.storage.jsontext import ExactJSONField
 from billing.tenancy.keys import TenantKey, WorkspaceKey
 
 

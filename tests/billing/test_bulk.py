@@ -5,8 +5,8 @@ from uuid import uuid4
 import pytest
 from django.db import IntegrityError, transaction
 
-from billing import bulk
 from billing.models import Customer, CustomerAlias, Line, NumberSeries
+from billing.storage import bulk
 from tests import factories as make
 from usage.models import UsageRecord
 

@@ -1,6 +1,6 @@
 import pytest
 
-from billing.caseless import fold, folded_copy
+from billing.storage.caseless import fold, folded_copy
 
 
 @pytest.mark.parametrize(

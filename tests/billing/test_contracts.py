@@ -8,9 +8,10 @@ import pytest
 from django.core.exceptions import ValidationError
 from django.db import connection, transaction
 
-from billing import catalog, contracts, invoicing
+from billing import catalog, contracts
 from billing.catalog import PriceTerms
 from billing.contracts import LineTerms, UnableToAgree
+from billing.invoicing import invoicing
 from billing.models import Brick, InvoiceLine, Line, Price, Subscription
 from tests import factories as make
 from tests.scenarios.closing import close, close_and_issue, totals

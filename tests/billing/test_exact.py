@@ -9,8 +9,8 @@ from django.db.models import F, Max, Min, Q, QuerySet
 from hypothesis import given
 from hypothesis import strategies as st
 
-from billing.exact import ExactDecimalField, ExactSum
 from billing.models import Brick, Line, Price
+from billing.storage.exact import ExactDecimalField, ExactSum
 from tests import factories as make
 from usage.models import UsageRecord
 

@@ -7,7 +7,7 @@ from django.db import transaction
 from hypothesis import given
 from hypothesis import strategies as st
 
-from billing.jsontext import MalformedJSON, can_be_kept, decode, encode, encode_canonical
+from billing.storage.jsontext import MalformedJSON, can_be_kept, decode, encode, encode_canonical
 from tests import factories as make
 from usage.models import UsageRecord
 

@@ -9,7 +9,7 @@ import pytest
 from django.db import Error, connection, transaction
 from psycopg import errors
 
-from billing.outages import Outage, outage_of
+from billing.storage.outages import Outage, outage_of
 from tests.failures import raised
 
 PASSING = {

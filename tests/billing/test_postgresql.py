@@ -13,13 +13,13 @@ from django.core.management import call_command
 from django.db import Error, connection, transaction
 from django.test import Client
 
-from billing import timeouts
-from billing.jsontext import encode
 from billing.keys import forget_trusted
 from billing.models import Line
-from billing.outages import Outage, outage_of
-from billing.postgresql import base
-from billing.postgresql.schema import SchemaEditor
+from billing.storage import timeouts
+from billing.storage.jsontext import encode
+from billing.storage.outages import Outage, outage_of
+from billing.storage.postgresql import base
+from billing.storage.postgresql.schema import SchemaEditor
 from tests import factories as make
 from tests.usage.dialects.vendors import each_vendor
 from usage.models import UsageRecord

@@ -8,7 +8,7 @@ from django.core.exceptions import ValidationError
 from django.db import IntegrityError, connection, transaction
 
 from billing.models import ApiKeyUse, Line, Subscription
-from billing.postgresql.schema import is_of_a_workspace
+from billing.storage.postgresql.schema import is_of_a_workspace
 from billing.tenancy.keys import TenantKey
 from tests import factories as make
 from tests.scenarios.closing import close_and_issue

@@ -12,7 +12,8 @@ from django.core.management import CommandError, call_command
 from django.db import transaction
 from django.db.models import Sum
 
-from billing import contracts, invoicing
+from billing import contracts
+from billing.invoicing import invoicing
 from billing.models import BillingPeriod, CloseItem, CloseRun, Invoice, InvoiceLine, Line, Workspace
 from tests import factories as make
 from tests.concurrency.closers import close_beside_others

@@ -7,8 +7,8 @@ from tests import factories as make
 from tests.concurrency.threads import at_once
 from usage import ledger
 from usage.commands import CorrectUsage, LineByNumber, Origin, RecordByKey, RecordUsage
-from usage.ledger.addresses import conditions
-from usage.ledger.entries import insert_entry
+from usage.ledger.lines.address import conditions
+from usage.ledger.lines.recording import insert_entry
 from usage.models import UsageRecord
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.postgres]

@@ -3,8 +3,8 @@ from decimal import Decimal
 import pytest
 
 from billing import contracts
-from billing.exact import ExactSum
 from billing.limits import Limits
+from billing.storage.exact import ExactSum
 from tests import factories as make
 from tests.concurrency.threads import at_once
 from tests.scenarios.closing import close

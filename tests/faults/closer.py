@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 
-from billing.jsontext import encode
+from billing.storage.jsontext import encode
 from tests.faults.dialects import NATIVE
 from tests.faults.http import Answer, ask
 from tests.faults.journal import Journal

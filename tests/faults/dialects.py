@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from billing.jsontext import encode
+from billing.storage.jsontext import encode
 from tests.faults.journal import Entry
 from tests.faults.setting import EVENT_TYPE, NOBODYS_NAME, PROPERTY, VOID, Setting, Target, alias_of
 

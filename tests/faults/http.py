@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from billing.jsontext import decode
+from billing.storage.jsontext import decode
 
 # What may be open when a fault strikes: whether it was done is not known.
 PATIENCE_SECONDS = 20

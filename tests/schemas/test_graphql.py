@@ -10,10 +10,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from schemathesis import Case
 
-from billing.jsontext import encode
+from billing.storage.jsontext import encode
 from tests.schemas.examples import EXAMPLES
 from tests.usage.dialects.vendors import vendors_with
-from usage.documents import dialects
+from usage.dialects.pages import dialects
 
 pytestmark = [pytest.mark.django_db, pytest.mark.once]
 

@@ -22,8 +22,8 @@ from tests.schemas.examples import EXAMPLES
 from tests.usage.dialects.vendors import endpoints_of
 from tests.usage.dialects.vendors.piriod import PIRIOD
 from tests.usage.dialects.vendors.vendor import Endpoint, Vendor, World
+from usage.dialects.pages import dialects, openapi
 from usage.dialects.piriod import translate
-from usage.documents import dialects, openapi
 
 pytestmark = [pytest.mark.django_db, pytest.mark.once]
 

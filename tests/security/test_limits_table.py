@@ -19,9 +19,10 @@ from django.db import OperationalError, connection
 from django.urls import reverse
 from granian.http import HTTP1Settings
 
-from billing import jsontext, keys
+from billing import keys
 from billing.models import CloseItem, Price, Subscription
 from billing.people.devices import device_in, mark_of
+from billing.storage import jsontext
 from config import web
 from tests import factories as make
 from tests.billing.admin.staff import administrator
@@ -30,8 +31,8 @@ from tests.usage.dialects.native.client import Native, wrong
 from usage import tasks
 from usage.admin import record_filters
 from usage.closing.work import TOOK_TOO_LONG
-from usage.dialects import bodies, idempotency
 from usage.dialects.salesbricks_v1 import documents
+from usage.dialects.shared import bodies, idempotency
 
 ROOT = Path(__file__).resolve().parents[2]
 # Of settings that are called otherwise than their variable.

@@ -8,7 +8,8 @@ from django.db import OperationalError, connection
 from django.test.utils import CaptureQueriesContext
 from psycopg import errors
 
-from billing import contracts, invoicing
+from billing import contracts
+from billing.invoicing import invoicing
 from billing.models import BillingPeriod, CloseItem, CloseRun, Invoice, InvoiceLine, Line, PriceTier, Subscription
 from tests import factories as make
 from tests.failures import raised

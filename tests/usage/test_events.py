@@ -14,7 +14,7 @@ from tests import factories as make
 from tests.scenarios.closing import close
 from usage import ledger
 from usage.commands import CorrectUsage, Origin, RecordById, RecordByKey, ReportEvent, RetractUsage
-from usage.ledger import matching
+from usage.ledger.events import matching
 from usage.models import UsageRecord
 
 pytestmark = pytest.mark.django_db

@@ -24,7 +24,7 @@ STALE = timedelta(minutes=5)
 @pytest.fixture(autouse=True)
 def _few_at_once(settings, monkeypatch):
     settings.MATCH_AT_ONCE = 3
-    monkeypatch.setattr("usage.ledger.matching.BATCH", 2)
+    monkeypatch.setattr("usage.ledger.events.matching.BATCH", 2)
 
 
 @pytest.fixture

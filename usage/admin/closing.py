@@ -15,7 +15,7 @@ from unfold.decorators import action
 from unfold.decorators import display as column
 from unfold.enums import ActionVariant
 
-from billing import figures, invoicing
+from billing import figures
 from billing.admin import shown
 from billing.admin.actions import row_action
 from billing.admin.entry_fields import DayField
@@ -25,6 +25,7 @@ from billing.admin.panel_forms import PanelForm
 from billing.calendar import end_of
 from billing.entry import Formats
 from billing.entry.moments import spell_day
+from billing.invoicing import invoicing
 from billing.models import CloseItem, CloseRun, Invoice, Workspace
 from usage import closing, tasks
 from usage.admin.drafts import change_of, drafts_of

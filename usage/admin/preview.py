@@ -14,7 +14,7 @@ from billing.admin import paging, shown
 from billing.models import Brick, InvoiceLine, Line, Subscription
 from usage import closing
 from usage.ahead import out_of_reach
-from usage.drafting import REFUSALS
+from usage.closing.drafting import REFUSALS
 from usage.metering import opening_records
 from usage.models import UsageRecord
 

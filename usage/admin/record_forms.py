@@ -9,8 +9,8 @@ from unfold.widgets import UnfoldAdminExpandableTextareaWidget, UnfoldAdminSelec
 from billing import figures
 from billing.admin.entry_fields import MomentField, NumberField
 from billing.admin.panel_forms import PanelForm, PickField, Question
-from billing.jsontext import MalformedJSON, decode, encode
 from billing.models import Brick, Customer, Line, Workspace
+from billing.storage.jsontext import MalformedJSON, decode, encode
 from usage.ledger import DIGITS_AFTER_POINT, DIGITS_BEFORE_POINT, TAKES_USAGE
 from usage.models import UsageRecord
 

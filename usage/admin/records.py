@@ -23,9 +23,9 @@ from billing.admin.lists import NUL
 from billing.admin.pages import ReadOnlyAdmin, name_of, posted
 from billing.entry.moments import spell_moment
 from billing.entry.numbers import spell_number
-from billing.jsontext import encode
 from billing.models import Customer, Workspace
 from billing.parties import NOBODY
+from billing.storage.jsontext import encode
 from usage import ledger
 from usage.admin import preview
 from usage.admin.matchings import matchings

@@ -12,7 +12,7 @@ from billing import figures
 from billing.calendar import Period
 from billing.models import Line, Subscription
 from billing.open_periods import periods_over
-from usage.drafting import Due
+from usage.closing.drafting import Due
 
 
 class TooManyPeriods(Exception):

@@ -7,8 +7,8 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from billing.documents import moment
-from billing.invoicing import DraftInvoice, DraftLine
+from billing.documents.invoice import moment
+from billing.invoicing.invoicing import DraftInvoice, DraftLine
 from billing.models import CloseRun, Line, Subscription
 
 

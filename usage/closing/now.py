@@ -7,8 +7,8 @@ from datetime import datetime
 from django.conf import settings
 from django.db.models import QuerySet
 
-from billing import timeouts
 from billing.models import CloseItem, CloseRun, Workspace
+from billing.storage import timeouts
 from billing.tenancy.keys import of_workspaces
 from usage.closing.runs import NothingToClose, at_work, drafted_in, left_to, start_in_job
 from usage.closing.work import work

@@ -6,12 +6,12 @@ from datetime import datetime
 from django.conf import settings
 
 from billing import contracts
-from billing.invoicing import DraftInvoice
+from billing.invoicing.invoicing import DraftInvoice
 from billing.models import Subscription
 from billing.open_periods import count_open
 from usage import ledger
+from usage.closing.drafting import Due, draft
 from usage.closing.due import lines_of
-from usage.drafting import Due, draft
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,10 +9,10 @@ from django.conf import settings
 from django.db import connection, transaction
 from django.db.models import Exists, F, OuterRef, Q, QuerySet
 
-from billing import timeouts
 from billing.models import BillingPeriod, CloseItem, CloseRun, Subscription, Workspace
-from billing.outages import outage_of
-from usage.changed import has_changed_events
+from billing.storage import timeouts
+from billing.storage.outages import outage_of
+from usage.closing.changed import has_changed_events
 from usage.heartbeats import take_up_silent
 from usage.models import Matching, UsageRecord
 

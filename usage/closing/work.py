@@ -10,14 +10,16 @@ from django.conf import settings
 from django.db import connection, transaction
 from django.db.models import Exists, Q, QuerySet
 
-from billing import contracts, invoicing, timeouts
-from billing.exact import TooManyDigits
+from billing import contracts
+from billing.invoicing import invoicing
 from billing.models import CloseItem, CloseRun, Customer, Subscription
-from billing.outages import Outage, outage_of
+from billing.storage import timeouts
+from billing.storage.exact import TooManyDigits
+from billing.storage.outages import Outage, outage_of
 from usage import ledger
 from usage.closing import notices
+from usage.closing.drafting import REFUSALS, Due, draft
 from usage.closing.due import TooManyPeriods, dues_of, lines_of
-from usage.drafting import REFUSALS, Due, draft
 
 logger = logging.getLogger(__name__)
 

@@ -6,12 +6,16 @@ of the line with an id up to the ledger's last one is committed and visible, and
 greater id: that number is the line's cutoff.
 """
 
-from usage.ledger.addresses import TAKES_USAGE
-from usage.ledger.batch import record_many
-from usage.ledger.changes import correct, retract
+from usage.ledger.batch.recording import record_many
 from usage.ledger.counts import count_usages, usages_of_lines
-from usage.ledger.entries import hold_lines, record
-from usage.ledger.errors import (
+from usage.ledger.cutoff import last_id, objection_to_ending
+from usage.ledger.events.changing import correct_event, retract_event
+from usage.ledger.events.matching import being_matched, match_waiting, stalled_matchings, work_on_matching
+from usage.ledger.events.recording import insert_event, report_event
+from usage.ledger.lines.address import TAKES_USAGE
+from usage.ledger.lines.changing import correct, retract
+from usage.ledger.lines.recording import hold_lines, record
+from usage.ledger.refusals import (
     DuplicateKey,
     LimitReached,
     LineNotFound,
@@ -23,10 +27,6 @@ from usage.ledger.errors import (
     TextRefused,
     UnableToRecord,
 )
-from usage.ledger.event_changes import correct_event, retract_event
-from usage.ledger.events import insert_event, report_event
-from usage.ledger.matching import being_matched, match_waiting, stalled_matchings, work_on_matching
-from usage.ledger.reading import last_id, objection_to_ending
 from usage.ledger.values import DIGITS_AFTER_POINT, DIGITS_BEFORE_POINT, Recorded, RecordedEvent, exact_quantity
 
 __all__ = [

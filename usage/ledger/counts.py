@@ -9,9 +9,9 @@ from django.db import connection, transaction
 from django.db.models import Count, F, OuterRef, Q, QuerySet, Subquery
 from django.db.models.functions import Coalesce
 
-from billing import timeouts
 from billing.models import Workspace
-from usage.ledger.reading import last_id
+from billing.storage import timeouts
+from usage.ledger.cutoff import last_id
 from usage.models import UsageCount, UsageRecord
 
 # How many ledger ids are counted in one transaction.

@@ -9,10 +9,10 @@ from uuid import UUID
 from django.conf import settings
 from django.db import connection
 
-from billing.jsontext import can_be_kept, stored_size
 from billing.models import Line
 from billing.money import EXACT
-from usage.ledger.errors import Life, PropertiesRefused, QuantityRefused
+from billing.storage.jsontext import can_be_kept, stored_size
+from usage.ledger.refusals import Life, PropertiesRefused, QuantityRefused
 from usage.models import UsageRecord
 
 DIGITS_BEFORE_POINT = 15

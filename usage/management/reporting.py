@@ -9,7 +9,7 @@ from typing import Any, TextIO
 from django.core.management.base import BaseCommand, CommandError
 
 from billing.models import Workspace
-from billing.outages import outage_of
+from billing.storage.outages import outage_of
 
 # Control characters, line and paragraph separators; and what turns the direction of the text that follows.
 _CATEGORIES = {"Cc", "Zl", "Zp"}

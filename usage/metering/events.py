@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any
 from django.db import connection
 
 from billing import catalog
-from billing.jsontext import encode
 from billing.models import EventRule
 from billing.money import round_quantity
+from billing.storage.jsontext import encode
 from usage.metering.measurement import ALL_READ, Measurement, Unread
 from usage.metering.properties import as_number, as_text, folded_text_of, given_of, text_of
 from usage.metering.sql import LIVE, windows_table

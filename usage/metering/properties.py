@@ -12,7 +12,7 @@ from typing import Any
 from django.db import connection
 from django.db.backends.base.base import BaseDatabaseWrapper
 
-from billing.jsontext import decode, encode
+from billing.storage.jsontext import decode, encode
 
 # What is added: 15 digits before the point, as a quantity in the ledger has. More adds nothing, like any other text,
 # so that no sender's slip makes a period too large for an invoice. PostgreSQL keeps 16,383 digits after the point.

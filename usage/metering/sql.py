@@ -6,7 +6,7 @@ from uuid import UUID
 
 from django.db import connection
 
-from billing.jsontext import encode
+from billing.storage.jsontext import encode
 
 # A record counts as of a cutoff when it was there and nothing that was there had superseded it.
 LIVE = """r.kind <> 'retraction' AND r.id <= {window}.cutoff

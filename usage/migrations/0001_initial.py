@@ -5,8 +5,8 @@ import django.db.models.deletion
 import django.db.models.functions.datetime
 from django.db import migrations, models
 
-import billing.exact
-import billing.jsontext
+import billing.storage.exact
+import billing.storage.jsontext
 import billing.tenancy.keys
 
 # How many events have no customer. From the statistics of each column alone the planner would expect a great many, and
@@ -76,7 +76,10 @@ class Migration(migrations.Migration):
                     ),
                 ),
                 ("event_type", models.CharField(blank=True, max_length=255, null=True)),
-                ("quantity", billing.exact.ExactDecimalField(blank=True, decimal_places=9, max_digits=24, null=True)),
+                (
+                    "quantity",
+                    billing.storage.exact.ExactDecimalField(blank=True, decimal_places=9, max_digits=24, null=True),
+                ),
                 ("occurred_at", models.DateTimeField(help_text="When it was used: decides the period.")),
                 ("recorded_at", models.DateTimeField(help_text="When we got it.")),
                 ("is_late", models.BooleanField(help_text="It changed a period that was closed already.")),
@@ -113,8 +116,8 @@ class Migration(migrations.Migration):
                         blank=True, help_text="Why it was entered, corrected or retracted.", max_length=500
                     ),
                 ),
-                ("properties", billing.jsontext.ExactJSONField(blank=True, null=True)),
-                ("folded", billing.jsontext.ExactJSONField(blank=True, editable=False, null=True)),
+                ("properties", billing.storage.jsontext.ExactJSONField(blank=True, null=True)),
+                ("folded", billing.storage.jsontext.ExactJSONField(blank=True, editable=False, null=True)),
                 (
                     "origin",
                     billing.tenancy.keys.TenantKey(
@@ -277,7 +280,7 @@ class Migration(migrations.Migration):
                 ("record_id", models.BigIntegerField(default=0)),
                 ("usages", models.BigIntegerField(default=0)),
                 ("next_id", models.BigIntegerField(null=True)),
-                ("beside", billing.jsontext.ExactJSONField(default=list)),
+                ("beside", billing.storage.jsontext.ExactJSONField(default=list)),
             ],
             options={
                 "constraints": [
@@ -392,7 +395,7 @@ class Migration(migrations.Migration):
                     models.CharField(help_text="Of the request, as far as it has to be the same.", max_length=64),
                 ),
                 ("status", models.PositiveSmallIntegerField()),
-                ("headers", billing.jsontext.ExactJSONField(default=dict)),
+                ("headers", billing.storage.jsontext.ExactJSONField(default=dict)),
                 ("body", models.TextField(blank=True)),
                 ("created_at", models.DateTimeField()),
             ],

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from django.db import connection
 
-from billing import invoicing
+from billing.invoicing import invoicing
 from billing.models import BillingPeriod, CloseRun, Invoice, Line, Subscription
 from tests import factories as make
 from tests.scenarios.closing import close

@@ -4,7 +4,7 @@ from typing import Any
 
 from django.test import Client
 
-from billing.jsontext import encode
+from billing.storage.jsontext import encode
 
 NOW = "2026-07-20T14:00:00Z"
 

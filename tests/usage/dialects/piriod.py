@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from billing.jsontext import decode
+from billing.storage.jsontext import decode
 from tests.contracts import contract
 from tests.usage.dialects.clients import NOW, ServiceClient
 

@@ -4,8 +4,8 @@ from decimal import Decimal
 from typing import Any
 
 from billing import contracts
-from billing.jsontext import decode
 from billing.limits import Limits
+from billing.storage.jsontext import decode
 from tests.contracts import contract
 from tests.usage.dialects.clients import NOW, ServiceClient
 

@@ -14,9 +14,9 @@ from graphql import build_schema
 
 from tests.contracts import contract
 from tests.usage.dialects.shared import served
-from usage.dialects.openapi import build_document
-from usage.documents import dialects, openapi
-from usage.urls import urlpatterns
+from usage.dialects.pages import dialects, openapi
+from usage.dialects.shared.openapi import build_document
+from usage.dialects.urls import urlpatterns
 
 OPENAPI = [name for name, dialect in dialects().items() if not dialect.speaks_graphql]
 GRAPHQL = [name for name, dialect in dialects().items() if dialect.speaks_graphql]

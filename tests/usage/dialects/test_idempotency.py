@@ -21,7 +21,7 @@ from tests.failures import lost_connection
 from tests.queries import about_rows
 from tests.usage.dialects.clients import ServiceClient
 from usage import tasks
-from usage.dialects.idempotency import EXPIRED_AT_ONCE, expire_replies, fingerprint
+from usage.dialects.shared.idempotency import EXPIRED_AT_ONCE, expire_replies, fingerprint
 from usage.models import StoredReply, UsageRecord
 
 pytestmark = pytest.mark.django_db

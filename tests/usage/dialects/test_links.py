@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 import pytest
 from django.urls import set_urlconf
 
-from billing.jsontext import decode, encode
+from billing.storage.jsontext import decode, encode
 from config.wsgi import application
 from tests import factories as make
 from tests.config.test_wsgi import environ_of

@@ -7,8 +7,8 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
 from billing import contracts
-from billing.jsontext import decode
 from billing.models import InvoiceLine
+from billing.storage.jsontext import decode
 from tests import factories as make
 from tests.failures import slowly
 from tests.scenarios.closing import close

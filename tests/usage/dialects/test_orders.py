@@ -8,13 +8,13 @@ from django.db import connection
 from django.db.models import Q
 from django.test.utils import CaptureQueriesContext
 
-from billing.jsontext import decode
+from billing.storage.jsontext import decode
 from tests import factories as make
 from tests.queries import about_rows
 from tests.usage.dialects.piriod import WORKSPACE, Piriod, ids
 from tests.usage.dialects.rebilly import Rebilly
-from usage.dialects import arrival
 from usage.dialects.rebilly import identifiers
+from usage.dialects.shared import arrival
 from usage.models import UsageRecord
 
 pytestmark = pytest.mark.django_db

@@ -4,9 +4,9 @@ import time
 
 import pytest
 
-from billing.jsontext import encode
+from billing.storage.jsontext import encode
 from tests.usage.dialects.vendors import each_endpoint
-from usage.dialects.paths import ServedPattern, as_written
+from usage.dialects.shared.paths import ServedPattern, as_written
 
 pytestmark = pytest.mark.django_db
 

@@ -6,9 +6,9 @@ from decimal import Decimal
 import pytest
 
 from billing import contracts
-from billing.exact import ExactSum
-from billing.jsontext import decode
 from billing.limits import Limits
+from billing.storage.exact import ExactSum
+from billing.storage.jsontext import decode
 from tests import factories as make
 from tests.usage.dialects.clients import NOW
 from tests.usage.dialects.piriod import WORKSPACE, Piriod

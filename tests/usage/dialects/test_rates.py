@@ -87,7 +87,7 @@ def test_without_its_cache_usage_is_still_taken(report, monkeypatch, caplog):
         raise RedisDown("connection refused")
 
     monkeypatch.setattr(cache._connections[cache._alias], "add", fail)
-    with caplog.at_level(logging.WARNING, "usage.dialects.rates"):
+    with caplog.at_level(logging.WARNING, "usage.dialects.shared.rates"):
         assert [report().status_code for _ in range(2)] == [201, 201]
     assert "connection refused" in caplog.text
 

@@ -6,7 +6,7 @@ import pytest
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
-from billing.jsontext import decode
+from billing.storage.jsontext import decode
 from tests import factories as make
 from tests.queries import about_rows
 from tests.usage.dialects.rebilly import MOUNT, Rebilly, named, problem, unreadable

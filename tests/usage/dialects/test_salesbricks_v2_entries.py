@@ -9,8 +9,8 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
 from billing import contracts
-from billing.jsontext import decode
 from billing.keys import forget_trusted
+from billing.storage.jsontext import decode
 from tests import factories as make
 from tests.queries import about_rows
 from tests.usage.dialects.clients import ServiceClient

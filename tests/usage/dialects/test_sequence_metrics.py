@@ -7,9 +7,9 @@ import pytest
 import time_machine
 
 from billing import contracts, parties
-from billing.jsontext import decode
 from billing.keys import forget_trusted
 from billing.models import Brick, EventRule
+from billing.storage.jsontext import decode
 from tests import factories as make
 from tests.usage.dialects.sequence import NOT_FOUND, Sequence, refused, wrong
 

@@ -11,15 +11,15 @@ from django.apps import apps
 from django.db.models import F
 from django.urls import resolve
 
-from billing.jsontext import encode
 from billing.keys import revoke_key
 from billing.models import ApiKey, Workspace
+from billing.storage.jsontext import encode
 from tests import factories as make
 from tests.usage.dialects.shared import assert_refused, nothing_changed, rows, served
 from tests.usage.dialects.vendors import VENDORS, each_endpoint, each_path, each_read, each_with_foreign
 from tests.usage.dialects.vendors.vendor import Endpoint, World
+from usage.dialects.urls import urlpatterns
 from usage.models import UsageRecord
-from usage.urls import urlpatterns
 
 pytestmark = pytest.mark.django_db
 

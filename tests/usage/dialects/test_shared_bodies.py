@@ -7,7 +7,7 @@ import pytest
 from django.conf import settings
 from django.test import Client
 
-from billing.jsontext import encode
+from billing.storage.jsontext import encode
 from tests.usage.dialects.shared import assert_refused, nothing_changed
 from tests.usage.dialects.vendors import each_read, each_vendor, each_with_body
 from usage.models import UsageRecord

@@ -7,8 +7,8 @@ import pytest
 from django.db import InterfaceError, OperationalError, connection
 from psycopg import errors
 
-from billing.jsontext import encode
 from billing.keys import forget_trusted
+from billing.storage.jsontext import encode
 from tests.failures import lost_connection, raised
 from tests.usage.dialects.shared import assert_refused, nothing_changed
 from tests.usage.dialects.vendors import each_endpoint, each_path, each_vendor
@@ -95,7 +95,9 @@ def test_what_nobody_expected_is_logged_and_answered_in_the_vendors_shape(vendor
         response = vendor.ask(endpoint, world)
 
     assert_refused(response, vendor, 500, "A server error occurred.")
-    assert [str(entry.exc_info[1]) for entry in caplog.records if entry.name == "usage.dialects.base"] == ["a fault"]
+    assert [str(entry.exc_info[1]) for entry in caplog.records if entry.name == "usage.dialects.shared.base"] == [
+        "a fault"
+    ]
 
 
 @each_vendor

@@ -7,8 +7,8 @@ from urllib.parse import quote
 
 import pytest
 
-from billing.jsontext import encode
 from billing.models import Line
+from billing.storage.jsontext import encode
 from tests import factories as make
 from tests.usage.dialects.shared import assert_refused, nothing_changed
 from tests.usage.dialects.vendors import each_read, each_vendor, each_with_body, each_with_moment, each_with_quantity

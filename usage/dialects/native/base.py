@@ -14,14 +14,14 @@ from rest_framework.response import Response
 from rest_framework.serializers import Serializer
 
 from billing.rating import TermsError
-from usage.dialects.base import DialectView, KeyAuthentication, Problem
 from usage.dialects.native import errors
 from usage.dialects.native.documentation import NativeSchema
 from usage.dialects.native.fields import parse_id
 from usage.dialects.native.filters import NativeFilterSet
 from usage.dialects.native.pagination import CURSOR, SIZE, read_page
-from usage.dialects.parameters import refuse_unknown
-from usage.dialects.rates import Rate
+from usage.dialects.shared.base import DialectView, KeyAuthentication, Problem
+from usage.dialects.shared.parameters import refuse_unknown
+from usage.dialects.shared.rates import Rate
 from usage.ledger import UnableToRecord
 
 Row = TypeVar("Row", bound=Model)

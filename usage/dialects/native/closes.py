@@ -9,11 +9,11 @@ from rest_framework import exceptions, serializers, status
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from billing import invoicing
 from billing.calendar import end_of
-from billing.exact import ExactSum
+from billing.invoicing import invoicing
 from billing.models import CloseItem, CloseRun, Invoice
 from billing.money import format_money
+from billing.storage.exact import ExactSum
 from usage import closing, tasks
 from usage.dialects.native.base import NativeView, row_by_number, shown_by
 from usage.dialects.native.documentation import creation, listing

@@ -10,7 +10,7 @@ from rest_framework import serializers, status
 
 from usage.dialects.native.errors import MEDIA_TYPE
 from usage.dialects.native.pagination import CURSOR, LARGEST_SIZE, SIZE
-from usage.dialects.openapi import DialectSchema
+from usage.dialects.shared.openapi import DialectSchema
 
 
 class NativeSchema(DialectSchema):

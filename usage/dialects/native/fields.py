@@ -11,7 +11,7 @@ from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
 from billing.money import EXACT, format_decimal
-from usage.dialects import fields
+from usage.dialects.shared import fields
 
 _DECIMAL_TEXT = r"^-?[0-9]{1,40}(\.[0-9]{1,40})?$"
 _ID = re.compile(r"[0-9A-Fa-f]{8}(-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}")

@@ -9,9 +9,9 @@ from django.db import connection
 from django.db.models import CharField, Q, QuerySet, TextChoices, Value
 
 from billing.models import Workspace
-from usage.dialects.fields import NotAMoment, parse_moment
 from usage.dialects.native.fields import GREATEST_WHOLE, WHOLE, parse_id
-from usage.dialects.parameters import WholeFormField
+from usage.dialects.shared.fields import NotAMoment, parse_moment
+from usage.dialects.shared.parameters import WholeFormField
 
 
 class NativeFilterSet(django_filters.FilterSet):

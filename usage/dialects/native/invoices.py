@@ -8,11 +8,10 @@ from rest_framework import exceptions, serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from billing.documents import header_of, line_document
-from billing.jsontext import decode
+from billing.documents.invoice import header_of, line_document
 from billing.models import Brick, Invoice, InvoiceLine, Price
 from billing.money import format_money
-from usage.dialects.lists import within_time
+from billing.storage.jsontext import decode
 from usage.dialects.native import records
 from usage.dialects.native.base import NativeView, row_by_number, shown_by
 from usage.dialects.native.documentation import listing
@@ -26,6 +25,7 @@ from usage.dialects.native.filters import (
     WordFilter,
 )
 from usage.dialects.native.records import RecordSerializer
+from usage.dialects.shared.lists import within_time
 from usage.models import UsageRecord
 
 

@@ -12,7 +12,7 @@ from rest_framework.request import Request
 from rest_framework.utils.urls import replace_query_param
 
 from billing.models import Workspace
-from usage.dialects import lists
+from usage.dialects.shared import lists
 
 CURSOR, SIZE = "cursor", "page_size"
 USUAL_SIZE, LARGEST_SIZE = 50, 200

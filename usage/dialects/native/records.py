@@ -15,8 +15,7 @@ from rest_framework import serializers
 from billing.models import Customer, Line
 from billing.money import format_decimal
 from usage.ahead import too_far_ahead
-from usage.dialects import NAMES, lists
-from usage.dialects.fields import AnyJSONField
+from usage.dialects import NAMES
 from usage.dialects.native.errors import ProblemSerializer, WrongSerializer
 from usage.dialects.native.fields import (
     WHOLE,
@@ -31,8 +30,10 @@ from usage.dialects.native.fields import (
 )
 from usage.dialects.native.filters import FlagFilter, MomentFilter, NativeFilterSet, TextFilter, WordFilter
 from usage.dialects.native.reports import LONGEST_NOTE, LONGEST_TEXT
+from usage.dialects.shared import lists
+from usage.dialects.shared.fields import AnyJSONField
 from usage.ledger import DIGITS_AFTER_POINT, DIGITS_BEFORE_POINT
-from usage.ledger.addresses import as_line_number
+from usage.ledger.lines.address import as_line_number
 from usage.models import UsageRecord, UsageRecordQuerySet
 
 

@@ -14,8 +14,8 @@ from billing.models import Brick, Line, Subscription, Workspace
 from billing.models.contracts import GREATEST_LINE_NUMBER
 from usage.ahead import too_far_ahead
 from usage.commands import LineByBrick, LineByNumber, Origin, RecordUsage, ReportEvent
-from usage.dialects.fields import PLAIN_NUMBER, NotAMoment, parse_moment, text_of
 from usage.dialects.native.fields import parse_id
+from usage.dialects.shared.fields import PLAIN_NUMBER, NotAMoment, parse_moment, text_of
 from usage.ledger import UnableToRecord, exact_quantity
 
 # What is wrong with a record that was sent: messages by field.

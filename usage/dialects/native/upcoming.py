@@ -8,11 +8,12 @@ from rest_framework import exceptions, serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from billing.documents import line_document
-from billing.invoicing import DraftLine
+from billing.documents.invoice import line_document
+from billing.invoicing.invoicing import DraftLine
 from billing.models import Brick, Invoice, InvoiceLine, Line, Subscription
 from billing.money import format_money
 from usage import closing
+from usage.closing.drafting import REFUSALS
 from usage.dialects.native.base import NativeView, row_by_id, shown_by
 from usage.dialects.native.closes import Conflict
 from usage.dialects.native.documentation import by_id
@@ -36,7 +37,6 @@ from usage.dialects.native.invoices import (
     beside_document,
     show_line,
 )
-from usage.drafting import REFUSALS
 
 NO_PERIOD = "No period of this subscription is open: it has not begun, or its last one is closed."
 # A price that has lost its tiers, or a period beyond the calendar.

@@ -2,7 +2,7 @@ from django.urls import re_path
 
 from usage.dialects.native import bricks, closes, customers, invoices, prices, subscriptions, upcoming, usage
 from usage.dialects.native.base import NativeView
-from usage.dialects.paths import served
+from usage.dialects.shared.paths import served
 
 urlpatterns = [
     served("customers/", customers.CustomerListView.as_view()),

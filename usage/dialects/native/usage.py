@@ -14,13 +14,13 @@ from rest_framework.response import Response
 
 from usage import ledger
 from usage.commands import CorrectUsage, RecordById, RecordUsage, ReportEvent, RetractUsage
-from usage.dialects import lists
 from usage.dialects.native import errors, records
 from usage.dialects.native.base import NativeView
 from usage.dialects.native.documentation import listing
 from usage.dialects.native.fields import WHOLE
 from usage.dialects.native.records import CorrectionSerializer, RecordFilter, RecordSerializer
 from usage.dialects.native.reports import Wrong, is_key, read_reports
+from usage.dialects.shared import lists
 from usage.models import UsageRecord, UsageRecordQuerySet
 from usage.newest import are_few
 

@@ -5,7 +5,7 @@ from typing import Any
 
 from billing.localmoment import in_zone
 from usage.commands import LineByNumber, Origin, RecordById, RecordUsage, RetractUsage
-from usage.dialects.fields import json_number
+from usage.dialects.shared.fields import json_number
 from usage.ledger import Recorded
 from usage.models import UsageRecord
 

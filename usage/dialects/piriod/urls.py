@@ -1,7 +1,7 @@
 from django.urls import re_path
 
-from usage.dialects.paths import served
 from usage.dialects.piriod import views
+from usage.dialects.shared.paths import served
 
 urlpatterns = [
     served("usages/", views.UsageListView.as_view()),

@@ -15,9 +15,6 @@ from rest_framework.response import Response
 
 from billing.models import ApiKey, Workspace
 from usage import ledger
-from usage.dialects import arrival, lists
-from usage.dialects.base import DialectView, KeyAuthentication
-from usage.dialects.parameters import refuse_unknown
 from usage.dialects.piriod import translate
 from usage.dialects.piriod.errors import STYLE, DetailSerializer
 from usage.dialects.piriod.serializers import (
@@ -26,6 +23,9 @@ from usage.dialects.piriod.serializers import (
     UsagePageSerializer,
     UsageSerializer,
 )
+from usage.dialects.shared import arrival, lists
+from usage.dialects.shared.base import DialectView, KeyAuthentication
+from usage.dialects.shared.parameters import refuse_unknown
 from usage.models import UsageRecord, UsageRecordQuerySet
 
 

@@ -11,12 +11,12 @@ from typing import Any
 from django.db.models import Q
 
 from billing.models import Invoice, InvoiceLine, Line, Workspace
-from usage.dialects import arrival, lists
-from usage.dialects.fields import PLAIN_NUMBER, parse_moment
 from usage.dialects.rebilly import identifiers
 from usage.dialects.rebilly.grammar import Clause, Exact, MalformedFilter, Range
+from usage.dialects.shared import arrival, lists
+from usage.dialects.shared.fields import PLAIN_NUMBER, parse_moment
 from usage.ledger import QuantityRefused, exact_quantity
-from usage.ledger.addresses import as_line_number, as_uuid
+from usage.ledger.lines.address import as_line_number, as_uuid
 
 NONE = "null"
 NO_INVOICE = 0

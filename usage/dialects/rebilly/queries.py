@@ -9,9 +9,9 @@ from django.db.models.functions import Cast, Coalesce
 from rest_framework import exceptions, status
 
 from billing.models import Invoice, Line, Workspace
-from usage.dialects import lists
 from usage.dialects.rebilly import filters
 from usage.dialects.rebilly.grammar import parse
+from usage.dialects.shared import lists
 from usage.models import UsageRecord
 
 DEFAULT_LIMIT, GREATEST_LIMIT = 100, 1000

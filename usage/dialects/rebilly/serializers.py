@@ -8,7 +8,7 @@ from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 from rest_framework.fields import empty
 
-from usage.dialects.fields import MomentField, NamingField, QuantityField
+from usage.dialects.shared.fields import MomentField, NamingField, QuantityField
 
 LEAST = Decimal("0.001")
 

@@ -4,9 +4,9 @@ from datetime import datetime
 from typing import Any
 
 from usage.commands import LineByName, Origin, RecordById, RecordUsage, RetractUsage
-from usage.dialects.fields import json_number
 from usage.dialects.rebilly import identifiers
 from usage.dialects.rebilly.queries import InvoiceItem
+from usage.dialects.shared.fields import json_number
 from usage.ledger import Recorded
 from usage.models import UsageRecord
 

@@ -1,7 +1,7 @@
 from django.urls import re_path
 
-from usage.dialects.paths import served
 from usage.dialects.rebilly import views
+from usage.dialects.shared.paths import served
 
 urlpatterns = [
     # With the organization, as the vendor's clients are set up, and without it: then it is the key's own.

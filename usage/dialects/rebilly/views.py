@@ -6,13 +6,13 @@ from rest_framework.response import Response
 
 from billing.models import ApiKey, Workspace
 from usage import ledger
-from usage.dialects import arrival, lists
-from usage.dialects.base import DialectView, KeyAuthentication
-from usage.dialects.parameters import refuse_unknown
-from usage.dialects.rates import Rate
 from usage.dialects.rebilly import identifiers, queries, translate
 from usage.dialects.rebilly.errors import STYLE
 from usage.dialects.rebilly.serializers import UsageReply, UsageSerializer
+from usage.dialects.shared import arrival, lists
+from usage.dialects.shared.base import DialectView, KeyAuthentication
+from usage.dialects.shared.parameters import refuse_unknown
+from usage.dialects.shared.rates import Rate
 from usage.models import UsageRecord
 
 

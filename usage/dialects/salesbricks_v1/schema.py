@@ -6,7 +6,7 @@ from typing import Any, cast
 
 from graphql import GraphQLScalarType, GraphQLSchema, build_schema
 
-from usage.dialects.fields import parse_moment_or_day, text_of
+from usage.dialects.shared.fields import parse_moment_or_day, text_of
 
 SDL = Path(__file__).with_name("schema.graphql").read_text()
 

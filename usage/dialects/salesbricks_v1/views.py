@@ -3,12 +3,12 @@ from rest_framework import exceptions, status
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from usage.dialects.base import DialectView, KeyAuthentication
 from usage.dialects.salesbricks_v1 import documents
 from usage.dialects.salesbricks_v1.errors import STYLE, listed
 from usage.dialects.salesbricks_v1.execution import run
 from usage.dialects.salesbricks_v1.mutations import resolvers
 from usage.dialects.salesbricks_v1.serializers import QuerySerializer
+from usage.dialects.shared.base import DialectView, KeyAuthentication
 
 
 class HeaderAuthentication(KeyAuthentication):

@@ -15,8 +15,8 @@ from rest_framework.request import Request
 from billing.calendar import end_of
 from billing.models import Line
 from usage.consumption import BucketSize
-from usage.dialects import lists
-from usage.dialects.fields import NotAMoment, QuantityField, is_day, parse_moment_or_day
+from usage.dialects.shared import lists
+from usage.dialects.shared.fields import NotAMoment, QuantityField, is_day, parse_moment_or_day
 from usage.models import UsageRecordQuerySet
 
 _MICROSECOND = timedelta(microseconds=1)

@@ -3,7 +3,7 @@
 from rest_framework import serializers
 
 from usage.consumption import BucketSize
-from usage.dialects.fields import AnyJSONField, MomentField, QuantityField
+from usage.dialects.shared.fields import AnyJSONField, MomentField, QuantityField
 
 
 class WarningSerializer(serializers.Serializer):

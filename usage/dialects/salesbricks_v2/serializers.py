@@ -4,7 +4,7 @@ from typing import Any
 
 from rest_framework import serializers
 
-from usage.dialects.fields import AnyJSONField, CountField, MomentOrDayField, NamingField
+from usage.dialects.shared.fields import AnyJSONField, CountField, MomentOrDayField, NamingField
 
 DEPRECATED = "count"
 

@@ -1,7 +1,7 @@
 from django.urls import re_path
 
-from usage.dialects.paths import served
 from usage.dialects.salesbricks_v2 import views
+from usage.dialects.shared.paths import served
 
 _BRICK = "subscriptions/<str:subscription_id>/bricks/<str:brick_id>"
 

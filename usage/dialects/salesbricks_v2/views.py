@@ -13,10 +13,6 @@ from rest_framework.serializers import Serializer
 from billing.models import Line
 from usage import consumption, ledger
 from usage.consumption import BucketSize, SpanRefused
-from usage.dialects import lists, unread
-from usage.dialects.base import DialectView, KeyAuthentication
-from usage.dialects.parameters import refuse_unknown
-from usage.dialects.paths import as_written
 from usage.dialects.salesbricks_v2 import translate
 from usage.dialects.salesbricks_v2.errors import STYLE
 from usage.dialects.salesbricks_v2.queries import EntriesQuery, EntryPagination, PeriodsQuery, SeriesQuery, entries
@@ -35,6 +31,10 @@ from usage.dialects.salesbricks_v2.serializers import (
     EntrySerializer,
     TransactionSerializer,
 )
+from usage.dialects.shared import lists, unread
+from usage.dialects.shared.base import DialectView, KeyAuthentication
+from usage.dialects.shared.parameters import refuse_unknown
+from usage.dialects.shared.paths import as_written
 from usage.models import UsageRecord, UsageRecordQuerySet
 
 

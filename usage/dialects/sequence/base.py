@@ -10,12 +10,12 @@ from rest_framework import exceptions, status
 from rest_framework.request import Request
 from rest_framework.serializers import Serializer
 
-from usage.dialects.base import DialectView, KeyAuthentication, Problem
-from usage.dialects.parameters import refuse_unknown
 from usage.dialects.sequence.errors import STYLE
 from usage.dialects.sequence.fields import QueriedField
 from usage.dialects.sequence.pages import OF_PAGES
 from usage.dialects.sequence.translate import FIELDS
+from usage.dialects.shared.base import DialectView, KeyAuthentication, Problem
+from usage.dialects.shared.parameters import refuse_unknown
 from usage.metering import RuleTooLarge
 
 VERSIONS = ("2024-07-30", "latest")

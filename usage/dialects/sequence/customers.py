@@ -11,12 +11,12 @@ from rest_framework.serializers import Serializer
 
 from billing import parties
 from billing.models import Customer, CustomerAlias
-from usage.dialects.paths import as_written
 from usage.dialects.sequence import queries, translate
 from usage.dialects.sequence.base import SequenceView, text_in_path, uuid_in_path
 from usage.dialects.sequence.pages import page
 from usage.dialects.sequence.replies import AliasesReply, AliasPageReply, AliasReply, CustomerReply
 from usage.dialects.sequence.serializers import AliasChangeSerializer, AliasQuerySerializer, AliasSerializer
+from usage.dialects.shared.paths import as_written
 
 
 class AliasesView(SequenceView):

@@ -9,12 +9,12 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from usage import ledger
-from usage.dialects import lists
 from usage.dialects.sequence import queries, translate
 from usage.dialects.sequence.base import SequenceView
 from usage.dialects.sequence.pages import page
 from usage.dialects.sequence.replies import EventPageReply, EventReply
 from usage.dialects.sequence.serializers import EventQuerySerializer, EventSerializer
+from usage.dialects.shared import lists
 from usage.newest import are_few
 
 

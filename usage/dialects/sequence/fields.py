@@ -13,8 +13,8 @@ from rest_framework import serializers
 from rest_framework.fields import empty
 
 from billing.calendar import CalendarOutOfRange, end_of, midnight
-from billing.jsontext import can_be_kept
-from usage.dialects.fields import MomentField
+from billing.storage.jsontext import can_be_kept
+from usage.dialects.shared.fields import MomentField
 
 MAX_NAME = 255
 _DAY = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")

@@ -12,13 +12,13 @@ from rest_framework.response import Response
 
 from billing import catalog
 from billing.models import Brick, EventRule, Line
-from usage.dialects import unread
 from usage.dialects.sequence import queries, translate
 from usage.dialects.sequence.base import SequenceView, uuid_in_path
 from usage.dialects.sequence.calculation import calculate
 from usage.dialects.sequence.pages import page
 from usage.dialects.sequence.replies import CalculationReply, MetricPageReply, MetricReply
 from usage.dialects.sequence.serializers import CalculationSerializer, MetricQuerySerializer, MetricSerializer
+from usage.dialects.shared import unread
 
 
 class MetricsView(SequenceView):

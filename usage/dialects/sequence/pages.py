@@ -9,8 +9,8 @@ from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
 from billing.models import Workspace
-from usage.dialects import lists
-from usage.dialects.parameters import WholeField
+from usage.dialects.shared import lists
+from usage.dialects.shared.parameters import WholeField
 
 LARGEST_ID = BigIntegerField.MAX_BIGINT
 LARGEST_PAGE = 100

@@ -9,7 +9,7 @@ from django.db.models import OuterRef, Q, QuerySet, Subquery
 from billing.models import Customer, CustomerAlias, EventRule, Workspace
 from billing.parties import NOBODY
 from usage.dialects.sequence.identifiers import own_id, public_id
-from usage.ledger.addresses import as_uuid
+from usage.ledger.lines.address import as_uuid
 from usage.models import UsageRecord
 
 Rows = TypeVar("Rows", bound=QuerySet[Any])

@@ -6,8 +6,6 @@ from typing import Any
 from rest_framework import serializers
 
 from billing.models import Brick
-from usage.dialects.fields import MomentField
-from usage.dialects.parameters import WholeField
 from usage.dialects.sequence.fields import (
     MAX_NAME,
     CommaSeparatedField,
@@ -19,6 +17,8 @@ from usage.dialects.sequence.fields import (
     RepeatedField,
 )
 from usage.dialects.sequence.pages import ASC, DESC, PageSerializer
+from usage.dialects.shared.fields import MomentField
+from usage.dialects.shared.parameters import WholeField
 
 METRIC_TYPES = ("SIMPLE", "GROUPED")
 AGGREGATION_TYPES = ("COUNT", "SUM", "UNIQUE", "CUSTOM")

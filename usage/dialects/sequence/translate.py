@@ -6,9 +6,9 @@ from typing import Any
 from billing.catalog import EventTerms
 from billing.models import Customer, CustomerAlias, EventRule, Workspace
 from usage.commands import Origin, ReportEvent
-from usage.dialects.fields import json_number
 from usage.dialects.sequence.calculation import Calculation
 from usage.dialects.sequence.identifiers import public_id
+from usage.dialects.shared.fields import json_number
 from usage.ledger import RecordedEvent
 from usage.models import UsageRecord
 

@@ -1,8 +1,8 @@
 from django.urls import re_path
 
-from usage.dialects.paths import served
 from usage.dialects.sequence import customers, events, metrics
 from usage.dialects.sequence.base import SequenceView
+from usage.dialects.shared.paths import served
 
 urlpatterns = [
     served("usage-events", events.EventsView.as_view()),

@@ -3,7 +3,7 @@ from typing import Any
 from django.core.management.base import CommandError
 from django.db import connection
 
-from billing import timeouts
+from billing.storage import timeouts
 from usage.management.reporting import ReportingCommand
 
 

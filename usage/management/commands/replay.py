@@ -5,8 +5,8 @@ from typing import Any
 from django.conf import settings
 from django.core.management.base import CommandError
 
-from billing import timeouts
 from billing.models import Invoice
+from billing.storage import timeouts
 from billing.tenancy import Across, across
 from usage.management.reporting import ReportingCommand, workspace_called
 from usage.replay import UnableToReplay, replay

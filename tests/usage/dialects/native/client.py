@@ -7,7 +7,7 @@ from billing.models import Workspace
 from tests import factories as make
 from tests.contracts import Contract
 from tests.usage.dialects.clients import ServiceClient
-from usage.documents import openapi
+from usage.dialects.pages import openapi
 
 
 @functools.cache

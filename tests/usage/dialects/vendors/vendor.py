@@ -6,8 +6,8 @@ from typing import Any
 
 from django.test import Client
 
-from billing.jsontext import encode
 from billing.models import Line, Workspace
+from billing.storage.jsontext import encode
 from tests import factories as make
 from usage import ledger
 

@@ -1,0 +1,1 @@
+"""Documents of what was billed: what an invoice says, for ever."""

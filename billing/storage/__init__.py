@@ -1,0 +1,1 @@
+"""What the databases are made to keep, and how rows are handed to them."""

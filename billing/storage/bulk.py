@@ -1,0 +1,70 @@
+"""Many rows into a table at once: COPY on PostgreSQL, ``bulk_create`` elsewhere. Constraints hold all the same."""
+
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any
+from uuid import UUID
+
+from django.db import connection, connections, models
+from django.db.models.expressions import RawSQL
+
+from billing.storage.exact import ExactDecimalField
+from billing.storage.jsontext import encode
+
+
+def insert(*, model: type[models.Model], rows: Iterable[dict[str, Any]]) -> list[int]:
+    """Insert rows, each of the same columns by their ``attname``, and return their ids in order.
+
+    Columns that are left out get the database's default, so they must have one. Inside the caller's transaction.
+    Raises ``IntegrityError`` and whatever else the database refuses, ``ValueError`` where a decimal does not fit.
+    """
+    rows = list(rows)
+    if not rows:
+        return []
+    if connection.vendor != "postgresql":
+        return [row.pk for row in model._default_manager.bulk_create(model(**row) for row in rows)]
+    ids = _draw_ids(model, len(rows))
+    names = list(rows[0])
+    fields = [model._meta.pk, *(_by_attname(model, name) for name in names)]
+    prepare = [_preparation(field) for field in fields]
+    columns = ", ".join(connection.ops.quote_name(field.column) for field in fields)
+    statement = f"COPY {model._meta.db_table} ({columns}) FROM STDIN"
+    with connection.cursor() as cursor, connection.wrap_database_errors, cursor.copy(statement) as copy:
+        for pk, row in zip(ids, rows, strict=True):
+            values = zip((pk, *(row[name] for name in names)), prepare, strict=True)
+            copy.write_row([value if preparation is None else preparation(value) for value, preparation in values])
+    return ids
+
+
+def among(ids: Sequence[UUID] | Sequence[int]) -> tuple[str, list[Any]]:
+    """Return the SQL condition that a column of ids is one of these, and its parameters: a single one, however many."""
+    if connection.vendor == "postgresql":
+        return "= ANY(%s)", [list(ids)]
+    kept = [pk.hex if isinstance(pk, UUID) else pk for pk in ids]
+    return "IN (SELECT value FROM json_each(%s))", [encode(kept).decode()]
+
+
+def is_among(column: str, ids: Sequence[UUID] | Sequence[int]) -> RawSQL:
+    """Return the same as a filter: what is looked for in thousands is one parameter, where `__in` has one for each."""
+    condition, parameters = among(ids)
+    return RawSQL(f"{column} {condition}", parameters, output_field=models.BooleanField())
+
+
+def _draw_ids(model: type[models.Model], count: int) -> list[int]:
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT nextval((SELECT pg_get_serial_sequence(%s, 'id')::regclass)) FROM generate_series(1, %s)",
+            [model._meta.db_table, count],
+        )
+        return [pk for (pk,) in cursor.fetchall()]
+
+
+def _by_attname(model: type[models.Model], name: str) -> Any:
+    return next(field for field in model._meta.concrete_fields if field.attname == name)
+
+
+def _preparation(field: Any) -> Callable[[Any], Any] | None:
+    # The driver writes ints, texts, moments and UUIDs as they are; these two check and encode their values.
+    if isinstance(field, (ExactDecimalField, models.JSONField)):
+        target = connections[connection.alias]  # not the proxy, which finds its thread's connection at each touch
+        return lambda value: field.get_db_prep_save(value, target)
+    return None

@@ -1,0 +1,156 @@
+"""What is to be measured and rated of subscriptions: each line in each period that is due, or has changed."""
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from decimal import Decimal
+from itertools import pairwise
+from operator import attrgetter
+from typing import Any
+from uuid import UUID
+
+from billing import catalog
+from billing.calendar import Coverage, Interval, Period, coverage, full_period_at
+from billing.invoicing.invoicing import Billed, billed, billed_rules
+from billing.models import Brick, EventRule, InvoiceLine, Line, Subscription
+from usage.closing.changed import changed_periods
+
+
+@dataclass(frozen=True, slots=True)
+class Due:
+    """A subscription with its lines and the open periods to bill, in order; loaded and locked by the caller."""
+
+    subscription: Subscription
+    lines: tuple[Line, ...]
+    periods: tuple[Period, ...]
+
+    @property
+    def counting_lines(self) -> list[Line]:
+        """The lines that count events of the customer, where others count records of their own."""
+        return [line for line in self.lines if line.brick.aggregation == Brick.Aggregation.EVENTS]
+
+    @property
+    def bills_differences(self) -> bool:
+        """Differences wait for the next due period; an ended subscription has none, and bills them at any time."""
+        return bool(self.periods) or self.subscription.next_close_at is None
+
+
+@dataclass(frozen=True, slots=True)
+class Task:
+    """One line in one period: to be measured, rated and put on the subscription's ``invoice``-th draft.
+
+    ``covered``: the part of the ``period`` in which the line is active.
+    """
+
+    due: Due
+    invoice: int
+    line: Line
+    kind: str
+    period: Period
+    covered: Period
+    coverage: Coverage
+    rule: EventRule | None
+    billed_before: Decimal = Decimal(0)
+
+    @property
+    def is_true_up(self) -> bool:
+        return self.kind == InvoiceLine.Kind.TRUE_UP
+
+    @property
+    def window(self) -> tuple[int, datetime]:
+        """The line and the start of what is measured: by these it is known what was billed of it."""
+        return self.line.pk, self.covered.starts_at
+
+
+@dataclass(frozen=True, slots=True)
+class _Rules:
+    """By what events are counted: a brick's current rule, and what was billed by the rule that it was billed by."""
+
+    current: dict[UUID, EventRule] = field(default_factory=dict)
+    billed: dict[tuple[int, datetime], EventRule] = field(default_factory=dict)
+
+    def of(self, line: Line, kind: str, starts_at: datetime) -> EventRule | None:
+        if kind == InvoiceLine.Kind.TRUE_UP and (rule := self.billed.get((line.pk, starts_at))):
+            return rule
+        return self.current.get(line.brick_id)
+
+
+def tasks_of(dues: Sequence[Due], *, cutoff: int) -> list[Task]:
+    """Return what is to be measured of subscriptions as of a cutoff, in their order; a fixed number of queries.
+
+    The true-ups go to a subscription's first draft, or to one of their own where it has ended. Raises
+    ``CalendarOutOfRange`` on a period that no calendar has.
+    """
+    if not dues:
+        return []
+    own: dict[str, Any] = {
+        "workspace_id": dues[0].subscription.workspace_id,
+        "subscription_ids": [due.subscription.pk for due in dues],
+    }
+    changed = changed_periods(**own, cutoff=cutoff)
+    rules = _rules(dues, changed)
+    before = billed(**own) if changed else {}
+    return [task for due in dues for task in (*_due_periods(due, rules), *_differences(due, changed, rules, before))]
+
+
+def _rules(dues: Sequence[Due], changed: Mapping[int, Sequence[Period]]) -> _Rules:
+    counting = [line for due in dues for line in due.counting_lines]
+    if not counting:
+        return _Rules()
+    workspace_id = counting[0].workspace_id
+    changed_lines = [line.pk for line in counting if line.pk in changed]
+    return _Rules(
+        current=catalog.current_rules(workspace_id=workspace_id, brick_ids=[line.brick_id for line in counting]),
+        billed=billed_rules(workspace_id=workspace_id, line_ids=changed_lines) if changed_lines else {},
+    )
+
+
+def _due_periods(due: Due, rules: _Rules) -> Iterable[Task]:
+    followed_at = _followed_at(due.lines)
+    for invoice, period in enumerate(due.periods):
+        for line in due.lines:
+            if covered := period.intersect(line.starts_at, line.ends_at):
+                rule = rules.of(line, InvoiceLine.Kind.USAGE, covered.starts_at)
+                days = _coverage(due.subscription, covered, followed_at.get(line.pk))
+                yield Task(due, invoice, line, InvoiceLine.Kind.USAGE, period, covered, days, rule)
+
+
+def _differences(
+    due: Due,
+    changed: Mapping[int, Sequence[Period]],
+    rules: _Rules,
+    before: Mapping[tuple[int, datetime], Billed],
+) -> Iterable[Task]:
+    if not due.bills_differences:
+        return
+    for line in due.lines:
+        for period in changed.get(line.pk, ()):
+            if covered := period.intersect(line.starts_at, line.ends_at):
+                rule = rules.of(line, InvoiceLine.Kind.TRUE_UP, covered.starts_at)
+                was = before[line.pk, covered.starts_at]
+                # The days are those that were billed: what has changed since is the usage alone.
+                days = Coverage(days=was.days, of_days=was.of_days)
+                yield Task(due, 0, line, InvoiceLine.Kind.TRUE_UP, period, covered, days, rule, was.amount)
+
+
+def _followed_at(lines: Sequence[Line]) -> dict[int, datetime]:
+    """Return, per line that another one of its brick follows, when that one begins."""
+    of_brick: dict[UUID, list[Line]] = defaultdict(list)
+    for line in lines:
+        if not line.is_voided:
+            of_brick[line.brick_id].append(line)
+    return {
+        former.pk: later.starts_at
+        for several in of_brick.values()
+        if len(several) > 1
+        for former, later in pairwise(sorted(several, key=attrgetter("starts_at")))
+    }
+
+
+def _coverage(subscription: Subscription, covered: Period, followed_at: datetime | None) -> Coverage:
+    tz = subscription.workspace.tz
+    full = full_period_at(
+        covered.starts_at, anchor_on=subscription.anchor_on, interval=Interval(subscription.interval), tz=tz
+    )
+    return coverage(covered=covered, full=full, tz=tz, followed_at=followed_at)

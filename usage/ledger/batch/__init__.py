@@ -1,0 +1,1 @@
+"""Many records of one workspace at once."""

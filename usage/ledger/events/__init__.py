@@ -1,0 +1,1 @@
+"""Events of a customer: whom they name, recording, changing, matching."""

@@ -1,0 +1,1 @@
+"""Usage of a line: which line an address means, recording, changing, hard limits."""

@@ -1,0 +1,155 @@
+"""Hard limits: what a line still takes in a period. Whoever adds to a bounded total does so alone."""
+
+from collections import defaultdict
+from collections.abc import Iterable
+from datetime import datetime
+from decimal import Decimal
+from functools import cached_property
+
+from django.db.models import Min, OuterRef, Subquery, prefetch_related_objects
+
+from billing.calendar import Coverage, Interval, Period, coverage, full_period_at
+from billing.limits import Room, has_hard_limit
+from billing.models import Line
+from billing.money import EXACT
+from billing.storage.bulk import is_among
+from usage.ledger.cutoff import last_id
+from usage.ledger.refusals import LimitReached
+from usage.metering import Window, measure
+from usage.models import UsageRecord
+
+
+class Totals:
+    """What periods of lines with a hard limit have taken, and take while the caller adds to them.
+
+    Nobody else adds to the lines' totals until the caller's transaction ends. However much is asked for, each period
+    is measured once, all with one query.
+    """
+
+    def __init__(self, wanted: Iterable[tuple[int, datetime]], *, workspace_id: int) -> None:
+        self._workspace_id = workspace_id
+        self._moments = list(wanted)
+        # Measured after the locks are held, by another statement: what others have recorded meanwhile is in it.
+        self._lines = lock_bounded({line_id for line_id, _ in self._moments}, workspace_id=workspace_id)
+        self._periods: dict[int, list[Period]] = defaultdict(list)
+        self._added: dict[tuple[int, Period], Decimal] = defaultdict(Decimal)
+        self._rooms: dict[tuple[int, Period], Room] = {}
+
+    def permit(self, *, line_id: int, quantity: Decimal, occurred_at: datetime, accepts_part: bool) -> Decimal:
+        """Return what of a quantity the line's hard limit lets be added, and count it; raise ``LimitReached``.
+
+        That is the quantity, or as much of it as is left where a part is accepted. A quantity that is not above zero
+        is always permitted.
+        """
+        line = self._lines[line_id]
+        covered = self._covered(line, occurred_at) if has_hard_limit(line) else None
+        if covered is None:
+            # Nothing bounds it, or the line has ended meanwhile; that is for others to say.
+            return quantity
+        taken = quantity if quantity <= 0 else self._part(line, covered, quantity, accepts_part)
+        self._added[line_id, covered] = EXACT.add(self._added[line_id, covered], taken)
+        return taken
+
+    def _part(self, line: Line, covered: Period, quantity: Decimal, accepts_part: bool) -> Decimal:
+        used = EXACT.add(self._used[line.pk, covered], self._added[line.pk, covered])
+        left = self._room(line, covered).beyond(used, quantity)
+        if left == quantity or (accepts_part and left > 0):
+            return left
+        raise LimitReached(left)
+
+    def _room(self, line: Line, covered: Period) -> Room:
+        # Whatever a record adds: what a price affords is worked out once.
+        room = self._rooms.get((line.pk, covered))
+        if room is None:
+            room = self._rooms[line.pk, covered] = Room(line=line, coverage=self._coverage(line, covered))
+        return room
+
+    def _coverage(self, line: Line, covered: Period) -> Coverage:
+        full = _full_period(line, covered.starts_at)
+        return coverage(covered=covered, full=full, tz=line.workspace.tz, followed_at=self._followed_at.get(line.pk))
+
+    def _covered(self, line: Line, moment: datetime) -> Period | None:
+        # Of a batch, most fall in the few periods that others of it fell in.
+        known = self._periods[line.pk]
+        for period in known:
+            if period.contains(moment):
+                return period
+        covered = _covered(line, moment)
+        if covered is not None:
+            known.append(covered)
+        return covered
+
+    @cached_property
+    def _followed_at(self) -> dict[int, datetime | None]:
+        return _followed_at(self._lines.values(), workspace_id=self._workspace_id)
+
+    @cached_property
+    def _used(self) -> dict[tuple[int, Period], Decimal]:
+        bounded = ((self._lines[line_id], at) for line_id, at in self._moments)
+        periods = {(line.pk, covered) for line, at in bounded if (covered := self._covered(line, at)) is not None}
+        cutoff = last_id(workspace_id=self._workspace_id)
+        windows = [
+            Window(
+                workspace_id=self._workspace_id,
+                aggregation=self._lines[line_id].brick.aggregation,
+                line_id=line_id,
+                starts_at=covered.starts_at,
+                ends_at=covered.ends_at,
+                cutoff=cutoff,
+            )
+            for line_id, covered in periods
+        ]
+        used = (measured.quantity for measured in measure(windows))
+        return dict(zip(periods, used, strict=True))
+
+
+def check_change(*, line: Line, former: UsageRecord, quantity: Decimal, occurred_at: datetime) -> None:
+    """Raise ``LimitReached`` where a correction adds more to a period than the line's hard limit leaves.
+
+    The caller has locked the line against other changes. What lowers a total, or keeps it, is always permitted.
+    """
+    if not has_hard_limit(line):
+        return
+    was_in_period = _covered(line, former.occurred_at) == _covered(line, occurred_at)
+    added = quantity - former.quantity if was_in_period and former.quantity is not None else quantity
+    totals = Totals([(line.pk, occurred_at)], workspace_id=line.workspace_id)
+    totals.permit(line_id=line.pk, quantity=added, occurred_at=occurred_at, accepts_part=False)
+
+
+def lock_bounded(line_ids: set[int], *, workspace_id: int) -> dict[int, Line]:
+    """Keep others from adding to the totals of a workspace's lines until commit, and return the lines by their ids."""
+    # In the order of their ids, as all lock them, or two writers could wait for each other.
+    lines = Line.objects.filter(workspace_id=workspace_id).select_for_update(of=("self",), no_key=True).order_by("id")
+    lines = lines.select_related("brick", "price", "subscription", "workspace")
+    found = {line.pk: line for line in lines.filter(is_among("billing_line.id", sorted(line_ids)))}
+    by_amount = [line.price for line in found.values() if line.hard_limit_amount is not None and line.price.is_tiered]
+    prefetch_related_objects(by_amount, "tiers")
+    return found
+
+
+def _followed_at(lines: Iterable[Line], *, workspace_id: int) -> dict[int, datetime | None]:
+    """Return when the next line of a brick begins: of lines that end, and where days can matter."""
+    ending = [line.pk for line in lines if line.ends_at is not None and line.hard_limit_amount is not None]
+    if not ending:
+        return {}
+    of_brick = {name: OuterRef(name) for name in ("workspace", "subscription", "brick")}
+    later = Line.objects.not_voided().filter(**of_brick, starts_at__gte=OuterRef("ends_at"))
+    first = Subquery(later.order_by().values("brick").annotate(first=Min("starts_at")).values("first"))
+    found = Line.objects.filter(is_among("billing_line.id", ending), workspace_id=workspace_id)
+    found = found.annotate(followed_at=first)
+    return dict(found.values_list("pk", "followed_at"))
+
+
+def _covered(line: Line, moment: datetime) -> Period | None:
+    """Return the part of a billing period in which the line is active: what is measured and billed as one."""
+    return _full_period(line, moment).intersect(line.starts_at, line.ends_at)
+
+
+def _full_period(line: Line, moment: datetime) -> Period:
+    subscription = line.subscription
+    return full_period_at(
+        moment,
+        anchor_on=subscription.anchor_on,
+        interval=Interval(subscription.interval),
+        tz=line.workspace.tz,
+    )
