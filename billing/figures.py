@@ -20,14 +20,17 @@ _MICROSECOND = timedelta(microseconds=1)
 
 
 def money(amount: Decimal, currency: str, style: NumberFormat) -> str:
+    """Write an amount of a currency, with its minor units: "EUR 1,234.50"."""
     return f"{currency} {in_format(format_money(amount, currency=currency), style)}"
 
 
 def quantity(value: Decimal | None, style: NumberFormat) -> str:
+    """Write a quantity with its own decimals; a dash where there is none."""
     return NOTHING if value is None else spell_number(value, style)
 
 
 def count(number: int, style: NumberFormat) -> str:
+    """Write a number of things, grouped by thousands."""
     return in_format(str(number), style)
 
 
@@ -37,6 +40,7 @@ def identifier(text: str | None) -> str:
 
 
 def day(at: datetime | None, tz: ZoneInfo) -> str:
+    """Write the day of a moment in a time zone: "1 Jan 2026"; a dash where there is none."""
     return NOTHING if at is None else dateformat.format(at.astimezone(tz), "j M Y")
 
 
@@ -70,6 +74,7 @@ def open_period(subscription: Subscription, tz: ZoneInfo) -> str:
 
 
 def moment(at: datetime | None, tz: ZoneInfo) -> str:
+    """Write a moment in a time zone, to the minute: "1 Jan 2026, 14:05"; a dash where there is none."""
     return NOTHING if at is None else dateformat.format(at.astimezone(tz), "j M Y, H:i")
 
 

@@ -115,6 +115,7 @@ def _compare(left: str, right: str) -> int:
 
 
 def register_on_sqlite(connection: BaseDatabaseWrapper, **_: Any) -> None:
+    """Give a new SQLite connection the collation and the aggregates of exact decimals."""
     if connection.vendor != "sqlite":
         return
     raw = connection.connection

@@ -92,6 +92,7 @@ def secret(name: str) -> str:
 
 
 def find() -> Workspace | None:
+    """Return the demo's live workspace, None where it was not loaded."""
     return Workspace.objects.filter(code=CODE, mode=Workspace.Mode.LIVE).first()
 
 
