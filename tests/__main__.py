@@ -2,6 +2,9 @@
 
 First on SQLite, as the program runs by default, then on PostgreSQL. A service that is not there is left out
 and named at the end; with REQUIRE_SERVICES=1 that is an error, with SERVICES=none none is looked for.
+
+The whole suite is measured for coverage, and lists its ten slowest tests. Only with all services is the coverage
+complete, so only then has it a floor.
 """
 
 import os
@@ -10,15 +13,15 @@ import sys
 
 import pytest
 
-from tests import services
+from tests import coverage_floors, services
 
 
 def run_pytest(database_url: str, arguments: list[str]) -> int:
     environment = {**os.environ, "DATABASE_URL": database_url}
     environment.pop("ARREARS_TEST_VAR", None)
     # Processes cost more to start than a chosen few tests take. Three keep two cores busy: many tests wait for others.
-    parallel = [] if arguments else ["-n", "3", "--dist", "loadgroup"]
-    return subprocess.run([sys.executable, "-m", "pytest", *parallel, *arguments], env=environment).returncode
+    whole = ["-n", "3", "--dist", "loadgroup", "--durations=10", "--cov", "--cov-append", "--cov-report="]
+    return subprocess.run([sys.executable, "-m", "pytest", *(arguments or whole)], env=environment).returncode
 
 
 def main(arguments: list[str]) -> int:
@@ -26,6 +29,8 @@ def main(arguments: list[str]) -> int:
     missing = [service for service in found if service.missing]
     required = os.environ.get("REQUIRE_SERVICES") == "1"
     codes: dict[str, int] = {}
+    if not arguments:
+        coverage_floors.begin()
     if not (missing and required):
         for name, url in (("SQLite", ""), ("PostgreSQL", services.POSTGRES_URL)):
             if all(service.name != name for service in missing):
@@ -40,6 +45,12 @@ def main(arguments: list[str]) -> int:
         print(f"{'MISSING' if required else 'skipped'}: {service.name} ({service.missing}); {service.hint}")
     if missing and required:
         return 1
+    if codes and not arguments and pytest.ExitCode.INTERRUPTED not in codes.values():
+        print("\nCoverage, by lines and branches:")
+        low = coverage_floors.below_floor()
+        if low and not missing:
+            print(f"Coverage is below its floor: {', '.join(low)}.")
+            return 1
     # A choice of tests may exist for one of the databases only: then the empty run of the other is fine.
     run = [code for code in codes.values() if code != pytest.ExitCode.NO_TESTS_COLLECTED]
     return max(run, default=int(pytest.ExitCode.NO_TESTS_COLLECTED))

@@ -1,5 +1,6 @@
 import os
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -26,6 +27,21 @@ connection_created.connect(bound.watch)
 django_settings.WHITENOISE_AUTOREFRESH = True
 
 
+# Measuring costs two thirds as much again. So it is of the tests that mirror the code, not of those that go through all
+# of it once more; on PostgreSQL, of what differs there.
+MIRRORS = ("billing", "config", "usage")
+MIRRORS_ON_POSTGRESQL = ("billing/storage", "billing/invoicing", "usage/ledger", "usage/metering", "usage/closing")
+TESTS = Path(__file__).parent
+
+
+def is_measured(item: pytest.Item) -> bool:
+    """Tell whether a test counts for coverage on the database at hand."""
+    path = item.path.relative_to(TESTS)
+    if connection.vendor != "postgresql":
+        return path.parts[0] in MIRRORS
+    return item.get_closest_marker("postgres") is not None or any(map(path.is_relative_to, MIRRORS_ON_POSTGRESQL))
+
+
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     unusable = {service.mark for service in services.look() if service.missing}
@@ -38,6 +54,8 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         # What a module has built for all of its tests is built once, in one process.
         if item.get_closest_marker("together"):
             item.add_marker(pytest.mark.xdist_group(item.module.__name__))  # type: ignore[attr-defined]  # a function's
+        if not is_measured(item):
+            item.add_marker("no_cover")
         # One Redis database, one screen, one folder of packages: tests that use them take turns.
         for mark in ("redis", "browser", "node"):
             if item.get_closest_marker(mark):
