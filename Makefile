@@ -2,7 +2,7 @@ PYTHON ?= python3
 export PORT ?= 8000
 PY := .venv/bin/python
 
-.PHONY: help run test check bench faults format lock clean
+.PHONY: help run test check bench faults mutants format lock clean
 .DEFAULT_GOAL := help
 
 help: ## list the targets
@@ -28,6 +28,10 @@ bench: .venv/dev.stamp ## measure against the limits of this machine (ARGS=...)
 faults: .venv/dev.stamp ## kill what runs while it works, and check the books (ARGS="--rounds 3 --seed 7")
 	@exec $(PY) -m tests.faults $(ARGS)
 
+mutants: .venv/dev.stamp ## change rating, money and calendar in small ways, and list the changes that no test notices
+	@SERVICES=none .venv/bin/mutmut run --max-children 2 $(ARGS) | tr '\r' '\n' | tail -1
+	@.venv/bin/mutmut results
+
 format: .venv/dev.stamp ## format and sort imports in place
 	$(PY) -m ruff check --select I --fix
 	$(PY) -m ruff format
@@ -39,7 +43,7 @@ lock: ## resolve the dependencies anew (needs uv)
 
 # The ledger in var/ stays: remove that folder by hand to begin anew.
 clean: ## remove the environment and all caches, not the data in var/
-	rm -rf .venv var/static .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis
+	rm -rf .venv var/static mutants .coverage .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 COMPILE = uv pip compile pyproject.toml --quiet --upgrade --universal --python-version 3.11 \
