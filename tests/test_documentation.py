@@ -1,0 +1,62 @@
+"""What the documentation names is there, and what is there is named."""
+
+import re
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parent.parent
+PAGES = sorted(
+    page
+    for page in ROOT.rglob("*.md")
+    if not {".venv", "node_modules", "var", "mutants", "static"} & set(page.relative_to(ROOT).parts)
+)
+_LINK = re.compile(r"\]\((?!https?://|mailto:|#)([^)#\s]+)")
+# A path that begins at the root of the project.
+_PATH = re.compile(r"`((?:billing|config|docs|templates|tests|usage)/[\w./*-]*)`")
+
+
+def named(page: Path) -> str:
+    return str(page.relative_to(ROOT))
+
+
+@pytest.mark.parametrize("page", PAGES, ids=named)
+def test_every_link_leads_somewhere(page):
+    assert [link for link in _LINK.findall(page.read_text()) if not (page.parent / link).exists()] == []
+
+
+@pytest.mark.parametrize("page", PAGES, ids=named)
+def test_every_path_is_there(page):
+    assert [path for path in _PATH.findall(page.read_text()) if not list(ROOT.glob(path.rstrip("/")))] == []
+
+
+@pytest.mark.parametrize("package", ["billing", "usage"])
+def test_the_readme_of_a_package_names_each_of_its_modules(package):
+    folder = ROOT / package
+    modules = {
+        f"{path.stem}.py" if path.is_file() else f"{path.name}/"
+        for path in folder.iterdir()
+        if path.suffix == ".py" or (path / "__init__.py").exists()
+    }
+    # What Django looks for in any app needs no word.
+    modules -= {"__init__.py", "apps.py", "admin/", "management/", "migrations/", "templatetags/"}
+    table = "\n".join(line for line in (folder / "README.md").read_text().splitlines() if line.startswith("|"))
+
+    assert sorted(name for name in modules if f"`{name}`" not in table) == []
+    named_there = set(re.findall(r"`(\w+(?:\.py|/))`", table))
+    assert sorted(name for name in named_there if not (folder / name.rstrip("/")).exists()) == []
+
+
+@pytest.mark.parametrize("folder", ["docs", "docs/decisions"])
+def test_the_page_of_contents_names_each_page(folder):
+    contents = (ROOT / folder / "README.md").read_text()
+    pages = {page.name for page in (ROOT / folder).glob("*.md")} - {"README.md"}
+
+    assert sorted(name for name in pages if f"({name})" not in contents) == []
+
+
+def test_each_target_of_the_makefile_is_in_the_readme():
+    targets = re.findall(r"^([a-z]+):.*## ", (ROOT / "Makefile").read_text(), re.MULTILINE)
+    words = (ROOT / "README.md").read_text() + (ROOT / "docs/CONTRIBUTING.md").read_text()
+
+    assert [target for target in targets if target != "help" and f"make {target}" not in words] == []
