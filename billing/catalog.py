@@ -15,6 +15,7 @@ from django.core.exceptions import ValidationError
 from django.db import IntegrityError, transaction
 
 from billing import history, names
+from billing.aggregations import OF_BRICKS, OF_RULES
 from billing.models import Brick, EventRule, Name, Price, PriceTier, Workspace
 from billing.models.texts import objection_to_identifier
 from billing.money import format_decimal
@@ -71,7 +72,7 @@ def create_brick(
     brick.full_clean(validate_constraints=False)
     if brick.reference and Brick.objects.filter(workspace=workspace, reference=brick.reference).exists():
         raise ValidationError({"reference": ValidationError("A brick has this reference already.", code="unique")})
-    if aggregation == Brick.Aggregation.EVENTS and rule is None:
+    if brick.metering.takes_events and rule is None:
         raise ValidationError(NO_RULE)
     brick.save(force_insert=True)
     _give_names(brick, {str(brick.pk): "id"} | ({brick.reference: "reference"} if brick.reference else {}))
@@ -89,7 +90,7 @@ def set_event_rule(*, brick: Brick, rule: EventTerms, as_of: datetime) -> EventR
     brick = _locked(brick)
     current = brick.event_rules.filter(replaced_at=None).first()
     check_rule(rule, former=terms_of(current) if current else None)
-    if brick.aggregation != Brick.Aggregation.EVENTS:
+    if not brick.metering.takes_events:
         raise ValidationError({"aggregation": "This brick does not count events."})
     if current is not None and terms_of(current) == _as_kept(rule):
         return current
@@ -140,9 +141,9 @@ def check_rule(rule: EventTerms, *, former: EventTerms | None = None) -> None:
     problems: dict[str, str] = {}
     if not 0 < len(rule.event_type) <= MAX_NAME:
         problems["event_type"] = f"An event type has 1 to {MAX_NAME} characters."
-    if rule.aggregation not in EventRule.Aggregation.values:
+    if rule.aggregation not in OF_RULES:
         problems["aggregation"] = f"“{rule.aggregation}” is no way to count events."
-    elif rule.aggregation != EventRule.Aggregation.COUNT and not rule.property:
+    elif OF_RULES[rule.aggregation].reads_property and not rule.property:
         problems["property"] = "What is added or told apart must be named."
     if len(rule.property) > MAX_NAME:
         problems["property"] = f"A property's name has at most {MAX_NAME} characters."
@@ -226,7 +227,7 @@ def update_brick(
 def _change_aggregation(brick: Brick, aggregation: str, *, has_rule: bool, as_of: datetime) -> None:
     if brick.lines.exists():
         raise ValidationError({"aggregation": "Subscriptions have lines of this brick: its aggregation is fixed."})
-    if aggregation == Brick.Aggregation.EVENTS and not has_rule:
+    if aggregation in OF_BRICKS and OF_BRICKS[aggregation].takes_events and not has_rule:
         raise ValidationError(NO_RULE)
     brick.event_rules.filter(replaced_at=None).update(replaced_at=as_of)
     brick.aggregation = aggregation

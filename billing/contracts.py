@@ -16,6 +16,7 @@ from django.db import transaction
 from django.db.models import Exists, OuterRef, Q, UniqueConstraint
 
 from billing import catalog, line_numbers, names
+from billing.aggregations import short_labels
 from billing.calendar import CalendarOutOfRange, Interval, Period, period_at
 from billing.catalog import PriceTerms
 from billing.limits import NO_LIMITS, Limits
@@ -217,10 +218,10 @@ def _make_room(subscription: Subscription) -> None:
 
 
 def _carries_on(brick: Brick, asked: bool | None) -> bool:
-    is_gauge = brick.aggregation == Brick.Aggregation.UNIT_DAYS
-    if asked and not is_gauge:
-        raise UnableToAgree({"carries_on": "Only a gauge carries a value on."})
-    return is_gauge if asked is None else asked
+    stands_on = brick.metering.stands_on
+    if asked and not stands_on:
+        raise UnableToAgree({"carries_on": f"Only a {short_labels('stands_on')} carries a value on."})
+    return stands_on if asked is None else asked
 
 
 def _check_parties(line: Line) -> None:
@@ -233,9 +234,7 @@ def _check_parties(line: Line) -> None:
         raise UnableToAgree({"price": "This price is of another brick."})
     if price.currency != subscription.currency:
         raise UnableToAgree({"price": f"The subscription is in {subscription.currency}, the price is not."})
-    if brick.aggregation == Brick.Aggregation.EVENTS and not catalog.current_rules(
-        workspace_id=brick.workspace_id, brick_ids=[brick.pk]
-    ):
+    if brick.metering.takes_events and not catalog.current_rules(workspace_id=brick.workspace_id, brick_ids=[brick.pk]):
         raise UnableToAgree({"brick": "This brick has no rule yet that says which events it counts."})
     if not brick.is_metered and price.model != Price.Model.FLAT:
         raise UnableToAgree({"price": "A brick that is not metered needs a flat price."})

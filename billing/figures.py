@@ -95,11 +95,7 @@ def event_rule(rule: EventRule) -> str:
     A rule of very many values is cut: an invoice shows the rules of all its lines.
     """
     named = identifier(rule.property)
-    what = {
-        EventRule.Aggregation.COUNT: "number of events",
-        EventRule.Aggregation.SUM: f"total of {named}",
-        EventRule.Aggregation.UNIQUE: f"distinct {named}",
-    }[EventRule.Aggregation(rule.aggregation)]
+    what = rule.counting.phrase.format(property=named)
     conditions = " and ".join(filters(rule.filters, rule.negated))
     where = beginning(f" where {conditions}", MOST_OF_RULE) if conditions else ""
     return f"{identifier(rule.event_type)}: {what}{where}{'' if rule.is_case_sensitive else ', in upper or lower case'}"

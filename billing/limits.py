@@ -5,7 +5,8 @@ from decimal import Decimal
 
 from django.core.exceptions import ValidationError
 
-from billing.models import Brick, Line
+from billing.aggregations import short_labels
+from billing.models import Line
 from billing.money import EXACT
 from billing.rating import Budget, Coverage, round_down
 
@@ -29,15 +30,17 @@ class Limits:
     def put_on(self, line: Line) -> None:
         """Give a line these limits and no others, without saving it; raise ``LimitsRefused``.
 
-        Only a counter has limits: what a gauge's value adds to its period depends on the values that follow.
+        Only a brick whose records add to their period alone has limits: what a gauge's value adds depends on the values
+        that follow.
         """
         given = {field.name: getattr(self, field.name) for field in fields(self)}
         wrong = {name: "Must be above zero." for name, value in given.items() if value is not None and value <= 0}
         for limit in ("soft", "hard"):
             if given[f"{limit}_limit_quantity"] is not None and given[f"{limit}_limit_amount"] is not None:
                 wrong[f"{limit}_limit_amount"] = "A limit is a quantity or an amount, not both."
-        if any(value is not None for value in given.values()) and line.brick.aggregation != Brick.Aggregation.SUM:
-            wrong = {name: "Only a counter has limits." for name, value in given.items() if value is not None}
+        if any(value is not None for value in given.values()) and not line.brick.metering.takes_limits:
+            refusal = f"Only a {short_labels('takes_limits')} has limits."
+            wrong = {name: refusal for name, value in given.items() if value is not None}
         if wrong:
             raise LimitsRefused(wrong)
         for name, value in given.items():

@@ -13,6 +13,7 @@ from billing.models import Brick, Customer, Line, NumberSeries, Price, Subscript
 from billing.rating import Tier
 from usage import ledger
 from usage.commands import KEEP, CorrectUsage, LineByNumber, Origin, RecordById, RecordUsage, ReportEvent, RetractUsage
+from usage.metering import EVENTS
 from usage.models import UsageRecord
 
 
@@ -38,7 +39,7 @@ def customer(owner: Workspace, name: str = "Globex", **fields: Any) -> Customer:
 
 
 def brick(owner: Workspace, name: str = "API calls", aggregation: str = "sum", **fields: Any) -> Brick:
-    if aggregation == Brick.Aggregation.EVENTS:
+    if aggregation == EVENTS.name:
         # Without a rule yet: ``event_brick`` has one.
         return Brick.objects.create(workspace=owner, name=name, aggregation=aggregation, **fields)
     return catalog.create_brick(
@@ -57,9 +58,7 @@ def event_brick(
 ) -> Brick:
     """A brick that counts events: all messages, unless the rule's ``terms`` say otherwise."""
     rule = catalog.EventTerms(event_type=event_type, aggregation=aggregation, **terms)
-    return catalog.create_brick(
-        workspace=owner, name=name, aggregation=Brick.Aggregation.EVENTS, rule=rule, as_of=moment(as_of)
-    )
+    return catalog.create_brick(workspace=owner, name=name, aggregation=EVENTS.name, rule=rule, as_of=moment(as_of))
 
 
 def price(

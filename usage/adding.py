@@ -15,7 +15,7 @@ from billing.calendar import Period
 from billing.contracts import Foreseen, LineTerms
 from billing.entry.numbers import spell_number
 from billing.invoicing.invoicing import DraftInvoice
-from billing.models import Brick, InvoiceLine, Line, Subscription
+from billing.models import InvoiceLine, Line, Subscription
 from billing.money import format_decimal
 from billing.open_periods import periods_over
 from usage import ledger
@@ -70,7 +70,7 @@ class _Undone(Exception):
 
 def opening_of(line: Line) -> Opening | None:
     """Return what a line begins with, as metering has it now; None where it is no gauge's that follows another."""
-    if line.brick.aggregation != Brick.Aggregation.UNIT_DAYS:
+    if not line.brick.metering.stands_on:
         return None
     former = _former(line)
     if former is None or former.ends_at is None:
@@ -79,7 +79,7 @@ def opening_of(line: Line) -> Opening | None:
     asked, at = (line, line.starts_at) if line.carries_on else (former, former.ends_at)
     window = Window(
         workspace_id=line.workspace_id,
-        aggregation=Brick.Aggregation.UNIT_DAYS,
+        aggregation=line.brick.aggregation,
         line_id=asked.pk,
         starts_at=at,
         ends_at=at,
@@ -96,7 +96,7 @@ def effect_of_adding(*, subscription: Subscription, terms: LineTerms) -> Effect 
 
     Raises ``ValidationError`` where it can't be added.
     """
-    if terms.brick.aggregation != Brick.Aggregation.UNIT_DAYS:
+    if not terms.brick.metering.stands_on:
         return None
     found: list[tuple[Line, Opening, Outlook]] = []
     cutoff = ledger.last_id(workspace_id=subscription.workspace_id)

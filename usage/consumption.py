@@ -6,12 +6,11 @@ events.
 """
 
 import uuid
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from decimal import Decimal
 from enum import StrEnum
-from functools import reduce
 from itertools import pairwise
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -20,9 +19,9 @@ from django.conf import settings
 from django.db.models import BigIntegerField
 
 from billing import catalog
+from billing.aggregations import Combine
 from billing.calendar import Interval, Period, midnight, period_at, periods_due
-from billing.models import Brick, EventRule, Line, Subscription, Workspace
-from billing.money import EXACT
+from billing.models import EventRule, Line, Subscription, Workspace
 from usage.ledger import LineNotFound, LineNotMetered
 from usage.metering import Measurement, Window, measure
 
@@ -101,8 +100,17 @@ def used(*, spans: Sequence[tuple[Line, Period]], as_of: datetime) -> list[Measu
     A brick that counts events counts them by its current rule. The lines' bricks and subscriptions are loaded; they are
     of one workspace.
     """
-    counting = {line.brick_id for line, _ in spans if line.brick.aggregation == Brick.Aggregation.EVENTS}
-    rules = catalog.current_rules(workspace_id=spans[0][0].workspace_id, brick_ids=counting) if counting else {}
+    return _used(spans, as_of, _current_rules([line for line, _ in spans]))
+
+
+def _current_rules(lines: Sequence[Line]) -> dict[uuid.UUID, EventRule]:
+    counting = {line.brick_id for line in lines if line.brick.metering.takes_events}
+    return catalog.current_rules(workspace_id=lines[0].workspace_id, brick_ids=counting) if counting else {}
+
+
+def _used(
+    spans: Sequence[tuple[Line, Period]], as_of: datetime, rules: Mapping[uuid.UUID, EventRule]
+) -> list[Measurement]:
     windows = [_window(line, span, as_of, rules.get(line.brick_id)) for line, span in spans]
     measured = iter(measure([window for window in windows if window is not None]))
     nothing = Measurement(quantity=Decimal(0), record_count=0)
@@ -194,13 +202,21 @@ def _used_in(periods: Sequence[Period], lines: Sequence[Line], as_of: datetime) 
 
 
 def _totals(spans: Sequence[Period], lines: Sequence[Line], as_of: datetime) -> list[tuple[Decimal, int]]:
-    """Return per span what the lines used together, and how many of their events are worth nothing."""
-    measured = iter(used(spans=[(line, span) for span in spans for line in lines], as_of=as_of))
+    """Return per span what a brick's lines used together, and how many of their events are unread."""
+    rules = _current_rules(lines)
+    measured = iter(_used([(line, span) for span in spans for line in lines], as_of, rules))
     of_spans = [[next(measured) for _ in lines] for _ in spans]
+    combine = _combination(lines[0], rules)
     return [
-        (reduce(EXACT.add, (each.quantity for each in of_span)), sum(each.unread.count for each in of_span))
+        (combine([each.quantity for each in of_span]), sum(each.unread.count for each in of_span))
         for of_span in of_spans
     ]
+
+
+def _combination(line: Line, rules: Mapping[uuid.UUID, EventRule]) -> Combine:
+    """Return how quantities of lines of a brick are put together: as its rule says, where it counts events."""
+    rule = rules.get(line.brick_id)
+    return line.brick.metering.combine if rule is None else rule.counting.combine
 
 
 def _window(line: Line, span: Period, as_of: datetime, rule: EventRule | None) -> Window | None:

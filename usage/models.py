@@ -15,7 +15,7 @@ from billing.parties import NOBODY
 from billing.storage.exact import ExactDecimalField
 from billing.storage.jsontext import ExactJSONField
 from billing.tenancy.keys import TenantKey, WorkspaceKey
-from usage.metering.events import matches
+from usage.metering import matches
 
 
 class UsageRecordQuerySet(models.QuerySet["UsageRecord"]):

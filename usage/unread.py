@@ -25,7 +25,7 @@ def unread_notice(rule: EventRule, measurement: Measurement, style: NumberFormat
     if measurement.is_missing_everywhere:
         return missing_notice(rule.property, counted, style)
     name = _name(rule.property)
-    what = "number" if rule.aggregation == EventRule.Aggregation.SUM else "value"
+    what = rule.counting.reads
     value = unread.sample[0][1] if unread.sample else None
     shown = "" if value is None else f", such as {value} of record {unread.sample[0][0]}"
     has, count = ("has", "counts") if unread.count == 1 else ("have", "count")

@@ -16,8 +16,9 @@ from unfold.widgets import (
 from billing import catalog
 from billing.admin.pages import WholeModelForm, refuse_taken_names
 from billing.admin.panel_forms import add_errors
+from billing.aggregations import OF_BRICKS, rule_choices
 from billing.catalog import EventTerms
-from billing.models import Brick, EventRule, Name
+from billing.models import Brick, Name
 from billing.models.texts import IdentifierFormField
 
 # The form's name of what the catalog calls otherwise, beside the brick's own fields.
@@ -114,7 +115,7 @@ class BrickForm(WholeModelForm):
     event_aggregation = forms.ChoiceField(
         label="Quantity",
         required=False,
-        choices=EventRule.Aggregation,
+        choices=rule_choices,
         widget=UnfoldAdminSelectWidget,
         help_text="What of a period's events is billed.",
     )
@@ -157,15 +158,14 @@ class BrickForm(WholeModelForm):
     def clean(self) -> dict[str, Any]:
         refuse_taken_names(self, Name.Kind.BRICK)
         data = super().clean() or {}
-        aggregation = data.get("aggregation", self.instance.aggregation)
-        counts_events = aggregation == Brick.Aggregation.EVENTS
+        aggregation = OF_BRICKS[data.get("aggregation", self.instance.aggregation)]
         if "unit_label" in data and not data["unit_label"]:
-            if aggregation == Brick.Aggregation.NONE:
+            if not aggregation.is_metered:
                 # There is nothing that it would stand beside; the API leaves it out as well.
                 data["unit_label"] = Brick._meta.get_field("unit_label").default
             else:
                 self.add_error("unit_label", "Say in what it is counted, such as units or GB.")
-        if counts_events and (not self.former or set(RULE_FIELDS) & set(self.changed_data)):
+        if aggregation.takes_events and (not self.former or set(RULE_FIELDS) & set(self.changed_data)):
             try:
                 self.rule = self._terms(data)
             except ValidationError as error:

@@ -1,4 +1,4 @@
-from typing import Any
+from typing import Any, get_args
 
 from django.contrib import admin
 from django.db.models import QuerySet, TextField
@@ -10,14 +10,10 @@ from unfold.widgets import UnfoldAdminExpandableTextareaWidget
 from billing import catalog, figures
 from billing.admin.brick_forms import RULE_FIELDS, BrickForm
 from billing.admin.pages import PickableAdmin, copyable
+from billing.aggregations import Colour
 from billing.models import Brick
 
-SHORT = {
-    Brick.Aggregation.SUM: "counter",
-    Brick.Aggregation.UNIT_DAYS: "gauge",
-    Brick.Aggregation.EVENTS: "events",
-    Brick.Aggregation.NONE: "not metered",
-}
+COLOURS: dict[str, str] = {colour: colour for colour in get_args(Colour)}
 RULE_NOTE = (
     "Only for a brick that counts events. A change counts for periods that are not closed; others stay as they were."
 )
@@ -34,13 +30,9 @@ class BrickAdmin(PickableAdmin):
     fields = ("name", "workspace", "aggregation", "unit_label", "description", "reference", "id")
     formfield_overrides = {TextField: {"widget": UnfoldAdminExpandableTextareaWidget}}
 
-    @column(
-        description="Metering",
-        label={"counter": "info", "gauge": "success", "events": "warning"},
-        ordering="aggregation",
-    )
-    def metering(self, brick: Brick) -> str:
-        return SHORT[Brick.Aggregation(brick.aggregation)]
+    @column(description="Metering", label=COLOURS, ordering="aggregation")
+    def metering(self, brick: Brick) -> tuple[str, str]:
+        return brick.metering.colour, brick.metering.short_label
 
     @column(description="Reference", ordering="reference")
     def shown_reference(self, brick: Brick) -> str:
@@ -62,7 +54,7 @@ class BrickAdmin(PickableAdmin):
         # A new one is of the workspace that is shown, as its form says.
         kept = tuple(name for name in self.fields if name not in ("workspace", "id"))
         fields = self.fields if obj is None else (*kept, "copyable_id")
-        counts_events = obj is None or obj.aggregation == Brick.Aggregation.EVENTS
+        counts_events = obj is None or obj.metering.takes_events
         if not counts_events and "aggregation" in self.get_readonly_fields(request, obj):
             return ((None, {"fields": fields}),)
         rule = RULE_FIELDS if obj is None or self.has_change_permission(request, obj) else ("current_rule",)

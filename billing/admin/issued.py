@@ -7,7 +7,8 @@ from typing import Any
 from django.db.models import QuerySet
 
 from billing import figures
-from billing.models import Brick, Invoice, InvoiceLine
+from billing.aggregations import OF_BRICKS
+from billing.models import Invoice, InvoiceLine
 from billing.storage.jsontext import decode
 
 
@@ -67,7 +68,6 @@ def _line(row: InvoiceLine, issued: dict[str, Any] | None) -> dict[str, Any]:
         "price": named(said["price"]["name"], row.price.name),
         "unit": named(said["unit_label"], brick.unit_label),
         "is_true_up": row.kind == InvoiceLine.Kind.TRUE_UP,
-        "is_gauge": said["aggregation"] == Brick.Aggregation.UNIT_DAYS,
-        "is_metered": said["aggregation"] != Brick.Aggregation.NONE,
+        "metering": OF_BRICKS[said["aggregation"]],
         "is_prorated": row.days != row.of_days,
     }

@@ -17,6 +17,7 @@ from django.db import connection, transaction
 from django.db.models import Exists, F, Max, OuterRef, Q, QuerySet, Subquery
 
 from billing import history
+from billing.aggregations import sql_names
 from billing.calendar import Period
 from billing.documents.invoice import document_of
 from billing.models import (
@@ -231,7 +232,8 @@ def move_event_pointers(*, workspace_id: int, customer_ids: Collection[UUID]) ->
     """
     among, ids = bulk.among(list(customer_ids))
     with connection.cursor() as cursor:
-        cursor.execute(_MOVE_CUSTOMERS.format(among=among), [workspace_id, *ids])
+        statement = _MOVE_CUSTOMERS.format(among=among, takes_events=sql_names("takes_events"))
+        cursor.execute(statement, [workspace_id, *ids])
 
 
 _MOVE_CUSTOMERS = """
@@ -240,7 +242,8 @@ FROM (
     SELECT s.workspace_id, s.customer_id, MAX(l.open_from_at) AS moment
     FROM billing_subscription s
         JOIN billing_line l ON l.subscription_id = s.id AND l.workspace_id = s.workspace_id
-        JOIN billing_brick b ON b.id = l.brick_id AND b.workspace_id = l.workspace_id AND b.aggregation = 'events'
+        JOIN billing_brick b ON b.id = l.brick_id AND b.workspace_id = l.workspace_id
+            AND b.aggregation IN {takes_events}
     WHERE s.workspace_id = %s AND s.customer_id {among} AND l.open_from_at > l.starts_at
     GROUP BY s.workspace_id, s.customer_id
 ) AS opened

@@ -1,11 +1,14 @@
 """What is sold and what it costs: bricks, prices and their tiers."""
 
+import builtins
 import uuid
 
 from django.db import models
 from django.db.models import Q
 from django.db.models.functions import Now
 
+from billing import aggregations
+from billing.aggregations import Aggregation, EventAggregation
 from billing.models.parties import Workspace, validate_currency
 from billing.models.tenants import TenantModel
 from billing.models.texts import IdentifierField, NameField, visible
@@ -16,20 +19,14 @@ from billing.tenancy.keys import TenantKey, WorkspaceKey
 
 
 class Brick(TenantModel):
-    class Aggregation(models.TextChoices):
-        SUM = "sum", "Counter: total of the period"
-        UNIT_DAYS = "unit_days", "Gauge: value x days it stood"
-        EVENTS = "events", "Events: counted as the brick's rule says"
-        NONE = "none", "Not metered"
-
     id = models.UUIDField(primary_key=True, default=uuid.uuid4)
     workspace = WorkspaceKey(Workspace, models.PROTECT, related_name="bricks", db_index=False)
     name = NameField(max_length=200)
     reference = IdentifierField(max_length=100, null=True, blank=True, help_text="Its id in the system it came from.")
     aggregation = models.CharField(
-        max_length=16,
-        choices=Aggregation,
-        default=Aggregation.SUM,
+        max_length=aggregations.LONGEST_NAME,
+        choices=aggregations.brick_choices,
+        default=aggregations.DEFAULT,
         help_text="How a period's records become one quantity. Fixed once the brick is in a subscription.",
     )
     unit_label = NameField(max_length=40, default="units", help_text="On invoices: “30 units”.")
@@ -48,8 +45,13 @@ class Brick(TenantModel):
         return self.name
 
     @property
+    def metering(self) -> Aggregation:
+        """The aggregation with its properties."""
+        return aggregations.OF_BRICKS[self.aggregation]
+
+    @property
     def is_metered(self) -> bool:
-        return self.aggregation != self.Aggregation.NONE
+        return self.metering.is_metered
 
 
 class EventRule(TenantModel):
@@ -58,15 +60,10 @@ class EventRule(TenantModel):
     An invoice line keeps the rule that it was measured by, so that what was billed can be computed again.
     """
 
-    class Aggregation(models.TextChoices):
-        COUNT = "count", "Number of events"
-        SUM = "sum", "Total of a property"
-        UNIQUE = "unique", "Number of distinct values of a property"
-
     workspace = WorkspaceKey(Workspace, models.PROTECT, related_name="+", db_index=False)
     brick = TenantKey(Brick, models.PROTECT, related_name="event_rules")
     event_type = IdentifierField(max_length=255)
-    aggregation = models.CharField(max_length=6, choices=Aggregation)
+    aggregation = models.CharField(max_length=aggregations.LONGEST_NAME, choices=aggregations.rule_choices)
     property = IdentifierField(max_length=255, blank=True, help_text="What is added, or told apart.")
     filters = ExactJSONField(default=dict, blank=True, help_text="Property -> the values that count; all must match.")
     negated = ExactJSONField(default=list, blank=True, help_text="Those properties whose values do not count.")
@@ -85,7 +82,8 @@ class EventRule(TenantModel):
                 name="billing_brick_has_one_event_rule",
             ),
             models.CheckConstraint(
-                condition=Q(aggregation="count") | ~Q(property=""), name="billing_event_rule_names_what_it_adds"
+                condition=Q(aggregation=aggregations.READS_NO_PROPERTY) | ~Q(property=""),
+                name="billing_event_rule_names_what_it_adds",
             ),
             models.CheckConstraint(condition=~Q(event_type=""), name="billing_event_rule_names_its_event"),
             models.CheckConstraint(
@@ -97,7 +95,12 @@ class EventRule(TenantModel):
         indexes = (models.Index(fields=["workspace", "event_type"], name="billing_event_rule_by_type"),)
 
     def __str__(self) -> str:
-        return f"{self.get_aggregation_display()} of {visible(self.event_type)}"
+        return f"{self.counting.label} of {visible(self.event_type)}"
+
+    @builtins.property  # the field hides its name
+    def counting(self) -> EventAggregation:
+        """The aggregation with its properties."""
+        return aggregations.OF_RULES[self.aggregation]
 
 
 class Price(TenantModel):

@@ -12,7 +12,7 @@ from billing import catalog, contracts
 from billing.catalog import PriceTerms
 from billing.contracts import LineTerms, UnableToAgree
 from billing.invoicing import invoicing
-from billing.models import Brick, InvoiceLine, Line, Price, Subscription
+from billing.models import InvoiceLine, Line, Price, Subscription
 from tests import factories as make
 from tests.scenarios.closing import close, close_and_issue, totals
 from usage import closing, ledger
@@ -236,7 +236,7 @@ def test_price_that_cannot_be_billed_is_refused(subscription, aggregation, field
 
 
 def test_brick_that_is_not_metered_takes_a_flat_price(subscription):
-    brick = make.brick(subscription.workspace, aggregation=Brick.Aggregation.NONE)
+    brick = make.brick(subscription.workspace, aggregation="none")
 
     line = contracts.add_line(subscription=subscription, brick=brick, price=make.price(brick, model="flat"))
 

@@ -11,7 +11,7 @@ from django.utils import timezone
 
 from billing import limits
 from billing.admin import paging, shown
-from billing.models import Brick, InvoiceLine, Line, Subscription
+from billing.models import InvoiceLine, Line, Subscription
 from usage import closing
 from usage.ahead import out_of_reach
 from usage.closing.drafting import REFUSALS
@@ -50,7 +50,6 @@ def _lines(preview: closing.Preview, *, workspace_id: int) -> list[dict[str, Any
         {
             "draft": draft,
             "brick": lines[draft.line_id].brick,
-            "is_gauge": lines[draft.line_id].brick.aggregation == Brick.Aggregation.UNIT_DAYS,
             "is_true_up": draft.kind == InvoiceLine.Kind.TRUE_UP,
             "is_prorated": draft.days != draft.of_days,
             "limit_reached": ""

@@ -9,9 +9,10 @@ from unfold.widgets import UnfoldAdminExpandableTextareaWidget, UnfoldAdminSelec
 from billing import figures
 from billing.admin.entry_fields import MomentField, NumberField
 from billing.admin.panel_forms import PanelForm, PickField, Question
-from billing.models import Brick, Customer, Line, Workspace
+from billing.aggregations import OF_BRICKS, names
+from billing.models import Customer, Line, Workspace
 from billing.storage.jsontext import MalformedJSON, decode, encode
-from usage.ledger import DIGITS_AFTER_POINT, DIGITS_BEFORE_POINT, TAKES_USAGE
+from usage.ledger import DIGITS_AFTER_POINT, DIGITS_BEFORE_POINT
 from usage.models import UsageRecord
 
 NOTE_LENGTH = 500
@@ -64,7 +65,7 @@ class LineField(forms.ModelChoiceField):
     def label_from_instance(self, line: Any) -> str:
         tz = line.workspace.tz
         covers = figures.days(line.starts_at, line.ends_at, tz)
-        kind = "gauge" if line.brick.aggregation == Brick.Aggregation.UNIT_DAYS else "counter"
+        kind = line.brick.metering.short_label
         of = f", subscription {figures.identifier(line.subscription.reference)}" if line.subscription.reference else ""
         return f"{line.brick} ({kind}, {line.brick.unit_label}) — {covers}{of} — line {line.number}"
 
@@ -72,7 +73,7 @@ class LineField(forms.ModelChoiceField):
 class EntryForm(DatedForm):
     line = LineField(Line.objects.none(), widget=UnfoldAdminSelectWidget, empty_label=None)
     occurred_at = MomentField(label="When it was used")
-    quantity = quantity_field(help_text="Counter: how much was used. Gauge: the value from this moment on.")
+    quantity = quantity_field()
     note = forms.CharField(
         required=False,
         max_length=NOTE_LENGTH,
@@ -88,6 +89,7 @@ class EntryForm(DatedForm):
         line = self.fields["line"]
         assert isinstance(line, LineField)
         line.queryset = metered_lines(customer)
+        self.fields["quantity"].help_text = _meanings()
         self.read_as(customer.workspace.formats)
         self.fields["occurred_at"].help_text = f"Date and time in {customer.workspace.time_zone}."
 
@@ -96,9 +98,14 @@ class EntryForm(DatedForm):
         return line is not None and line.starts_at <= at < line.open_from_at
 
 
+def _meanings() -> str:
+    """Say what a quantity means: "Counter: how much was used. Gauge: the value from this moment on."."""
+    return " ".join(f"{each.short_label.capitalize()}: {each.help}." for each in OF_BRICKS if each.takes_usage)
+
+
 def metered_lines(customer: Customer) -> Any:
     lines = Line.objects.filter(
-        workspace_id=customer.workspace_id, subscription__customer=customer, brick__aggregation__in=TAKES_USAGE
+        workspace_id=customer.workspace_id, subscription__customer=customer, brick__aggregation__in=names("takes_usage")
     )
     return lines.select_related("brick", "subscription", "workspace").order_by("brick__name", "-starts_at", "id")
 

@@ -9,10 +9,11 @@ from uuid import UUID
 from django.db import connection
 from django.db.models import F, Q, QuerySet
 
+from billing.aggregations import names, sql_names
 from billing.calendar import Period
-from billing.models import Brick, Line, Workspace
+from billing.models import Line, Workspace
 from billing.storage import bulk
-from usage.metering.opening import CHAIN, IN_ORDER, runs
+from usage.metering import CHAIN, IN_ORDER, runs
 
 # The first moment at which a former line has changed since the cutoff of the line that carries on from it.
 _FIRST_CHANGE = """(SELECT MIN(CASE WHEN was.occurred_at < r.occurred_at THEN was.occurred_at ELSE r.occurred_at END)
@@ -36,7 +37,7 @@ asking AS (
     SELECT line.id AS line_id, line.workspace_id, line.subscription_id, line.brick_id, line.cutoff,
         line.starts_at, line.ends_at
     FROM billing_line line JOIN billing_brick b
-        ON b.workspace_id = line.workspace_id AND b.id = line.brick_id AND b.aggregation = 'unit_days'
+        ON b.workspace_id = line.workspace_id AND b.id = line.brick_id AND b.aggregation IN {{stands_on}}
     WHERE line.workspace_id = %s AND line.subscription_id {{among}} AND line.carries_on
 ),
 {runs(asked=["line_id"], passed=_FIRST_CHANGE)},
@@ -48,7 +49,7 @@ carried AS (
 counting AS (
     SELECT l.id AS line_id, l.subscription_id, l.brick_id, l.workspace_id, l.cutoff, s.customer_id
     FROM billing_line l JOIN billing_brick b
-            ON b.workspace_id = l.workspace_id AND b.id = l.brick_id AND b.aggregation = 'events'
+            ON b.workspace_id = l.workspace_id AND b.id = l.brick_id AND b.aggregation IN {{takes_events}}
         JOIN billing_subscription s ON s.workspace_id = l.workspace_id AND s.id = l.subscription_id
     WHERE l.workspace_id = %s AND l.subscription_id {{among}} AND l.open_from_at > l.starts_at
 ),
@@ -85,7 +86,7 @@ SELECT DISTINCT m.line_id, p.starts_at, p.ends_at
 FROM moments m JOIN billing_brick b ON b.workspace_id = m.workspace_id AND b.id = m.brick_id
     JOIN billing_billingperiod p
         ON p.workspace_id = m.workspace_id AND p.subscription_id = m.subscription_id AND p.ends_at > m.occurred_at
-        AND (p.starts_at <= m.occurred_at OR b.aggregation = 'unit_days')
+        AND (p.starts_at <= m.occurred_at OR b.aggregation IN {{stands_on}})
 ORDER BY m.line_id, p.starts_at
 """
 
@@ -97,7 +98,10 @@ def changed_periods(*, workspace_id: int, subscription_ids: Sequence[UUID], cuto
         among, ids = bulk.among(subscription_ids)
         own = [workspace_id, *ids]
         with connection.cursor() as cursor:
-            cursor.execute(_CHANGED_PERIODS.format(among=among), [cutoff, *own, *own, cutoff, *own, cutoff])
+            statement = _CHANGED_PERIODS.format(
+                among=among, stands_on=sql_names("stands_on"), takes_events=sql_names("takes_events")
+            )
+            cursor.execute(statement, [cutoff, *own, *own, cutoff, *own, cutoff])
             for line_id, starts_at, ends_at in cursor.fetchall():
                 found[line_id].append(Period(_moment(starts_at), _moment(ends_at)))
     return found
@@ -111,7 +115,7 @@ def _moment(value: datetime) -> datetime:
 def has_changed_events(workspace: Workspace) -> Q:
     """Return the condition that a late event, or one that it superseded, falls in the life of an ended subscription."""
     counting = Line.objects.filter(
-        workspace=workspace, subscription__next_close_at=None, brick__aggregation=Brick.Aggregation.EVENTS
+        workspace=workspace, subscription__next_close_at=None, brick__aggregation__in=names("takes_events")
     )
     own, former = (_touched(counting, workspace, late) for late in ("", "superseded_by__"))
     return Q(pk__in=own) | Q(pk__in=former)

@@ -27,6 +27,7 @@ from billing.rating import Tier
 from billing.storage import timeouts
 from usage import closing, ledger
 from usage.commands import CorrectUsage, LineByNumber, Origin, RecordById, RecordUsage, ReportEvent
+from usage.metering import EVENTS, NOT_METERED, SUM, TOTAL, UNIT_DAYS
 
 CODE = "acc_demo"
 TIME_ZONE = "Europe/Berlin"
@@ -48,28 +49,28 @@ class Product:
 
 CALLS = Product(
     "API calls",
-    Brick.Aggregation.SUM,
+    SUM.name,
     "calls",
     Price.Model.GRADUATED,
     tiers=(("10000", "0.002", "0"), ("50000", "0.0015", "0"), (None, "0.001", "0")),
 )
-MESSAGES = Product("Messages", Brick.Aggregation.SUM, "messages", Price.Model.PER_UNIT, "0.045")
+MESSAGES = Product("Messages", SUM.name, "messages", Price.Model.PER_UNIT, "0.045")
 STORAGE = Product(
     "Storage transfer",
-    Brick.Aggregation.SUM,
+    SUM.name,
     "GB",
     Price.Model.VOLUME,
     tiers=(("100", "0.12", "5"), ("1000", "0.09", "5"), (None, "0.07", "0")),
 )
-SEATS = Product("Seats", Brick.Aggregation.UNIT_DAYS, "seats", Price.Model.PER_UNIT, "2")
-SUPPORT = Product("Support plan", Brick.Aggregation.NONE, "period", Price.Model.FLAT, "149")
+SEATS = Product("Seats", UNIT_DAYS.name, "seats", Price.Model.PER_UNIT, "2")
+SUPPORT = Product("Support plan", NOT_METERED.name, "period", Price.Model.FLAT, "149")
 MEDIA = Product(
     "Media processing",
-    Brick.Aggregation.EVENTS,
+    EVENTS.name,
     "minutes",
     Price.Model.PER_UNIT,
     "0.03",
-    rule=EventTerms("media-processed", "sum", "minutes", filters={"preview": ["true"]}, negated=("preview",)),
+    rule=EventTerms("media-processed", TOTAL.name, "minutes", filters={"preview": ["true"]}, negated=("preview",)),
 )
 PRODUCTS = (CALLS, MESSAGES, STORAGE, SEATS, SUPPORT, MEDIA)
 
@@ -233,7 +234,7 @@ def _id(workspace: Workspace, name: str) -> uuid.UUID:
 
 def _use(line: Line, rng: random.Random, *, since: datetime, until: datetime) -> None:
     """Report a line's usage every two days or so."""
-    if line.brick.aggregation == Brick.Aggregation.EVENTS:
+    if line.brick.metering.takes_events:
         _report_events(line, rng, since=since, until=until)
     elif line.brick.is_metered:
         _record(line, rng, since=since, until=until)
@@ -265,7 +266,7 @@ def _record(line: Line, rng: random.Random, *, since: datetime, until: datetime)
         [("api", "piriod", "Demo service"), ("api", "salesbricks_v2", "Demo service"), ("panel", "panel", "finance")]
     )
     while (at := at + timedelta(minutes=rng.randint(1500, 4000))) < until:
-        if line.brick.aggregation == Brick.Aggregation.UNIT_DAYS:
+        if line.brick.metering.stands_on:
             seats = max(1, seats + rng.randint(-2, 3))
             quantity = Decimal(seats)
         elif line.brick.unit_label == "GB":

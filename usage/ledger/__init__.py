@@ -12,7 +12,6 @@ from usage.ledger.cutoff import last_id, objection_to_ending
 from usage.ledger.events.changing import correct_event, retract_event
 from usage.ledger.events.matching import being_matched, match_waiting, stalled_matchings, work_on_matching
 from usage.ledger.events.recording import insert_event, report_event
-from usage.ledger.lines.address import TAKES_USAGE
 from usage.ledger.lines.changing import correct, retract
 from usage.ledger.lines.recording import hold_lines, record
 from usage.ledger.refusals import (
@@ -42,7 +41,6 @@ __all__ = [
     "RecordNotFound",
     "Recorded",
     "RecordedEvent",
-    "TAKES_USAGE",
     "TextRefused",
     "UnableToRecord",
     "being_matched",

@@ -1,9 +1,9 @@
-"""What a gauge opens a window with: the last value before it, or else what a line that carries on takes over.
+"""The opening value of a gauge's window: the last value before it, or the value that its line carries on.
 
-A line that carries on opens with the last value of the line of its brick before it, or, where that one had none and
-carries on itself, of the one before that. It is read from the records as of the window's own cutoff and kept nowhere:
-usage that comes late for a former line changes what the later ones open with. Closing locks all lines of a
-subscription at once, so that one cutoff holds for all of them.
+A line that carries on opens with the last value of the brick's line before it or, where that line had none and carries
+on itself, with that of the line before that. It is read from the records as of the window's cutoff and never copied:
+late usage of a former line changes the opening of those after it. Closing locks all lines of a subscription at once, so
+that one cutoff holds for all of them.
 """
 
 from collections.abc import Sequence
@@ -14,21 +14,22 @@ from django.db import connection
 
 from usage.metering.sql import LIVE, windows_table
 
-# The lines of a brick in a subscription, as of a cutoff: values pass along them in the order in which they began.
+# A chain: the lines of a brick in a subscription, as of a cutoff. Values pass along it in the order of their starts.
 CHAIN = "workspace_id, subscription_id, brick_id, cutoff"
-# A voided line comes before the one that began at the same moment, and who asks about a line before the line itself.
+# A voided line comes before the line that began at the same moment, and a question about a line before the line itself.
 IN_ORDER = "ORDER BY starts_at, ends_at NULLS LAST, turn"
 
 
 def runs(*, asked: Sequence[str], passed: str) -> str:
-    """Return the CTE ``runs`` of who asks what a line takes over, and of the lines that were before it in its chain.
+    """Return the CTE ``runs``: questions what a line carries on, among the lines that come before it in its chain.
 
-    They are numbered by ``run``: a line that opens at 0 begins the next, and nothing is carried from one to another.
-    Who asks is given by a CTE ``asking`` with the columns ``asked``, which a line has not, and those of ``CHAIN`` and
-    ``IN_ORDER``, of a line that carries on. ``passed`` is the SQL of what a ``line`` passes on as of the ``chain``'s
-    cutoff, NULL where it passes on what it took over; ``place`` is the number of those up to here that were not NULL.
+    The caller's CTE ``asking`` has a row per question: the columns ``asked``, which lines do not have, and the columns
+    of ``CHAIN`` and ``IN_ORDER``, of a line that carries on. ``passed`` is the SQL of what a ``line`` passes on as of
+    the ``chain``'s cutoff, NULL where it passes on what it carried on itself.
 
-    A chain is read once in its order, whoever asks: pairs of its lines would be the square of their number.
+    ``run`` numbers the parts of a chain between which nothing is carried: a line that opens at 0 begins a new one.
+    ``place`` counts the values of ``passed`` up to a row. A chain is read once, whatever the number of questions, since
+    pairs of its lines would be the square of their number.
     """
     columns, nothing = ", ".join(asked), ", ".join("NULL" for _ in asked)
     return f"""chain AS (
@@ -58,8 +59,8 @@ _LAST = f"""(SELECT r.id FROM usage_usagerecord r
 
 _WINDOW = ("n", "window_starts_at", "window_ends_at")
 
-# The CTE ``opening``: of each window ``w`` that does not open at 0 the id of the record that opens it. Former lines are
-# looked at only where the line itself had no value.
+# The CTE ``opening``: per window ``w`` that does not open at 0, the id of the record that opens it. Former lines are
+# read only where the line itself had no value before the window.
 OPENING = f"""own AS (
     SELECT w.n, w.workspace_id, w.line_id, w.starts_at, w.ends_at, w.cutoff,
         {_LAST.format(line="w", line_id="w.line_id", until="w.starts_at", window="w")} AS record_id
@@ -85,7 +86,7 @@ opening AS (
 
 
 class GaugeWindow(Protocol):
-    """A gauge's window, or an invoice line, which has one."""
+    """A window of an aggregation that stands on, or an invoice line with the columns of one."""
 
     @property
     def workspace_id(self) -> int: ...
@@ -100,7 +101,7 @@ class GaugeWindow(Protocol):
 
 
 def opening_records(windows: Sequence[GaugeWindow]) -> list[int | None]:
-    """Return per window the id of the record whose value stood when it began, None where it opens at 0; one query."""
+    """Return per window the id of the record whose value stood at its start, None where it opens at 0; one query."""
     if not windows:
         return []
     table, parameters = windows_table(windows)

@@ -1,4 +1,4 @@
-"""What the aggregations share: windows as a table, and which records are live as of a cutoff."""
+"""SQL that aggregations share: windows as a table, the records that are live as of a cutoff, exact totals."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -8,7 +8,7 @@ from django.db import connection
 
 from billing.storage.jsontext import encode
 
-# A record counts as of a cutoff when it was there and nothing that was there had superseded it.
+# A record is live as of a cutoff if it is no retraction, was there by then, and nothing had superseded it by then.
 LIVE = """r.kind <> 'retraction' AND r.id <= {window}.cutoff
     AND (r.superseded_by_id IS NULL OR r.superseded_by_id > {window}.cutoff)"""
 
@@ -24,10 +24,15 @@ _WINDOWS = {
 _TYPES = {"line_id": "bigint", "customer_id": "uuid"}
 
 
-def windows_table(windows: "Sequence[Any]", owner: str = "line_id") -> tuple[str, list[Any]]:
+def total_of(column: str) -> str:
+    """Return the SQL of the exact total of a column, on the database in use."""
+    return f"{'SUM' if connection.vendor == 'postgresql' else 'exact_sum'}({column})"
+
+
+def windows_table(windows: Sequence[Any], owner: str = "line_id") -> tuple[str, list[Any]]:
     """Return a SELECT of (n, workspace_id, line_id or customer_id, starts_at, ends_at, cutoff) and its parameters.
 
-    ``n`` is the place of a window, from 0 on. All are of one workspace.
+    ``n`` is the position of a window, from 0. All windows are of one workspace.
     """
     (workspace_id,) = {window.workspace_id for window in windows}
     table = _WINDOWS[connection.vendor].format(owner=owner, type=_TYPES[owner])

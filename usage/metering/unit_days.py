@@ -1,26 +1,23 @@
-"""The gauge: each value times the days that it stood, from its moment to the next value's or the end of the window.
+"""The gauge: each value times the days it stood, from its moment to the next value's or to the end of the window.
 
-A value stands on from before the window: the last one before it, on the line itself or on one that it carries on, opens
-the window. Days are time, not calendar days: microseconds / 86,400,000,000, so that a day of 23 hours counts 23/24.
+The last value before the window opens it, on the line itself or on a line that it carries on. Days are time, not
+calendar days: microseconds / 86,400,000,000, so that a day of 23 hours counts 23/24.
 """
 
 from collections.abc import Sequence
 from decimal import Decimal
-from typing import TYPE_CHECKING
 
 from django.db import connection
 
 from billing.money import EXACT, round_quantity
-from usage.metering.measurement import Measurement
+from usage.metering.aggregation import Measured
 from usage.metering.opening import OPENING
 from usage.metering.sql import LIVE, windows_table
-
-if TYPE_CHECKING:
-    from usage.metering.measure import Window
+from usage.metering.window import Measurement, Window
 
 MICROSECONDS_A_DAY = Decimal(86_400_000_000)
 
-# The opening record sorts before the window's own by its moment; its span begins at the window's start.
+# The opening record comes before the window's own by its moment; its span begins at the window's start.
 _QUERY = f"""
 WITH w AS ({{windows}}),
 {OPENING},
@@ -48,7 +45,7 @@ _TOTAL = {
 }
 
 
-def measure_unit_days(windows: "Sequence[Window]") -> dict[int, Measurement]:
+def measure_unit_days(windows: Sequence[Window]) -> dict[int, Measurement]:
     """Return per position the unit-days, rounded once to 9 places, and the number of records in the window."""
     table, parameters = windows_table(windows)
     with connection.cursor() as cursor:
@@ -57,3 +54,16 @@ def measure_unit_days(windows: "Sequence[Window]") -> dict[int, Measurement]:
             n: Measurement(round_quantity(EXACT.divide(Decimal(total), MICROSECONDS_A_DAY)), int(count))
             for n, total, count in cursor.fetchall()
         }
+
+
+UNIT_DAYS = Measured(
+    name="unit_days",
+    label="Gauge: value x days it stood",
+    short_label="gauge",
+    help="the value from this moment on",
+    colour="success",
+    unit_suffix=" × days",
+    takes_usage=True,
+    stands_on=True,
+    measure=measure_unit_days,
+)

@@ -13,7 +13,7 @@ from uuid import UUID
 from billing import catalog
 from billing.calendar import Coverage, Interval, Period, coverage, full_period_at
 from billing.invoicing.invoicing import Billed, billed, billed_rules
-from billing.models import Brick, EventRule, InvoiceLine, Line, Subscription
+from billing.models import EventRule, InvoiceLine, Line, Subscription
 from usage.closing.changed import changed_periods
 
 
@@ -28,7 +28,7 @@ class Due:
     @property
     def counting_lines(self) -> list[Line]:
         """The lines that count events of the customer, where others count records of their own."""
-        return [line for line in self.lines if line.brick.aggregation == Brick.Aggregation.EVENTS]
+        return [line for line in self.lines if line.brick.metering.takes_events]
 
     @property
     def bills_differences(self) -> bool:

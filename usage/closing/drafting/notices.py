@@ -5,7 +5,6 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from billing.invoicing.invoicing import Told
-from billing.models import Brick
 from billing.rating import Charge
 from usage.ahead import named_ahead
 from usage.closing.drafting.asked import Due, Task
@@ -82,7 +81,7 @@ def _whose(task: Task) -> Sequence[object]:
 def _opens_at_zero(task: Task) -> bool:
     """Tell whether a gauge that another line of its brick came before begins here, and anew."""
     line = task.line
-    if line.carries_on or line.brick.aggregation != Brick.Aggregation.UNIT_DAYS:
+    if line.carries_on or not line.brick.metering.stands_on:
         return False
     return task.covered.starts_at == line.starts_at and any(
         other.brick_id == line.brick_id and other.starts_at < line.starts_at and not other.is_voided

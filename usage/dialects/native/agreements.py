@@ -12,7 +12,7 @@ from drf_spectacular.utils import Direction, extend_schema_field
 from rest_framework import serializers
 
 from billing.limits import Limits
-from billing.models import Brick, Line, Subscription
+from billing.models import Line, Subscription
 from billing.starts import distant
 from usage.adding import opening_of
 from usage.dialects.native.base import shown_by
@@ -110,7 +110,7 @@ class LineAloneSerializer(LineSerializer):
 
     @extend_schema_field(OpeningSerializer(allow_null=True))
     def get_opening(self, line: Line) -> dict[str, Any] | None:
-        if line.brick.aggregation != Brick.Aggregation.UNIT_DAYS:
+        if not line.brick.metering.stands_on:
             return None
         return shown_by(OpeningSerializer)(opening_of(line) or FIRST)
 

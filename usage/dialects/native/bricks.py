@@ -13,6 +13,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from billing import catalog
+from billing.aggregations import brick_choices, rule_choices
 from billing.catalog import EventTerms
 from billing.models import Brick, EventRule
 from usage.dialects.native.base import NativeView, row_by_id, shown_by
@@ -40,7 +41,7 @@ class FiltersField(serializers.DictField):
 
 class RuleSerializer(serializers.Serializer):
     event_type = TextField(max_length=255)
-    aggregation = WordField(choices=EventRule.Aggregation.choices)
+    aggregation = WordField(choices=rule_choices)
     property = TextField(max_length=255, allow_blank=True, default="", help_text="What is added or told apart.")
     filters = FiltersField(default=dict, help_text="Property -> the values that count; an event has to match all.")
     negated = serializers.ListField(
@@ -61,7 +62,7 @@ class BrickSerializer(serializers.Serializer):
     id = IdField()
     name = TextField()
     reference = ReferenceField(required=True)
-    aggregation = WordField(choices=Brick.Aggregation.choices)
+    aggregation = WordField(choices=brick_choices)
     unit_label = TextField()
     description = TextField(allow_blank=True)
     rule = CurrentRuleSerializer(allow_null=True)
@@ -73,7 +74,7 @@ class NewBrickSerializer(serializers.Serializer):
     id = IdField(required=False)
     name = TextField(max_length=200)
     reference = ReferenceField()
-    aggregation = WordField(choices=Brick.Aggregation.choices)
+    aggregation = WordField(choices=brick_choices)
     unit_label = TextField(max_length=40, required=False)
     description = TextField(max_length=1000, required=False, allow_blank=True)
     rule = RuleSerializer(required=False, allow_null=True)
@@ -90,7 +91,7 @@ class BrickChangeSerializer(serializers.Serializer):
 class BrickFilter(CreatedFilterSet):
     name = TextFilter()
     reference = TextFilter()
-    aggregation = WordFilter(Brick.Aggregation)
+    aggregation = WordFilter(brick_choices)
     is_archived = FlagFilter(field_name="archived_at", lookup_expr="isnull", exclude=True)
 
 

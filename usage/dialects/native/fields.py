@@ -190,7 +190,10 @@ class NumberText(serializers.Field):
 
 
 class WordField(serializers.ChoiceField):
-    """One of a few words."""
+    """One of a few words, which may be given by a function: a serializer asks for them when it is made."""
+
+    def __init__(self, choices: Any, **options: Any) -> None:
+        super().__init__(choices() if callable(choices) else choices, **options)
 
     def to_internal_value(self, data: Any) -> str:
         if not isinstance(data, str):

@@ -1,5 +1,6 @@
 """Filters of lists. Each carries the schema of the parameter that it reads."""
 
+from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any
 
@@ -12,6 +13,8 @@ from billing.models import Workspace
 from usage.dialects.native.fields import GREATEST_WHOLE, WHOLE, parse_id
 from usage.dialects.shared.fields import NotAMoment, parse_moment
 from usage.dialects.shared.parameters import WholeFormField
+
+Choices = list[tuple[str, str]]
 
 
 class NativeFilterSet(django_filters.FilterSet):
@@ -32,9 +35,13 @@ class TextFilter(django_filters.CharFilter):
 class WordFilter(django_filters.ChoiceFilter):
     """One of a few words."""
 
-    def __init__(self, words: type[TextChoices], **options: Any) -> None:
-        super().__init__(choices=words.choices, **options)
-        self.schema = {"type": "string", "enum": words.values}
+    def __init__(self, words: type[TextChoices] | Callable[[], Choices], **options: Any) -> None:
+        self.words: Callable[[], Choices] = (lambda: words.choices) if isinstance(words, type) else words
+        super().__init__(choices=self.words, **options)
+
+    @property
+    def schema(self) -> dict[str, Any]:
+        return {"type": "string", "enum": [word for word, _ in self.words()]}
 
 
 class FlagFilter(django_filters.TypedChoiceFilter):

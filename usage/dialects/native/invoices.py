@@ -8,8 +8,9 @@ from rest_framework import exceptions, serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
 
+from billing.aggregations import brick_choices
 from billing.documents.invoice import header_of, line_document
-from billing.models import Brick, Invoice, InvoiceLine, Price
+from billing.models import Invoice, InvoiceLine, Price
 from billing.money import format_money
 from billing.storage.jsontext import decode
 from usage.dialects.native import records
@@ -107,7 +108,7 @@ class InvoiceLineSerializer(serializers.Serializer):
     line = serializers.IntegerField(source="line_id")
     brick = serializers.UUIDField(source="brick_id")
     description = TextField()
-    aggregation = WordField(choices=Brick.Aggregation.choices)
+    aggregation = WordField(choices=brick_choices)
     unit_label = TextField()
     period = ShownSpanSerializer()
     days = serializers.IntegerField(help_text="Calendar days that the line covers: they prorate a flat price.")

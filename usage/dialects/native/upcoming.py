@@ -8,9 +8,10 @@ from rest_framework import exceptions, serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
 
+from billing.aggregations import brick_choices
 from billing.documents.invoice import line_document
 from billing.invoicing.invoicing import DraftLine
-from billing.models import Brick, Invoice, InvoiceLine, Line, Subscription
+from billing.models import Invoice, InvoiceLine, Line, Subscription
 from billing.money import format_money
 from usage import closing
 from usage.closing.drafting import REFUSALS
@@ -48,7 +49,7 @@ class UsedSerializer(serializers.Serializer):
     reference = ReferenceField(source="line.reference", required=True)
     brick = IdField(source="line.brick_id")
     description = TextField()
-    aggregation = WordField(choices=Brick.Aggregation.choices, source="line.brick.aggregation")
+    aggregation = WordField(choices=brick_choices, source="line.brick.aggregation")
     unit_label = TextField(source="line.brick.unit_label")
     quantity = NumberText(help_text="As closing would bill it now.")
     record_count = serializers.IntegerField()

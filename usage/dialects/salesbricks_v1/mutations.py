@@ -16,6 +16,7 @@ from usage import ledger
 from usage.commands import LineByBrick, Origin, RecordUsage
 from usage.dialects.salesbricks_v1.errors import bad_input
 from usage.ledger import LineNotFound, UnableToRecord
+from usage.metering import SUM, UNIT_DAYS
 
 NO_SUCH_LINE = "There is no such brick in such a subscription."
 # What a process knows of the bricks that usage was reported of lately.
@@ -32,8 +33,8 @@ class Mutation:
 
 
 MUTATIONS = (
-    Mutation("incrementCounter", quantity="count", aggregation=Brick.Aggregation.SUM),
-    Mutation("setGauge", quantity="value", aggregation=Brick.Aggregation.UNIT_DAYS),
+    Mutation("incrementCounter", quantity="count", aggregation=SUM.name),
+    Mutation("setGauge", quantity="value", aggregation=UNIT_DAYS.name),
 )
 _FOR = {mutation.aggregation: mutation.name for mutation in MUTATIONS}
 

@@ -5,15 +5,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
-from functools import reduce
 
 from django.db.models import BigIntegerField, BooleanField, Case, F, Max, Min, OuterRef, QuerySet, Subquery, When
 from django.db.models.expressions import RawSQL
 
-from billing.models import Brick, EventRule
-from billing.money import EXACT
-from usage.metering import Window, measure
-from usage.metering.events import matches
+from billing.models import EventRule
+from usage.metering import EVENTS, Window, matches, measure
 from usage.models import UsageRecord
 
 # No record has a greater id: as of now.
@@ -44,7 +41,7 @@ def calculate(
     windows = [
         Window(
             workspace_id=rule.workspace_id,
-            aggregation=Brick.Aggregation.EVENTS,
+            aggregation=EVENTS.name,
             line_id=None,
             starts_at=starts_at,
             ends_at=ends_at,
@@ -58,7 +55,7 @@ def calculate(
     counted = _counted(rule, customer_ids).filter(occurred_at__gte=starts_at, occurred_at__lt=ends_at)
     first, last = _edges(counted, rule.workspace_id)
     return Calculation(
-        value=reduce(EXACT.add, (each.quantity for each in measured), Decimal(0)),
+        value=rule.counting.combine([each.quantity for each in measured]),
         event_count=sum(each.record_count for each in measured),
         unread_count=sum(each.unread.count for each in measured),
         first=first,

@@ -11,7 +11,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from billing import catalog
-from billing.models import Brick, EventRule, Line
+from billing.models import EventRule, Line
 from usage.dialects.sequence import queries, translate
 from usage.dialects.sequence.base import SequenceView, uuid_in_path
 from usage.dialects.sequence.calculation import calculate
@@ -19,6 +19,7 @@ from usage.dialects.sequence.pages import page
 from usage.dialects.sequence.replies import CalculationReply, MetricPageReply, MetricReply
 from usage.dialects.sequence.serializers import CalculationSerializer, MetricQuerySerializer, MetricSerializer
 from usage.dialects.shared import unread
+from usage.metering import EVENTS
 
 
 class MetricsView(SequenceView):
@@ -34,7 +35,7 @@ class MetricsView(SequenceView):
         data = self.validated(MetricSerializer, request.data)
         brick = catalog.create_brick(
             workspace=self.workspace,
-            aggregation=Brick.Aggregation.EVENTS,
+            aggregation=EVENTS.name,
             rule=translate.event_terms(data),
             as_of=timezone.now(),
             **translate.brick_fields(data),

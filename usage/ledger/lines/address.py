@@ -7,13 +7,11 @@ from typing import Any
 
 from django.db.models import Q
 
-from billing.models import Brick, Line
+from billing.aggregations import sql_names
+from billing.models import Line
 from billing.models.contracts import GREATEST_LINE_NUMBER
 from usage.commands import LineByBrick, LineByName, LineByNumber
 from usage.ledger.values import adapt
-
-# Bricks that count records of their lines; others are not metered, or count events.
-TAKES_USAGE = (Brick.Aggregation.SUM.value, Brick.Aggregation.UNIT_DAYS.value)
 
 Address = LineByNumber | LineByBrick | LineByName
 
@@ -27,7 +25,7 @@ _BY_NAME = f"""line.id = COALESCE(
         FROM billing_subscription s
             JOIN billing_line l ON l.workspace_id = s.workspace_id AND l.subscription_id = s.id
             JOIN billing_brick b ON b.workspace_id = l.workspace_id AND b.id = l.brick_id
-        WHERE s.workspace_id = %s AND (s.reference = %s OR s.id = %s) AND b.aggregation IN {TAKES_USAGE!r}
+        WHERE s.workspace_id = %s AND (s.reference = %s OR s.id = %s) AND b.aggregation IN {{takes_usage}}
             AND l.starts_at <= %s AND (l.ends_at IS NULL OR l.ends_at > %s))
 )"""
 
@@ -58,7 +56,7 @@ def conditions(address: Address, *, workspace_id: int, occurred_at: datetime) ->
                 yield _BY_REFERENCE, [name]
             moment = adapt("occurred_at", occurred_at)
             of_subscription = [workspace_id, name, adapt("subscription_id", known, Line), moment, moment]
-            yield _BY_NAME, [*of_line, *of_subscription]
+            yield _BY_NAME.format(takes_usage=sql_names("takes_usage")), [*of_line, *of_subscription]
 
 
 def lines_at(address: Address, *, workspace_id: int) -> list[Line]:
@@ -74,7 +72,7 @@ def lines_at(address: Address, *, workspace_id: int) -> list[Line]:
                 return found
             named = Q(subscription__reference=name) | Q(subscription_id=as_uuid(name))
             found = list(lines.filter(named))
-            return [line for line in found if line.brick.aggregation in TAKES_USAGE] or found
+            return [line for line in found if line.brick.metering.takes_usage] or found
 
 
 def as_line_number(name: str) -> int | None:

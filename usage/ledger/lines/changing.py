@@ -6,7 +6,7 @@ from typing import Any
 from django.db import transaction
 from django.db.models import Q, QuerySet
 
-from billing.models import Brick, Line
+from billing.models import Line
 from usage.commands import KEEP, CorrectUsage, RecordById, RecordByKey, RetractUsage
 from usage.ledger.lines import hard_limit as limits
 from usage.ledger.locks import next_id
@@ -26,8 +26,8 @@ def correct(*, command: CorrectUsage, recorded_at: datetime) -> Recorded:
     occurred_at = former.occurred_at if command.occurred_at is KEEP else command.occurred_at.astimezone(UTC)
     if occurred_at < line.starts_at or (line.ends_at and line.ends_at <= occurred_at):
         raise OutsideLine([life(line)])
-    if quantity < 0 and line.brick.aggregation == Brick.Aggregation.UNIT_DAYS:
-        raise QuantityRefused("A gauge can't be negative.")
+    if quantity < 0 and not line.brick.metering.may_be_negative:
+        raise QuantityRefused(f"A {line.brick.metering.short_label} can't be negative.")
     limits.check_change(line=line, former=former, quantity=quantity, occurred_at=occurred_at)
     properties = former.properties
     if command.properties is not KEEP:

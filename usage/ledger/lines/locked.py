@@ -10,10 +10,11 @@ from uuid import UUID
 
 from django.db import connection
 
-from billing.models import Brick, Line, Workspace
+from billing.aggregations import OF_BRICKS, Aggregation
+from billing.models import Line, Workspace
 from billing.storage.rows import given, one_of, rows
 from usage.commands import LineByBrick, LineByName, LineByNumber
-from usage.ledger.lines.address import TAKES_USAGE, Address, as_line_number, as_uuid
+from usage.ledger.lines.address import Address, as_line_number, as_uuid
 from usage.ledger.refusals import Life, LineNotFound, LineNotMetered, OutsideLine, QuantityRefused
 from usage.ledger.values import life
 
@@ -32,6 +33,10 @@ class LockedLine(NamedTuple):
     starts_at: datetime
     ends_at: datetime | None
     open_from_at: datetime
+
+    @property
+    def metering(self) -> Aggregation:
+        return OF_BRICKS[self.aggregation]
 
     def is_active(self, at: datetime) -> bool:
         return self.starts_at <= at and (self.ends_at is None or at < self.ends_at)
@@ -95,17 +100,17 @@ class LockedLines:
         found = self._at(address)
         if not found:
             raise LineNotFound("There is no such line.")
-        if found[0].aggregation == Brick.Aggregation.EVENTS:
+        if found[0].metering.takes_events:
             raise LineNotMetered("This line counts events: it takes no usage of its own.")
-        if found[0].aggregation not in TAKES_USAGE:
+        if not found[0].metering.takes_usage:
             raise LineNotMetered("This line is not metered: it takes no usage.")
         active = [line for line in found if line.is_active(at)]
         if not active:
             raise OutsideLine(map(self._life, found))
         if len(active) > 1:
             raise LineNotFound("This subscription has several lines that take usage: name one of them.")
-        if quantity < 0 and active[0].aggregation == Brick.Aggregation.UNIT_DAYS:
-            raise QuantityRefused("A gauge can't be negative.")
+        if quantity < 0 and not active[0].metering.may_be_negative:
+            raise QuantityRefused(f"A {active[0].metering.short_label} can't be negative.")
         return active[0]
 
     def _at(self, address: Address) -> list[LockedLine]:
@@ -122,7 +127,7 @@ class LockedLines:
     def _of_subscription(self, name: str) -> list[LockedLine]:
         names = (name, as_uuid(name))
         found = {line.id: line for key in names if key is not None for line in self._by_subscription.get(key, ())}
-        return [line for line in found.values() if line.aggregation in TAKES_USAGE] or list(found.values())
+        return [line for line in found.values() if line.metering.takes_usage] or list(found.values())
 
     def _life(self, line: LockedLine) -> Life:
         return life(Line(workspace=self._workspace, starts_at=line.starts_at, ends_at=line.ends_at))

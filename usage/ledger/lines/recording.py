@@ -7,10 +7,11 @@ from typing import Any
 
 from django.db import connection, transaction
 
-from billing.models import Brick, Line
+from billing.aggregations import sql_names
+from billing.models import Line
 from usage.commands import LineByNumber, RecordUsage
 from usage.ledger.lines import hard_limit as limits
-from usage.ledger.lines.address import TAKES_USAGE, Address, Condition, conditions, lines_at
+from usage.ledger.lines.address import Address, Condition, conditions, lines_at
 from usage.ledger.lines.locked import LockedLines
 from usage.ledger.refusals import DuplicateKey, LineNotFound, LineNotMetered, OutsideLine, QuantityRefused
 from usage.ledger.values import Recorded, adapt, adapt_properties, exact_quantity, life
@@ -96,7 +97,7 @@ def _insert_within_limit(
 
 # PostgreSQL puts the row lock below the projection that draws the id: first the lock, then the id. After waiting for a
 # close, the row is read again, so that the life and the lateness are those after the close.
-_INSERT = f"""
+_INSERT = """
 INSERT INTO usage_usagerecord
     (workspace_id, line_id, quantity, occurred_at, recorded_at, is_late,
      kind, source, dialect, key, recorded_by, note, properties)
@@ -104,11 +105,11 @@ SELECT line.workspace_id, line.id, %s, %s, %s, line.open_from_at > %s,
     'entry', %s, %s, %s, %s, %s, %s
 FROM billing_line line
     JOIN billing_brick brick ON brick.workspace_id = line.workspace_id AND brick.id = line.brick_id
-WHERE line.workspace_id = %s AND {{address}}
+WHERE line.workspace_id = %s AND {address}
     AND line.starts_at <= %s AND (line.ends_at IS NULL OR line.ends_at > %s)
-    AND brick.aggregation IN {TAKES_USAGE!r} AND (brick.aggregation <> 'unit_days' OR NOT %s)
+    AND brick.aggregation IN {takes_usage} AND (brick.aggregation IN {may_be_negative} OR NOT %s)
     AND (%s OR (line.hard_limit_quantity IS NULL AND line.hard_limit_amount IS NULL))
-{{lock}}
+{lock}
 ON CONFLICT (workspace_id, dialect, key) WHERE key IS NOT NULL AND superseded_by_id IS NULL DO NOTHING
 RETURNING id, line_id, is_late,
     (SELECT l.number FROM billing_line l WHERE l.workspace_id = usage_usagerecord.workspace_id AND l.id = line_id),
@@ -132,7 +133,13 @@ def insert_entry(
     address, names = where
     moment = adapt("occurred_at", occurred_at)
     origin = command.origin
-    return _INSERT.format(address=address, lock="FOR KEY SHARE OF line" if connection.vendor == "postgresql" else ""), [
+    statement = _INSERT.format(
+        address=address,
+        takes_usage=sql_names("takes_usage"),
+        may_be_negative=sql_names("may_be_negative"),
+        lock="FOR KEY SHARE OF line" if connection.vendor == "postgresql" else "",
+    )
+    return statement, [
         adapt("quantity", quantity),
         moment,
         adapt("recorded_at", recorded_at),
@@ -157,7 +164,7 @@ def _line_for(command: RecordUsage, quantity: Decimal, occurred_at: datetime) ->
     found = lines_at(command.address, workspace_id=command.origin.workspace_id)
     if not found:
         raise LineNotFound("There is no such line.")
-    if found[0].brick.aggregation == Brick.Aggregation.EVENTS:
+    if found[0].brick.metering.takes_events:
         raise LineNotMetered("This line counts events: it takes no usage of its own.")
     if not found[0].brick.is_metered:
         raise LineNotMetered("This line is not metered: it takes no usage.")
@@ -168,8 +175,8 @@ def _line_for(command: RecordUsage, quantity: Decimal, occurred_at: datetime) ->
         raise OutsideLine(map(life, found))
     if len(active) > 1:
         raise LineNotFound("This subscription has several lines that take usage: name one of them.")
-    if quantity < 0 and active[0].brick.aggregation == Brick.Aggregation.UNIT_DAYS:
-        raise QuantityRefused("A gauge can't be negative.")
+    if quantity < 0 and not active[0].brick.metering.may_be_negative:
+        raise QuantityRefused(f"A {active[0].brick.metering.short_label} can't be negative.")
     _refuse_duplicate(command)
     return active[0]
 

@@ -1,0 +1,40 @@
+"""The events that match a rule: those of its type that pass each of its filters."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from django.db import connection
+
+from billing import catalog
+from billing.models import EventRule
+from billing.storage.jsontext import encode
+from usage.metering.events.properties import folded_text_of, text_of
+
+
+class RuleTooLarge(Exception):
+    """The rule has more filters, or values in a filter, than the settings allow; it was written before they did."""
+
+
+def matches(rule: EventRule, record: str) -> tuple[str, list[Any]]:
+    """Return the SQL condition that a record is of the rule's type and passes all of its filters, with its parameters.
+
+    ``record``: the table's alias. An event passes a negated filter if it has none of its values, also if it lacks the
+    property. Raises ``RuleTooLarge``.
+    """
+    if objection := catalog.objection_to_size(rule.filters):
+        raise RuleTooLarge(f"The rule of “{rule.brick.name}” can't be counted by: {objection}")
+    conditions, parameters = [f"{record}.event_type = %s"], [rule.event_type]
+    filters, text_in = (rule.filters, text_of) if rule.is_case_sensitive else (rule.folded_filters, folded_text_of)
+    for name, values in sorted(filters.items()):
+        text, of_text = text_in(name, record)
+        among, of_values = _among(text, values)
+        conditions.append(f"({among}) IS NOT TRUE" if name in rule.negated else among)
+        parameters += [*of_text, *of_values]
+    return " AND ".join(conditions), parameters
+
+
+def _among(text: str, values: Sequence[str]) -> tuple[str, list[Any]]:
+    # PostgreSQL compares with an array as a whole; a subquery of its elements would be a join for each filter.
+    if connection.vendor == "postgresql":
+        return f"{text} = ANY(%s::text[])", [list(values)]
+    return f"{text} IN (SELECT value FROM json_each(%s))", [encode(list(values)).decode()]

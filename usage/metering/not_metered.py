@@ -1,0 +1,17 @@
+"""What is sold without being metered: the thing itself, once a period."""
+
+from collections.abc import Sequence
+from decimal import Decimal
+
+from usage.metering.aggregation import Measured
+from usage.metering.window import Measurement, Window
+
+_ONE = Measurement(quantity=Decimal(1), record_count=0)
+
+
+def measure_nothing(windows: Sequence[Window]) -> dict[int, Measurement]:
+    """Return the quantity 1 for each window, without a query."""
+    return dict.fromkeys(range(len(windows)), _ONE)
+
+
+NOT_METERED = Measured(name="none", label="Not metered", short_label="not metered", measure=measure_nothing)

@@ -1,0 +1,70 @@
+"""A window to measure and its measurement."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from decimal import Decimal
+from uuid import UUID
+
+from billing.models import EventRule
+
+
+@dataclass(frozen=True, slots=True)
+class Window:
+    """A line's records that occurred in ``[starts_at, ends_at)``, as of a cutoff.
+
+    Where the ``aggregation`` takes events: the ``customer_id``'s events that match the ``rule``.
+    """
+
+    workspace_id: int
+    aggregation: str
+    line_id: int | None
+    starts_at: datetime
+    ends_at: datetime
+    cutoff: int
+    customer_id: UUID | None = None
+    rule: EventRule | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Unread:
+    """Events that count as records but add nothing: the rule's property is missing, or its value can't be used.
+
+    ``missing``: how many of the ``count`` lack the property. ``sample``: the first and the last of the others, or of
+    all where none has the property: the id that senders know and the value as JSON, cut, None where it is missing.
+    ``newest``: the highest ledger id among them, from which a reader tells whether more have come since.
+    """
+
+    count: int
+    missing: int
+    sample: tuple[tuple[int, str | None], ...]
+    newest: int = field(default=0, compare=False)
+
+    def as_list(self) -> list[dict[str, int | str | None]]:
+        """Return the sample ready for JSON."""
+        return [{"record": record, "value": value} for record, value in self.sample]
+
+
+ALL_READ = Unread(count=0, missing=0, sample=())
+
+
+@dataclass(frozen=True, slots=True)
+class Measurement:
+    """A quantity, exact to 9 places, with the number of records in the window and those that could not be read.
+
+    ``filter_gaps``: per property that the rule filters by, the number of events of its type if none of them has the
+    property, else 0. Empty where the rule has no filter or there is no event of the type.
+    """
+
+    quantity: Decimal
+    record_count: int
+    unread: Unread = ALL_READ
+    filter_gaps: Mapping[str, int] = field(default_factory=dict)
+
+    @property
+    def is_missing_everywhere(self) -> bool:
+        """Tell whether there are events and all of them lack the property that the rule reads."""
+        return 0 < self.record_count == self.unread.missing
+
+
+NOTHING = Measurement(quantity=Decimal(0), record_count=0)
