@@ -1,4 +1,4 @@
-"""What adding a line to a subscription would do: the value that its gauge opens with, and the invoices to come."""
+"""Preview of adding a line to a subscription: the value that it opens with and the invoices to come."""
 
 from collections.abc import Iterator
 from contextlib import suppress
@@ -27,9 +27,9 @@ from usage.models import UsageRecord
 
 @dataclass(frozen=True, slots=True)
 class Opening:
-    """What a gauge's line that follows ``former`` begins with: ``last`` is the value that one ended with.
+    """The opening of a line that follows the line ``former`` of its brick. ``last``: the value that one ended with.
 
-    ``last`` is None where that one had no value either, and is taken over only where the line ``carries_on``.
+    ``last`` is None if the former line had no value. It is taken over only if the line ``carries_on``.
     """
 
     former: Line
@@ -43,9 +43,9 @@ class Opening:
 
 @dataclass(frozen=True, slots=True)
 class Outlook:
-    """The invoices of the period in which a line starts and of the next, if there is one, and if nothing is reported.
+    """The invoices of the period in which a line starts and of the next, if no further usage is reported.
 
-    ``older``: how many periods before them are open. ``problem``: why the invoices can't be told, where they can't.
+    ``older``: the number of open periods before them. ``problem``: the reason if the invoices can't be computed.
     """
 
     periods: tuple[Period, ...] = ()
@@ -56,7 +56,7 @@ class Outlook:
 
 @dataclass(frozen=True, slots=True)
 class Effect:
-    """What adding a gauge's line that follows another does to the invoices."""
+    """The invoices before and after a line that follows another is added."""
 
     line: Line
     opening: Opening
@@ -65,17 +65,17 @@ class Effect:
 
 
 class _Undone(Exception):
-    """The line was added only to see what comes of it."""
+    """Rolls back a line that was added for the preview."""
 
 
 def opening_of(line: Line) -> Opening | None:
-    """Return what a line begins with, as metering has it now; None where it is no gauge's that follows another."""
+    """Return a line's opening by the usage recorded now; None if its values do not stand on or it follows no line."""
     if not line.brick.metering.stands_on:
         return None
     former = _former(line)
     if former is None or former.ends_at is None:
         return None
-    # By metering's own rule, asked of the line itself, or of the former one's end where the line carries nothing on.
+    # Metering finds the record: at the start of the line, or at the end of the former one if nothing is carried on.
     asked, at = (line, line.starts_at) if line.carries_on else (former, former.ends_at)
     window = Window(
         workspace_id=line.workspace_id,
@@ -92,9 +92,9 @@ def opening_of(line: Line) -> Opening | None:
 
 
 def effect_of_adding(*, subscription: Subscription, terms: LineTerms) -> Effect | None:
-    """Add a line, look at what it does, and take it back; None where it is no gauge that follows another line.
+    """Add a line, compute its effect and roll back; None if its values do not stand on or it follows no line.
 
-    Raises ``ValidationError`` where it can't be added.
+    Raises ``ValidationError`` if it can't be added.
     """
     if not terms.brick.metering.stands_on:
         return None
@@ -111,7 +111,7 @@ def effect_of_adding(*, subscription: Subscription, terms: LineTerms) -> Effect 
 
 
 def in_words(subscription: Subscription, terms: LineTerms) -> Foreseen | None:
-    """Say what a person should see before a line is added; None where that is nothing, or it can't be added."""
+    """Return the text that a person should see before a line is added; None if there is none or it can't be added."""
     try:
         effect = effect_of_adding(subscription=subscription, terms=terms)
     except ValidationError:
@@ -162,7 +162,7 @@ def _former(line: Line) -> Line | None:
 
 
 def _outlook(subscription: Subscription, starts_at: datetime, cutoff: int) -> Outlook:
-    """Measure the periods from a line's start to their ends, and rate them with the lines that there are."""
+    """Measure the period of a moment and the next to their ends, and rate them with the lines that there are now."""
     own = Subscription.objects.filter(workspace_id=subscription.workspace_id).select_related("workspace")
     subscription = own.get(pk=subscription.pk)
     try:
@@ -191,5 +191,5 @@ def _periods(subscription: Subscription, starts_at: datetime) -> Iterator[Period
 
 
 def _without_differences(invoice: DraftInvoice) -> DraftInvoice:
-    """Leave out the differences of closed periods: they are billed with the oldest one that is open."""
+    """Leave out the differences of closed periods, which are billed with the oldest open period."""
     return replace(invoice, lines=tuple(line for line in invoice.lines if line.kind == InvoiceLine.Kind.USAGE))

@@ -1,8 +1,8 @@
-"""What was used so far, for whoever shows it: by billing period, or by hour, day, week or month.
+"""Usage so far, to be shown: by billing period, or by hour, day, week or month.
 
-Quantities are what closing would bill if it came now: metered as the brick says, up to the moment of asking. Nothing is
-written, and whatever the number of lines, periods and buckets, the ledger is asked once an aggregation, or a rule of
-events.
+Quantities are those that closing would bill now: measured by the brick's aggregation up to the moment of the request.
+Nothing is written. The ledger is read with one query per aggregation or event rule, whatever the number of lines,
+periods and buckets.
 """
 
 import uuid
@@ -25,7 +25,7 @@ from billing.models import EventRule, Line, Subscription, Workspace
 from usage.ledger import LineNotFound, LineNotMetered
 from usage.metering import Measurement, Window, measure
 
-# No record has a greater id: as of now.
+# No record has a greater id: the cutoff of now.
 _NOW = BigIntegerField.MAX_BIGINT
 _MICROSECOND = timedelta(microseconds=1)
 _HOUR = timedelta(hours=1)
@@ -40,7 +40,7 @@ class BucketSize(StrEnum):
 
 
 class SpanRefused(ValueError):
-    """Nothing lies in the span, or too many buckets or periods. ``field`` is the argument at fault."""
+    """The span is empty or has too many buckets or periods. ``field`` names the argument at fault."""
 
     def __init__(self, field: str, message: str) -> None:
         super().__init__(message)
@@ -49,9 +49,9 @@ class SpanRefused(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class PeriodUsage:
-    """What a brick's lines used in a period, and the last of them that was active in it.
+    """The usage of a brick's lines in a period, with the last line that was active in it.
 
-    ``unread_count``: of the events that it counts, those that are worth nothing.
+    ``unread_count``: of the events counted, the number of those that could not be read.
     """
 
     period: Period
@@ -62,9 +62,9 @@ class PeriodUsage:
 
 @dataclass(frozen=True, slots=True)
 class Bucket:
-    """A whole hour, day, week or month of the workspace's calendar, and what was used in the part asked for.
+    """A whole hour, day, week or month of the workspace's calendar, with the usage in the part that was asked for.
 
-    ``unread_count``: of the events that it counts, those that are worth nothing.
+    ``unread_count``: of the events counted, the number of those that could not be read.
     """
 
     period: Period
@@ -73,9 +73,9 @@ class Bucket:
 
 
 def lines_of_brick(*, workspace: Workspace, subscription_id: uuid.UUID, brick_id: uuid.UUID) -> list[Line]:
-    """Return a metered brick's lines in a subscription, the earliest first; raise ``LineNotFound``, ``LineNotMetered``.
+    """Return a metered brick's lines in a subscription, the earliest first: several if its price was changed.
 
-    There are several where its price was changed.
+    Raises ``LineNotFound`` and ``LineNotMetered``.
     """
     lines = list(
         Line.objects.filter(workspace=workspace, subscription_id=subscription_id, brick_id=brick_id)
@@ -90,15 +90,15 @@ def lines_of_brick(*, workspace: Workspace, subscription_id: uuid.UUID, brick_id
 
 
 def current_period(*, subscription: Subscription, as_of: datetime) -> Period | None:
-    """Return the subscription's period that runs at a moment; None before its start and after its end."""
+    """Return the subscription's period that contains a moment; None before its start and after its end."""
     return period_at(as_of, **_rhythm(subscription))
 
 
 def used(*, spans: Sequence[tuple[Line, Period]], as_of: datetime) -> list[Measurement]:
-    """Return what each line used in its span, in their order; what occurred from ``as_of`` on is left out.
+    """Return the measurement of each line in its span, in their order, without usage that occurred from ``as_of`` on.
 
-    A brick that counts events counts them by its current rule. The lines' bricks and subscriptions are loaded; they are
-    of one workspace.
+    Events are counted by the brick's current rule. The lines are of one workspace, with their bricks and subscriptions
+    loaded.
     """
     return _used(spans, as_of, _current_rules([line for line, _ in spans]))
 
@@ -124,14 +124,14 @@ def used_by_period(
     starts_from: datetime | None = None,
     ends_by: datetime | None = None,
 ) -> list[PeriodUsage]:
-    """Return what a brick's lines used in each of their subscription's periods that have begun, in order.
+    """Return the usage of a brick's lines in each period of their subscription that has begun, in order.
 
-    ``starts_from`` and ``ends_by`` leave out periods that start earlier or end later. Raises ``SpanRefused`` where more
-    than ``USAGE_PERIODS`` are left.
+    Periods that start before ``starts_from`` or end after ``ends_by`` are left out. Raises ``SpanRefused`` if more than
+    ``USAGE_PERIODS`` remain.
     """
     subscription = lines[0].subscription
     begins_at, until = max(subscription.starts_at, starts_from or subscription.starts_at), min(as_of, ends_by or as_of)
-    # Before they are computed one by one: none is longer than its months of 31 days.
+    # Refused before the periods are computed one by one: none is longer than its months of 31 days.
     if (until - begins_at).days > settings.USAGE_PERIODS * _LONGEST_DAYS[Interval(subscription.interval)]:
         raise _too_many_periods()
     periods = [
@@ -149,7 +149,7 @@ def _too_many_periods() -> SpanRefused:
 
 
 def used_in_current_period(*, lines: Sequence[Line], as_of: datetime) -> PeriodUsage | None:
-    """Return what a brick's lines used in the running period; None where no period runs or no line is active in it."""
+    """Return the usage of a brick's lines in the running period; None without one, or with no line active in it."""
     period = current_period(subscription=lines[0].subscription, as_of=as_of)
     found = _used_in([period] if period else [], lines, as_of)
     return found[0] if found else None
@@ -163,11 +163,11 @@ def used_by_bucket(
     starts_at: datetime | None = None,
     ends_at: datetime | None = None,
 ) -> list[Bucket]:
-    """Return what a brick's lines used in ``[starts_at, ends_at)`` by bucket, in order and without a gap.
+    """Return the usage of a brick's lines in ``[starts_at, ends_at)`` by bucket, in order and without a gap.
 
-    Left open, it is from the start of the running period until now; of a subscription that has ended, its last period.
-    Buckets are whole ones of the workspace's calendar; the first and the last count only what lies in the span.
-    Raises ``SpanRefused``.
+    The span defaults to the running period until now, and to the last period of a subscription that has ended. Buckets
+    are whole ones of the workspace's calendar; the first and the last count only usage within the span. Raises
+    ``SpanRefused``.
     """
     subscription = lines[0].subscription
     begins_at, stops_at = _latest(subscription, as_of)
@@ -184,7 +184,7 @@ def used_by_bucket(
 
 
 def _latest(subscription: Subscription, as_of: datetime) -> tuple[datetime, datetime]:
-    """Return the start of the period that runs, or ran last, and the end of what can have been used in it."""
+    """Return the start of the running or last period, and the moment until which usage can lie in it."""
     until, moment = as_of, as_of
     if subscription.ends_at is not None and subscription.ends_at <= as_of:
         until, moment = subscription.ends_at, subscription.ends_at - _MICROSECOND
@@ -202,7 +202,7 @@ def _used_in(periods: Sequence[Period], lines: Sequence[Line], as_of: datetime) 
 
 
 def _totals(spans: Sequence[Period], lines: Sequence[Line], as_of: datetime) -> list[tuple[Decimal, int]]:
-    """Return per span what a brick's lines used together, and how many of their events are unread."""
+    """Return per span the quantity of a brick's lines together and the number of their unread events."""
     rules = _current_rules(lines)
     measured = iter(_used([(line, span) for span in spans for line in lines], as_of, rules))
     of_spans = [[next(measured) for _ in lines] for _ in spans]
@@ -214,7 +214,7 @@ def _totals(spans: Sequence[Period], lines: Sequence[Line], as_of: datetime) -> 
 
 
 def _combination(line: Line, rules: Mapping[uuid.UUID, EventRule]) -> Combine:
-    """Return how quantities of lines of a brick are put together: as its rule says, where it counts events."""
+    """Return how the quantities of a brick's lines are combined: by its rule's aggregation if it counts events."""
     rule = rules.get(line.brick_id)
     return line.brick.metering.combine if rule is None else rule.counting.combine
 
@@ -257,7 +257,7 @@ def _buckets(asked: Period, size: BucketSize, tz: ZoneInfo) -> list[Period]:
     for starts_at, ends_at in pairwise(_boundaries(asked.starts_at.astimezone(tz).date(), size, tz)):
         if starts_at >= asked.ends_at:
             break
-        # A day that a zone left out, to cross the date line, begins when the next one does.
+        # A day that the zone skipped, to cross the date line, begins when the next one does.
         if asked.starts_at < ends_at and starts_at < ends_at:
             found.append(Period(starts_at, ends_at))
         most = settings.USAGE_BUCKETS
@@ -267,7 +267,7 @@ def _buckets(asked: Period, size: BucketSize, tz: ZoneInfo) -> list[Period]:
 
 
 def _boundaries(day: date, size: BucketSize, tz: ZoneInfo) -> Iterator[datetime]:
-    """Yield where buckets begin, the one with the day first. Weeks begin on Mondays, hours count from midnight."""
+    """Yield the starts of buckets from the one that contains the day. Weeks begin on Mondays, hours at midnight."""
     if size == BucketSize.WEEK:
         day -= timedelta(days=day.weekday())
     elif size == BucketSize.MONTH:

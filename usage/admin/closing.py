@@ -29,7 +29,7 @@ from billing.invoicing import invoicing
 from billing.models import CloseItem, CloseRun, Invoice, Workspace
 from usage import closing, tasks
 from usage.admin.drafts import change_of, drafts_of
-from usage.unread import missing_properties
+from usage.closing import missing_properties
 
 DRAFTS_PER_PAGE = 50
 MOST_PARKED = 200

@@ -9,7 +9,7 @@ from django.db.models import Exists, F, FloatField, OuterRef, Prefetch, QuerySet
 from django.db.models.functions import Abs, Cast, Coalesce
 
 from billing.models import CloseRun, Invoice
-from usage.unread import MissingProperty, surprising_lines
+from usage.closing import MissingProperty, surprising_lines
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,9 +14,9 @@ from billing.models import Customer, Line
 from usage.admin.preview import invoice_line_or_none
 from usage.ahead import ahead_from
 from usage.dialects import NAMES
+from usage.dialects.shared.newest import GATHERED, are_few
 from usage.metering import RuleTooLarge
 from usage.models import UsageRecord
-from usage.newest import GATHERED, are_few
 
 MOST_LINES = MOST_CUSTOMERS = 500
 

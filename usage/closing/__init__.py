@@ -9,10 +9,12 @@ from usage.closing.notices import Notice, told_in
 from usage.closing.now import Closed, close_by_workers, close_now, parked_in
 from usage.closing.preview import Preview, preview
 from usage.closing.runs import NothingToClose, at_work, close_due, left_to, stalled, start, still_parked
+from usage.closing.unread import MissingProperty, missing_properties, surprising_lines
 from usage.closing.work import work
 
 __all__ = [
     "Closed",
+    "MissingProperty",
     "Notice",
     "NothingToClose",
     "Preview",
@@ -21,11 +23,13 @@ __all__ = [
     "close_due",
     "close_now",
     "left_to",
+    "missing_properties",
     "parked_in",
     "preview",
     "stalled",
     "start",
     "still_parked",
+    "surprising_lines",
     "told_in",
     "work",
 ]

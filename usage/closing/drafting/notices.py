@@ -8,8 +8,8 @@ from billing.invoicing.invoicing import Told
 from billing.rating import Charge
 from usage.ahead import named_ahead
 from usage.closing.drafting.asked import Due, Task
+from usage.closing.unread import filter_notice, unread_notice
 from usage.metering import Measurement
-from usage.unread import filter_notice, unread_notice
 
 DATED_AHEAD = "has usage that is dated in the future, which no period counts yet"
 OPENS_AT_ZERO = "opens at 0: the value of the line before it is not carried on"

@@ -21,8 +21,8 @@ from usage.dialects.native.fields import WHOLE
 from usage.dialects.native.records import CorrectionSerializer, RecordFilter, RecordSerializer
 from usage.dialects.native.reports import Wrong, is_key, read_reports
 from usage.dialects.shared import lists
+from usage.dialects.shared.newest import are_few
 from usage.models import UsageRecord, UsageRecordQuerySet
-from usage.newest import are_few
 
 
 class UsageView(NativeView):

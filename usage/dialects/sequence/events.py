@@ -15,7 +15,7 @@ from usage.dialects.sequence.pages import page
 from usage.dialects.sequence.replies import EventPageReply, EventReply
 from usage.dialects.sequence.serializers import EventQuerySerializer, EventSerializer
 from usage.dialects.shared import lists
-from usage.newest import are_few
+from usage.dialects.shared.newest import are_few
 
 
 class EventsView(SequenceView):

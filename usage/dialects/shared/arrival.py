@@ -12,8 +12,8 @@ from typing import Any
 from django.db.models import Count, Max, Min, Q, QuerySet
 
 from billing.models import Workspace
+from usage.dialects.shared.newest import FEW
 from usage.models import UsageRecord
-from usage.newest import FEW
 
 # Of so many corrected usages the corrections are found by their ids, which the database is given.
 MOST_CORRECTED = 10_000

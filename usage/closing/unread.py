@@ -1,4 +1,4 @@
-"""Events that count and are worth nothing, in words: for a line, and once for a rule whose property no event has."""
+"""Unread events in words: a notice for a line, and one for the whole run where no event has a rule's property."""
 
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping
@@ -20,7 +20,7 @@ LONGEST_NAME = 60
 
 
 def unread_notice(rule: EventRule, measurement: Measurement, style: NumberFormat) -> str:
-    """Say how many of a line's events its rule could not read, and show the first; numbers in the format ``style``."""
+    """Say how many of a line's events its rule could not read, with the first as an example."""
     unread, counted = measurement.unread, measurement.record_count
     if measurement.is_missing_everywhere:
         return missing_notice(rule.property, counted, style)
@@ -34,7 +34,7 @@ def unread_notice(rule: EventRule, measurement: Measurement, style: NumberFormat
 
 
 def missing_notice(name: str, counted: int, style: NumberFormat) -> str:
-    """Say that no event has the property that is added or told apart."""
+    """Say that none of the ``counted`` events has the property ``name``, which the rule reads."""
     all_events = (
         "the one event, which counts" if counted == 1 else f"all {figures.count(counted, style)} events, which count"
     )
@@ -42,7 +42,7 @@ def missing_notice(name: str, counted: int, style: NumberFormat) -> str:
 
 
 def filter_notice(event_type: str, name: str, events: int, style: NumberFormat, *, is_negated: bool) -> str:
-    """Say that no event of a type has a property that is filtered by."""
+    """Say that none of the ``events`` of a type has the property ``name``, which the rule filters by."""
     of_them = "the one event" if events == 1 else f"all {figures.count(events, style)} events"
     effect = "keeps none out" if is_negated else "lets none count"
     return f"“{_name(name)}” is missing in {of_them} of type “{_name(event_type)}”: the filter by it {effect}"
@@ -50,7 +50,7 @@ def filter_notice(event_type: str, name: str, events: int, style: NumberFormat, 
 
 @dataclass(frozen=True, slots=True)
 class MissingProperty:
-    """A property ``name`` that a rule reads or filters by, and that no event has that a run has looked at for it."""
+    """A property ``name`` that a rule reads or filters by and that all events lack that a run measured by the rule."""
 
     rule_id: int
     brick_id: UUID
@@ -62,7 +62,7 @@ class MissingProperty:
 
 @dataclass(slots=True)
 class _Seen:
-    """What a run's lines of one rule come to: events counted, whether one has the property, and gaps of filters."""
+    """Totals of a run's lines of one rule: events counted, whether all lack the property, and the filters' gaps."""
 
     counted: int = 0
     is_missing: bool = True
@@ -71,7 +71,7 @@ class _Seen:
 
 
 def missing_properties(run: CloseRun) -> list[MissingProperty]:
-    """Return what is missing on every event that a rule of a run looked at, each property once; one query."""
+    """Return the properties that are missing on all events that a rule of the run measured, each once; one query."""
     has_it = Count("pk", filter=Q(record_count__gt=0, missing_count__lt=F("record_count")))
     of_rules = InvoiceLine.objects.filter(workspace_id=run.workspace_id, invoice__run=run, rule__isnull=False)
     found = of_rules.values(
@@ -97,7 +97,7 @@ def missing_properties(run: CloseRun) -> list[MissingProperty]:
 
 
 def _notices(rule: Mapping[str, Any], seen: _Seen, style: NumberFormat) -> Iterable[tuple[str, str]]:
-    """Yield the properties that no event has, each with what is said of it."""
+    """Yield the properties that no event has, each with its notice."""
     for name, events in sorted(seen.gaps.items()):
         if name not in seen.had:
             is_negated = name in rule["rule__negated"]
@@ -107,13 +107,13 @@ def _notices(rule: Mapping[str, Any], seen: _Seen, style: NumberFormat) -> Itera
 
 
 def surprising_lines(told: Iterable[MissingProperty]) -> QuerySet[InvoiceLine]:
-    """Return the lines that a reviewer should look at, but for those of which all is said by what was told already."""
+    """Return the lines with surprises that a reviewer should look at, leaving out those that ``told`` covers wholly."""
     surprising = InvoiceLine.objects.exclude(surprises=[])
-    # Rules of which as much is told stand together: as many parts as there are rules would be too many.
+    # Rules are grouped by the number of their notices: a condition for each rule would be too many.
     rules: dict[int, list[int]] = defaultdict(list)
     for rule_id, count in Counter(each.rule_id for each in told).items():
         rules[count].append(rule_id)
-    # Notices of what is missing begin with its name, and come after all others but one.
+    # Notices of a missing property begin with its quoted name and come after all others but one.
     said = (
         Q(rule__in=of_count, surprises__0__startswith="“", **{f"surprises__{count}__isnull": True})
         for count, of_count in rules.items()

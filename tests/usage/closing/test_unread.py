@@ -20,8 +20,8 @@ from tests.usage.dialects.salesbricks_v2 import Salesbricks
 from tests.usage.dialects.sequence import Sequence
 from tests.usage.metering.windows import window
 from usage import closing
+from usage.closing import missing_properties, surprising_lines
 from usage.metering import Measurement, Unread, measure
-from usage.unread import missing_properties, surprising_lines
 
 pytestmark = pytest.mark.django_db
 
