@@ -8,6 +8,7 @@ import django_filters
 from django import forms
 from django.db import connection
 from django.db.models import CharField, Q, QuerySet, TextChoices, Value
+from django.db.models.enums import ChoicesType
 
 from billing.models import Workspace
 from usage.dialects.native.fields import GREATEST_WHOLE, WHOLE, parse_id
@@ -36,12 +37,14 @@ class WordFilter(django_filters.ChoiceFilter):
     """One of a few words."""
 
     def __init__(self, words: type[TextChoices] | Callable[[], Choices], **options: Any) -> None:
-        self.words: Callable[[], Choices] = (lambda: words.choices) if isinstance(words, type) else words
-        super().__init__(choices=self.words, **options)
+        choices = words.choices if isinstance(words, ChoicesType) else words
+        super().__init__(choices=choices, **options)
+        self.words = choices
 
     @property
     def schema(self) -> dict[str, Any]:
-        return {"type": "string", "enum": [word for word, _ in self.words()]}
+        words = self.words() if callable(self.words) else self.words
+        return {"type": "string", "enum": [word for word, _ in words]}
 
 
 class FlagFilter(django_filters.TypedChoiceFilter):
