@@ -18,6 +18,7 @@ from tests.concurrency.threads import at_once
 from tests.scenarios.closing import all_replay_identically, close, close_and_issue
 from usage import closing, ledger
 from usage.commands import Origin, ReportEvent
+from usage.ledger.events.recording import insert_matched, prepare
 from usage.models import Matching, UsageRecord
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.postgres]
@@ -180,7 +181,7 @@ def test_an_event_draws_its_id_only_under_the_lock_of_its_customer():
         properties={"length": 5},
         supersedes=True,
     )
-    statement, parameters = ledger.insert_event(command, make.moment(AT))
+    statement, parameters = insert_matched(prepare(command, make.moment(AT)))
     with connection.cursor() as cursor:
         cursor.execute(f"EXPLAIN (VERBOSE, COSTS OFF) {statement}", parameters)
         plan = [row[0] for row in cursor.fetchall()]

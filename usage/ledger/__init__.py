@@ -1,19 +1,28 @@
 """The only writer of ``UsageRecord``: record, correct, retract; for events: report, correct, retract, match.
 
 A record draws its ledger id while it holds a lock on its line, an event on its customer, that closing's lock excludes.
-Whoever holds closing's lock on a line (and on the customer, where it counts events) therefore knows that every record
-of the line with an id up to the ledger's last one is committed and visible, and that every later one will have a
-greater id: that number is the line's cutoff.
+So whoever holds closing's lock on a line (and on the customer, where the line counts events) knows that every record of
+the line with an id up to the ledger's last one is committed and visible, and that every later one gets a greater id:
+that number is the line's cutoff.
+
+Other packages import from here alone. Inside, ``lines``, ``events`` and ``batch`` have doors of their own.
 """
 
-from usage.ledger.batch.recording import record_many
+from usage.ledger.batch import record_many
 from usage.ledger.counts import count_usages, usages_of_lines
 from usage.ledger.cutoff import last_id, objection_to_ending
-from usage.ledger.events.changing import correct_event, retract_event
-from usage.ledger.events.matching import being_matched, match_waiting, stalled_matchings, work_on_matching
-from usage.ledger.events.recording import insert_event, report_event
-from usage.ledger.lines.changing import correct, retract
-from usage.ledger.lines.recording import hold_lines, record
+from usage.ledger.events import (
+    being_matched,
+    correct_event,
+    find_customers,
+    match_waiting,
+    report_event,
+    retract_event,
+    stalled_matchings,
+    work_on_matching,
+)
+from usage.ledger.lines import correct, hold_lines, record, retract
+from usage.ledger.names import parse_line_number, parse_uuid
 from usage.ledger.refusals import (
     DuplicateKey,
     LimitReached,
@@ -48,11 +57,13 @@ __all__ = [
     "correct_event",
     "count_usages",
     "exact_quantity",
+    "find_customers",
     "hold_lines",
-    "insert_event",
     "last_id",
     "match_waiting",
     "objection_to_ending",
+    "parse_line_number",
+    "parse_uuid",
     "record",
     "record_many",
     "report_event",

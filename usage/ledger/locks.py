@@ -1,19 +1,19 @@
-"""What a writer of the ledger holds while it draws ids, and the ids.
+"""The locks that writers of the ledger hold while they draw ids, so that closing reads an exact cutoff.
 
-Locks are taken in one order, or writers would wait for each other for ever: lines, customers by id, names. A customer's
-is shared among intakes and excluded by closing's; it is no key lock, since invoices in the making refer to customers of
-which another worker is closing other subscriptions.
+Locks are taken in one order, or writers would wait for each other for ever: lines by id, customers by id, names. A
+customer's is shared among intakes and excluded by closing's; it is no key lock, since invoices in the making refer to
+customers of which another worker is closing other subscriptions.
 """
 
 from collections.abc import Callable, Iterable
 from datetime import datetime
 from functools import wraps
-from typing import Any, ParamSpec, TypeVar
+from typing import ParamSpec, TypeVar
 from uuid import UUID
 
 from django.db import connection, transaction
 
-from billing.models import Customer
+from billing.storage import rows
 from usage.models import UsageRecord
 
 ATTEMPTS = 100
@@ -22,56 +22,67 @@ Parameters = ParamSpec("Parameters")
 Result = TypeVar("Result")
 
 
-class Moved(Exception):
-    """What was read before the locks were held has changed since: another writer came first."""
+class Overtaken(Exception):
+    """Another writer changed what was read before the locks were held: read it again and start over."""
 
 
-def settled(write: Callable[Parameters, Result]) -> Callable[Parameters, Result]:
-    """Run a function in a transaction, and begin again without its locks as often as another writer came first."""
+def retry_when_overtaken(write: Callable[Parameters, Result]) -> Callable[Parameters, Result]:
+    """Run a function in a transaction; on ``Overtaken``, release its locks and run it again, up to ``ATTEMPTS`` times.
+
+    Raises ``RuntimeError`` after that.
+    """
 
     @wraps(write)
-    def until_settled(*args: Parameters.args, **options: Parameters.kwargs) -> Result:
+    def until_done(*args: Parameters.args, **options: Parameters.kwargs) -> Result:
         for _ in range(ATTEMPTS):
             try:
                 with transaction.atomic():
                     return write(*args, **options)
-            except Moved:
+            except Overtaken:
                 continue
         raise RuntimeError("Other writers came first too often.")
 
-    return until_settled
+    return until_done
 
 
 def lock_events(*events: UsageRecord) -> datetime | None:
-    """Keep closing from the events' customers until commit, and from the names of unmatched ones that they be given.
+    """Lock the customers of events against closing, and the names of events without a customer against being given.
 
-    Return the moment before which an event is late for one of the customers; None where for none.
+    All are of one workspace; the locks last until commit. Return the moment up to which periods of any of the customers
+    are closed, None where none is.
     """
     workspace_id = events[0].workspace_id
-    opened = lock_customers([event.customer_id for event in events], workspace_id=workspace_id)
+    customer_ids = {event.customer_id for event in events if event.customer_id is not None}
+    open_from = lock_customers(customer_ids, workspace_id=workspace_id) if customer_ids else {}
     if names := [str(event.customer_alias) for event in events if event.customer_id is None]:
-        # All at once: names are locked in an order of their own.
+        # All with one call: names are locked in an order of their own.
         lock_names(workspace_id, names)
-    return max(opened, default=None)
+    return max((moment for moment in open_from.values() if moment is not None), default=None)
 
 
-def lock_customers(customer_ids: Iterable[UUID | None], *, workspace_id: int) -> list[datetime]:
-    """Keep closing from customers until commit; return from when on their periods are open, where any was closed."""
-    wanted = {pk for pk in customer_ids if pk is not None}
-    if not wanted:
-        return []
-    if connection.vendor == "postgresql":
-        # Not by the rows' update lock, which intakes would wait for.
-        statement = "SELECT id FROM billing_customer WHERE workspace_id = %s AND id = ANY(%s) ORDER BY id FOR SHARE"
-        with connection.cursor() as cursor:
-            cursor.execute(statement, [workspace_id, list(wanted)])
-    opened = Customer.objects.filter(workspace_id=workspace_id, pk__in=wanted).values_list(
-        "events_open_from_at", flat=True
-    )
-    return [moment for moment in opened if moment is not None]
+_LOCK_CUSTOMERS = """
+SELECT customer.id, customer.events_open_from_at
+FROM billing_customer customer WHERE customer.workspace_id = %s AND {is_wanted}
+ORDER BY customer.id
+{lock}
+"""
 
 
-# A lock for many names, or a batch with thousands of them would fill the server's table of locks.
+def lock_customers(customer_ids: Iterable[UUID], *, workspace_id: int) -> dict[UUID | None, datetime | None]:
+    """Lock customers against closing until commit; return from when on each one's periods are open.
+
+    That is None where none of its periods that count events was closed.
+    """
+    is_wanted = rows.one_of("customer.id", f"SELECT id FROM {rows.table('wanted', {'id': 'uuid'})}")
+    # Not the rows' update lock, for which intakes would wait.
+    lock = "FOR SHARE OF customer" if connection.vendor == "postgresql" else ""
+    wanted = rows.parameter({"id": pk.hex} for pk in customer_ids)
+    with connection.cursor() as cursor:
+        cursor.execute(_LOCK_CUSTOMERS.format(is_wanted=is_wanted, lock=lock), [workspace_id, wanted])
+        return {rows.read_uuid(pk): rows.read_moment(moment) for pk, moment in cursor.fetchall()}
+
+
+# Many names share a lock, or a batch with thousands of them would fill the server's table of locks.
 _LOCK_NAMES = """
 SELECT {lock}(hashint8(%s), place)
 FROM (SELECT DISTINCT hashtext(name) & 31 AS place FROM unnest(%s::text[]) AS name ORDER BY place) AS places
@@ -88,28 +99,3 @@ def lock_names(workspace_id: int, names: Iterable[str], *, alone: bool = False) 
     function = "pg_advisory_xact_lock" if alone else "pg_advisory_xact_lock_shared"
     with connection.cursor() as cursor:
         cursor.execute(_LOCK_NAMES.format(lock=function), [workspace_id, list(names)])
-
-
-def next_ids(count: int) -> list[int]:
-    """Draw the next ledger ids, in order; the caller holds locks that closing's exclude."""
-    table = UsageRecord._meta.db_table
-    with connection.cursor() as cursor:
-        if connection.vendor == "postgresql":
-            cursor.execute(
-                "SELECT nextval((SELECT pg_get_serial_sequence(%s, 'id')::regclass)) FROM generate_series(1, %s)",
-                [table, count],
-            )
-            return [int(pk) for (pk,) in cursor.fetchall()]
-        cursor.execute("SELECT seq FROM sqlite_sequence WHERE name = %s", [table])
-        last = (cursor.fetchone() or (0,))[0]
-        return list(range(last + 1, last + 1 + count))
-
-
-def next_id() -> int:
-    """Draw the next ledger id."""
-    return next_ids(1)[0]
-
-
-def as_uuid(value: Any) -> UUID | None:
-    """Return an id as Python has it, which SQLite keeps as its digits."""
-    return value if value is None or isinstance(value, UUID) else UUID(value)

@@ -1,4 +1,4 @@
-"""Why the ledger does not take usage: each refusal names the field in the ledger's own words."""
+"""Name the reasons for which the ledger refuses usage; each names the field at fault in the ledger's own words."""
 
 from collections.abc import Callable, Iterable
 from decimal import Decimal
@@ -6,12 +6,12 @@ from decimal import Decimal
 from billing.localmoment import LocalMoment
 from billing.money import format_decimal
 
-# From when until when a line is active.
+# From when until when a line is active; it may have no end.
 Life = tuple[LocalMoment, LocalMoment | None]
 
 
 class UnableToRecord(Exception):
-    """Usage that the ledger does not take. ``field`` is the canonical name of what is wrong."""
+    """The ledger refuses the usage. ``field`` is the canonical name of the field at fault, ``message`` says why."""
 
     field: str | None = None
 
@@ -25,7 +25,7 @@ class QuantityRefused(UnableToRecord):
 
 
 class LimitReached(UnableToRecord):
-    """The line's hard limit leaves less than the quantity in the period; ``left`` is how much."""
+    """The line's hard limit leaves less of the period than the quantity; ``left`` is how much it leaves."""
 
     field = "quantity"
 
@@ -39,7 +39,7 @@ class LimitReached(UnableToRecord):
 
 
 class LineNotFound(UnableToRecord):
-    """The workspace has no such line, or no such brick in such a subscription; or several lines have that name."""
+    """The workspace has no such line, or no such brick in such a subscription; or the name fits several lines."""
 
     field = "line"
 
@@ -49,7 +49,7 @@ class LineNotMetered(UnableToRecord):
 
 
 class OutsideLine(UnableToRecord):
-    """The line was not active when the usage occurred, nor was any other that it could be for."""
+    """No line that the address means was active when the usage occurred; ``lives`` says when they were."""
 
     field = "occurred_at"
 
@@ -64,12 +64,12 @@ class OutsideLine(UnableToRecord):
 
 
 class DuplicateKey(UnableToRecord):
-    """A live record of the same workspace and dialect has this key."""
+    """A record of the same workspace and dialect holds this key; ``record_id`` is the id that its sender was told."""
 
     field = "key"
 
-    def __init__(self, message: str, *, record_id: int) -> None:
-        super().__init__(message)
+    def __init__(self, *, record_id: int) -> None:
+        super().__init__("Usage with this id was recorded already.")
         self.record_id = record_id
 
 
@@ -78,7 +78,7 @@ class PropertiesRefused(UnableToRecord):
 
 
 class TextRefused(UnableToRecord):
-    """An event's alias, type or key is empty or too long; ``field`` says which."""
+    """An event's alias, type or key is empty or too long; ``field`` names which."""
 
     def __init__(self, message: str, *, field: str) -> None:
         super().__init__(message)
@@ -89,3 +89,6 @@ class RecordNotFound(UnableToRecord):
     """The workspace has no such record, or it was retracted."""
 
     field = "record"
+
+    def __init__(self) -> None:
+        super().__init__("There is no such usage.")

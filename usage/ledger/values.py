@@ -1,4 +1,4 @@
-"""What goes into the ledger and what comes back: exact quantities, properties that can be kept, what was recorded."""
+"""Check the values that go into the ledger, and hold those that it answers with."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -9,10 +9,9 @@ from uuid import UUID
 from django.conf import settings
 from django.db import connection
 
-from billing.models import Line
 from billing.money import EXACT
 from billing.storage.jsontext import can_be_kept, stored_size
-from usage.ledger.refusals import Life, PropertiesRefused, QuantityRefused
+from usage.ledger.refusals import PropertiesRefused, QuantityRefused
 from usage.models import UsageRecord
 
 DIGITS_BEFORE_POINT = 15
@@ -21,9 +20,9 @@ DIGITS_AFTER_POINT = 9
 
 @dataclass(frozen=True, slots=True)
 class Recorded:
-    """What the ledger took. ``handle`` is the id to tell the sender; times are UTC.
+    """A line's record as the ledger keeps it. ``handle`` is the id to tell the sender; times are UTC.
 
-    ``line_number`` is what clients call its line; ``line_reference`` is what else they do, where it has one.
+    Clients know the line by ``line_number``, and by ``line_reference`` where it has one.
     """
 
     id: int
@@ -40,7 +39,7 @@ class Recorded:
 
 @dataclass(frozen=True, slots=True)
 class RecordedEvent:
-    """The event that the ledger took. ``customer_id``: whom its alias named, None while it names nobody."""
+    """An event as the ledger keeps it. ``customer_id`` is None while its alias resolves to no customer."""
 
     id: int
     handle: int
@@ -53,9 +52,28 @@ class RecordedEvent:
     properties: dict[str, Any]
     is_late: bool
 
+    @classmethod
+    def of(cls, record: UsageRecord) -> "RecordedEvent":
+        """Return what a saved record says of its event."""
+        return cls(
+            id=record.pk,
+            handle=record.handle,
+            key=record.key,
+            customer_id=record.customer_id,
+            customer_alias=str(record.customer_alias),
+            event_type=str(record.event_type),
+            occurred_at=record.occurred_at,
+            recorded_at=record.recorded_at,
+            properties=record.properties,
+            is_late=record.is_late,
+        )
+
 
 def exact_quantity(quantity: Decimal | None) -> Decimal:
-    """Return the quantity as the ledger keeps it; raise ``QuantityRefused`` where it would not be kept exactly."""
+    """Return a quantity with the ledger's 9 digits after the point.
+
+    Raises ``QuantityRefused`` for what is no finite decimal, and where it has digits that the ledger can't keep.
+    """
     if not isinstance(quantity, Decimal) or not quantity.is_finite():
         raise QuantityRefused("A valid number is required.")
     if quantity and quantity.adjusted() >= DIGITS_BEFORE_POINT:
@@ -69,12 +87,15 @@ def exact_quantity(quantity: Decimal | None) -> Decimal:
 
 
 def adapt(field: str, value: Any, model: type = UsageRecord) -> Any:
-    """Return a value as the connection's driver takes it for a model's field."""
+    """Return a value as the driver takes it for a model's field."""
     return model._meta.get_field(field).get_db_prep_value(value, connection)  # type: ignore[attr-defined]
 
 
 def adapt_properties(properties: Any) -> Any:
-    """Return properties as the driver takes them; raise ``PropertiesRefused`` where they would not be kept."""
+    """Return properties as the driver takes them.
+
+    Raises ``PropertiesRefused`` where a database could not give them back as they are, and where they are too large.
+    """
     if properties is None:
         return None
     if not can_be_kept(properties):
@@ -86,8 +107,3 @@ def adapt_properties(properties: Any) -> Any:
     if size > settings.PROPERTIES_BYTES:
         raise PropertiesRefused(f"The properties of a record have at most {settings.PROPERTIES_BYTES} bytes.")
     return adapt("properties", properties)
-
-
-def life(line: Line) -> Life:
-    """Return from when until when a line is active, in its workspace's time."""
-    return line.workspace.local(line.starts_at), line.workspace.local(line.ends_at) if line.ends_at else None

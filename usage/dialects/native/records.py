@@ -32,8 +32,7 @@ from usage.dialects.native.filters import FlagFilter, MomentFilter, NativeFilter
 from usage.dialects.native.reports import LONGEST_NOTE, LONGEST_TEXT
 from usage.dialects.shared import lists
 from usage.dialects.shared.fields import AnyJSONField
-from usage.ledger import DIGITS_AFTER_POINT, DIGITS_BEFORE_POINT
-from usage.ledger.lines.address import as_line_number
+from usage.ledger import DIGITS_AFTER_POINT, DIGITS_BEFORE_POINT, parse_line_number
 from usage.models import UsageRecord, UsageRecordQuerySet
 
 
@@ -222,7 +221,7 @@ class _LinesFilter(TextFilter):
 class _LineFilter(_LinesFilter):
     def lines(self, value: str) -> QuerySet[Line]:
         # As a report names it: 001 is no second spelling of 1, and may be another line's reference.
-        number = as_line_number(value)
+        number = parse_line_number(value)
         known = Q(reference=value) | (Q() if number is None else Q(number=number))
         return Line.objects.filter(known, workspace=self.parent.workspace)
 

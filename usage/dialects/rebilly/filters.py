@@ -15,8 +15,7 @@ from usage.dialects.rebilly import identifiers
 from usage.dialects.rebilly.grammar import Clause, Exact, MalformedFilter, Range
 from usage.dialects.shared import arrival, lists
 from usage.dialects.shared.fields import PLAIN_NUMBER, parse_moment
-from usage.ledger import QuantityRefused, exact_quantity
-from usage.ledger.lines.address import as_line_number, as_uuid
+from usage.ledger import QuantityRefused, exact_quantity, parse_line_number, parse_uuid
 
 NONE = "null"
 NO_INVOICE = 0
@@ -109,8 +108,8 @@ def _usages(texts: list[str], workspace: Workspace) -> Q:
 
 def _lines(texts: list[str], workspace: Workspace) -> Q:
     """Match usages of the lines that reports under these names may go to."""
-    named = Q(number__in=[number for text in texts if (number := as_line_number(text)) is not None])
-    named |= Q(subscription__in=[known for text in texts if (known := as_uuid(text)) is not None])
+    named = Q(number__in=[number for text in texts if (number := parse_line_number(text)) is not None])
+    named |= Q(subscription__in=[known for text in texts if (known := parse_uuid(text)) is not None])
     for text in texts:
         named |= Q(reference__iexact=text) | Q(subscription__reference__iexact=text)
     return lists.of_lines(Line.objects.filter(named, workspace=workspace))

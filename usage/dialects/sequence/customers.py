@@ -17,6 +17,7 @@ from usage.dialects.sequence.pages import page
 from usage.dialects.sequence.replies import AliasesReply, AliasPageReply, AliasReply, CustomerReply
 from usage.dialects.sequence.serializers import AliasChangeSerializer, AliasQuerySerializer, AliasSerializer
 from usage.dialects.shared.paths import as_written
+from usage.ledger import find_customers
 
 
 class AliasesView(SequenceView):
@@ -77,7 +78,7 @@ class CustomerByAliasView(SequenceView):
     @extend_schema(operation_id="retrieveCustomerByAlias", responses=CustomerReply)
     def get(self, request: Request, alias: str) -> Response:
         names = list(as_written(text_in_path(alias)))
-        named = queries.customers_named(self.workspace, names)
+        named = find_customers(names, workspace_id=self.workspace.pk)
         customer_id = next((named[name] for name in names if name in named), None)
         if customer_id is None:
             raise exceptions.NotFound

@@ -19,6 +19,7 @@ from usage.dialects.sequence.pages import page
 from usage.dialects.sequence.replies import CalculationReply, MetricPageReply, MetricReply
 from usage.dialects.sequence.serializers import CalculationSerializer, MetricQuerySerializer, MetricSerializer
 from usage.dialects.shared import unread
+from usage.ledger import find_customers
 from usage.metering import EVENTS
 
 
@@ -97,7 +98,7 @@ class CalculationView(OneMetricView):
     def get(self, request: Request, metric_id: str) -> Response:
         rule = self.metric(metric_id)
         asked = self.asked(CalculationSerializer, ignored=("customParameters",))
-        named = queries.customers_named(self.workspace, asked["customerAliases"])
+        named = find_customers(asked["customerAliases"], workspace_id=self.workspace.pk)
         if unknown := [name for name in asked["customerAliases"] if name not in named]:
             raise exceptions.ValidationError({"customerAliases": [f"“{name}” names no customer." for name in unknown]})
         calculation = calculate(

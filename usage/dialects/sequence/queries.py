@@ -1,15 +1,13 @@
 """Which rows of a workspace a request asks for."""
 
 import uuid
-from collections.abc import Iterable
 from typing import Any, TypeVar
 
 from django.db.models import OuterRef, Q, QuerySet, Subquery
 
 from billing.models import Customer, CustomerAlias, EventRule, Workspace
-from billing.parties import NOBODY
 from usage.dialects.sequence.identifiers import own_id, public_id
-from usage.ledger.lines.address import as_uuid
+from usage.ledger import parse_uuid
 from usage.models import UsageRecord
 
 Rows = TypeVar("Rows", bound=QuerySet[Any])
@@ -62,21 +60,9 @@ def alias_with_id(workspace: Workspace, told: uuid.UUID) -> CustomerAlias | None
     return _with_public_id(aliases(workspace), told, made_at="created_at").first()
 
 
-def customers_named(workspace: Workspace, names: Iterable[str]) -> dict[str, uuid.UUID]:
-    """Return the customers that names name, as reported events would: an alias goes before an id or a reference."""
-    wanted = set(names) - {NOBODY}
-    by_id = {str(given): given for given in map(as_uuid, wanted) if given is not None}
-    rows = Customer.objects.filter(Q(pk__in=by_id.values()) | Q(reference__in=wanted), workspace=workspace)
-    found = list(rows.values_list("pk", "reference"))
-    named = {reference: pk for pk, reference in found if reference is not None}
-    named |= {str(pk): pk for pk, _ in found}
-    named |= dict(aliases(workspace).filter(value__in=wanted).values_list("value", "customer_id"))
-    return {name: pk for name, pk in named.items() if name in wanted}
-
-
 def customer(workspace: Workspace, told: str) -> Customer | None:
     """Return the customer with an id, or with a reference that no id is."""
-    by_id = as_uuid(told)
+    by_id = parse_uuid(told)
     found = Customer.objects.filter(Q(pk=by_id) | Q(reference=told), workspace=workspace)
     return max(found, key=lambda row: row.pk == by_id, default=None)
 

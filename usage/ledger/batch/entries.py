@@ -1,4 +1,4 @@
-"""Records to be, of a batch: commands that a line or a customer takes, limits and keys aside."""
+"""Accept the commands of a batch: what each would become, keys and hard limits aside."""
 
 from datetime import UTC, datetime
 from decimal import Decimal
@@ -7,18 +7,17 @@ from uuid import UUID
 
 from billing.storage.jsontext import encode
 from usage.commands import Origin, RecordUsage, ReportEvent
-from usage.ledger.events.naming import LockedCustomers
-from usage.ledger.events.recording import PreparedEvent, prepared
-from usage.ledger.lines.locked import LockedLine, LockedLines
+from usage.ledger.events import LockedNames, PreparedEvent, prepare
+from usage.ledger.lines import AddressedLines, LineFacts, accept
 from usage.ledger.values import Recorded, RecordedEvent, adapt_properties, exact_quantity
 
 
-class UsageToBe(NamedTuple):
-    """A line's record; ``position`` is its place in the batch."""
+class AcceptedUsage(NamedTuple):
+    """Usage with the line that takes it; ``position`` is its place in the batch."""
 
     position: int
     command: RecordUsage
-    line: LockedLine
+    line: LineFacts
     quantity: Decimal
     occurred_at: datetime
 
@@ -27,17 +26,17 @@ class UsageToBe(NamedTuple):
         return self.command.key
 
     @property
-    def goes_alone(self) -> bool:
-        """Tell whether it takes the place of one before it."""
+    def may_supersede(self) -> bool:
+        """Tell whether it takes the place of an entry before it."""
         return False
 
     @property
     def is_bounded(self) -> bool:
-        """Tell whether what becomes of it depends on those before it: on what of a limit they leave."""
+        """Tell whether its line has a hard limit, of which the entries before it may leave too little."""
         return self.line.is_bounded
 
     def recorded(self, record_id: int, recorded_at: datetime) -> Recorded:
-        """Return what the ledger says once it is in it."""
+        """Return what the ledger answers once it is recorded."""
         return Recorded(
             id=record_id,
             handle=record_id,
@@ -62,8 +61,8 @@ class UsageToBe(NamedTuple):
         }
 
 
-class EventToBe(NamedTuple):
-    """An event under a customer's name; ``customer_id`` is None where it names nobody."""
+class AcceptedEvent(NamedTuple):
+    """An event with the customer that its alias resolves to; ``customer_id`` is None where there is none."""
 
     position: int
     event: PreparedEvent
@@ -83,12 +82,12 @@ class EventToBe(NamedTuple):
         return self.event.key
 
     @property
-    def goes_alone(self) -> bool:
-        """Tell whether it takes the place of one before it."""
+    def may_supersede(self) -> bool:
+        """Tell whether it takes the place of an entry before it."""
         return self.command.supersedes and self.command.key is not None
 
     def recorded(self, record_id: int, recorded_at: datetime) -> RecordedEvent:
-        """Return what the ledger says once it is in it."""
+        """Return what the ledger answers once it is recorded."""
         return self.event.recorded(record_id, customer_id=self.customer_id, is_late=self.is_late)
 
     def row(self) -> dict[str, Any]:
@@ -104,7 +103,7 @@ class EventToBe(NamedTuple):
         }
 
 
-Entry = UsageToBe | EventToBe
+Entry = AcceptedUsage | AcceptedEvent
 
 
 def _common(origin: Origin, properties: Any, key: str | None) -> dict[str, Any]:
@@ -117,17 +116,17 @@ def _common(origin: Origin, properties: Any, key: str | None) -> dict[str, Any]:
     }
 
 
-def usage_to_be(position: int, command: RecordUsage, lines: LockedLines) -> UsageToBe:
-    """Return what a line takes; raise ``UnableToRecord``."""
+def accept_usage(position: int, command: RecordUsage, lines: AddressedLines) -> AcceptedUsage:
+    """Return usage with the line that takes it; raise ``UnableToRecord``."""
     quantity = exact_quantity(command.quantity)
     adapt_properties(command.properties)
     occurred_at = command.occurred_at.astimezone(UTC)
-    line = lines.taking(command.address, quantity=quantity, at=occurred_at)
-    return UsageToBe(position, command, line, quantity, occurred_at)
+    line = accept(lines.at(command.address), quantity=quantity, occurred_at=occurred_at)
+    return AcceptedUsage(position, command, line, quantity, occurred_at)
 
 
-def event_to_be(position: int, command: ReportEvent, customers: LockedCustomers, recorded_at: datetime) -> EventToBe:
-    """Return an event with whom its name names; raise ``UnableToRecord``."""
-    event = prepared(command, recorded_at)
-    name = command.customer_alias
-    return EventToBe(position, event, customers.customer_id(name), is_late=customers.is_late(name, event.occurred_at))
+def accept_event(position: int, command: ReportEvent, names: LockedNames, recorded_at: datetime) -> AcceptedEvent:
+    """Return the event and the customer that its alias resolves to; raise ``UnableToRecord``."""
+    event = prepare(command, recorded_at)
+    alias = command.customer_alias
+    return AcceptedEvent(position, event, names.customer_id(alias), is_late=names.is_late(alias, event.occurred_at))

@@ -1,19 +1,19 @@
-"""Hard limits in a batch: what of it they let in, each line's period measured once."""
+"""Apply hard limits to a batch: each line's period is measured once, however many entries it has."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from usage.ledger.batch.entries import Entry, UsageToBe
-from usage.ledger.batch.keys import known_keys
-from usage.ledger.lines.hard_limit import Totals
+from usage.ledger.batch.entries import AcceptedUsage, Entry
+from usage.ledger.lines import Totals
 from usage.ledger.refusals import LimitReached
+from usage.ledger.store import holders_of_keys
 
 
 @dataclass(frozen=True, slots=True)
-class Permitted:
-    """What is let in, in the order of the batch, and what is not, by its place.
+class Limited:
+    """The entries that limits let in, in the order of the batch, and the refusals of the others, by their positions.
 
-    ``counted``: the places of what takes up some of a limit, which is wrong where another turns out to have its key.
+    ``counted``: the positions of entries that take up some of a limit; they must not turn out to be repeats.
     """
 
     entries: list[Entry] = field(default_factory=list)
@@ -21,36 +21,37 @@ class Permitted:
     counted: set[int] = field(default_factory=set)
 
 
-def permitted(workspace_id: int, entries: Sequence[Entry]) -> Permitted:
-    """Return what limits let in of a batch, as if one were recorded after the other.
+def apply_limits(workspace_id: int, entries: Sequence[Entry]) -> Limited:
+    """Return what limits let in of a batch, as if one entry were recorded after the other.
 
-    What has a key that another has already takes nothing of a limit: it is let in, for the ledger to find that out.
-    Until the caller's transaction ends, nobody else adds to the totals of the lines with a limit.
+    An entry with a used key takes up nothing of a limit: it is let in, for the insert to tell so. Until the caller's
+    transaction ends, nobody else adds to the totals of the lines with a limit.
     """
-    bounded = [entry for entry in entries if isinstance(entry, UsageToBe) and entry.is_bounded]
+    bounded = [entry for entry in entries if isinstance(entry, AcceptedUsage) and entry.is_bounded]
     if not bounded:
-        return Permitted(entries=list(entries))
+        return Limited(entries=list(entries))
     # Their lines are locked before any key is taken, or two writers could wait for each other.
     totals = Totals(((entry.line.id, entry.occurred_at) for entry in bounded), workspace_id=workspace_id)
-    known = known_keys(workspace_id, {entry.position: entry for entry in bounded})
-    found, keys = Permitted(), set()
+    keys = {entry.position: (entry.command.origin.dialect, entry.key) for entry in bounded}
+    used = holders_of_keys(keys, workspace_id=workspace_id)
+    limited, keys_before = Limited(), set()
     for entry in entries:
-        name = (entry.command.origin.dialect, entry.key)
-        is_repeat = entry.position in known or name in keys
-        if isinstance(entry, UsageToBe) and entry.is_bounded and not is_repeat:
+        key = (entry.command.origin.dialect, entry.key)
+        is_repeat = entry.position in used or key in keys_before
+        if isinstance(entry, AcceptedUsage) and entry.is_bounded and not is_repeat:
             try:
-                entry = _within(totals, entry)
+                entry = _permit(totals, entry)
             except LimitReached as refusal:
-                found.refused[entry.position] = refusal
+                limited.refused[entry.position] = refusal
                 continue
-            found.counted.add(entry.position)
+            limited.counted.add(entry.position)
         if entry.key is not None:
-            keys.add(name)
-        found.entries.append(entry)
-    return found
+            keys_before.add(key)
+        limited.entries.append(entry)
+    return limited
 
 
-def _within(totals: Totals, entry: UsageToBe) -> UsageToBe:
+def _permit(totals: Totals, entry: AcceptedUsage) -> AcceptedUsage:
     quantity = totals.permit(
         line_id=entry.line.id,
         quantity=entry.quantity,

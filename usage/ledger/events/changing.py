@@ -1,92 +1,72 @@
-"""Correcting and retracting an event, and the further record by which anything takes an event's place."""
+"""Correct and retract an event by a further record that supersedes it."""
 
 from datetime import UTC, datetime
+from typing import Any
 
-from billing.storage.caseless import folded_copy
 from usage.commands import KEEP, CorrectUsage, RecordById, RecordByKey, RetractUsage
-from usage.ledger.events.matching import owner_to_be
-from usage.ledger.lines.changing import live_records, what_stays
-from usage.ledger.locks import Moved, lock_customers, lock_events, lock_names, next_id, settled
+from usage.ledger.events.matching import receiver_of
+from usage.ledger.locks import Overtaken, lock_customers, lock_events, lock_names, retry_when_overtaken
 from usage.ledger.refusals import QuantityRefused, RecordNotFound
+from usage.ledger.store import live_records, successor, supersede
 from usage.ledger.values import RecordedEvent, adapt_properties
 from usage.models import UsageRecord
 
 
-@settled
+@retry_when_overtaken
 def correct_event(*, command: CorrectUsage, recorded_at: datetime) -> RecordedEvent:
     """Append an event that supersedes another with the same key and return it; raise ``UnableToRecord``.
 
-    It may have happened at another time or have other properties. It stays the customer's whom its alias named.
+    It may have another time or other properties. It stays with the customer that its alias resolved to.
     """
     if command.quantity is not KEEP:
         raise QuantityRefused("An event has no quantity: correct its properties.")
-    former, late_before = _lock(command.origin.workspace_id, command.target)
-    properties = former.properties
+    former, open_from_at = _lock(command.origin.workspace_id, command.target)
+    changes: dict[str, Any] = {}
+    if command.occurred_at is not KEEP:
+        changes["occurred_at"] = command.occurred_at.astimezone(UTC)
     if command.properties is not KEEP:
-        properties = command.properties
-        adapt_properties(properties)
-    change = UsageRecord(
+        adapt_properties(command.properties)
+        changes["properties"] = command.properties
+    change = successor(
+        former,
         kind=UsageRecord.Kind.CORRECTION,
-        occurred_at=former.occurred_at if command.occurred_at is KEEP else command.occurred_at.astimezone(UTC),
-        properties=properties,
-        **what_stays(former, command, recorded_at),
+        origin=command.origin,
+        recorded_at=recorded_at,
+        note=command.note,
+        **changes,
     )
-    return supersede_event(former, change, late_before=late_before)
+    supersede(former, change, open_from_at=open_from_at)
+    return RecordedEvent.of(change)
 
 
-@settled
+@retry_when_overtaken
 def retract_event(*, command: RetractUsage, recorded_at: datetime) -> RecordedEvent:
     """Append a record that takes an event back and return it; raise ``RecordNotFound``."""
-    former, late_before = _lock(command.origin.workspace_id, command.target)
-    change = UsageRecord(
+    former, open_from_at = _lock(command.origin.workspace_id, command.target)
+    change = successor(
+        former,
         kind=UsageRecord.Kind.RETRACTION,
-        occurred_at=former.occurred_at,
-        properties=former.properties,
-        **what_stays(former, command, recorded_at),
+        origin=command.origin,
+        recorded_at=recorded_at,
+        note=command.note,
     )
-    return supersede_event(former, change, late_before=late_before)
+    supersede(former, change, open_from_at=open_from_at)
+    return RecordedEvent.of(change)
 
 
 def _lock(workspace_id: int, target: RecordById | RecordByKey) -> tuple[UsageRecord, datetime | None]:
-    """Return the live event, its customer or name locked, and the moment before which a change of it is late."""
+    """Return the live event, with its customer or name locked, and from when on the customer's periods are open."""
     events = live_records(workspace_id, target).filter(line=None)
     former = events.first()
     if former is None:
-        raise RecordNotFound("There is no such usage.")
-    owner = None if former.customer_id else owner_to_be(former)
-    if owner is None:
+        raise RecordNotFound
+    receiver = None if former.customer_id else receiver_of(former)
+    if receiver is None:
         return former, lock_events(former)
-    # It is the customer's already, but for the record that says so.
-    late_before = max(lock_customers([owner], workspace_id=workspace_id), default=None)
+    # A job is about to match it: it is the customer's already, and a change must not be left waiting.
+    open_from_at = lock_customers([receiver], workspace_id=workspace_id).get(receiver)
     lock_names(workspace_id, [str(former.customer_alias)])
-    if owner_to_be(former) != owner:
-        raise Moved
-    former.customer_id = owner
-    return former, late_before
-
-
-def supersede_event(former: UsageRecord, change: UsageRecord, *, late_before: datetime | None) -> RecordedEvent:
-    """Append what takes an event's place; the caller holds the locks of both, ``lock_events``.
-
-    Raises ``Moved`` where something else has taken its place since it was read, since those locks are shared.
-    """
-    change.pk = next_id()
-    change.folded = folded_copy(change.properties)
-    change.is_late = late_before is not None and min(former.occurred_at, change.occurred_at) < late_before
-    # The former first: only one live record may have the key. The foreign key is checked at commit.
-    live = UsageRecord.objects.filter(workspace_id=former.workspace_id, pk=former.pk, superseded_by=None)
-    if not live.update(superseded_by_id=change.pk):
-        raise Moved
-    change.save(force_insert=True)
-    return RecordedEvent(
-        id=change.pk,
-        handle=change.handle,
-        key=change.key,
-        customer_id=change.customer_id,
-        customer_alias=str(change.customer_alias),
-        event_type=str(change.event_type),
-        occurred_at=change.occurred_at,
-        recorded_at=change.recorded_at,
-        properties=change.properties,
-        is_late=change.is_late,
-    )
+    if receiver_of(former) != receiver:
+        raise Overtaken
+    former.customer_id = receiver
+    return former, open_from_at

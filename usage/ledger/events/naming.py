@@ -1,79 +1,84 @@
-"""Customers whom a batch of events names, locked all at once."""
+"""Resolve the name under which an event comes to a customer: one rule, for an event, a batch and a correction alike.
+
+A name is a customer's alias, else a customer's id as it was told, else a customer's reference; always to the letter.
+``VOID`` (``NOBODY``) resolves to no customer.
+"""
 
 from collections.abc import Iterable
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any
 from uuid import UUID
 
 from django.db import connection
 
+from billing.models import Customer
 from billing.parties import NOBODY
-from billing.storage.rows import given, one_of, rows
-from usage.ledger.lines.address import as_uuid
-from usage.ledger.locks import Moved, lock_names
+from billing.storage import rows
+from usage.ledger.locks import Overtaken, lock_customers, lock_names
+from usage.ledger.names import parse_uuid
+from usage.ledger.values import adapt
 
+_CUSTOMER_ID = """COALESCE(
+    (SELECT a.customer_id FROM billing_customeralias a WHERE a.workspace_id = %s AND a.value = {name}),
+    (SELECT c.id FROM billing_customer c WHERE c.workspace_id = %s AND c.id = {customer_id}),
+    (SELECT c.id FROM billing_customer c WHERE c.workspace_id = %s AND c.reference = {name}))"""
+_OF_NAME = _CUSTOMER_ID.format(name="%s", customer_id="%s")
+_OF_NAMES = f"SELECT wanted.name, {_CUSTOMER_ID.format(name='wanted.name', customer_id='wanted.customer_id')} FROM"
 _NAMES = {"name": "text", "customer_id": "uuid"}
-_NAMED = """
-SELECT given.name, COALESCE(
-    (SELECT a.customer_id FROM billing_customeralias a WHERE a.workspace_id = %s AND a.value = given.name),
-    (SELECT c.id FROM billing_customer c WHERE c.workspace_id = %s AND c.id = given.customer_id),
-    (SELECT c.id FROM billing_customer c WHERE c.workspace_id = %s AND c.reference = given.name))
-FROM {given}
-"""
-_LOCK = """
-SELECT customer.id, customer.events_open_from_at
-FROM billing_customer customer WHERE customer.workspace_id = %s AND {wanted}
-ORDER BY customer.id
-{lock}
-"""
 
 
-class LockedCustomers:
-    """Whom names name, locked as a single event locks its customer: against closing, not against each other.
+def customer_id_of(name: str, *, workspace_id: int) -> tuple[str, list[Any]]:
+    """Return the SQL expression for the id of the customer that a name resolves to, and its parameters.
 
-    Names that name nobody stay nobody's until the transaction ends. Raises ``Moved`` where one was given away before.
+    Not for ``NOBODY``, which a customer from before it was reserved may have.
+    """
+    known = _id_as_told(name)
+    customer_id = None if known is None else adapt("id", known, Customer)
+    return _OF_NAME, [workspace_id, name, workspace_id, customer_id, workspace_id, name]
+
+
+def find_customers(names: Iterable[str], *, workspace_id: int) -> dict[str, UUID]:
+    """Return the ids of the customers that names resolve to now, with one statement; other names are left out."""
+    wanted = set(names) - {NOBODY}
+    if not wanted:
+        return {}
+    known = {name: _id_as_told(name) for name in wanted}
+    given = ({"name": name, "customer_id": pk and pk.hex} for name, pk in known.items())
+    with connection.cursor() as cursor:
+        statement = f"{_OF_NAMES} {rows.table('wanted', _NAMES)}"
+        cursor.execute(statement, [workspace_id] * 3 + [rows.parameter(given)])
+        found = ((name, rows.read_uuid(customer_id)) for name, customer_id in cursor.fetchall())
+        return {name: customer_id for name, customer_id in found if customer_id is not None}
+
+
+def _id_as_told(name: str) -> UUID | None:
+    # No other spelling of an id names a customer.
+    known = parse_uuid(name)
+    return known if str(known) == name else None
+
+
+class LockedNames:
+    """Names and the customers that they resolve to, locked until the transaction ends as a single event locks its own.
+
+    Customers are locked against closing, not against other intakes; names that resolve to nobody are locked against
+    being given to a customer. Raises ``Overtaken`` where one was given away before it was locked.
     """
 
-    def __init__(self, workspace_id: int, names: Iterable[str]) -> None:
+    def __init__(self, names: Iterable[str], *, workspace_id: int) -> None:
         wanted = set(names) - {NOBODY}
-        self._ids = _named(workspace_id, wanted) if wanted else {}
-        self._open_from = _locked(workspace_id, set(self._ids.values())) if self._ids else {}
+        self._ids = find_customers(wanted, workspace_id=workspace_id)
+        found = set(self._ids.values())
+        self._open_from = lock_customers(found, workspace_id=workspace_id) if found else {}
         if waiting := wanted - self._ids.keys():
             lock_names(workspace_id, waiting)
-            if _named(workspace_id, waiting):
-                raise Moved
+            if find_customers(waiting, workspace_id=workspace_id):
+                raise Overtaken
 
     def customer_id(self, name: str) -> UUID | None:
+        """Return the customer that a name resolves to, None where it resolves to nobody."""
         return self._ids.get(name)
 
     def is_late(self, name: str, at: datetime) -> bool:
-        """Tell whether an event of the moment changes a period of the customer's that was closed already."""
+        """Tell whether an event under a name, of this moment, changes a period of its customer that was closed."""
         open_from_at = self._open_from.get(self._ids.get(name))
         return open_from_at is not None and at < open_from_at
-
-
-def _named(workspace_id: int, names: set[str]) -> dict[str, UUID]:
-    # An id names a customer only as it is told: no second spelling does.
-    ids = {name: known for name in names if (known := as_uuid(name)) is not None and str(known) == name}
-    wanted = ({"name": name, "customer_id": ids[name].hex if name in ids else None} for name in names)
-    with connection.cursor() as cursor:
-        cursor.execute(_NAMED.format(given=given(_NAMES)), [workspace_id] * 3 + [rows(wanted)])
-        return {name: _uuid(customer_id) for name, customer_id in cursor.fetchall() if customer_id is not None}
-
-
-def _locked(workspace_id: int, customer_ids: set[UUID]) -> dict[UUID | None, datetime | None]:
-    lock = "FOR SHARE OF customer" if connection.vendor == "postgresql" else ""
-    wanted = one_of("customer.id", f"SELECT customer_id FROM {given({'customer_id': 'uuid'})}")
-    statement = _LOCK.format(wanted=wanted, lock=lock)
-    with connection.cursor() as cursor:
-        cursor.execute(statement, [workspace_id, rows({"customer_id": pk.hex} for pk in customer_ids)])
-        return {_uuid(pk): _utc(moment) for pk, moment in cursor.fetchall()}
-
-
-# SQLite keeps a UUID as its digits, and a moment without its zone.
-def _uuid(value: Any) -> UUID:
-    return value if isinstance(value, UUID) else UUID(value)
-
-
-def _utc(value: datetime | None) -> datetime | None:
-    return value.replace(tzinfo=UTC) if value is not None and value.tzinfo is None else value

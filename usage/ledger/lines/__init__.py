@@ -1,1 +1,21 @@
-"""Usage of a line: which line an address means, recording, changing, hard limits."""
+"""Usage of lines: which line takes it, recording, correcting and retracting, hard limits."""
+
+from usage.ledger.lines.acceptance import LineFacts, accept
+from usage.ledger.lines.address import Address, AddressedLines
+from usage.ledger.lines.changing import correct, retract
+from usage.ledger.lines.hard_limit import Totals
+from usage.ledger.lines.loading import lock_lines
+from usage.ledger.lines.recording import hold_lines, record
+
+__all__ = [
+    "Address",
+    "AddressedLines",
+    "LineFacts",
+    "Totals",
+    "accept",
+    "correct",
+    "hold_lines",
+    "lock_lines",
+    "record",
+    "retract",
+]

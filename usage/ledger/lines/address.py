@@ -1,19 +1,25 @@
-"""Which lines an address means: as an SQL condition, and as rows."""
+"""Resolve the address of usage to the lines that it means: by SQL for one, from loaded lines for many.
 
-import uuid
-from collections.abc import Iterator
+A number means its line; a subscription and a brick mean the brick's lines in that subscription. A name means the line
+with that reference, else the line with that number, else the lines of the subscription with that reference or id, of
+these only those that take usage where any does.
+"""
+
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime
-from typing import Any
-
-from django.db.models import Q
+from typing import Any, NamedTuple
+from uuid import UUID
 
 from billing.aggregations import sql_names
 from billing.models import Line
-from billing.models.contracts import GREATEST_LINE_NUMBER
 from usage.commands import LineByBrick, LineByName, LineByNumber
+from usage.ledger.lines.acceptance import LineFacts
+from usage.ledger.names import parse_line_number, parse_uuid
 from usage.ledger.values import adapt
 
 Address = LineByNumber | LineByBrick | LineByName
+Condition = tuple[str, list[Any]]
 
 _BY_REFERENCE = "line.reference = %s"
 _OF_LINE = """(SELECT l.id FROM billing_line l WHERE l.workspace_id = %s AND l.reference = %s),
@@ -30,14 +36,11 @@ _BY_NAME = f"""line.id = COALESCE(
 )"""
 
 
-Condition = tuple[str, list[Any]]
-
-
 def conditions(address: Address, *, workspace_id: int, occurred_at: datetime) -> Iterator[Condition]:
-    """Yield the conditions on ``line`` under which it takes usage of that moment, with their parameters.
+    """Yield the conditions on ``line`` under which the address means it at a moment, with their parameters.
 
-    Each is to be tried where the one before it found no line: a name mostly is a line's reference or number, and
-    looking for all that it may be takes the database half as long again.
+    Each is to be tried where the one before it found no line: most names are a line's reference or number, and a
+    statement that looks for everything a name may be takes half as long again.
     """
     match address:
         case LineByNumber(number):
@@ -48,7 +51,7 @@ def conditions(address: Address, *, workspace_id: int, occurred_at: datetime) ->
                 [adapt("subscription_id", subscription_id, Line), adapt("brick_id", brick_id, Line)],
             )
         case LineByName(name):
-            line_number, known = as_line_number(name), as_uuid(name)
+            line_number, known = parse_line_number(name), parse_uuid(name)
             of_line = [workspace_id, name, workspace_id, line_number]
             if line_number is not None:
                 yield _BY_REFERENCE_OR_NUMBER, of_line
@@ -59,35 +62,51 @@ def conditions(address: Address, *, workspace_id: int, occurred_at: datetime) ->
             yield _BY_NAME.format(takes_usage=sql_names("takes_usage")), [*of_line, *of_subscription]
 
 
-def lines_at(address: Address, *, workspace_id: int) -> list[Line]:
-    """Return the lines at an address, whenever they are active: those that take usage, if there are any."""
-    lines = Line.objects.filter(workspace_id=workspace_id).select_related("brick", "workspace").order_by("starts_at")
-    match address:
-        case LineByNumber(number):
-            return list(lines.filter(number=number))
-        case LineByBrick(subscription_id, brick_id):
-            return list(lines.filter(subscription_id=subscription_id, brick_id=brick_id))
-        case LineByName(name):
-            if found := list(lines.filter(reference=name)) or list(lines.filter(number=as_line_number(name) or 0)):
-                return found
-            named = Q(subscription__reference=name) | Q(subscription_id=as_uuid(name))
-            found = list(lines.filter(named))
-            return [line for line in found if line.brick.metering.takes_usage] or found
+class LoadedLine(NamedTuple):
+    """The facts about a line, and what else an address may call it by."""
+
+    facts: LineFacts
+    subscription_id: UUID
+    subscription_reference: str | None
+    brick_id: UUID
 
 
-def as_line_number(name: str) -> int | None:
-    """Return the number that a name is, None where no line can have it."""
-    is_number = name.isascii() and name.isdigit() and len(name) < 20 and name[0] != "0"
-    return int(name) if is_number and int(name) <= GREATEST_LINE_NUMBER else None
+class AddressedLines:
+    """Loaded lines, found by address: of each address, the lines that it means whenever they are active."""
 
+    def __init__(self, lines: Iterable[LoadedLine]) -> None:
+        self._by_number: dict[int, LineFacts] = {}
+        self._by_reference: dict[str, LineFacts] = {}
+        self._by_brick: dict[tuple[UUID, UUID], list[LineFacts]] = defaultdict(list)
+        self._by_subscription: dict[UUID | str, list[LineFacts]] = defaultdict(list)
+        for line in sorted(lines, key=lambda line: line.facts.starts_at):
+            facts = line.facts
+            self._by_number[facts.number] = facts
+            self._by_brick[line.subscription_id, line.brick_id].append(facts)
+            self._by_subscription[line.subscription_id].append(facts)
+            if line.subscription_reference is not None:
+                self._by_subscription[line.subscription_reference].append(facts)
+            if facts.reference is not None:
+                self._by_reference[facts.reference] = facts
 
-def as_uuid(name: str) -> uuid.UUID | None:
-    """Return the UUID that a name is, written with its hyphens; None where it is none.
+    def at(self, address: Address) -> Sequence[LineFacts]:
+        """Return the lines that an address means, the earliest first; none where they were not loaded for it."""
+        match address:
+            case LineByNumber(number):
+                line = self._by_number.get(number)
+                return () if line is None else (line,)
+            case LineByBrick(subscription_id, brick_id):
+                return self._by_brick.get((subscription_id, brick_id), ())
+            case LineByName(name):
+                line = self._by_reference.get(name) or self._by_number.get(parse_line_number(name) or 0)
+                return self._of_subscription(name) if line is None else (line,)
 
-    No second spelling (bare digits, braces, a URN) is an id: another thing may have it for its reference.
-    """
-    try:
-        found = uuid.UUID(name)
-    except ValueError:
-        return None
-    return found if str(found) == name.lower() else None
+    def bounded_ids(self) -> set[int]:
+        """Return the ids of the lines that have a hard limit."""
+        return {line.id for line in self._by_number.values() if line.is_bounded}
+
+    def _of_subscription(self, name: str) -> list[LineFacts]:
+        names = (name, parse_uuid(name))
+        found = {line.id: line for key in names if key is not None for line in self._by_subscription.get(key, ())}
+        lines = sorted(found.values(), key=lambda line: line.starts_at)
+        return [line for line in lines if line.metering.takes_usage] or lines

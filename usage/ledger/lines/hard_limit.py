@@ -1,4 +1,4 @@
-"""Hard limits: what a line still takes in a period. Whoever adds to a bounded total does so alone."""
+"""Hold usage to hard limits: how much a line still takes in a period. One writer at a time adds to such a total."""
 
 from collections import defaultdict
 from collections.abc import Iterable
@@ -20,31 +20,31 @@ from usage.models import UsageRecord
 
 
 class Totals:
-    """What periods of lines with a hard limit have taken, and take while the caller adds to them.
+    """The totals of periods of lines with a hard limit: what was recorded, and what the caller adds.
 
-    Nobody else adds to the lines' totals until the caller's transaction ends. However much is asked for, each period
-    is measured once, all with one query.
+    Nobody else adds to them until the caller's transaction ends. All periods that are asked for are measured with one
+    query, each once.
     """
 
     def __init__(self, wanted: Iterable[tuple[int, datetime]], *, workspace_id: int) -> None:
         self._workspace_id = workspace_id
         self._moments = list(wanted)
-        # Measured after the locks are held, by another statement: what others have recorded meanwhile is in it.
+        # Measured by another statement once the locks are held, so that it sees what others recorded meanwhile.
         self._lines = lock_bounded({line_id for line_id, _ in self._moments}, workspace_id=workspace_id)
         self._periods: dict[int, list[Period]] = defaultdict(list)
         self._added: dict[tuple[int, Period], Decimal] = defaultdict(Decimal)
         self._rooms: dict[tuple[int, Period], Room] = {}
 
     def permit(self, *, line_id: int, quantity: Decimal, occurred_at: datetime, accepts_part: bool) -> Decimal:
-        """Return what of a quantity the line's hard limit lets be added, and count it; raise ``LimitReached``.
+        """Return how much of a quantity the line's hard limit permits, and count it; raise ``LimitReached``.
 
-        That is the quantity, or as much of it as is left where a part is accepted. A quantity that is not above zero
-        is always permitted.
+        That is the whole quantity; where a part is accepted, what the limit leaves if that is less but not nothing. A
+        quantity that is not above zero is always permitted.
         """
         line = self._lines[line_id]
         covered = self._covered(line, occurred_at) if has_hard_limit(line) else None
         if covered is None:
-            # Nothing bounds it, or the line has ended meanwhile; that is for others to say.
+            # Nothing bounds it, or the line has ended meanwhile, which the caller finds out.
             return quantity
         taken = quantity if quantity <= 0 else self._part(line, covered, quantity, accepts_part)
         self._added[line_id, covered] = EXACT.add(self._added[line_id, covered], taken)
@@ -58,7 +58,7 @@ class Totals:
         raise LimitReached(left)
 
     def _room(self, line: Line, covered: Period) -> Room:
-        # Whatever a record adds: what a price affords is worked out once.
+        # What a price affords is worked out once, whatever each record adds.
         room = self._rooms.get((line.pk, covered))
         if room is None:
             room = self._rooms[line.pk, covered] = Room(line=line, coverage=self._coverage(line, covered))
@@ -69,7 +69,7 @@ class Totals:
         return coverage(covered=covered, full=full, tz=line.workspace.tz, followed_at=self._followed_at.get(line.pk))
 
     def _covered(self, line: Line, moment: datetime) -> Period | None:
-        # Of a batch, most fall in the few periods that others of it fell in.
+        # Most moments of a batch fall in the few periods that are known from others.
         known = self._periods[line.pk]
         for period in known:
             if period.contains(moment):
@@ -117,7 +117,7 @@ def check_change(*, line: Line, former: UsageRecord, quantity: Decimal, occurred
 
 
 def lock_bounded(line_ids: set[int], *, workspace_id: int) -> dict[int, Line]:
-    """Keep others from adding to the totals of a workspace's lines until commit, and return the lines by their ids."""
+    """Lock lines of a workspace until commit, so that nobody else adds to their totals; return them by their ids."""
     # In the order of their ids, as all lock them, or two writers could wait for each other.
     lines = Line.objects.filter(workspace_id=workspace_id).select_for_update(of=("self",), no_key=True).order_by("id")
     lines = lines.select_related("brick", "price", "subscription", "workspace")
@@ -128,7 +128,7 @@ def lock_bounded(line_ids: set[int], *, workspace_id: int) -> dict[int, Line]:
 
 
 def _followed_at(lines: Iterable[Line], *, workspace_id: int) -> dict[int, datetime | None]:
-    """Return when the next line of a brick begins: of lines that end, and where days can matter."""
+    """Return when the next line of the same brick begins, of lines that end and have a limit of an amount."""
     ending = [line.pk for line in lines if line.ends_at is not None and line.hard_limit_amount is not None]
     if not ending:
         return {}
@@ -141,7 +141,7 @@ def _followed_at(lines: Iterable[Line], *, workspace_id: int) -> dict[int, datet
 
 
 def _covered(line: Line, moment: datetime) -> Period | None:
-    """Return the part of a billing period in which the line is active: what is measured and billed as one."""
+    """Return the part of a moment's billing period in which the line is active, which is measured and billed as one."""
     return _full_period(line, moment).intersect(line.starts_at, line.ends_at)
 
 

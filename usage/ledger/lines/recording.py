@@ -1,4 +1,4 @@
-"""Recording usage of a line: one statement, or a short transaction where a limit bounds the line."""
+"""Record usage of a line: with one statement, or in a short transaction where a hard limit bounds the line."""
 
 from collections.abc import Collection
 from datetime import UTC, datetime
@@ -7,46 +7,53 @@ from typing import Any
 
 from django.db import connection, transaction
 
-from billing.aggregations import sql_names
-from billing.models import Line
 from usage.commands import LineByNumber, RecordUsage
-from usage.ledger.lines import hard_limit as limits
-from usage.ledger.lines.address import Address, Condition, conditions, lines_at
-from usage.ledger.lines.locked import LockedLines
-from usage.ledger.refusals import DuplicateKey, LineNotFound, LineNotMetered, OutsideLine, QuantityRefused
-from usage.ledger.values import Recorded, adapt, adapt_properties, exact_quantity, life
-from usage.models import UsageRecord
+from usage.ledger.lines import acceptance
+from usage.ledger.lines.acceptance import LineFacts, accept
+from usage.ledger.lines.address import Address, Condition, conditions
+from usage.ledger.lines.hard_limit import Totals, lock_bounded
+from usage.ledger.lines.loading import find_lines, lock_lines
+from usage.ledger.store import UNLESS_KEY_IS_TAKEN, refuse_taken_key
+from usage.ledger.values import Recorded, adapt, adapt_properties, exact_quantity
 
 
 def record(*, command: RecordUsage, recorded_at: datetime) -> Recorded:
-    """Append one record and return it: in one statement, unless the line has a hard limit.
+    """Append one record and return it: with one statement, unless the line has a hard limit.
 
     Raises ``UnableToRecord``: a quantity that does not fit 15 digits before and 9 after the point or is negative on a
-    gauge, an unknown or unmetered line, a moment outside its life, a key that a live record has, a quantity that the
-    line's limit does not leave. Where the command accepts a part, the quantity returned may be less than it was.
+    gauge, an unknown or unmetered line, a moment outside its life, a key that a record holds, a quantity that the
+    line's hard limit does not leave. Where the command accepts a part, the quantity returned may be less than its own.
     """
     quantity = exact_quantity(command.quantity)
     occurred_at = command.occurred_at.astimezone(UTC)
     recorded = _insert(command, quantity, occurred_at, recorded_at)
     if recorded is None:
-        line = _line_for(command, quantity, occurred_at)
+        line = _accepting_line(command, quantity, occurred_at)
         recorded = _insert_within_limit(command, line, quantity, occurred_at, recorded_at)
     if recorded is None:
         # Something has changed since the line was looked at.
-        _line_for(command, quantity, occurred_at)
+        _accepting_line(command, quantity, occurred_at)
         raise RuntimeError("The ledger refused a record without a reason that it can name.")
     return recorded
 
 
 def hold_lines(*, workspace_id: int, addresses: Collection[Address]) -> None:
-    """Lock the lines at some addresses as recording their usage does, all in one order, until the transaction ends.
+    """Lock the lines that addresses mean as recording their usage does, in one order, until the transaction ends.
 
-    For who records several in one transaction: locked in the order in which they are recorded, two of them that name
-    the same lines in another order would wait for each other for ever. An address at which there is no line is none.
+    For callers that record several in one transaction: locked as each is recorded, two transactions that name the same
+    lines in another order would wait for each other for ever. An address without a line is passed over.
     """
-    lines = LockedLines(workspace_id, addresses)
-    if bounded := lines.bounded():
-        limits.lock_bounded(bounded, workspace_id=workspace_id)
+    lines = lock_lines(workspace_id, addresses)
+    if bounded := lines.bounded_ids():
+        lock_bounded(bounded, workspace_id=workspace_id)
+
+
+def _accepting_line(command: RecordUsage, quantity: Decimal, occurred_at: datetime) -> LineFacts:
+    """Return the line that takes the usage, hard limits aside; raise ``UnableToRecord`` with the reason otherwise."""
+    found = find_lines(command.origin.workspace_id, [command.address])
+    line = accept(found.at(command.address), quantity=quantity, occurred_at=occurred_at)
+    refuse_taken_key(origin=command.origin, key=command.key)
+    return line
 
 
 def _insert(
@@ -55,7 +62,7 @@ def _insert(
     occurred_at: datetime,
     recorded_at: datetime,
     *,
-    bounded: Line | None = None,
+    bounded: LineFacts | None = None,
 ) -> Recorded | None:
     address = command.address if bounded is None else LineByNumber(bounded.number)
     for where in conditions(address, workspace_id=command.origin.workspace_id, occurred_at=occurred_at):
@@ -86,18 +93,18 @@ def _insert(
 
 @transaction.atomic
 def _insert_within_limit(
-    command: RecordUsage, line: Line, quantity: Decimal, occurred_at: datetime, recorded_at: datetime
+    command: RecordUsage, line: LineFacts, quantity: Decimal, occurred_at: datetime, recorded_at: datetime
 ) -> Recorded | None:
-    totals = limits.Totals([(line.pk, occurred_at)], workspace_id=line.workspace_id)
+    totals = Totals([(line.id, occurred_at)], workspace_id=command.origin.workspace_id)
     permitted = totals.permit(
-        line_id=line.pk, quantity=quantity, occurred_at=occurred_at, accepts_part=command.accepts_part
+        line_id=line.id, quantity=quantity, occurred_at=occurred_at, accepts_part=command.accepts_part
     )
     return _insert(command, permitted, occurred_at, recorded_at, bounded=line)
 
 
 # PostgreSQL puts the row lock below the projection that draws the id: first the lock, then the id. After waiting for a
 # close, the row is read again, so that the life and the lateness are those after the close.
-_INSERT = """
+_INSERT = f"""
 INSERT INTO usage_usagerecord
     (workspace_id, line_id, quantity, occurred_at, recorded_at, is_late,
      kind, source, dialect, key, recorded_by, note, properties)
@@ -105,12 +112,11 @@ SELECT line.workspace_id, line.id, %s, %s, %s, line.open_from_at > %s,
     'entry', %s, %s, %s, %s, %s, %s
 FROM billing_line line
     JOIN billing_brick brick ON brick.workspace_id = line.workspace_id AND brick.id = line.brick_id
-WHERE line.workspace_id = %s AND {address}
-    AND line.starts_at <= %s AND (line.ends_at IS NULL OR line.ends_at > %s)
-    AND brick.aggregation IN {takes_usage} AND (brick.aggregation IN {may_be_negative} OR NOT %s)
+WHERE line.workspace_id = %s AND {{is_addressed}}
+    AND {{accepts}}
     AND (%s OR (line.hard_limit_quantity IS NULL AND line.hard_limit_amount IS NULL))
-{lock}
-ON CONFLICT (workspace_id, dialect, key) WHERE key IS NOT NULL AND superseded_by_id IS NULL DO NOTHING
+{{lock}}
+{UNLESS_KEY_IS_TAKEN}
 RETURNING id, line_id, is_late,
     (SELECT l.number FROM billing_line l WHERE l.workspace_id = usage_usagerecord.workspace_id AND l.id = line_id),
     (SELECT l.reference FROM billing_line l WHERE l.workspace_id = usage_usagerecord.workspace_id AND l.id = line_id)
@@ -128,18 +134,14 @@ def insert_entry(
 ) -> tuple[str, list[Any]]:
     """Return the one statement that locks the line, draws the id and inserts, with its parameters.
 
-    It leaves lines with a hard limit alone where the quantity adds to their total, unless the caller has seen to that.
+    It passes over lines with a hard limit where the quantity adds to their total, unless the caller has seen to that.
     """
-    address, names = where
+    is_addressed, names = where
     moment = adapt("occurred_at", occurred_at)
+    accepts, facts = acceptance.condition(quantity=quantity, moment=moment)
+    lock = "FOR KEY SHARE OF line" if connection.vendor == "postgresql" else ""
     origin = command.origin
-    statement = _INSERT.format(
-        address=address,
-        takes_usage=sql_names("takes_usage"),
-        may_be_negative=sql_names("may_be_negative"),
-        lock="FOR KEY SHARE OF line" if connection.vendor == "postgresql" else "",
-    )
-    return statement, [
+    return _INSERT.format(is_addressed=is_addressed, accepts=accepts, lock=lock), [
         adapt("quantity", quantity),
         moment,
         adapt("recorded_at", recorded_at),
@@ -152,43 +154,6 @@ def insert_entry(
         adapt_properties(command.properties),
         origin.workspace_id,
         *names,
-        moment,
-        moment,
-        quantity < 0,
+        *facts,
         is_within_limit or quantity <= 0,
     ]
-
-
-def _line_for(command: RecordUsage, quantity: Decimal, occurred_at: datetime) -> Line:
-    """Return the line that a record goes to, limits aside, or raise why none takes it."""
-    found = lines_at(command.address, workspace_id=command.origin.workspace_id)
-    if not found:
-        raise LineNotFound("There is no such line.")
-    if found[0].brick.metering.takes_events:
-        raise LineNotMetered("This line counts events: it takes no usage of its own.")
-    if not found[0].brick.is_metered:
-        raise LineNotMetered("This line is not metered: it takes no usage.")
-    active = [
-        line for line in found if line.starts_at <= occurred_at and not (line.ends_at and line.ends_at <= occurred_at)
-    ]
-    if not active:
-        raise OutsideLine(map(life, found))
-    if len(active) > 1:
-        raise LineNotFound("This subscription has several lines that take usage: name one of them.")
-    if quantity < 0 and not active[0].brick.metering.may_be_negative:
-        raise QuantityRefused(f"A {active[0].brick.metering.short_label} can't be negative.")
-    _refuse_duplicate(command)
-    return active[0]
-
-
-def _refuse_duplicate(command: RecordUsage) -> None:
-    if command.key is None:
-        return
-    same = UsageRecord.objects.filter(
-        workspace_id=command.origin.workspace_id,
-        dialect=command.origin.dialect,
-        key=command.key,
-        superseded_by=None,
-    ).first()
-    if same is not None:
-        raise DuplicateKey("Usage with this id was recorded already.", record_id=same.handle)
