@@ -1,4 +1,4 @@
-"""A name for which many events wait: they are matched by a job, and nothing that they count in is closed before."""
+"""Many events that wait under a name are matched by a job; until it is done, nothing in which they count is closed."""
 
 from datetime import timedelta
 

@@ -1,4 +1,4 @@
-"""Hard limits: what a period's counter takes, from whatever side the usage comes."""
+"""A hard limit bounds what a counter takes in a period, whichever way the usage comes."""
 
 from dataclasses import replace
 from datetime import date
@@ -23,8 +23,8 @@ AT = "2026-01-10"
 
 def limited(line=None, **limits):
     line = line or make.line()
-    given = {name: Decimal(value) for name, value in limits.items()}
-    return contracts.set_limits(line=line, limits=Limits(**given))
+    quantities = {name: Decimal(value) for name, value in limits.items()}
+    return contracts.set_limits(line=line, limits=Limits(**quantities))
 
 
 def use_part(line, quantity, at=AT):

@@ -1,4 +1,4 @@
-"""A record's properties are bounded, however they come in; what is too large changes nothing."""
+"""Quantities are kept exactly or refused; properties are bounded, whichever way they come in."""
 
 from decimal import Decimal
 
@@ -13,6 +13,40 @@ from usage.commands import Origin, RecordById, RetractUsage
 from usage.models import UsageRecord
 
 pytestmark = pytest.mark.django_db
+
+AT = "2026-01-10"
+
+# (quantity, message)
+REFUSED_QUANTITIES = [
+    ("1000000000000000", "Ensure that there are no more than 15 digits before the decimal point."),
+    ("0.0000000001", "Ensure that there are no more than 9 decimal places."),
+    ("1e400", "Ensure that there are no more than 15 digits before the decimal point."),
+    ("1e-400", "Ensure that there are no more than 9 decimal places."),
+    ("NaN", "A valid number is required."),
+    ("-Infinity", "A valid number is required."),
+]
+
+
+@pytest.mark.parametrize(("quantity", "message"), REFUSED_QUANTITIES)
+def test_a_quantity_that_would_not_be_kept_exactly_is_refused(quantity, message):
+    line = make.line()
+
+    with pytest.raises(ledger.QuantityRefused) as refusal:
+        make.use(line, quantity, AT)
+
+    assert refusal.value.message == message
+    assert UsageRecord.objects.count() == 0
+
+
+@pytest.mark.parametrize(
+    "quantity", ["999999999999999.999999999", "-999999999999999.999999999", "1.50000000000000", "0"]
+)
+def test_a_counter_keeps_every_digit(quantity):
+    line = make.line()
+    make.use(line, quantity, AT)
+
+    assert UsageRecord.objects.get().quantity == Decimal(quantity)
+
 
 # {"note":"…"} is 11 bytes and the note.
 LARGEST, TOO_LARGE = {"note": "x" * (64 * 1024 - 11)}, {"note": "x" * (64 * 1024 - 10)}

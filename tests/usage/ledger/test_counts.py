@@ -1,4 +1,4 @@
-"""How many usages there are, kept up to some record and counted behind it: always as many as are listed."""
+"""The number of usages, counted up to some record once and beyond it each time, is that of the listed ones."""
 
 import pytest
 from django.db import connection
