@@ -1,8 +1,8 @@
-"""Usage that is *dated in the future*: its time is a mistake, or its sender voided it by moving it out of every period.
+"""Find usage that is dated in the future: by mistake, or because its sender voided it by moving it out of every period.
 
-A clock that is a little ahead makes nobody wonder; what is more than ``USAGE_AHEAD_HOURS`` ahead does. Our own API
-refuses it. Vendors' APIs take it, as the vendors do: it stays in the ledger, counts in no period until its time has
-come, and is shown until then, or until it is corrected or taken back.
+A clock may be a little ahead; only usage more than ``USAGE_AHEAD_HOURS`` ahead is dated in the future. Our own API
+refuses it. Vendors' APIs accept it, as the vendors do: it stays in the ledger, counts in no period until its time has
+come, and is shown until then, or until it is corrected or retracted.
 """
 
 from collections import defaultdict
@@ -16,7 +16,7 @@ from django.db.models import F, Q
 from billing.models import EventRule, Subscription
 from usage.models import UsageRecord, UsageRecordQuerySet
 
-# By so many ends of lines is usage looked for at once.
+# One query compares usage with at most so many ends of lines.
 MOST_BOUNDS = 100
 
 
@@ -26,21 +26,22 @@ def ahead_from(as_of: datetime) -> datetime:
 
 
 def too_far_ahead(occurred_at: datetime, *, as_of: datetime) -> str | None:
-    """Say why usage of a moment is not taken by an intake that refuses the future; None where it is."""
+    """Return why an intake that refuses the future refuses usage of a moment; None where it accepts it."""
     if occurred_at <= ahead_from(as_of):
         return None
     return f"This is more than {settings.USAGE_AHEAD_HOURS} hours ahead."
 
 
 def dated_ahead(*, as_of: datetime) -> UsageRecordQuerySet:
-    """Return the live records that are dated in the future. To be narrowed to workspaces, by which they are indexed."""
+    """Return the live records that are dated in the future. Filter them by workspace, with which their index begins."""
     return UsageRecord.objects.dated_after(ahead_from(as_of))
 
 
 def out_of_reach(*, subscription: Subscription, as_of: datetime) -> UsageRecordQuerySet:
-    """Return a subscription's live records that no period counts: dated in the future, or beyond the end of their line.
+    """Return a subscription's live records that no period counts, without their properties.
 
-    Those of its lines, and the customer's events in the future that its bricks would count. Without their properties.
+    These are records of its lines that are dated in the future or beyond the end of their line, and events of its
+    customer that are dated in the future and that its bricks would count.
     """
     owner = subscription.workspace_id
     of_lines = UsageRecord.objects.live().filter(_beyond(subscription, ahead_from(as_of)), workspace=owner)
@@ -55,13 +56,13 @@ def out_of_reach(*, subscription: Subscription, as_of: datetime) -> UsageRecordQ
 
 
 def _beyond(subscription: Subscription, ahead: datetime) -> Q:
-    # By constants, lines of one bound together: a bound from a joined row is one that PostgreSQL can't estimate.
+    # Bounds are constants, each with the lines that share it: PostgreSQL can't estimate a bound from a joined row.
     lines: dict[datetime, list[int]] = defaultdict(list)
     for line_id, ends_at in subscription.lines.values_list("pk", "ends_at"):
         lines[min(ends_at or ahead, ahead)].append(line_id)
     beyond = Q(line__in=lines.pop(ahead, []), occurred_at__gte=ahead)
     ends = sorted(lines)
-    # A condition may have so many parts only, so of many ends those next to each other share the first as their bound.
+    # A condition may have only so many parts, so neighbouring ends share the first of them as their bound.
     together = ceil(len(ends) / MOST_BOUNDS) or 1
     for start in range(0, len(ends), together):
         near = ends[start : start + together]
@@ -70,8 +71,8 @@ def _beyond(subscription: Subscription, ahead: datetime) -> Q:
     return beyond
 
 
-def named_ahead(*, workspace_id: int, as_of: datetime) -> set[Sequence[object]]:
-    """Return whose records of a workspace are dated in the future: (line id,), or (customer id, event type)."""
+def owners_dated_ahead(*, workspace_id: int, as_of: datetime) -> set[Sequence[object]]:
+    """Return what has usage that is dated in the future: lines as (line id,), else (customer id, event type)."""
     rows = dated_ahead(as_of=as_of).filter(workspace=workspace_id).order_by()
     found = rows.values_list("line_id", "customer_id", "event_type").distinct()
     return {(line_id,) if line_id is not None else (whose, event_type) for line_id, whose, event_type in found}

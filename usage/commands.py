@@ -1,4 +1,4 @@
-"""The one vocabulary that every intake speaks: API dialects, the panel and files translate into these values."""
+"""Define the commands that every intake speaks: API dialects, the panel and files translate into these values."""
 
 import uuid
 from dataclasses import dataclass
@@ -9,7 +9,7 @@ from typing import Any
 
 @dataclass(frozen=True, slots=True)
 class Origin:
-    """Where usage comes from. ``source``: api, file or panel; ``recorded_by``: the key, user, or file and row."""
+    """Where usage comes from. ``source``: api, file or panel; ``recorded_by``: the key, the user, or file and row."""
 
     workspace_id: int
     source: str
@@ -19,12 +19,14 @@ class Origin:
 
 @dataclass(frozen=True, slots=True)
 class LineByNumber:
+    """The line with a number, the integer that clients call it by."""
+
     number: int
 
 
 @dataclass(frozen=True, slots=True)
 class LineByBrick:
-    """The subscription's line of a brick that is active when the usage occurred."""
+    """The line of a brick in a subscription that is active when the usage occurs."""
 
     subscription_id: uuid.UUID
     brick_id: uuid.UUID
@@ -32,16 +34,20 @@ class LineByBrick:
 
 @dataclass(frozen=True, slots=True)
 class LineByName:
-    """A line by its reference, else by its number; else the one that takes usage then of a subscription so named."""
+    """The line with this reference, else with this number, else the one that takes usage in the subscription so named.
+
+    A subscription is named by its reference or its id.
+    """
 
     name: str
 
 
 @dataclass(frozen=True, slots=True)
 class RecordUsage:
-    """Report a quantity at a moment. ``key`` is the sender's own id of the record: the same key makes one record.
+    """Report a quantity of a line at a moment.
 
-    ``accepts_part``: where the line's limit leaves less than the quantity, what it leaves is recorded.
+    ``key`` is the sender's own id of the record: one key makes one record. ``accepts_part``: where the line's hard
+    limit leaves less than the quantity, record what it leaves.
     """
 
     origin: Origin
@@ -56,9 +62,9 @@ class RecordUsage:
 
 @dataclass(frozen=True, slots=True)
 class ReportEvent:
-    """Report that something happened at a customer's, who is named by an alias; bricks say what of it counts.
+    """Report something that happened at a customer, whom an alias names; the rules of bricks say what of it counts.
 
-    ``supersedes``: of several events with one key the last received counts, where otherwise a further one is refused.
+    ``supersedes``: of several events with one key, the last received counts. Otherwise a further one is refused.
     """
 
     origin: Origin
@@ -72,23 +78,26 @@ class ReportEvent:
 
 @dataclass(frozen=True, slots=True)
 class RecordById:
-    """A record by the id that its sender was told: the live record of that chain of corrections."""
+    """The live record of the chain of corrections that began with the id that its sender was told, or has it itself."""
 
     record_id: int
 
 
 @dataclass(frozen=True, slots=True)
 class RecordByKey:
+    """The live record with a sender's own id."""
+
     dialect: str
     key: str
 
 
+# What a correction does not change.
 KEEP: Any = object()
 
 
 @dataclass(frozen=True, slots=True)
 class CorrectUsage:
-    """Replace what a record says; what is left at ``KEEP`` stays."""
+    """Replace what a record says; a field at ``KEEP`` stays as it is."""
 
     origin: Origin
     target: RecordById | RecordByKey
@@ -100,7 +109,7 @@ class CorrectUsage:
 
 @dataclass(frozen=True, slots=True)
 class RetractUsage:
-    """Take a record back: it counts no longer."""
+    """Take a record back, so that it counts no longer."""
 
     origin: Origin
     target: RecordById | RecordByKey

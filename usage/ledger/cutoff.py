@@ -1,4 +1,4 @@
-"""What closing and contracts ask of the ledger."""
+"""Tell closing up to where the ledger is complete, and contracts what keeps a line from ending."""
 
 from datetime import datetime
 
@@ -19,10 +19,10 @@ def last_id(*, workspace_id: int) -> int:
 
 
 def objection_to_ending(line: Line, ends_at: datetime, as_of: datetime | None) -> ValidationError | None:
-    """Say why a line may not end at a moment: usage was recorded after it, which would count no longer.
+    """Return why a line may not end at a moment, None where it may: usage recorded after it would count no longer.
 
-    What is dated in the future as of ``as_of`` objects to nothing: it counts in no period that will be closed soon, and
-    stays in the ledger, to be seen on the subscription.
+    Usage that is dated in the future as of ``as_of`` is no objection: it counts in no period that is closed soon, and
+    stays in the ledger, shown on the subscription.
     """
     later = UsageRecord.objects.live().filter(workspace_id=line.workspace_id, line=line, occurred_at__gte=ends_at)
     if as_of is not None:

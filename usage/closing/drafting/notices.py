@@ -6,7 +6,7 @@ from datetime import datetime
 
 from billing.invoicing.invoicing import Told
 from billing.rating import Charge
-from usage.ahead import named_ahead
+from usage.ahead import owners_dated_ahead
 from usage.closing.drafting.asked import Due, Task
 from usage.closing.unread import filter_notice, unread_notice
 from usage.metering import Measurement
@@ -27,7 +27,7 @@ def noted(dues: Sequence[Due], as_of: datetime | None) -> Noted:
     """Return what is noted before any line is; ``as_of``: of when usage is dated in the future, None for no matter."""
     if as_of is None or not dues:
         return Noted(set())
-    return Noted(named_ahead(workspace_id=dues[0].subscription.workspace_id, as_of=as_of))
+    return Noted(owners_dated_ahead(workspace_id=dues[0].subscription.workspace_id, as_of=as_of))
 
 
 def tells_news(task: Task, measurement: Measurement, charge: Charge, told: Mapping[tuple[int, datetime], Told]) -> bool:

@@ -28,7 +28,7 @@ TIERS = [("100", "1", "0"), (None, "0.5", "0")]
 
 @dataclass(frozen=True)
 class Sent:
-    """A record to be: ``line`` of the world's lines or none of them, however it is addressed."""
+    """Usage to send: ``line`` is the place of one of the world's lines, or beyond them; ``address`` says how to name it."""
 
     line: int
     address: str
@@ -53,7 +53,7 @@ sent = st.builds(
 
 @dataclass(frozen=True)
 class Happened:
-    """An event to be."""
+    """An event to send."""
 
     alias: str
     day: int
