@@ -28,7 +28,7 @@ TIERS = [("100", "1", "0"), (None, "0.5", "0")]
 
 @dataclass(frozen=True)
 class Sent:
-    """Usage to send: ``line`` is the place of one of the world's lines, or beyond them; ``address`` says how to name it."""
+    """Usage to send: ``line`` is the place of a line, or beyond all; ``address`` says how it is addressed."""
 
     line: int
     address: str
