@@ -110,11 +110,6 @@ class Table(Generic[Kind]):
             if self._by_name.setdefault(each.name, each) != each:
                 raise ValueError(f"There is another aggregation “{each.name}”.")
 
-    def unregister(self, *removed: Kind) -> None:
-        """Offer aggregations no longer; for tests, which leave the table as they found it."""
-        for each in removed:
-            del self._by_name[each.name]
-
     def __getitem__(self, name: str) -> Kind:
         try:
             return self._by_name[name]

@@ -1,6 +1,6 @@
 """An aggregation is one file and one line of the table: those defined here are known to no other file."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from decimal import Decimal
 from typing import Any
@@ -9,7 +9,7 @@ import pytest
 from django.db import connection
 from django.urls import reverse
 
-from billing import aggregations, contracts, figures
+from billing import contracts, figures
 from billing.aggregations import OF_BRICKS, OF_RULES
 from billing.limits import Limits, LimitsRefused
 from billing.models import Brick, InvoiceLine, Line
@@ -22,13 +22,13 @@ from usage.closing.changed import changed_periods
 from usage.commands import LineByName, LineByNumber, Origin, RecordUsage
 from usage.dialects import pages
 from usage.ledger import QuantityRefused
-from usage.metering import AGGREGATIONS, EVENT_AGGREGATIONS, Measurement, Window
+from usage.metering import Measurement, Window
 from usage.metering.aggregation import Measured, MeasuredEvents
 from usage.metering.sql import LIVE, windows_table
 
 pytestmark = pytest.mark.django_db
 
-EDGE = f"""
+REPORTED = f"""
 WITH w AS ({{windows}})
 SELECT w.n, COUNT(*)
 FROM w JOIN usage_usagerecord r ON r.workspace_id = w.workspace_id AND r.line_id = w.line_id
@@ -40,7 +40,7 @@ GROUP BY w.n
 def measure_reports(windows: Sequence[Window]) -> dict[int, Measurement]:
     table, parameters = windows_table(windows)
     with connection.cursor() as cursor:
-        cursor.execute(EDGE.format(windows=table), parameters)
+        cursor.execute(REPORTED.format(windows=table), parameters)
         return {n: Measurement(Decimal(count), count) for n, count in cursor.fetchall()}
 
 
@@ -66,30 +66,29 @@ PRESENT = MeasuredEvents(
 )
 
 
-def offered(*given: Any) -> Iterator[Any]:
-    tables = [OF_BRICKS if isinstance(each, Measured) else OF_RULES for each in given]
+@pytest.fixture
+def table(monkeypatch):
+    """The tables as a program has them, put back after the test."""
+    for of in (OF_BRICKS, OF_RULES):
+        monkeypatch.setattr(of, "_by_name", dict(of._by_name))
     pages._built.cache_clear()
-    for table, each in zip(tables, given, strict=True):
-        table.register(each)
-    yield given[0]
-    for table, each in zip(tables, given, strict=True):
-        table.unregister(each)
+    yield
     pages._built.cache_clear()
 
 
 @pytest.fixture
-def reports() -> Iterator[Measured]:
-    yield from offered(REPORTS)
+def reports(table):
+    OF_BRICKS.register(REPORTS)
 
 
 @pytest.fixture
-def present() -> Iterator[MeasuredEvents]:
-    yield from offered(PRESENT)
+def present(table):
+    OF_RULES.register(PRESENT)
 
 
 @pytest.fixture
-def standing() -> Iterator[Measured]:
-    yield from offered(replace(REPORTS, name="standing", stands_on=True, may_be_negative=True, takes_limits=True))
+def standing(table):
+    OF_BRICKS.register(replace(REPORTS, name="standing", stands_on=True, may_be_negative=True, takes_limits=True))
 
 
 def a_command(line: Line, quantity: str, **details: Any) -> RecordUsage:
@@ -246,31 +245,3 @@ def test_what_is_not_in_the_table_is_refused():
     assert client("POST", "bricks/", {"name": "Reports", "aggregation": "reports"}).status_code == 422
     with pytest.raises(LookupError, match="no aggregation “reports”"):
         Brick(aggregation="reports").metering  # noqa: B018  (asking is what fails)
-
-
-@pytest.mark.parametrize("name", ["", "Sum", "it's", "a" * 17, "sum2"])
-def test_a_name_that_sql_could_not_carry_is_refused(name):
-    with pytest.raises(ValueError, match="An aggregation's name"):
-        replace(REPORTS, name=name)
-
-
-def test_a_name_is_taken_once():
-    with pytest.raises(ValueError, match="another aggregation “sum”"):
-        OF_BRICKS.register(replace(REPORTS, name="sum"))
-    # The same again changes nothing.
-    OF_BRICKS.register(*AGGREGATIONS)
-    assert list(OF_BRICKS) == list(AGGREGATIONS)
-
-
-def test_the_names_that_the_schema_keeps_are_those_of_the_table():
-    assert aggregations.DEFAULT in OF_BRICKS
-    assert [way.name for way in EVENT_AGGREGATIONS if not way.reads_property] == [aggregations.READS_NO_PROPERTY]
-
-
-def test_no_aggregation_has_a_property_is_valid_sql(monkeypatch):
-    monkeypatch.setattr(OF_BRICKS, "_by_name", {})
-
-    assert aggregations.sql_names("stands_on") == "(NULL)"
-    with connection.cursor() as cursor:
-        cursor.execute(f"SELECT 1 WHERE 'sum' IN {aggregations.sql_names('stands_on')}")
-        assert cursor.fetchall() == []
