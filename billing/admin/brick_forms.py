@@ -14,8 +14,8 @@ from unfold.widgets import (
 )
 
 from billing import catalog
-from billing.admin.pages import WholeModelForm, refuse_taken_names
 from billing.admin.panel_forms import add_errors
+from billing.admin.row_forms import WholeModelForm, refuse_taken_names
 from billing.aggregations import OF_BRICKS, rule_choices
 from billing.catalog import EventTerms
 from billing.models import Brick, Name

@@ -8,8 +8,9 @@ from unfold.decorators import display as column
 from unfold.widgets import UnfoldAdminExpandableTextareaWidget
 
 from billing import figures, names, parties
-from billing.admin.pages import OfWorkspace, PickableAdmin, WholeModelForm, copyable, refuse_taken_names
+from billing.admin.pages import OfWorkspace, PickableAdmin, copyable
 from billing.admin.paging import ROWS_PER_PAGE, page_of
+from billing.admin.row_forms import WholeModelForm, refuse_taken_names
 from billing.admin.seen_rows import SeenRows
 from billing.models import Customer, CustomerAlias, Name
 

@@ -1,20 +1,21 @@
+"""API keys in the panel: their list, and how one is created and revoked."""
+
 from typing import Any, cast
 
 from django import forms
-from django.contrib import admin, messages
+from django.contrib import admin
 from django.contrib.auth.models import User
 from django.db.models import QuerySet
-from django.http import HttpRequest, HttpResponse
-from django.utils import timezone
+from django.http import HttpRequest
 from unfold.decorators import display as column
 from unfold.enums import ActionVariant
 from unfold.widgets import UnfoldAdminTextInputWidget
 
 from billing import figures, keys
-from billing.admin import sending, shown
-from billing.admin.actions import row_action
-from billing.admin.pages import PanelAdmin, WholeModelForm, name_of, posted
+from billing.admin.actions import Action, Confirmation, Reply, buttons
+from billing.admin.pages import PanelAdmin
 from billing.admin.panel_forms import PanelForm
+from billing.admin.row_forms import WholeModelForm
 from billing.models import ApiKey
 from billing.people import grants
 
@@ -30,7 +31,51 @@ class NewKeyForm(PanelForm):
     )
 
 
+class CreateKey(Action[None, NewKeyForm]):
+    submit = "Create key"
+
+    def title(self) -> str:
+        return f"Add an API key of {self.workspace}"
+
+    def intro(self) -> str:
+        owner = self.workspace
+        return f"The key tells the workspace: what it reports goes to {owner}, and nowhere else."
+
+    def form(self) -> NewKeyForm:
+        return NewKeyForm(self.posted)
+
+    def perform(self, form: NewKeyForm) -> Reply:
+        data = form.cleaned_data
+        key, text = keys.create_key(
+            workspace=self.workspace, name=data["name"], created_by=self.by, text=data["text"] or None
+        )
+        # The text is shown this once.
+        page = {"title": "The new key", "original": key, "key": key, "text": text, "key_url": self.panel.url_of(key)}
+        return Reply(key, log="Created.", is_added=True, template="panel/new_key.html", context=page)
+
+
+class RevokeKey(Confirmation[ApiKey]):
+    name, label, icon, variant = "revoke", "Revoke", "block", ActionVariant.DANGER
+    right = "billing.change_apikey"
+    submit, is_dangerous = "Revoke", True
+
+    @classmethod
+    def is_possible(cls, row: ApiKey) -> bool:
+        return row.revoked_at is None
+
+    def title(self) -> str:
+        return f"Revoke {self.row}?"
+
+    def intro(self) -> str:
+        return "Requests with this key are refused from now on. A revoked key does not come back."
+
+    def perform(self, form: PanelForm) -> Reply:
+        keys.revoke_key(key=self.row, as_of=self.now)
+        return Reply(self.row, f"{self.row} is revoked.", log="Revoked.")
+
+
 @admin.register(ApiKey)
+@buttons(RevokeKey)
 class ApiKeyAdmin(PanelAdmin):
     form = WholeModelForm
     list_display = (
@@ -56,7 +101,7 @@ class ApiKeyAdmin(PanelAdmin):
         "revoked",
     )
     readonly_fields = fields[2:]
-    actions_detail = ("revoke",)
+    add_action = CreateKey
 
     @column(description="Begins with")
     def shown_prefix(self, key: ApiKey) -> str:
@@ -86,61 +131,3 @@ class ApiKeyAdmin(PanelAdmin):
 
     def has_delete_permission(self, request: HttpRequest, obj: ApiKey | None = None) -> bool:
         return False
-
-    def has_revoke_permission(self, request: HttpRequest, object_id: str | None = None) -> bool:
-        key = self.get_object(request, object_id or "")
-        return key is not None and key.revoked_at is None and request.user.has_perm("billing.change_apikey")
-
-    def add_view(self, request: HttpRequest, form_url: str = "", extra_context: Any = None) -> HttpResponse:
-        self.require(self.has_add_permission(request))
-        workspace = shown.workspace_of(request)
-
-        def perform(data: dict[str, Any]) -> HttpResponse:
-            key, text = keys.create_key(
-                workspace=workspace,
-                name=data["name"],
-                created_by=name_of(request),
-                text=data["text"] or None,
-            )
-            self.log_addition(request, key, "Created.")
-            shown = {"title": "The new key", "original": key, "key": key, "text": text, "key_url": self.url_of(key)}
-            page = self.page(request, "panel/new_key.html", shown)
-            # Sent again, the form leads to the key, whose text is shown this once.
-            page[sending.RESULT] = self.url_of(key)
-            return page
-
-        return self.form_page(
-            request,
-            form=NewKeyForm(posted(request)),
-            title=f"Add an API key of {workspace}",
-            intro=f"The key tells the workspace: what it reports goes to {workspace}, and nowhere else.",
-            submit="Create key",
-            perform=perform,
-        )
-
-    @row_action(
-        right="billing.change_apikey",
-        permission="revoke",
-        description="Revoke",
-        icon="block",
-        variant=ActionVariant.DANGER,
-    )
-    def revoke(self, request: HttpRequest, object_id: str) -> HttpResponse:
-        key = self.object_or_404(request, object_id)
-
-        def perform(data: dict[str, Any]) -> HttpResponse:
-            keys.revoke_key(key=key, as_of=timezone.now())
-            self.log_change(request, key, "Revoked.")
-            messages.success(request, f"{key} is revoked.")
-            return self.go_to(key)
-
-        return self.form_page(
-            request,
-            form=PanelForm(posted(request)),
-            obj=key,
-            title=f"Revoke {key}?",
-            intro="Requests with this key are refused from now on. A revoked key does not come back.",
-            submit="Revoke",
-            danger=True,
-            perform=perform,
-        )

@@ -1,4 +1,4 @@
-"""Long tables of a row's page, shown a page at a time."""
+"""Long tables, shown a page at a time: those of a row's page, and lists that are too long to be counted."""
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -7,6 +7,7 @@ from typing import Any
 from django.core.paginator import Paginator
 from django.db.models import QuerySet
 from django.http import HttpRequest
+from unfold import paginator
 
 ROWS_PER_PAGE = 100
 
@@ -27,6 +28,19 @@ class Shown:
 
     def __len__(self) -> int:
         return len(self.rows)
+
+
+class InfinitePaginator(paginator.InfinitePaginator):
+    """Pages of a list that is not counted; the theme's templates know it by this name.
+
+    It finds the rows of a page by their keys, so that no row before them is read with all that is shown of it.
+    """
+
+    def page(self, number: Any) -> Any:
+        number = self.validate_number(number)
+        first = (number - 1) * self.per_page
+        keys = list(self.object_list.values_list("pk", flat=True)[first : first + self.per_page])
+        return self._get_page(self.object_list.filter(pk__in=keys) if keys else [], number, self)
 
 
 def page_of(

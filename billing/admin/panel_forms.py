@@ -7,13 +7,12 @@ from typing import Any, cast
 
 from django import forms
 from django.core.exceptions import NON_FIELD_ERRORS, ValidationError
-from django.db.models import Model
-from django.urls import reverse_lazy
+from django.db.models import QuerySet
 from django.utils.crypto import constant_time_compare, salted_hmac
-from unfold.widgets import UnfoldAdminAutocompleteModelChoiceFieldWidget
 
 from billing import figures
 from billing.admin.entry_fields import EntryField
+from billing.admin.picking import PickField
 from billing.admin.seen import SeenForm
 from billing.entry import Formats
 from billing.localmoment import LocalMoment
@@ -35,31 +34,6 @@ class Question:
     reason: str
     decided: tuple[object, ...] = ()
     answer: str = ""
-
-
-class PickField(forms.ModelChoiceField):
-    """A row that is searched for by name; offers none until it is given one, so that no page lists a whole table."""
-
-    widget = UnfoldAdminAutocompleteModelChoiceFieldWidget
-
-    def __init__(self, model: type[Model], **options: Any) -> None:
-        self.model = model
-        super().__init__(model._default_manager.none(), **options)
-
-    def widget_attrs(self, widget: forms.Widget) -> dict[str, Any]:
-        return {
-            "data-ajax--url": reverse_lazy(f"admin:{self.model._meta.app_label}_{self.model._meta.model_name}_pick")
-        }
-
-    def narrow(self, value: Any, *, workspace_id: int) -> Any:
-        """Offer the chosen row of a workspace alone, and return it: no other is shown, nor looked for."""
-        try:
-            key = self.model._meta.pk.to_python(value or None)
-        except ValidationError:
-            key = None
-        found = self.model._default_manager.select_related("workspace").filter(workspace_id=workspace_id, pk=key)
-        self.queryset = found
-        return found.first()
 
 
 def add_errors(form: forms.BaseForm, error: ValidationError, names: Mapping[str, str]) -> None:
@@ -114,12 +88,18 @@ class AskingForm(SeenForm):
                 if hasattr(field.widget, "formats"):
                     field.widget.formats = formats
 
-    def pick(self, name: str) -> Any:
-        """Let a pick field offer what it names now alone; return that row, or None."""
+    def pick(self, name: str, rows: QuerySet[Any] | None = None) -> Any:
+        """Let a pick field accept the row that it names now, and return it, or None where it is none of ``rows``.
+
+        Without ``rows``, it is one of the form's workspace.
+        """
         field = self.fields[name]
         assert isinstance(field, PickField)
-        assert self.workspace is not None
-        return field.narrow(self[name].value(), workspace_id=self.workspace.pk)
+        if rows is None:
+            assert self.workspace is not None
+            of_model = field.model._default_manager.select_related("workspace")
+            rows = of_model.filter(workspace_id=self.workspace.pk)
+        return field.narrow(self[name].value(), rows)
 
     def chosen(self, name: str) -> Any:
         """Return the row that a choice names now, or None."""

@@ -1,21 +1,25 @@
+"""Prices in the panel: with their tiers, fixed once billed, and then copied to be changed."""
+
 from collections.abc import Mapping, Sequence
 from decimal import Decimal
 from typing import Any
 
 from django import forms
 from django.conf import settings
-from django.contrib import admin, messages
+from django.contrib import admin
 from django.core.exceptions import ValidationError
 from django.db.models import F, Field, QuerySet
 from django.http import HttpRequest, HttpResponse
 from unfold.admin import TabularInline
-from unfold.decorators import action
 from unfold.decorators import display as column
 from unfold.widgets import UnfoldAdminTextInputWidget
 
 from billing import catalog, figures
-from billing.admin.pages import OfWorkspace, PanelAdmin, WholeModelForm, entry_field, posted
-from billing.admin.panel_forms import AskingForm, PanelForm, PickField
+from billing.admin.actions import Reply, RowAction, buttons
+from billing.admin.pages import OfWorkspace, PanelAdmin
+from billing.admin.panel_forms import AskingForm, PanelForm
+from billing.admin.picking import PickField
+from billing.admin.row_forms import WholeModelForm, entry_field
 from billing.admin.seen_rows import SeenRows
 from billing.entry import Formats
 from billing.entry.numbers import in_format, spell_number
@@ -181,7 +185,31 @@ class CopyForm(PanelForm):
     name = forms.CharField(max_length=200, widget=UnfoldAdminTextInputWidget, help_text="The name of the copy.")
 
 
+class CopyPrice(RowAction[Price, CopyForm]):
+    name, label, icon = "copy", "Copy to edit", "content_copy"
+    right = "billing.add_price"
+    submit = "Copy"
+
+    def title(self) -> str:
+        return f"Copy {self.row}"
+
+    def intro(self) -> str:
+        return "A price that was billed is never edited. The copy, with its tiers, can be."
+
+    def form(self) -> CopyForm:
+        return CopyForm(self.posted, initial={"name": f"{self.row.name} (copy)"})
+
+    def perform(self, form: CopyForm) -> Reply:
+        try:
+            copy = catalog.copy_price(price=self.row, name=form.cleaned_data["name"])
+        except TermsError as error:
+            raise ValidationError(f"The price is incomplete: {error}") from error
+        message = f"{copy} is a copy of {self.row}: edit it, then add a line that uses it."
+        return Reply(copy, message, log=f"Copied from {self.row}.", is_added=True)
+
+
 @admin.register(Price)
+@buttons(CopyPrice)
 class PriceAdmin(PanelAdmin):
     form = PriceForm
     list_display = ("name", "brick", "model_name", "currency", "unit_price_text", "tier_count")
@@ -192,7 +220,6 @@ class PriceAdmin(PanelAdmin):
     counted = {"tier_count": "tiers"}
     fields = ("workspace", "name", "brick", "model", "currency", "unit_price")
     inlines = (TierInline,)
-    actions_detail = ("copy",)
     change_form_before_template = "panel/price_note.html"
 
     @column(description="Model", ordering="model")
@@ -228,35 +255,9 @@ class PriceAdmin(PanelAdmin):
     def has_delete_permission(self, request: HttpRequest, obj: Price | None = None) -> bool:
         return False
 
-    def has_copy_permission(self, request: HttpRequest, object_id: str | None = None) -> bool:
-        return self.has_add_permission(request)
-
     def change_view(
         self, request: HttpRequest, object_id: str, form_url: str = "", extra_context: Any = None
     ) -> HttpResponse:
         price = self.get_object(request, object_id)
         context = {"is_fixed": is_fixed(price), "copy_url": self.url_of(price, "copy") if price else ""}
         return super().change_view(request, object_id, form_url, context | (extra_context or {}))
-
-    @action(description="Copy to edit", icon="content_copy", permissions=["copy"])
-    def copy(self, request: HttpRequest, object_id: str) -> HttpResponse:
-        price = self.object_or_404(request, object_id)
-
-        def perform(data: dict[str, Any]) -> HttpResponse:
-            try:
-                copy = catalog.copy_price(price=price, name=data["name"])
-            except TermsError as error:
-                raise ValidationError(f"The price is incomplete: {error}") from error
-            self.log_addition(request, copy, f"Copied from {price}.")
-            messages.success(request, f"{copy} is a copy of {price}: edit it, then add a line that uses it.")
-            return self.go_to(copy)
-
-        return self.form_page(
-            request,
-            form=CopyForm(posted(request), initial={"name": f"{price.name} (copy)"}),
-            obj=price,
-            title=f"Copy {price}",
-            intro="A price that was billed is never edited. The copy, with its tiers, can be.",
-            submit="Copy",
-            perform=perform,
-        )

@@ -4,9 +4,9 @@ from decimal import Decimal
 from typing import Any
 
 from django import forms
-from django.forms.models import ModelChoiceIterator
+from django.db.models import QuerySet
+from django.urls import reverse
 from unfold.widgets import (
-    UnfoldAdminSelect2Widget,
     UnfoldAdminSelectWidget,
     UnfoldAdminTextInputWidget,
     UnfoldBooleanSwitchWidget,
@@ -14,7 +14,8 @@ from unfold.widgets import (
 
 from billing import contracts, figures
 from billing.admin.entry_fields import DayField, NumberField, WholeNumberField
-from billing.admin.panel_forms import PanelForm, PickField, Question
+from billing.admin.panel_forms import PanelForm, Question
+from billing.admin.picking import PickField
 from billing.calendar import midnight
 from billing.contracts import LineTerms
 from billing.entry import Formats
@@ -92,22 +93,19 @@ class NewSubscriptionForm(PanelForm):
         return taken
 
 
-class _ByBrick(ModelChoiceIterator):
-    """Prices under the names of their bricks."""
-
-    def __iter__(self) -> Any:
-        yield "", self.field.empty_label
-        groups: dict[str, list[Any]] = {}
-        for price in self.queryset:
-            groups.setdefault(str(price.brick), []).append(self.choice(price))
-        yield from groups.items()
+# A price is searched for by the beginning of its name or its brick's, or by its brick's reference.
+PRICE_SEARCH = ("^name", "^brick__name", "=brick__reference")
 
 
-class PriceField(forms.ModelChoiceField):
-    iterator = _ByBrick
+def prices_for(subscription: Subscription) -> QuerySet[Price]:
+    """Return the prices that a line of a subscription can have: its workspace's in its currency, by brick."""
+    prices = Price.objects.filter(workspace_id=subscription.workspace_id, currency=subscription.currency)
+    return prices.select_related("brick").order_by("brick__name", "brick_id", "name", "id")
 
-    def label_from_instance(self, price: Any) -> str:
-        return f"{price.brick} — {price}"
+
+def price_in_words(price: Price) -> str:
+    """Return how a price is shown among those of other bricks."""
+    return f"{price.brick} — {price}"
 
 
 class LimitsForm(PanelForm):
@@ -145,11 +143,10 @@ def limits_of(line: Line) -> dict[str, Decimal | None]:
 class NewLineForm(LimitsForm):
     field_order = ("price", "starts_on", "ends_on", "opens_at_zero", "reference", "number", *LIMITS)
 
-    price = PriceField(
-        Price.objects.none(),
+    price = PickField(
+        Price,
+        row_label=price_in_words,
         label="Brick and price",
-        empty_label="Select a price",
-        widget=UnfoldAdminSelect2Widget,
         help_text="The prices of the workspace's bricks in the subscription's currency.",
     )
     starts_on = DayField(label="First day", required=False, help_text="Empty: as early as possible.")
@@ -176,8 +173,9 @@ class NewLineForm(LimitsForm):
     def __init__(self, *args: Any, subscription: Subscription, as_of: datetime, **options: Any) -> None:
         super().__init__(*args, **options)
         price = self.fields["price"]
-        assert isinstance(price, PriceField)
-        price.queryset = _prices_for(subscription)
+        assert isinstance(price, PickField)
+        price.search_at(reverse("admin:billing_subscription_prices", args=[subscription.pk]))
+        self.pick("price", prices_for(subscription))
         self.read_as(subscription.workspace.formats)
         self.subscription, self.as_of = subscription, as_of
 
@@ -204,11 +202,6 @@ class NewLineForm(LimitsForm):
 
     def remark(self, name: str, value: Any) -> str:
         return distance_of(name, value, self.as_of)
-
-
-def _prices_for(subscription: Subscription) -> Any:
-    prices = Price.objects.filter(workspace_id=subscription.workspace_id, currency=subscription.currency)
-    return prices.select_related("brick").order_by("brick__name", "brick_id", "name", "id")
 
 
 class EndForm(PanelForm):

@@ -1,12 +1,14 @@
+"""Workspaces in the panel: their list, and how one is opened with its twin."""
+
 import zoneinfo
 from collections.abc import Sequence
 from typing import Any
 from zoneinfo import ZoneInfo
 
 from django import forms
-from django.contrib import admin, messages
+from django.contrib import admin
 from django.db.models import Field, QuerySet
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest
 from django.urls import reverse
 from django.utils.html import format_html
 from unfold.admin import TabularInline
@@ -15,26 +17,64 @@ from unfold.widgets import UnfoldAdminSelect2Widget
 
 from billing import parties
 from billing.admin import shown
-from billing.admin.pages import InstallationAdmin, WholeModelForm, posted
+from billing.admin.actions import Action, Reply
+from billing.admin.pages import InstallationAdmin
 from billing.admin.paging import ROWS_PER_PAGE
+from billing.admin.row_forms import WholeModelForm
 from billing.admin.seen_rows import SeenRows
 from billing.entry import Formats
 from billing.entry.moments import DayFormat
 from billing.entry.numbers import NumberFormat
 from billing.models import AllowedOrigin, Workspace
 
+FIELDS = (
+    "name",
+    "code",
+    "mode",
+    "time_zone",
+    "currency",
+    "number_format",
+    "day_format",
+    "closing",
+    "closing_delay_hours",
+)
 FIXED = ("code", "mode", "live")
 FIXED_ONCE_SUBSCRIBED = ("time_zone",)
 
 
 class WorkspaceForm(WholeModelForm):
-    # It is read by the format that is chosen on it.
+    # Its numbers are read by the format that is chosen on it, so the page carries no other.
     reading = None
 
     def formats_of_row(self) -> Formats:
         written = self["number_format"].value() if self.is_bound and "number_format" in self.fields else ""
         style = written if written in list(NumberFormat) else self.instance.number_format
         return Formats(numbers=NumberFormat(style), days=DayFormat(self.instance.day_format), tz=ZoneInfo("UTC"))
+
+
+class OpenWorkspace(Action[None, forms.ModelForm]):
+    submit = "Open workspace"
+
+    def title(self) -> str:
+        return "Open a workspace"
+
+    def intro(self) -> str:
+        return "A workspace is one tenant. Its test-mode twin is opened with it: the same shape, other rows."
+
+    def form(self) -> forms.ModelForm:
+        form_class = forms.modelform_factory(
+            Workspace,
+            form=WorkspaceForm,
+            fields=[name for name in FIELDS if name != "mode"],
+            formfield_callback=lambda field, **_: self.panel.formfield_for_dbfield(field, self.request),
+        )
+        return form_class(self.posted)
+
+    def perform(self, form: forms.ModelForm) -> Reply:
+        workspace = parties.create_workspace(**form.cleaned_data)
+        shown.show(self.request, workspace)
+        message = f"{workspace} and its test-mode twin are open. The panel shows {workspace} now."
+        return Reply(workspace, message, log="Opened, with its test-mode twin.", is_added=True)
 
 
 class AllowedOriginInline(TabularInline):
@@ -50,23 +90,14 @@ class AllowedOriginInline(TabularInline):
 
 @admin.register(Workspace)
 class WorkspaceAdmin(InstallationAdmin):
+    add_action = OpenWorkspace
     list_display = ("__str__", "code", "mode_label", "time_zone", "currency", "closing", "turn_to")
     list_filter = ("mode",)
     list_select_related = ("live",)
     search_fields = ("^code", "^name")
     ordering = ("name", "mode")
     form = WorkspaceForm
-    fields = (
-        "name",
-        "code",
-        "mode",
-        "time_zone",
-        "currency",
-        "number_format",
-        "day_format",
-        "closing",
-        "closing_delay_hours",
-    )
+    fields = FIELDS
     inlines = (AllowedOriginInline,)
 
     def get_inlines(self, request: HttpRequest, obj: Workspace | None = None) -> Sequence[Any]:
@@ -98,33 +129,3 @@ class WorkspaceAdmin(InstallationAdmin):
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Workspace]:
         return super().get_queryset(request).select_related("live")
-
-    def add_view(self, request: HttpRequest, form_url: str = "", extra_context: Any = None) -> HttpResponse:
-        self.require(self.has_add_permission(request))
-        form = self._new_form(request)
-
-        def perform(data: dict[str, Any]) -> HttpResponse:
-            workspace = parties.create_workspace(**data)
-            self.log_addition(request, workspace, "Opened, with its test-mode twin.")
-            shown.show(request, workspace)
-            messages.success(request, f"{workspace} and its test-mode twin are open. The panel shows {workspace} now.")
-            return self.go_to(workspace)
-
-        return self.form_page(
-            request,
-            form=form,
-            title="Open a workspace",
-            intro="A workspace is one tenant. Its test-mode twin is opened with it: the same shape, other rows.",
-            submit="Open workspace",
-            perform=perform,
-        )
-
-    def _new_form(self, request: HttpRequest) -> forms.ModelForm:
-        fields = [name for name in self.fields if name != "mode"]
-        form_class = forms.modelform_factory(
-            Workspace,
-            form=WorkspaceForm,
-            fields=fields,
-            formfield_callback=lambda field, **_: self.formfield_for_dbfield(field, request),
-        )
-        return form_class(posted(request))

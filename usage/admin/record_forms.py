@@ -1,14 +1,19 @@
+"""The forms by which usage is added, corrected and retracted."""
+
 from collections.abc import Iterator
 from datetime import datetime
 from typing import Any
 from uuid import uuid4
 
 from django import forms
-from unfold.widgets import UnfoldAdminExpandableTextareaWidget, UnfoldAdminSelectWidget, UnfoldAdminTextInputWidget
+from django.db.models import Q, QuerySet
+from django.urls import reverse
+from unfold.widgets import UnfoldAdminExpandableTextareaWidget, UnfoldAdminTextInputWidget
 
 from billing import figures
 from billing.admin.entry_fields import MomentField, NumberField
-from billing.admin.panel_forms import PanelForm, PickField, Question
+from billing.admin.panel_forms import PanelForm, Question
+from billing.admin.picking import PickField, matching
 from billing.aggregations import OF_BRICKS, names
 from billing.models import Customer, Line, Workspace
 from billing.storage.jsontext import MalformedJSON, decode, encode
@@ -16,6 +21,7 @@ from usage.ledger import DIGITS_AFTER_POINT, DIGITS_BEFORE_POINT
 from usage.models import UsageRecord
 
 NOTE_LENGTH = 500
+LINE_SEARCH = ("^brick__name", "=reference", "=subscription__reference")
 
 
 def quantity_field(**options: Any) -> NumberField:
@@ -61,17 +67,35 @@ class CustomerForm(PanelForm):
         self.pick("customer")
 
 
-class LineField(forms.ModelChoiceField):
-    def label_from_instance(self, line: Any) -> str:
-        tz = line.workspace.tz
-        covers = figures.days(line.starts_at, line.ends_at, tz)
-        kind = line.brick.metering.short_label
-        of = f", subscription {figures.identifier(line.subscription.reference)}" if line.subscription.reference else ""
-        return f"{line.brick} ({kind}, {line.brick.unit_label}) — {covers}{of} — line {line.number}"
+def metered_lines(customer: Customer) -> QuerySet[Line]:
+    """Return the lines of a customer that take usage, by brick, the latest first."""
+    lines = Line.objects.filter(
+        workspace_id=customer.workspace_id, subscription__customer=customer, brick__aggregation__in=names("takes_usage")
+    )
+    return lines.select_related("brick", "subscription", "workspace").order_by("brick__name", "-starts_at", "id")
+
+
+def found_lines(customer: Customer, term: str) -> QuerySet[Line]:
+    """Return the metered lines of a customer that a term finds.
+
+    A line is found by its number, its reference or its subscription's, or by the beginning of its brick's name.
+    """
+    searched, text = matching(term, LINE_SEARCH), term.strip()
+    if text.isascii() and text.isdigit() and len(text) < 19:
+        searched |= Q(number=int(text))
+    return metered_lines(customer).filter(searched)
+
+
+def line_in_words(line: Line) -> str:
+    """Return how a line is shown among the others of its customer."""
+    covers = figures.days(line.starts_at, line.ends_at, line.workspace.tz)
+    kind = line.brick.metering.short_label
+    of = f", subscription {figures.identifier(line.subscription.reference)}" if line.subscription.reference else ""
+    return f"{line.brick} ({kind}, {line.brick.unit_label}) — {covers}{of} — line {line.number}"
 
 
 class EntryForm(DatedForm):
-    line = LineField(Line.objects.none(), widget=UnfoldAdminSelectWidget, empty_label=None)
+    line = PickField(Line, row_label=line_in_words)
     occurred_at = MomentField(label="When it was used")
     quantity = quantity_field()
     note = forms.CharField(
@@ -87,8 +111,15 @@ class EntryForm(DatedForm):
         super().__init__(*args, **options)
         self.as_of = as_of
         line = self.fields["line"]
-        assert isinstance(line, LineField)
-        line.queryset = metered_lines(customer)
+        assert isinstance(line, PickField)
+        line.search_at(reverse("admin:usage_lines", args=[customer.pk]))
+        lines = metered_lines(customer)
+        first_two = [] if self.is_bound else list(lines.values_list("pk", flat=True)[:2])
+        self.has_lines = self.is_bound or bool(first_two)
+        if len(first_two) == 1:
+            # There is nothing to choose.
+            self.initial["line"] = first_two[0]
+        self.pick("line", lines)
         self.fields["quantity"].help_text = _meanings()
         self.read_as(customer.workspace.formats)
         self.fields["occurred_at"].help_text = f"Date and time in {customer.workspace.time_zone}."
@@ -101,13 +132,6 @@ class EntryForm(DatedForm):
 def _meanings() -> str:
     """Say what a quantity means: "Counter: how much was used. Gauge: the value from this moment on."."""
     return " ".join(f"{each.short_label.capitalize()}: {each.help}." for each in OF_BRICKS if each.takes_usage)
-
-
-def metered_lines(customer: Customer) -> Any:
-    lines = Line.objects.filter(
-        workspace_id=customer.workspace_id, subscription__customer=customer, brick__aggregation__in=names("takes_usage")
-    )
-    return lines.select_related("brick", "subscription", "workspace").order_by("brick__name", "-starts_at", "id")
 
 
 class ReasonForm(PanelForm):

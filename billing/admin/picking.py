@@ -1,0 +1,80 @@
+"""Rows that are searched for instead of listed: the field of a form, and the answer to its searches."""
+
+from collections.abc import Callable, Iterable
+from typing import Any
+
+from django import forms
+from django.core.exceptions import ValidationError
+from django.db.models import Model, Q, QuerySet
+from django.http import HttpRequest, JsonResponse
+from django.urls import reverse_lazy
+from unfold.widgets import UnfoldAdminAutocompleteModelChoiceFieldWidget
+
+from billing.admin.lists import NUL
+
+PICK_PAGE = 20
+# Far beyond where people leaf to, and within the integers that a database knows.
+MOST_PICK_PAGES = 1_000_000
+LOOKUPS = {"^": "istartswith", "=": "iexact"}
+SEARCHED_AT = "data-ajax--url"
+
+
+def matching(text: str, search_fields: Iterable[str]) -> Q:
+    """Match rows that have a text, blanks in it included, in one of some fields.
+
+    As in an admin's ``search_fields``, ``^`` compares the beginning, and ``=`` the whole, regardless of case. An empty
+    text matches every row, and one with a NUL, which no column holds, matches none.
+    """
+    if not text.strip():
+        return Q()
+    if NUL in text:
+        return Q(pk__in=[])
+    found = Q()
+    for name in search_fields:
+        lookup = LOOKUPS.get(name[0], "icontains")
+        for typed in {text, text.strip()}:
+            found |= Q(**{f"{name.lstrip('^=')}__{lookup}": typed})
+    return found
+
+
+def answer_search(
+    request: HttpRequest, rows: QuerySet[Any], *, row_label: Callable[[Any], str] = str, per_page: int = PICK_PAGE
+) -> JsonResponse:
+    """Answer a search of a ``PickField`` with the page that it asks for of the rows that were found, in their order."""
+    text = request.GET.get("page", "")
+    page = min(max(int(text), 1), MOST_PICK_PAGES) if text.isascii() and text.isdigit() and len(text) < 10 else 1
+    found = list(rows[(page - 1) * per_page : page * per_page + 1])
+    results = [{"id": str(row.pk), "text": row_label(row)} for row in found[:per_page]]
+    return JsonResponse({"results": results, "pagination": {"more": len(found) > per_page}})
+
+
+class PickField(forms.ModelChoiceField):
+    """A row that is searched for: the page holds the chosen row alone, however many there are.
+
+    It is searched for among the rows of the model's own admin, or at the address that ``search_at`` gives.
+    """
+
+    widget = UnfoldAdminAutocompleteModelChoiceFieldWidget
+
+    def __init__(self, model: type[Model], *, row_label: Callable[[Any], str] = str, **options: Any) -> None:
+        self.model, self.row_label = model, row_label
+        super().__init__(model._default_manager.none(), **options)
+
+    def widget_attrs(self, widget: forms.Widget) -> dict[str, Any]:
+        return {SEARCHED_AT: reverse_lazy(f"admin:{self.model._meta.app_label}_{self.model._meta.model_name}_pick")}
+
+    def label_from_instance(self, row: Any) -> str:
+        return self.row_label(row)
+
+    def search_at(self, address: str) -> None:
+        """Search at an address that answers by ``answer_search``."""
+        self.widget.attrs[SEARCHED_AT] = address
+
+    def narrow(self, value: Any, rows: QuerySet[Any]) -> Any:
+        """Accept the chosen row if it is one of ``rows``, and nothing else; return it, or None."""
+        try:
+            key = self.model._meta.pk.to_python(value or None)
+        except ValidationError:
+            key = None
+        self.queryset = rows.filter(pk=key)
+        return self.queryset.first()

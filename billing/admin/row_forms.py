@@ -1,0 +1,62 @@
+"""Forms of rows: their checks of uniqueness in a workspace, and the fields of columns that are typed as numbers."""
+
+from decimal import Decimal
+from typing import Any
+
+from django import forms
+from django.db.models import Field, IntegerField
+
+from billing import figures, names
+from billing.admin.entry_fields import NumberField, WholeNumberField
+from billing.admin.panel_forms import AskingForm
+from billing.entry import Formats
+from billing.models import Name
+from billing.models.texts import IdentifierFormField
+from billing.storage.exact import ExactDecimalField
+
+
+class WholeModelForm(AskingForm, forms.ModelForm):
+    """Checks uniqueness in the workspace, which is none of its fields: a new row is of the one that is shown."""
+
+    def __init__(self, *args: Any, **options: Any) -> None:
+        super().__init__(*args, **options)
+        if self.workspace is not None and self.instance._state.adding:
+            self.instance.workspace = self.workspace
+        self.read_as(self.formats_of_row())
+        for name, field in self.fields.items():
+            known = self.get_initial_for_field(field, name)
+            if isinstance(field, IdentifierFormField) and isinstance(known, str) and known != known.strip():
+                field.help_text = f"{field.help_text} Blanks at the ends belong to it: “{figures.identifier(known)}”."
+        if given := self.fields.get("id"):
+            given.label = "ID"
+            given.help_text = "Change it only to take over an id that clients hold already."
+
+    def formats_of_row(self) -> Formats | None:
+        """Return the formats of the row's workspace; None of a row that has none yet."""
+        return self.instance.workspace.formats if self.instance.workspace_id else None
+
+    def _get_validation_exclusions(self) -> set[str]:
+        # A row whose workspace was not found out yet has another field that says so.
+        known = {"workspace"} if getattr(self.instance, "workspace_id", None) else set()
+        # What stood there before a rule was made is nothing that the form has to refuse.
+        as_before = set() if self.instance._state.adding else set(self.fields) - set(self.changed_data)
+        return (super()._get_validation_exclusions() | as_before) - known  # type: ignore[misc]
+
+
+def refuse_taken_names(form: forms.ModelForm, kind: Name.Kind) -> None:
+    """Raise ``ValidationError`` naming the field of a model's form that gives an id or a reference of another row."""
+    data = form.cleaned_data
+    workspace_id = form.instance.workspace_id
+    given = {str(data[name]): name for name in ("id", "reference") if name in form.changed_data and data.get(name)}
+    if workspace_id and given:
+        owner = str(data.get("id") or form.instance.pk)
+        names.check(workspace_id=workspace_id, kind=kind, owner=owner, names=given)
+
+
+def entry_field(column: Field) -> forms.Field | None:
+    """Return the form field of a column whose values are typed as numbers, None of any other."""
+    if isinstance(column, ExactDecimalField):
+        return column.formfield(form_class=NumberField, min_value=Decimal(0))
+    if isinstance(column, IntegerField):
+        return column.formfield(form_class=WholeNumberField)
+    return None

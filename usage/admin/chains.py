@@ -1,0 +1,43 @@
+"""A usage record with the records before and after it: each took the former one's place."""
+
+from datetime import datetime
+
+from django.db.models import Q, QuerySet
+
+from billing.parties import NOBODY
+from usage.models import UsageRecord
+
+
+def is_live(record: UsageRecord) -> bool:
+    """Tell whether a record counts: no other took its place, and it is no retraction."""
+    return record.superseded_by_id is None and record.kind != UsageRecord.Kind.RETRACTION
+
+
+def chain_of(record: UsageRecord) -> QuerySet[UsageRecord]:
+    """Return a record with all records that came before and after it in its place."""
+    in_place = Q(pk=record.handle) | Q(origin_id=record.handle)
+    return UsageRecord.objects.filter(in_place, workspace_id=record.workspace_id)
+
+
+def newest_of(record: UsageRecord) -> UsageRecord:
+    """Return the last record of a record's chain."""
+    return chain_of(record).select_related("workspace").defer("properties").order_by("-id")[0]
+
+
+def open_from(record: UsageRecord) -> datetime:
+    """Return the moment from which a change of the record falls in no closed period."""
+    if record.line:
+        return record.line.open_from_at
+    opened = record.customer and record.customer.events_open_from_at
+    return opened or record.occurred_at
+
+
+def state_of(record: UsageRecord) -> str:
+    """Return the state of a record in a word or two, such as “counts, late”."""
+    if record.kind == UsageRecord.Kind.RETRACTION:
+        return "retraction"
+    if record.superseded_by is not None:
+        return "retracted" if record.superseded_by.kind == UsageRecord.Kind.RETRACTION else "superseded"
+    if record.line_id is None and record.customer_id is None:
+        return "void" if record.customer_alias == NOBODY else "unmatched"
+    return "counts, late" if record.is_late else "counts"
