@@ -18,7 +18,7 @@ def bad_request(request: HttpRequest, exception: Exception) -> HttpResponseBase:
         return defaults.bad_request(request, exception)
     most = settings.DATA_UPLOAD_MAX_NUMBER_FIELDS
     told = {"message": "The form is too large", "advice": f"It has more than {most} fields: send less at once."}
-    return HttpResponse(render_to_string("unread.html", told), status=400)
+    return HttpResponse(render_to_string("errors/unread.html", told), status=400)
 
 
 def server_error(request: HttpRequest) -> HttpResponseBase:
@@ -27,5 +27,5 @@ def server_error(request: HttpRequest) -> HttpResponseBase:
     if outage is None:
         return defaults.server_error(request)
     # Without the request: what the panel's pages show around their content is in the database.
-    page = render_to_string("503.html", {"message": outage.value, "seconds": outage.retry_after})
+    page = render_to_string("errors/unavailable.html", {"message": outage.value, "seconds": outage.retry_after})
     return HttpResponse(page, status=503, headers={"Retry-After": str(outage.retry_after)})

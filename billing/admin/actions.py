@@ -60,7 +60,7 @@ class Action(Generic[RowT, FormT]):
     submit: str
     is_dangerous = False
     names: Mapping[str, str] = {}
-    template = "panel/form_page.html"
+    template = "panel/pages/form.html"
 
     def __init__(self, panel: InstallationAdmin, request: HttpRequest, row: RowT) -> None:
         self.panel, self.request, self.row = panel, request, row

@@ -3,6 +3,7 @@ from typing import Any
 from django.contrib import admin
 from django.db.models import QuerySet, TextField
 from django.http import HttpRequest, HttpResponse
+from django.urls import reverse
 from unfold.admin import TabularInline
 from unfold.decorators import display as column
 from unfold.widgets import UnfoldAdminExpandableTextareaWidget
@@ -64,7 +65,7 @@ class CustomerAdmin(PickableAdmin):
     fields = ("name", "workspace", "reference", "email", "address", "id")
     inlines = (AliasInline,)
     formfield_overrides = {TextField: {"widget": UnfoldAdminExpandableTextareaWidget}}
-    change_form_template = "admin/billing/customer/change_form.html"
+    change_form_template = "panel/pages/customer.html"
 
     @column(description="Reference", ordering="reference")
     def shown_reference(self, customer: Customer) -> str:
@@ -117,8 +118,7 @@ class CustomerAdmin(PickableAdmin):
         customer = self.get_object(request, object_id)
         rows = customer.subscriptions.order_by("-created_at", "pk") if customer else ()
         subscriptions = page_of(request, rows, name="subscriptions-page")
-        context = {"subscriptions": subscriptions, "may_add_subscription": self._may_add_subscription(request)}
+        may_add = customer is not None and request.user.has_perm("billing.add_subscription")
+        add_url = f"{reverse('admin:billing_subscription_add')}?customer={customer.pk}" if may_add else ""
+        context = {"subscriptions": subscriptions, "add_subscription_url": add_url}
         return super().change_view(request, object_id, form_url, context | (extra_context or {}))
-
-    def _may_add_subscription(self, request: HttpRequest) -> bool:
-        return request.user.has_perm("billing.add_subscription")

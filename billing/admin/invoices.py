@@ -25,7 +25,7 @@ class InvoiceAdmin(ReadOnlyAdmin):
     search_fields = ("=number", "^customer__name")
     search_help_text = "Number, with or without what stands before it, or the beginning of a customer's name"
     ordering = ("-id",)
-    change_form_template = "admin/billing/invoice/change_form.html"
+    change_form_template = "panel/pages/invoice.html"
     actions_detail = ("download",)
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Invoice]:
@@ -86,7 +86,6 @@ class InvoiceAdmin(ReadOnlyAdmin):
     ) -> HttpResponse:
         invoice = self.object_or_404(request, object_id)
         context = {
-            "tz": invoice.workspace.tz,
             "parties": parties_of(invoice),
             "lines": page_of(request, rows_of(invoice), told=partial(lines_of, invoice)),
             "may_see_usage": request.user.has_perm("usage.view_usagerecord"),

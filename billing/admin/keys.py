@@ -51,7 +51,7 @@ class CreateKey(Action[None, NewKeyForm]):
         )
         # The text is shown this once.
         page = {"title": "The new key", "original": key, "key": key, "text": text, "key_url": self.panel.url_of(key)}
-        return Reply(key, log="Created.", is_added=True, template="panel/new_key.html", context=page)
+        return Reply(key, log="Created.", is_added=True, template="panel/pages/new_key.html", context=page)
 
 
 class RevokeKey(Confirmation[ApiKey]):

@@ -39,7 +39,7 @@ def name_of(request: HttpRequest) -> str:
 
 
 def copyable(text: Any) -> SafeString:
-    return render_to_string("panel/copyable.html", {"text": text})
+    return render_to_string("panel/boxes/copyable.html", {"text": text})
 
 
 class OfWorkspace:
@@ -103,7 +103,9 @@ class InstallationAdmin(SavedOnce):
         changes = (
             () if row is None else told(row, history.newest_of(row, most=CHANGES_SHOWN, most_letters=LETTERS_SHOWN))
         )
-        context = {"changes": changes, "tz": self.zone_of(row)}
+        tz = self.zone_of(row)
+        note = f"Times of {tz.key}, the last {len(changes)}" if tz else ""
+        context = {"changes": changes, "changes_note": note, "tz": tz}
         return super().history_view(request, object_id, context | (extra_context or {}))
 
     def zone_of(self, row: Any) -> ZoneInfo | None:

@@ -36,11 +36,11 @@ def palette(request: HttpRequest) -> HttpResponse:
     except ValidationError:
         term = ""
     if not term.strip():
-        return render(request, "panel/palette.html", {"results": []})
+        return render(request, "panel/fragments/palette.html", {"results": []})
     begun = perf_counter()
     results = [*_pages(request, term), *(found for kind in SEARCHED for found in _rows(request, term, *kind))]
     context = {"results": results, "term": term, "page_counter": 0, "page_obj": {"count": len(results)}}
-    return render(request, "panel/palette.html", context | {"execution_time": perf_counter() - begun})
+    return render(request, "panel/fragments/palette.html", context | {"execution_time": perf_counter() - begun})
 
 
 def _pages(request: HttpRequest, term: str) -> list[Found]:

@@ -220,7 +220,7 @@ class PriceAdmin(PanelAdmin):
     counted = {"tier_count": "tiers"}
     fields = ("workspace", "name", "brick", "model", "currency", "unit_price")
     inlines = (TierInline,)
-    change_form_before_template = "panel/price_note.html"
+    change_form_before_template = "panel/boxes/price_note.html"
 
     @column(description="Model", ordering="model")
     def model_name(self, price: Price) -> str:

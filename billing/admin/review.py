@@ -63,4 +63,4 @@ def progress_of(run: CloseRun) -> dict[str, Any]:
         issued = Count("pk", filter=Q(state=Invoice.State.ISSUED))
         counts |= run.invoices.aggregate(total=Count("pk"), done=issued)
     counts["pending"] = counts["total"] - counts["done"] - counts["parked"]
-    return {"progress": counts, "is_active": run.state in CloseRun.ACTIVE, "tz": run.workspace.tz}
+    return {"progress": counts, "is_active": run.state in CloseRun.ACTIVE}

@@ -121,7 +121,7 @@ def _refused(request: HttpRequest, carried: Workspace | None) -> HttpResponse:
         "shown": workspace_or_none(request),
         "back": request.get_full_path(),
     }
-    return render(request, "panel/other_workspace.html", context, status=409)
+    return render(request, "panel/pages/other_workspace.html", context, status=409)
 
 
 def switch(request: HttpRequest) -> HttpResponse:

@@ -147,7 +147,7 @@ class NewLineForm(LimitsForm):
         Price,
         row_label=price_in_words,
         label="Brick and price",
-        help_text="The prices of the workspace's bricks in the subscription's currency.",
+        help_text="A price in the subscription's currency, found by the beginning of its name or its brick's.",
     )
     starts_on = DayField(label="First day", required=False, help_text="Empty: as early as possible.")
     ends_on = DayField(

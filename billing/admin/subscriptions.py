@@ -39,7 +39,7 @@ class SubscriptionAdmin(ReadOnlyAdmin):
     list_select_related = ("customer", "workspace")
     search_fields = ("^customer__name", "=reference", "=id")
     ordering = ("-created_at", "pk")
-    change_form_template = "admin/billing/subscription/change_form.html"
+    change_form_template = "panel/pages/subscription.html"
     add_action = AddSubscription
 
     def has_add_permission(self, request: HttpRequest) -> bool:
@@ -88,7 +88,6 @@ class SubscriptionAdmin(ReadOnlyAdmin):
     ) -> HttpResponse:
         subscription = self.object_or_404(request, object_id)
         context = {
-            "tz": subscription.workspace.tz,
             "state": self.state(subscription),
             "oldest_open": self.oldest_open(subscription),
             "open_count": self._open_count(subscription),

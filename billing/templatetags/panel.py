@@ -1,20 +1,51 @@
-"""What the panel's head shows on every page."""
+"""Parts of the panel's pages: boxes, tables and facts around what a page shows, and the switch in the head."""
 
 from typing import Any
 
 from django import template
+from django.template.loader import render_to_string
 
 from billing.models import Workspace
 
 register = template.Library()
 
-# More than these are switched to from the list of workspaces.
+# Where there are more workspaces, the others are reached through their list.
 MOST = 100
+# What marks a column of figures, which are aligned to the right.
+RIGHT = ">"
 
 
-@register.inclusion_tag("panel/switch.html", takes_context=True)
+@register.simple_block_tag
+def box(content: str, title: str = "", note: str = "", **options: Any) -> str:
+    """Put content in a box, under a title with a note in grey beside it.
+
+    ``link`` and ``link_text`` put a link in the note's place. ``classes`` are added to the box's own, and ``id`` names
+    it. ``load`` is an address whose fragment replaces the content once the page is shown.
+    """
+    return render_to_string("panel/boxes/box.html", {"content": content, "title": title, "note": note, **options})
+
+
+@register.simple_block_tag
+def table(content: str, columns: str = "", **options: Any) -> str:
+    """Put bodies of rows in a table with these columns: “Customer|Total>”, where > marks a column of figures.
+
+    ``id`` names the table.
+    """
+    heads = [{"text": text.removesuffix(RIGHT), "is_number": text.endswith(RIGHT)} for text in columns.split("|")]
+    return render_to_string(
+        "panel/boxes/table.html", {"content": content, "heads": heads if columns else [], **options}
+    )
+
+
+@register.simple_block_tag
+def fact(content: str, name: str, width: str = "") -> str:
+    """Put a value under its name, among the facts of a box. ``width``: “wide” or “full”, for values that are long."""
+    return render_to_string("panel/boxes/fact.html", {"content": content, "name": name, "width": width})
+
+
+@register.inclusion_tag("panel/boxes/switch.html", takes_context=True)
 def workspace_switch(context: Any) -> dict[str, Any]:
-    """Show which workspace the panel shows, with the others to choose from; nothing where there is one at most."""
+    """Show the workspace that the panel shows, with the others to choose from; nothing where there is one at most."""
     from billing.admin import shown  # noqa: PLC0415  (unfold's own forms load the tags, before there is a panel)
 
     request = context["request"]

@@ -36,7 +36,7 @@ class CloseRunAdmin(ReadOnlyAdmin):
     list_filter = ("state",)
     list_select_related = ("workspace",)
     ordering = ("-id",)
-    change_form_template = "admin/billing/closerun/change_form.html"
+    change_form_template = "panel/pages/close_run.html"
     show_add_link = False
     actions_list = ("close_periods",)
 
@@ -111,7 +111,7 @@ class CloseRunAdmin(ReadOnlyAdmin):
     def progress_view(self, request: HttpRequest, run_id: int) -> HttpResponse:
         self.require(self.has_view_permission(request))
         run = get_object_or_404(shown.narrowed(CloseRun.objects.select_related("workspace"), request), pk=run_id)
-        response = render(request, "usage/progress.html", {"original": run, **progress_of(run)})
+        response = render(request, "panel/fragments/progress.html", {"original": run, **progress_of(run)})
         if run.state not in CloseRun.ACTIVE:
             response["HX-Refresh"] = "true"
         return response

@@ -1,10 +1,11 @@
-"""The panel's first page: what waits for finance, in a few queries."""
+"""The panel's first page: work that waits for finance, in a few queries."""
 
 from datetime import datetime
 from typing import Any
 
 from django.db.models import Count, Min, Q
 from django.http import HttpRequest
+from django.urls import reverse
 from django.utils import timezone
 
 from billing.admin import shown
@@ -13,9 +14,17 @@ from usage import closing
 from usage.ahead import dated_ahead
 
 MOST = 8
+# The buttons: the text, the page, the permission, the look.
+LINKS = (
+    ("Add usage", "usage_usagerecord_add", "usage.add_usagerecord", "primary"),
+    ("Close periods", "billing_closerun_add", "billing.add_closerun", "default"),
+    ("Add customer", "billing_customer_add", "billing.add_customer", "default"),
+    ("Add subscription", "billing_subscription_add", "billing.add_subscription", "default"),
+)
 
 
 def dashboard(request: HttpRequest, context: dict[str, Any]) -> dict[str, Any]:
+    """Add to the context of the first page what its person may see of the workspace that is shown."""
     workspace = shown.workspace_or_none(request)
     if workspace is None:
         return context | {"title": "Home", "may_open": request.user.has_perm("billing.add_workspace")}
@@ -24,16 +33,16 @@ def dashboard(request: HttpRequest, context: dict[str, Any]) -> dict[str, Any]:
     return context | {
         "title": "Home",
         "workspace": workspace,
-        "tz": workspace.tz,
         "due": _due(workspace) if may_close else None,
         "runs": _runs(workspace) if may_close else None,
         "parked": _parked(workspace) if may_close else None,
         "invoices": _invoices(workspace) if may_see_invoices else None,
         "ahead_from": _ahead_from(workspace) if request.user.has_perm("usage.view_usagerecord") else None,
-        "may_add_usage": request.user.has_perm("usage.add_usagerecord"),
-        "may_start": request.user.has_perm("billing.add_closerun"),
-        "may_add_customer": request.user.has_perm("billing.add_customer"),
-        "may_add_subscription": request.user.has_perm("billing.add_subscription"),
+        "links": [
+            (text, reverse(f"admin:{name}"), variant)
+            for text, name, right, variant in LINKS
+            if request.user.has_perm(right)
+        ],
     }
 
 
@@ -57,7 +66,7 @@ def _runs(workspace: Workspace) -> Any:
 
 
 def _parked(workspace: Workspace) -> Any:
-    """Return what was parked and is open still: a later close settles it."""
+    """Return parked subscriptions whose periods are still open: a later close settles them."""
     parked = closing.still_parked(workspace_id=workspace.pk)
     return parked.select_related("subscription__customer", "run").order_by("-pk")[:MOST]
 

@@ -20,8 +20,7 @@ def matchings(request: HttpRequest, customer_id: UUID) -> HttpResponse:
     jobs = list(customer.matchings.order_by("-pk")[:MOST])
     context = {
         "customer": customer,
-        "tz": customer.workspace.tz,
         "matchings": jobs,
         "is_active": any(job.state == Matching.State.MATCHING for job in jobs),
     }
-    return render(request, "usage/matchings.html", context)
+    return render(request, "panel/fragments/matchings.html", context)

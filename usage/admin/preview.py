@@ -27,7 +27,7 @@ def upcoming_invoice(request: HttpRequest, subscription_id: UUID) -> HttpRespons
     subscriptions = shown.narrowed(Subscription.objects.select_related("workspace"), request)
     subscription = get_object_or_404(subscriptions, pk=subscription_id)
     now = timezone.now()
-    context: dict[str, Any] = {"subscription": subscription, "tz": subscription.workspace.tz, "most": MOST_AHEAD}
+    context: dict[str, Any] = {"subscription": subscription, "most": MOST_AHEAD}
     context["ahead"] = out_of_reach(subscription=subscription, as_of=now).order_by("occurred_at")[: MOST_AHEAD + 1]
     try:
         preview = closing.preview(subscription=subscription, as_of=now)
@@ -39,7 +39,7 @@ def upcoming_invoice(request: HttpRequest, subscription_id: UUID) -> HttpRespons
             context["most_open"] = settings.CLOSE_MAX_PERIODS
             context["lines"] = _lines(preview, workspace_id=subscription.workspace_id)
             context["left_out"] = len(preview.invoice.lines) - len(context["lines"])
-    return render(request, "usage/preview.html", context)
+    return render(request, "panel/fragments/preview.html", context)
 
 
 def _lines(preview: closing.Preview, *, workspace_id: int) -> list[dict[str, Any]]:
@@ -65,7 +65,7 @@ def opening_value(request: HttpRequest, invoice_line_id: int) -> HttpResponse:
         raise PermissionDenied
     lines = shown.narrowed(InvoiceLine.objects.select_related("workspace"), request)
     line = get_object_or_404(lines, pk=invoice_line_id)
-    return render(request, "usage/opening.html", {"line": line, "opening": opening_of(line), "tz": line.workspace.tz})
+    return render(request, "panel/fragments/opening.html", {"line": line, "opening": opening_of(line)})
 
 
 def opening_of(line: InvoiceLine) -> UsageRecord | None:

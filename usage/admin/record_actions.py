@@ -52,7 +52,7 @@ class AddUsage(_Recording):
 
     row: Customer
     submit = "Add usage"
-    template = "usage/add_usage.html"
+    template = "panel/pages/add_usage.html"
 
     def title(self) -> str:
         return f"Add usage of {self.row}"
@@ -91,7 +91,7 @@ class _Change(_Recording, RowAction[UsageRecord, Any]):
     """A further record in the place of one. Where another took its place meanwhile, the page says so."""
 
     right = "usage.change_usagerecord"
-    template = "usage/change_usage.html"
+    template = "panel/pages/change_usage.html"
     row: UsageRecord
 
     @classmethod
@@ -108,7 +108,7 @@ class _Change(_Recording, RowAction[UsageRecord, Any]):
 
     def context(self) -> Mapping[str, Any]:
         is_closed = self.row.is_late or self.row.occurred_at < open_from(self.row)
-        return {"newest": self.newest, "tz": self.row.workspace.tz, "is_closed": is_closed}
+        return {"newest": self.newest, "is_closed": is_closed}
 
     def answer(self) -> HttpResponse:
         if self.newest is not None and self.request.method != "POST":

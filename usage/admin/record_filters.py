@@ -26,7 +26,7 @@ class CountedBy(SimpleListFilter):
 
     title = "invoice line"
     parameter_name = "invoice_line"
-    template = "usage/no_filter.html"
+    template = "panel/boxes/no_filter.html"
 
     def lookups(self, request: HttpRequest, model_admin: ModelAdmin) -> list[tuple[str, str]]:
         chosen = request.GET.get(self.parameter_name)

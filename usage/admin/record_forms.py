@@ -95,7 +95,11 @@ def line_in_words(line: Line) -> str:
 
 
 class EntryForm(DatedForm):
-    line = PickField(Line, row_label=line_in_words)
+    line = PickField(
+        Line,
+        row_label=line_in_words,
+        help_text="Found by the beginning of its brick's name, by its number, or by its or its subscription's reference.",
+    )
     occurred_at = MomentField(label="When it was used")
     quantity = quantity_field()
     note = forms.CharField(

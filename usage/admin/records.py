@@ -40,7 +40,7 @@ class UsageRecordAdmin(ReadOnlyAdmin):
     list_display = ("occurred", "whose", "line_text", "quantity_text", "state", "came_by", "shown_key")
     list_filter = (CountedBy, SourceFilter, DialectFilter, StateFilter)
     list_select_related = ("workspace", "line__brick", "line__subscription__customer", "customer", "superseded_by")
-    list_before_template = "usage/list_before.html"
+    list_before_template = "panel/boxes/counted_by.html"
     # Counting the ledger would read all of it.
     paginator = InfinitePaginator
     show_full_result_count = False
@@ -50,7 +50,7 @@ class UsageRecordAdmin(ReadOnlyAdmin):
     search_help_text = "Key, alias, line number or customer's name"
     ordering = ("-id",)
     sortable_by = ()
-    change_form_template = "admin/usage/usagerecord/change_form.html"
+    change_form_template = "panel/pages/usage_record.html"
     show_add_link = False
     actions_list = ("add_usage",)
 
@@ -131,8 +131,7 @@ class UsageRecordAdmin(ReadOnlyAdmin):
             "state": state_of(record),
             "properties": None if record.properties is None else encode(record.properties).decode(),
             "chain": [{"record": row, "state": state_of(row)} for row in reversed(newest[:CHAIN_SHOWN])],
-            "older": older,
-            "tz": record.workspace.tz,
+            "older_note": f"The newest {CHAIN_SHOWN}; {older} older ones are not shown" if older else "",
         }
         return super().change_view(request, object_id, form_url, context | (extra_context or {}))
 
@@ -142,7 +141,7 @@ class UsageRecordAdmin(ReadOnlyAdmin):
         picker = CustomerForm(request.GET or None, workspace=workspace)
         if not picker.is_valid():
             return self.page(
-                request, "usage/pick_customer.html", {"title": f"Add usage in {workspace}", "form": picker}
+                request, "panel/pages/pick_customer.html", {"title": f"Add usage in {workspace}", "form": picker}
             )
         return AddUsage(self, request, picker.cleaned_data["customer"]).answer()
 
