@@ -56,7 +56,10 @@ def test_usage_is_added_closed_issued_and_traced_back_to_its_record(page, live_s
     page.locator(".select2-search__field").type("Glo")
     page.get_by_role("option", name="Globex").click()
     expect(page.get_by_role("heading", name="Add usage of Globex")).to_be_visible()
-    page.locator("[name=line]").select_option(str(line.pk))
+    page.locator(".select2-selection").click()
+    page.locator(".select2-search__field").type("api")
+    page.get_by_role("option", name="API calls").click()
+    assert page.locator("[name=line]").input_value() == str(line.pk)
     page.locator("[name=occurred_at_0]").fill("2026-01-20")
     page.locator("[name=occurred_at_1]").fill("23:30")
     expect(page.locator("[data-of=occurred_at]")).to_have_text("Tue 20 Jan 2026, 23:30, open period")
@@ -164,6 +167,23 @@ def test_one_of_two_times_is_chosen_in_the_hour_that_is_repeated(page, live_serv
     expect(page.get_by_text("The usage is recorded.")).to_be_visible()
 
     assert UsageRecord.objects.get().occurred_at == make.moment("2026-10-25 01:30")
+
+
+def test_a_price_is_searched_for_and_makes_a_line(page, live_server):
+    line = a_customer_of_globex()
+    storage = make.price(make.brick(line.workspace, "Storage"), "3")
+    make.price(make.brick(make.workspace("other"), "Storage of others"), "4")
+
+    go(page, live_server.url, "billing_subscription_add_line", line.subscription_id)
+    page.locator(".select2-selection").click()
+    page.locator(".select2-search__field").type("sto")
+    expect(page.get_by_role("option")).to_have_text([f"Storage — {storage}"])
+    keep(page, "browser-pick-price")
+    page.get_by_role("option").click()
+    page.get_by_role("button", name="Add line").click()
+
+    expect(page.get_by_text("Storage is line 4 of the subscription.")).to_be_visible()
+    assert line.subscription.lines.latest("number").price == storage
 
 
 def test_record_is_corrected_and_the_chain_shown(page, live_server):

@@ -98,7 +98,7 @@ class EntryForm(DatedForm):
     line = PickField(
         Line,
         row_label=line_in_words,
-        help_text="Found by the beginning of its brick's name, by its number, or by its or its subscription's reference.",
+        help_text="Found by the beginning of its brick's name, its number, its reference or its subscription's.",
     )
     occurred_at = MomentField(label="When it was used")
     quantity = quantity_field()
