@@ -64,7 +64,7 @@ def accept(found: Sequence[LineFacts], *, quantity: Decimal, occurred_at: dateti
     """Return the line that takes a quantity at a moment, of those that an address means. Hard limits are not looked at.
 
     Raises ``LineNotFound`` where there is no line or more than one would take it, ``LineNotMetered``, ``OutsideLine``
-    where none is active at the moment, and ``QuantityRefused`` where the quantity is negative and the line's may not be.
+    where none is active at the moment, and ``QuantityRefused`` where the quantity is negative and its may not be.
     """
     if not found:
         raise LineNotFound("There is no such line.")
