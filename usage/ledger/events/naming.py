@@ -43,10 +43,10 @@ def find_customers(names: Iterable[str], *, workspace_id: int) -> dict[str, UUID
     if not wanted:
         return {}
     known = {name: _id_as_told(name) for name in wanted}
-    given = ({"name": name, "customer_id": pk and pk.hex} for name, pk in known.items())
+    sent = ({"name": name, "customer_id": pk and pk.hex} for name, pk in known.items())
     with connection.cursor() as cursor:
         statement = f"{_OF_NAMES} {rows.table('wanted', _NAMES)}"
-        cursor.execute(statement, [workspace_id] * 3 + [rows.parameter(given)])
+        cursor.execute(statement, [workspace_id] * 3 + [rows.parameter(sent)])
         found = ((name, rows.read_uuid(customer_id)) for name, customer_id in cursor.fetchall())
         return {name: customer_id for name, customer_id in found if customer_id is not None}
 
