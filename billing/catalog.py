@@ -19,7 +19,7 @@ from billing.aggregations import OF_BRICKS, OF_RULES
 from billing.models import Brick, EventRule, Name, Price, PriceTier, Workspace
 from billing.models.texts import objection_to_identifier
 from billing.money import format_decimal
-from billing.rating import PricingModel, Terms, Tier, bound_order
+from billing.rating import Terms, Tier, in_order, model_named
 from billing.storage import bulk
 from billing.storage.caseless import fold
 from billing.storage.jsontext import encode
@@ -299,8 +299,7 @@ def create_price(
         row.clean_fields(exclude=["workspace", "price"])
         if min(row.unit_price, row.fee) < 0:
             raise ValidationError({"tiers": "A tier's price and fee can't be negative."})
-    ordered = sorted(tiers, key=lambda tier: bound_order(tier.up_to))
-    Terms(model=PricingModel(model), currency=currency, unit_price=unit_price, tiers=tuple(ordered))
+    Terms(model=model_named(model), currency=currency, unit_price=unit_price, tiers=tuple(in_order(tiers)))
     price.save()
     PriceTier.objects.bulk_create(rows)
     note_tiers(price, [], rows)
@@ -347,8 +346,7 @@ def note_tiers(price: Price, before: Iterable[PriceTier], after: Iterable[PriceT
 
 
 def _told(tiers: Iterable[PriceTier]) -> list[str]:
-    ordered = sorted(tiers, key=lambda tier: bound_order(tier.up_to))
-    texts = ((tier.up_to, tier.unit_price, tier.fee) for tier in ordered)
+    texts = ((tier.up_to, tier.unit_price, tier.fee) for tier in in_order(tiers))
     return [
         f"up to {'any' if up_to is None else format_decimal(up_to)}: {format_decimal(price)}, fee {format_decimal(fee)}"
         for up_to, price, fee in texts

@@ -236,7 +236,7 @@ def _check_parties(line: Line) -> None:
         raise UnableToAgree({"price": f"The subscription is in {subscription.currency}, the price is not."})
     if brick.metering.takes_events and not catalog.current_rules(workspace_id=brick.workspace_id, brick_ids=[brick.pk]):
         raise UnableToAgree({"brick": "This brick has no rule yet that says which events it counts."})
-    if not brick.is_metered and price.model != Price.Model.FLAT:
+    if not brick.is_metered and price.pricing.is_metered:
         raise UnableToAgree({"price": "A brick that is not metered needs a flat price."})
     try:
         price.terms()

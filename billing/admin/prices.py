@@ -14,7 +14,7 @@ from unfold.admin import TabularInline
 from unfold.decorators import display as column
 from unfold.widgets import UnfoldAdminTextInputWidget
 
-from billing import catalog, figures
+from billing import catalog, figures, rating
 from billing.admin.actions import Reply, RowAction, buttons
 from billing.admin.pages import OfWorkspace, PanelAdmin
 from billing.admin.panel_forms import AskingForm, PanelForm
@@ -25,7 +25,7 @@ from billing.entry import Formats
 from billing.entry.numbers import in_format, spell_number
 from billing.models import Brick, Price, PriceTier
 from billing.money import format_price
-from billing.rating import PricingModel, Terms, TermsError, Tier, bound_order
+from billing.rating import Terms, TermsError, Tier, bound_order
 
 
 class PriceForm(WholeModelForm):
@@ -38,10 +38,11 @@ class PriceForm(WholeModelForm):
 
     def clean(self) -> dict[str, Any]:
         data = super().clean() or {}
-        if data.get("model") in (Price.Model.GRADUATED, Price.Model.VOLUME) and data.get("unit_price"):
+        model = rating.find_model(data.get("model"))
+        if model and not model.asks_for("unit_price") and data.get("unit_price"):
             self.add_error("unit_price", "A tiered price has its prices in its tiers: leave this at 0.")
         brick = data.get("brick") or self.instance.brick_id and self.instance.brick
-        if brick and not brick.is_metered and data.get("model", Price.Model.FLAT) != Price.Model.FLAT:
+        if brick and not brick.is_metered and model and model.is_metered:
             self.add_error("model", f"“{brick}” is not metered: it needs a flat price.")
         return data
 
@@ -78,7 +79,8 @@ class TierFormSet(SeenRows):
             catalog.refuse_too_many_tiers(count)
         except ValidationError as refusal:
             raise ValidationError(refusal.messages) from refusal
-        if any(self.errors) or price.model not in Price.Model.values or not price.currency:
+        model = rating.find_model(price.model)
+        if any(self.errors) or model is None or not price.currency:
             return
         rows = sorted(
             (form for form in self.kept() if form.cleaned_data),
@@ -89,7 +91,7 @@ class TierFormSet(SeenRows):
         )
         unit_price = price.unit_price or Decimal(0)
         try:
-            Terms(model=PricingModel(price.model), currency=price.currency, unit_price=unit_price, tiers=tiers)
+            Terms(model=model, currency=price.currency, unit_price=unit_price, tiers=tiers)
         except TermsError as error:
             self._name(error, rows)
 
@@ -128,7 +130,7 @@ class TierInline(OfWorkspace, TabularInline):
     formset = TierFormSet
     fields = ("up_to", "unit_price", "fee")
     shown_fields = ("shown_up_to", "shown_unit_price", "shown_fee")
-    verbose_name_plural = "tiers, for graduated and volume prices"
+    verbose_name_plural = f"tiers, for {' and '.join(rating.names_of_models(asking_for='tiers'))} prices"
     extra = 0
     hide_title = True
 

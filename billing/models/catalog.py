@@ -1,4 +1,4 @@
-"""What is sold and what it costs: bricks, prices and their tiers."""
+"""Bricks, their event rules, prices and tiers. Written by ``billing.catalog`` only."""
 
 import builtins
 import uuid
@@ -7,12 +7,12 @@ from django.db import models
 from django.db.models import Q
 from django.db.models.functions import Now
 
-from billing import aggregations
+from billing import aggregations, rating
 from billing.aggregations import Aggregation, EventAggregation
 from billing.models.parties import Workspace, validate_currency
 from billing.models.tenants import TenantModel
 from billing.models.texts import IdentifierField, NameField, visible
-from billing.rating import PricingModel, Terms, Tier, bound_order
+from billing.rating import PER_UNIT, PricingModel, Terms, Tier
 from billing.storage.exact import ExactDecimalField
 from billing.storage.jsontext import ExactJSONField
 from billing.tenancy.keys import TenantKey, WorkspaceKey
@@ -106,22 +106,16 @@ class EventRule(TenantModel):
 class Price(TenantModel):
     """How a quantity of a brick becomes money. Never edited once a billed line uses it; copied instead."""
 
-    class Model(models.TextChoices):
-        FLAT = PricingModel.FLAT.value, "Flat: the price, whatever the quantity"
-        PER_UNIT = PricingModel.PER_UNIT.value, "Per unit"
-        GRADUATED = PricingModel.GRADUATED.value, "Graduated: each tier's units at its price"
-        VOLUME = PricingModel.VOLUME.value, "Volume: all units at the price of the tier reached"
-
     workspace = WorkspaceKey(Workspace, models.PROTECT, related_name="prices", db_index=False)
     brick = TenantKey(Brick, models.PROTECT, related_name="prices")
     name = NameField(max_length=200)
-    model = models.CharField(max_length=16, choices=Model, default=Model.PER_UNIT)
+    model = models.CharField(max_length=16, choices=rating.choices(), default=PER_UNIT.name)
     currency = models.CharField(max_length=3, validators=[validate_currency])
     unit_price = ExactDecimalField(
         max_digits=27,
         decimal_places=12,
         default=0,
-        help_text="Flat: the price of a period. Per unit: the price of one unit. Tiered: leave at 0.",
+        help_text=f"{rating.help_on('unit_price')} Tiered: leave at 0.",
     )
     created_at = models.DateTimeField(db_default=Now(), editable=False)
 
@@ -129,7 +123,7 @@ class Price(TenantModel):
         constraints = (
             models.CheckConstraint(condition=Q(unit_price__gte=0), name="billing_price_is_not_negative"),
             models.CheckConstraint(
-                condition=Q(model__in=["flat", "per_unit"]) | Q(unit_price=0),
+                condition=Q(model__in=rating.names_of_models(asking_for="unit_price")) | Q(unit_price=0),
                 name="billing_tiered_price_has_no_unit_price",
             ),
         )
@@ -139,14 +133,19 @@ class Price(TenantModel):
         return f"{self.name} ({self.currency})"
 
     @property
+    def pricing(self) -> PricingModel:
+        """The pricing model that the column names."""
+        return rating.model_named(self.model)
+
+    @property
     def is_tiered(self) -> bool:
-        return self.model in (self.Model.GRADUATED, self.Model.VOLUME)
+        return self.pricing.is_tiered
 
     def terms(self) -> Terms:
         """Return the price as rating reads it; raise ``TermsError`` where its tiers are incomplete."""
-        tiers = sorted(self.tiers.all(), key=lambda tier: bound_order(tier.up_to)) if self.is_tiered else ()
+        tiers = rating.in_order(self.tiers.all()) if self.is_tiered else ()
         return Terms(
-            model=PricingModel(self.model),
+            model=self.pricing,
             currency=self.currency,
             unit_price=self.unit_price,
             tiers=tuple(Tier(up_to=tier.up_to, unit_price=tier.unit_price, fee=tier.fee) for tier in tiers),

@@ -1,16 +1,29 @@
-"""What a quantity costs: terms and a quantity in, a charge with its breakdown out. Pure, and without Django.
+"""Rate a quantity: terms and a quantity in, a charge with its breakdown out. Pure, without Django.
 
-A further pricing model is a member of ``PricingModel``, a file of its own here, and a line in
-``calculation.PRICERS`` and ``affordable.PIECES``.
+To add a pricing model, write its file in ``models/`` and name it in ``table.MODELS``.
 """
 
 from billing.calendar import Coverage
 from billing.rating.affordable import Budget, round_down
 from billing.rating.calculation import rate
 from billing.rating.charge import Charge, Step
-from billing.rating.terms import PricingModel, Terms, TermsError, Tier, bound_order
+from billing.rating.models.flat import FLAT
+from billing.rating.models.graduated import GRADUATED
+from billing.rating.models.per_unit import PER_UNIT
+from billing.rating.models.volume import VOLUME
+from billing.rating.reading import read_terms
+from billing.rating.refusals import TermsError
+from billing.rating.table import MODELS, choices, find_model, help_on, model_named, names_of_models
+from billing.rating.terms import Asked, PricingModel, Terms
+from billing.rating.tiers import Tier, bound_order, in_order
 
 __all__ = [
+    "FLAT",
+    "GRADUATED",
+    "MODELS",
+    "PER_UNIT",
+    "VOLUME",
+    "Asked",
     "Budget",
     "Charge",
     "Coverage",
@@ -20,6 +33,13 @@ __all__ = [
     "TermsError",
     "Tier",
     "bound_order",
+    "choices",
+    "find_model",
+    "help_on",
+    "in_order",
+    "model_named",
+    "names_of_models",
     "rate",
+    "read_terms",
     "round_down",
 ]

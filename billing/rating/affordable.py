@@ -1,62 +1,52 @@
-"""How much an amount of money buys: the price the other way round.
+"""Compute how much an amount of money buys: the inverse of rating.
 
-It is asked of each record of a batch, so it goes by the pieces that a price consists of, and never rates a quantity.
+Each record of a batch is checked by it, so it reads the pieces of a price and never rates a quantity.
 """
 
 from bisect import bisect_left
-from collections.abc import Callable
+from dataclasses import replace
 from decimal import ROUND_FLOOR, Decimal
 
 from billing.calendar import Coverage
 from billing.money import EXACT
 from billing.rating.calculation import rate
-from billing.rating.graduated import graduated_pieces
-from billing.rating.per_unit import per_unit_pieces
 from billing.rating.pieces import Piece
-from billing.rating.terms import PricingModel, Terms
-from billing.rating.volume import volume_pieces
+from billing.rating.proration import prorated
+from billing.rating.terms import Terms
 
 STEP = Decimal("0.001")
 _PLACES = 3
 _ZERO = Decimal(0)
 _STEPS_IN_ONE = Decimal(1000)
 
-# A flat price is one piece, which the days that it is prorated by belong to.
-PIECES: dict[PricingModel, Callable[[Terms], list[Piece]]] = {
-    PricingModel.PER_UNIT: per_unit_pieces,
-    PricingModel.GRADUATED: graduated_pieces,
-    PricingModel.VOLUME: volume_pieces,
-}
-
 
 class Budget:
-    """An amount that what is used at a price may cost: made once, and asked for each quantity.
+    """An amount that usage at a price may cost: made once per price, asked for each quantity.
 
-    Prices count before they are rounded, and none is negative. ``coverage`` is what a flat price is prorated by.
+    Amounts are compared before rounding; no price is negative. ``coverage`` prorates a flat price.
     """
 
     def __init__(self, *, terms: Terms, amount: Decimal, coverage: Coverage | None = None) -> None:
         self._amount = amount
         self._at_zero = rate(terms=terms, quantity=_ZERO, coverage=coverage).unrounded
-        is_flat = terms.model is PricingModel.FLAT
-        pieces = [Piece(_ZERO, None, self._at_zero, _ZERO)] if is_flat else PIECES[terms.model](terms)
-        self._pieces = pieces
+        pieces = terms.model.pieces(terms)
+        self._pieces = pieces = [_prorated(piece, coverage) for piece in pieces] if terms.model.is_prorated else pieces
         self._uppers = [piece.upper for piece in pieces if piece.upper is not None]
         # Of many tiers, most may be too dear from their first unit on.
         self._within = [piece for piece in pieces if piece.start <= amount]
         self._lowers = [piece.lower for piece in self._within]
 
     def affords(self, quantity: Decimal) -> bool:
-        """Tell whether a whole quantity costs no more than the amount."""
+        """Tell whether a period's quantity costs no more than the amount."""
         if quantity <= _ZERO:
             return self._at_zero <= self._amount
         return self._pieces[bisect_left(self._uppers, quantity)].cost(quantity) <= self._amount
 
     def beyond(self, used: Decimal, wanted: Decimal) -> Decimal:
-        """Return how much more than ``used`` may be used so that the whole costs no more: ``wanted``, or less.
+        """Return how much may be used beyond ``used`` without costing more than the amount in all.
 
-        What is less than wanted is the greatest multiple of 0.001 below it, and 0 where there is none. Prices may fall
-        from one tier to the next.
+        This is ``wanted`` where all of it is affordable, otherwise the greatest affordable multiple of 0.001 below it,
+        or 0. Prices may fall from one tier to the next.
         """
         whole = EXACT.add(used, wanted)
         if self.affords(whole):
@@ -67,12 +57,12 @@ class Budget:
                 break
             if steps := self._steps_within(piece, used, last):
                 return EXACT.multiply(STEP, Decimal(steps))
-        # And what a total that is not above zero costs.
+        # A total that is not above zero costs what zero does.
         steps = min(last, _whole_steps(EXACT.minus(used)))
         return EXACT.multiply(STEP, Decimal(steps)) if steps > 0 and self._at_zero <= self._amount else _ZERO
 
     def _steps_within(self, piece: Piece, used: Decimal, last: int) -> int:
-        """Return by how many steps at most ``used`` comes to lie in a piece, at no more than the amount; 0: by none."""
+        """Return the greatest number of steps that takes ``used`` into a piece within the amount; 0 where none does."""
         first = max(_whole_steps(EXACT.subtract(piece.lower, used)) + 1, 1)
         if piece.upper is not None:
             last = min(last, _whole_steps(EXACT.subtract(piece.upper, used)))
@@ -86,6 +76,11 @@ class Budget:
                 return 0
             last = min(last, int(EXACT.divide_int(EXACT.multiply(left, _STEPS_IN_ONE), piece.unit_price)))
         return last if last >= first else 0
+
+
+def _prorated(piece: Piece, coverage: Coverage | None) -> Piece:
+    start, unit_price = prorated(piece.start, coverage), prorated(piece.unit_price, coverage)
+    return replace(piece, start=start, unit_price=unit_price)
 
 
 def round_down(quantity: Decimal) -> Decimal:

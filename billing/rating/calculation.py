@@ -1,34 +1,18 @@
-"""The order of calculation, as one list, and the table of pricing models."""
+"""Rate a quantity: the order of calculation, as one list."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from decimal import Decimal
-from typing import Protocol
 
 from billing.calendar import Coverage
-from billing.money import EXACT, format_decimal, format_price, prorate, round_money
+from billing.money import EXACT, format_decimal, format_price, round_money
 from billing.rating.charge import Charge, Step
-from billing.rating.flat import flat
-from billing.rating.graduated import graduated
-from billing.rating.per_unit import per_unit
-from billing.rating.terms import PricingModel, Terms
-from billing.rating.volume import volume
+from billing.rating.proration import prorated
+from billing.rating.terms import Terms
 
 NEGATIVE_QUANTITY = "negative quantity rated as zero"
 
 _ZERO = Decimal(0)
-
-
-class Pricer(Protocol):
-    def __call__(self, *, terms: Terms, quantity: Decimal) -> list[Step]: ...
-
-
-PRICERS: dict[PricingModel, Pricer] = {
-    PricingModel.FLAT: flat,
-    PricingModel.PER_UNIT: per_unit,
-    PricingModel.GRADUATED: graduated,
-    PricingModel.VOLUME: volume,
-}
 
 
 @dataclass(slots=True)
@@ -48,11 +32,11 @@ class _Worksheet:
 
 
 def rate(*, terms: Terms, quantity: Decimal, coverage: Coverage | None = None) -> Charge:
-    """Return what the quantity costs, in the currency of the terms, with the steps that lead there.
+    """Return the cost of a quantity, in the currency of the terms, with the steps that lead to it.
 
-    ``coverage`` says how much of the billing window the line covers; it prorates a flat price, nothing else.
-    The result is exact until it is rounded once, half up, to the minor unit; only a prorated price is cut
-    before, to 12 decimals, in a way that changes no rounded amount (``money.prorate``). Raises ``ValueError``
+    ``coverage`` says how much of the billing window the line covers (None: all of it); it prorates a flat price,
+    nothing else. The result is exact until it is rounded once, half up, to the minor unit; only a prorated price is
+    cut before, to 12 decimals, in a way that changes no rounded amount (``money.prorate``). Raises ``ValueError``
     for a quantity that is NaN or infinite.
     """
     if not quantity.is_finite():
@@ -79,20 +63,18 @@ def _take_negative_as_zero(worksheet: _Worksheet) -> None:
 
 
 def _apply_pricing_model(worksheet: _Worksheet) -> None:
-    terms = worksheet.terms
-    worksheet.steps += PRICERS[terms.model](terms=terms, quantity=worksheet.quantity)
+    worksheet.steps += worksheet.terms.model.steps(worksheet.terms, worksheet.quantity)
 
 
-def _prorate_flat(worksheet: _Worksheet) -> None:
+def _prorate(worksheet: _Worksheet) -> None:
     terms, coverage = worksheet.terms, worksheet.coverage
-    if coverage is None or coverage.is_whole or terms.model is not PricingModel.FLAT:
+    if coverage is None or coverage.is_whole or not terms.model.is_prorated:
         return
-    days, of_days = coverage.days, coverage.of_days
-    prorated = prorate(terms.unit_price, days=days, of_days=of_days)
-    price = format_price(terms.unit_price, currency=terms.currency)
-    share = format_price(prorated, currency=terms.currency)
+    days, of_days, whole = coverage.days, coverage.of_days, worksheet.total
+    part = prorated(whole, coverage)
+    price, share = (format_price(amount, currency=terms.currency) for amount in (whole, part))
     text = f"{days} of {of_days} days: {price} x {days} / {of_days} = {share}"
-    worksheet.steps.append(Step("proration", text, None, None, EXACT.subtract(prorated, terms.unit_price)))
+    worksheet.steps.append(Step("proration", text, None, None, EXACT.subtract(part, whole)))
 
 
 # Rounding follows, once. Included units and limits of quantity belong before the pricing model; discount and
@@ -100,5 +82,5 @@ def _prorate_flat(worksheet: _Worksheet) -> None:
 ORDER: tuple[Callable[[_Worksheet], None], ...] = (
     _take_negative_as_zero,
     _apply_pricing_model,
-    _prorate_flat,
+    _prorate,
 )

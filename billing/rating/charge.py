@@ -1,4 +1,4 @@
-"""What rating answers: an amount, and the steps by which a person can check it."""
+"""The result of rating: an amount, and the steps with which a person can check it."""
 
 from dataclasses import dataclass
 from decimal import Decimal
@@ -13,7 +13,7 @@ StepKind = Literal["flat", "units", "fee", "proration", "negative"]
 class Step:
     """One line of the breakdown; the unrounded amounts of all steps add up to the charge's.
 
-    ``lower`` (exclusive) and ``upper`` (inclusive, None: open) are the bounds of the tier it is about.
+    ``lower`` (exclusive) and ``upper`` (inclusive, None: open) are the bounds of its tier.
     """
 
     kind: StepKind
@@ -39,9 +39,9 @@ class Step:
 
 @dataclass(frozen=True, slots=True)
 class Charge:
-    """What a quantity costs, in the currency of its terms.
+    """The cost of a quantity, in the currency of its terms.
 
-    ``amount`` is rounded to the minor unit; ``surprise`` says what a reviewer should look at, or nothing.
+    ``amount`` is rounded to the minor unit; ``surprise`` says what a reviewer should look at, and may be empty.
     """
 
     amount: Decimal

@@ -8,8 +8,10 @@ from billing.money import EXACT
 
 @dataclass(frozen=True, slots=True)
 class Piece:
-    """What quantities above ``lower`` and up to ``upper`` (inclusive, None: any) cost: ``start`` just above the lower
-    bound, and ``unit_price`` for each unit beyond it."""
+    """The cost of quantities above ``lower`` and up to ``upper`` (inclusive, None: any).
+
+    It is ``start`` just above the lower bound, plus ``unit_price`` for each unit beyond that bound.
+    """
 
     lower: Decimal
     upper: Decimal | None

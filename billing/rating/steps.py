@@ -1,23 +1,13 @@
-"""The steps that several pricing models write, in the words finance reads."""
+"""Write the steps that several pricing models share, in the words that finance reads."""
 
-from collections.abc import Iterator
 from decimal import Decimal
 
 from billing.money import EXACT, format_decimal, format_price
 from billing.rating.charge import Step
-from billing.rating.terms import Tier
+from billing.rating.tiers import Tier
 
 _ZERO = Decimal(0)
 _ONE = Decimal(1)
-
-
-def with_lower_bounds(tiers: tuple[Tier, ...]) -> Iterator[tuple[Decimal, Tier]]:
-    """Yield each tier after its lower bound, which is exclusive: the bound itself is in the tier below."""
-    lower = _ZERO
-    for tier in tiers:
-        yield lower, tier
-        if tier.up_to is not None:
-            lower = tier.up_to
 
 
 def steps_in_tier(tier: Tier, *, units: Decimal, lower: Decimal, currency: str) -> list[Step]:
@@ -58,7 +48,7 @@ def units_step(
 
 
 def no_tier_entered(currency: str) -> Step:
-    """Return the step that says why nothing is charged, so that no breakdown is empty."""
+    """Return the step that explains why nothing is charged: no breakdown is empty."""
     text = f"0 units: no tier entered = {format_price(_ZERO, currency=currency)}"
     return Step("units", text, _ZERO, None, _ZERO)
 

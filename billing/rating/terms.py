@@ -1,46 +1,75 @@
-"""How a quantity becomes money, as agreed: checked once, when it is made, so that rating need not."""
+"""Terms, which are checked once, when they are made, and what a pricing model has to say about them."""
 
-from collections.abc import Mapping, Sequence
+from abc import ABC, abstractmethod
 from dataclasses import dataclass
-from decimal import Decimal, InvalidOperation
-from enum import StrEnum
-from typing import Any, Self
+from decimal import Decimal
+from typing import Any, ClassVar, Literal
 
 from billing.money import UnknownCurrency, format_decimal, minor_digits
+from billing.rating.charge import Step
+from billing.rating.pieces import Piece
+from billing.rating.refusals import TermsError, check_number
+from billing.rating.tiers import Tier, check_tiers
 
 _ZERO = Decimal(0)
 
-
-class TermsError(ValueError):
-    """Terms that cannot be rated; ``field`` names the part at fault, such as ``tiers[1].up_to``."""
-
-    def __init__(self, field: str, problem: str) -> None:
-        super().__init__(f"{field}: {problem}")
-        self.field = field
-        self.problem = problem
-
-
-class PricingModel(StrEnum):
-    FLAT = "flat"
-    PER_UNIT = "per_unit"
-    GRADUATED = "graduated"
-    VOLUME = "volume"
-
-    @property
-    def is_tiered(self) -> bool:
-        return self in _TIERED
-
-
-_TIERED = frozenset({PricingModel.GRADUATED, PricingModel.VOLUME})
+Term = Literal["unit_price", "tiers"]
 
 
 @dataclass(frozen=True, slots=True)
-class Tier:
-    """Units up to an absolute, inclusive bound (None: open), at a price each, and a fee for entering."""
+class Asked:
+    """A field of ``Terms`` that a pricing model asks for; ``help`` says in a form or an API what it is."""
 
-    up_to: Decimal | None
-    unit_price: Decimal
-    fee: Decimal = _ZERO
+    field: Term
+    help: str
+
+
+class PricingModel(ABC):
+    """All that is known of one way to turn a quantity into money; a file in ``models/`` has one.
+
+    ``name`` is kept in rows and documents. ``label`` and ``summary`` are shown to people, ``asks`` says which terms
+    forms and APIs ask for. The amount depends on the quantity where the model ``is_metered``; it is prorated by days
+    where it ``is_prorated``.
+    """
+
+    name: ClassVar[str]
+    label: ClassVar[str]
+    summary: ClassVar[str] = ""
+    asks: ClassVar[tuple[Asked, ...]]
+    is_metered: ClassVar[bool] = True
+    is_prorated: ClassVar[bool] = False
+
+    def __str__(self) -> str:
+        return self.name
+
+    @property
+    def is_tiered(self) -> bool:
+        """Tell whether the prices of the model stand in tiers."""
+        return self.asks_for("tiers")
+
+    def asks_for(self, field: Term) -> bool:
+        """Tell whether a field of ``Terms`` belongs to the model."""
+        return any(asked.field == field for asked in self.asks)
+
+    def check(self, terms: "Terms") -> None:
+        """Raise ``TermsError`` where terms of this model lack something, or have what is never charged.
+
+        Currency and unit price are checked before. A model with rules of its own adds them.
+        """
+        if terms.tiers and not self.is_tiered:
+            raise TermsError("tiers", f"a {self} price has no tiers.")
+        if terms.unit_price and not self.asks_for("unit_price"):
+            raise TermsError("unit_price", f"a {self} price has its prices in its tiers.")
+        if self.is_tiered:
+            check_tiers(terms.tiers)
+
+    @abstractmethod
+    def steps(self, terms: "Terms", quantity: Decimal) -> list[Step]:
+        """Return the steps of a quantity of zero or more, at least one; their amounts add up to its exact price."""
+
+    @abstractmethod
+    def pieces(self, terms: "Terms") -> list[Piece]:
+        """Return the same price as a function of the quantity: pieces by ascending bounds, from zero to any."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,21 +85,16 @@ class Terms:
     tiers: tuple[Tier, ...] = ()
 
     def __post_init__(self) -> None:
-        _check_model(self.model)
+        if not isinstance(self.model, PricingModel):
+            raise TermsError("model", f"{self.model!r} is no pricing model.")
         _check_currency(self.currency)
-        _check_number("unit_price", self.unit_price)
-        if not self.model.is_tiered:
-            if self.tiers:
-                raise TermsError("tiers", f"a {self.model} price has no tiers.")
-            return
-        if self.unit_price:
-            raise TermsError("unit_price", f"a {self.model} price has its prices in its tiers.")
-        _check_tiers(self.tiers)
+        check_number("unit_price", self.unit_price)
+        self.model.check(self)
 
     def as_dict(self) -> dict[str, Any]:
-        """Return the terms ready for JSON, every number as plain text."""
+        """Return the terms ready for JSON, every number as plain text; ``reading.read_terms`` reads them back."""
         return {
-            "model": self.model.value,
+            "model": self.model.name,
             "currency": self.currency,
             "unit_price": format_decimal(self.unit_price),
             "tiers": [
@@ -83,30 +107,6 @@ class Terms:
             ],
         }
 
-    @classmethod
-    def from_dict(cls, data: Mapping[str, Any]) -> Self:
-        """Return the terms that ``as_dict`` wrote. Raises ``TermsError`` for what it cannot have written."""
-        try:
-            model = PricingModel(data.get("model", ""))
-        except ValueError:
-            raise TermsError("model", f"{data.get('model')!r} is no pricing model.") from None
-        return cls(
-            model=model,
-            currency=data.get("currency", ""),
-            unit_price=_number(data, "unit_price", default="0"),
-            tiers=_tiers(data.get("tiers", [])),
-        )
-
-
-def bound_order(up_to: Decimal | None) -> tuple[bool, Decimal]:
-    """Return what tiers are sorted by, given their upper bound: ascending, the open one last."""
-    return up_to is None, up_to or Decimal(0)
-
-
-def _check_model(model: PricingModel) -> None:
-    if not isinstance(model, PricingModel):
-        raise TermsError("model", f"{model!r} is no pricing model.")
-
 
 def _check_currency(currency: str) -> None:
     if not isinstance(currency, str):
@@ -115,56 +115,3 @@ def _check_currency(currency: str) -> None:
         minor_digits(currency)
     except UnknownCurrency as error:
         raise TermsError("currency", str(error)) from error
-
-
-def _check_number(field: str, value: Decimal) -> None:
-    if not isinstance(value, Decimal) or not value.is_finite():
-        raise TermsError(field, f"{value!r} is no exact number.")
-
-
-def _check_tiers(tiers: Sequence[Tier]) -> None:
-    if not tiers:
-        raise TermsError("tiers", "at least one tier is needed.")
-    lower = _ZERO
-    last = len(tiers) - 1
-    for place, tier in enumerate(tiers):
-        field = f"tiers[{place}]"
-        _check_number(f"{field}.unit_price", tier.unit_price)
-        _check_number(f"{field}.fee", tier.fee)
-        if tier.up_to is None:
-            if place != last:
-                raise TermsError(f"{field}.up_to", "only the last tier is open.")
-            continue
-        _check_number(f"{field}.up_to", tier.up_to)
-        if place == last:
-            raise TermsError(f"{field}.up_to", "the last tier must be open, without a bound.")
-        if tier.up_to <= lower:
-            raise TermsError(f"{field}.up_to", f"must be above {format_decimal(lower)}.")
-        lower = tier.up_to
-
-
-def _tiers(data: Any) -> tuple[Tier, ...]:
-    if not isinstance(data, list):
-        raise TermsError("tiers", "is no list of tiers.")
-    return tuple(_tier(item, f"tiers[{place}]") for place, item in enumerate(data))
-
-
-def _tier(data: Any, field: str) -> Tier:
-    if not isinstance(data, Mapping):
-        raise TermsError(field, "is no tier.")
-    return Tier(
-        up_to=None if data.get("up_to") is None else _number(data, "up_to", of=field),
-        unit_price=_number(data, "unit_price", of=field),
-        fee=_number(data, "fee", of=field, default="0"),
-    )
-
-
-def _number(data: Mapping[str, Any], name: str, *, of: str = "", default: str | None = None) -> Decimal:
-    text = data.get(name, default)
-    field = f"{of}.{name}" if of else name
-    if not isinstance(text, str):
-        raise TermsError(field, f"{text!r} is no number written as text.")
-    try:
-        return Decimal(text)
-    except InvalidOperation:
-        raise TermsError(field, f"{text!r} is no number.") from None

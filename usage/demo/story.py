@@ -23,7 +23,7 @@ from billing.calendar import midnight
 from billing.catalog import EventTerms
 from billing.invoicing import invoicing
 from billing.models import Brick, Customer, Line, Price, Subscription, Workspace
-from billing.rating import Tier
+from billing.rating import FLAT, GRADUATED, PER_UNIT, VOLUME, Tier
 from billing.storage import timeouts
 from usage import closing, ledger
 from usage.commands import CorrectUsage, LineByNumber, Origin, RecordById, RecordUsage, ReportEvent
@@ -51,24 +51,24 @@ CALLS = Product(
     "API calls",
     SUM.name,
     "calls",
-    Price.Model.GRADUATED,
+    GRADUATED.name,
     tiers=(("10000", "0.002", "0"), ("50000", "0.0015", "0"), (None, "0.001", "0")),
 )
-MESSAGES = Product("Messages", SUM.name, "messages", Price.Model.PER_UNIT, "0.045")
+MESSAGES = Product("Messages", SUM.name, "messages", PER_UNIT.name, "0.045")
 STORAGE = Product(
     "Storage transfer",
     SUM.name,
     "GB",
-    Price.Model.VOLUME,
+    VOLUME.name,
     tiers=(("100", "0.12", "5"), ("1000", "0.09", "5"), (None, "0.07", "0")),
 )
-SEATS = Product("Seats", UNIT_DAYS.name, "seats", Price.Model.PER_UNIT, "2")
-SUPPORT = Product("Support plan", NOT_METERED.name, "period", Price.Model.FLAT, "149")
+SEATS = Product("Seats", UNIT_DAYS.name, "seats", PER_UNIT.name, "2")
+SUPPORT = Product("Support plan", NOT_METERED.name, "period", FLAT.name, "149")
 MEDIA = Product(
     "Media processing",
     EVENTS.name,
     "minutes",
-    Price.Model.PER_UNIT,
+    PER_UNIT.name,
     "0.03",
     rule=EventTerms("media-processed", TOTAL.name, "minutes", filters={"preview": ["true"]}, negated=("preview",)),
 )

@@ -4,21 +4,21 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from billing.rating import Budget, Coverage, PricingModel, Terms, Tier, rate, round_down
+from billing.rating import FLAT, MODELS, PER_UNIT, Budget, Coverage, Terms, Tier, model_named, rate, round_down
 
 STEP = Decimal("0.001")
 
 
 def tiered(model, *tiers):
     return Terms(
-        model=PricingModel(model),
+        model=model_named(model),
         currency="USD",
         tiers=tuple(Tier(up_to and Decimal(up_to), Decimal(price), Decimal(fee)) for up_to, price, fee in tiers),
     )
 
 
 def per_unit(price):
-    return Terms(model=PricingModel.PER_UNIT, currency="USD", unit_price=Decimal(price))
+    return Terms(model=PER_UNIT, currency="USD", unit_price=Decimal(price))
 
 
 def afforded(terms, used, wanted, amount, **options):
@@ -88,7 +88,7 @@ def test_where_tiers_have_fees(used, wanted, amount, expected):
 
 
 def test_a_flat_price_is_affordable_whole_or_not_at_all():
-    flat = Terms(model=PricingModel.FLAT, currency="USD", unit_price=Decimal(30))
+    flat = Terms(model=FLAT, currency="USD", unit_price=Decimal(30))
 
     assert afforded(flat, "0", "7", "30") == "7"
     assert afforded(flat, "0", "7", "29.99") == "0"
@@ -112,7 +112,7 @@ money = st.decimals(min_value=0, max_value=50, places=2)
 
 @st.composite
 def priced(draw, *, places=3):
-    model = draw(st.sampled_from(PricingModel))
+    model = draw(st.sampled_from(MODELS))
     price = st.integers(0, 900).map(Decimal)
     if not model.is_tiered:
         return Terms(model=model, currency="USD", unit_price=draw(price))

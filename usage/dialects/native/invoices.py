@@ -8,9 +8,10 @@ from rest_framework import exceptions, serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
 
+from billing import rating
 from billing.aggregations import brick_choices
 from billing.documents.invoice import header_of, line_document
-from billing.models import Invoice, InvoiceLine, Price
+from billing.models import Invoice, InvoiceLine
 from billing.money import format_money
 from billing.storage.jsontext import decode
 from usage.dialects.native import records
@@ -62,7 +63,7 @@ class ShownTierSerializer(serializers.Serializer):
 
 
 class ShownTermsSerializer(serializers.Serializer):
-    model = WordField(choices=Price.Model.choices)
+    model = WordField(choices=rating.choices())
     currency = CurrencyField()
     unit_price = ShownNumber()
     tiers = ShownTierSerializer(many=True)

@@ -13,10 +13,10 @@ from rest_framework import exceptions, serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from billing import catalog
+from billing import catalog, rating
 from billing.catalog import PriceTerms
 from billing.models import Brick, Price, PriceTier
-from billing.rating import PricingModel, Tier, bound_order
+from billing.rating import Tier
 from usage.dialects.native.base import NativeView, row_by_number, shown_by
 from usage.dialects.native.documentation import creation, listing
 from usage.dialects.native.fields import (
@@ -45,7 +45,7 @@ class PriceSerializer(serializers.Serializer):
     id = serializers.IntegerField()
     brick = IdField(source="brick_id")
     name = TextField()
-    model = WordField(choices=Price.Model.choices)
+    model = WordField(choices=rating.choices())
     currency = CurrencyField()
     unit_price = NumberText()
     tiers = serializers.SerializerMethodField()
@@ -54,7 +54,7 @@ class PriceSerializer(serializers.Serializer):
     @extend_schema_field(TierSerializer(many=True))
     def get_tiers(self, price: Price) -> list[dict[str, Any]]:
         show_tier = shown_by(TierSerializer)
-        return [show_tier(tier) for tier in sorted(price.tiers.all(), key=lambda tier: bound_order(tier.up_to))]
+        return [show_tier(tier) for tier in rating.in_order(price.tiers.all())]
 
 
 class NewTierSerializer(serializers.Serializer):
@@ -72,22 +72,22 @@ class NewTierSerializer(serializers.Serializer):
 
 class TermsSerializer(serializers.Serializer):
     name = TextField(max_length=200, required=False, help_text="The brick's unless given.")
-    model = WordField(choices=Price.Model.choices)
+    model = WordField(choices=rating.choices())
     currency = CurrencyField(required=False, help_text="The subscription's or the workspace's unless given.")
     unit_price = NumberField(
         before=15,
         after=12,
         least=0,
         required=False,
-        help_text="Of a period (flat) or a unit; none where there are tiers.",
+        help_text=f"{rating.help_on('unit_price')} None where there are tiers.",
     )
     tiers = NewTierSerializer(many=True, required=False, max_length=MOST_TIERS)  # type: ignore[call-arg]  # of the list
 
     def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
-        is_tiered = PricingModel(attrs["model"]).is_tiered
-        if is_tiered and attrs.get("unit_price"):
+        has_unit_price = rating.model_named(attrs["model"]).asks_for("unit_price")
+        if not has_unit_price and attrs.get("unit_price"):
             raise serializers.ValidationError({"unit_price": ["A tiered price has its prices in its tiers."]})
-        if not is_tiered and "unit_price" not in attrs:
+        if has_unit_price and "unit_price" not in attrs:
             raise serializers.ValidationError({"unit_price": ["This field is required."]})
         return attrs
 
@@ -99,7 +99,7 @@ class NewPriceSerializer(TermsSerializer):
 class PriceFilter(CreatedFilterSet):
     brick = NamedFilter(help_text="By id or reference.")
     name = TextFilter()
-    model = WordFilter(Price.Model)
+    model = WordFilter(rating.choices)
     currency = TextFilter()
 
 

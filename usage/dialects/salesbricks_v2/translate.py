@@ -10,6 +10,7 @@ import msgspec
 from billing.localmoment import in_zone
 from billing.models import Line, Price
 from billing.money import format_decimal, format_price
+from billing.rating import PER_UNIT
 from usage.commands import KEEP, CorrectUsage, LineByBrick, Origin, RecordByKey, RecordUsage, RetractUsage
 from usage.consumption import Bucket, PeriodUsage
 from usage.dialects.salesbricks_v2.serializers import DEPRECATED
@@ -113,7 +114,7 @@ def _span(of: PeriodUsage | Bucket, line: Line) -> dict[str, str]:
 
 def _rate(price: Price) -> str | None:
     """Return what a further unit costs, where that does not depend on how many there are."""
-    if price.model != Price.Model.PER_UNIT:
+    if price.pricing is not PER_UNIT:
         return None
     return format_price(price.unit_price, currency=price.currency)
 

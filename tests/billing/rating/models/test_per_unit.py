@@ -2,11 +2,11 @@ from decimal import Decimal
 
 import pytest
 
-from billing.rating import Coverage, PricingModel, Terms, rate
+from billing.rating import PER_UNIT, Coverage, Terms, rate
 
 
 def per_unit(price, currency="USD"):
-    return Terms(model=PricingModel.PER_UNIT, currency=currency, unit_price=Decimal(price))
+    return Terms(model=PER_UNIT, currency=currency, unit_price=Decimal(price))
 
 
 @pytest.mark.parametrize(

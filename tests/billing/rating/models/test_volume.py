@@ -2,12 +2,12 @@ from decimal import Decimal
 
 import pytest
 
-from billing.rating import Coverage, PricingModel, Terms, Tier, rate
+from billing.rating import VOLUME, Coverage, Terms, Tier, rate
 
 
 def volume(*tiers):
     return Terms(
-        model=PricingModel.VOLUME,
+        model=VOLUME,
         currency="USD",
         tiers=tuple(Tier(up_to and Decimal(up_to), Decimal(price), Decimal(fee)) for up_to, price, fee in tiers),
     )

@@ -2,11 +2,11 @@ from decimal import Decimal
 
 import pytest
 
-from billing.rating import Coverage, PricingModel, Terms, rate
+from billing.rating import FLAT, Coverage, Terms, rate
 
 
 def flat(price, currency="USD"):
-    return Terms(model=PricingModel.FLAT, currency=currency, unit_price=Decimal(price))
+    return Terms(model=FLAT, currency=currency, unit_price=Decimal(price))
 
 
 @pytest.mark.parametrize("quantity", ["0", "1", "10.5", "1000000"])
