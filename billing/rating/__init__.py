@@ -1,16 +1,16 @@
 """Rate a quantity: terms and a quantity in, a charge with its breakdown out. Pure, without Django.
 
-To add a pricing model, write its file in ``models/`` and name it in ``table.MODELS``.
+To add a pricing model, write its file in ``pricing/`` and name it in ``table.MODELS``.
 """
 
 from billing.calendar import Coverage
 from billing.rating.affordable import Budget, round_down
 from billing.rating.calculation import rate
 from billing.rating.charge import Charge, Step
-from billing.rating.models.flat import FLAT
-from billing.rating.models.graduated import GRADUATED
-from billing.rating.models.per_unit import PER_UNIT
-from billing.rating.models.volume import VOLUME
+from billing.rating.pricing.flat import FLAT
+from billing.rating.pricing.graduated import GRADUATED
+from billing.rating.pricing.per_unit import PER_UNIT
+from billing.rating.pricing.volume import VOLUME
 from billing.rating.reading import read_terms
 from billing.rating.refusals import TermsError
 from billing.rating.table import MODELS, choices, find_model, help_on, model_named, names_of_models

@@ -1,6 +1,6 @@
 """The table of pricing models: forms, APIs, columns and rating read their models here."""
 
-from billing.rating.models import flat, graduated, per_unit, volume
+from billing.rating.pricing import flat, graduated, per_unit, volume
 from billing.rating.refusals import TermsError
 from billing.rating.terms import PricingModel, Term
 

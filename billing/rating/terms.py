@@ -25,7 +25,7 @@ class Asked:
 
 
 class PricingModel(ABC):
-    """All that is known of one way to turn a quantity into money; a file in ``models/`` has one.
+    """All that is known of one way to turn a quantity into money; a file in ``pricing/`` has one.
 
     ``name`` is kept in rows and documents. ``label`` and ``summary`` are shown to people, ``asks`` says which terms
     forms and APIs ask for. The amount depends on the quantity where the model ``is_metered``; it is prorated by days

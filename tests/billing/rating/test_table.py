@@ -24,7 +24,7 @@ from billing.rating import (
 )
 from billing.rating.pieces import Piece
 
-FOLDER = Path(table.__file__).parent / "models"
+FOLDER = Path(table.__file__).parent / "pricing"
 
 
 class Doubled(PricingModel):
