@@ -20,9 +20,9 @@ from billing.models import Brick, EventRule, Name, Price, PriceTier, Workspace
 from billing.models.texts import objection_to_identifier
 from billing.money import format_decimal
 from billing.rating import Terms, Tier, in_order, model_named
-from billing.storage import bulk
 from billing.storage.caseless import fold
 from billing.storage.jsontext import encode
+from billing.storage.rows import is_among
 
 MAX_NAME = 255
 NO_RULE = {"event_type": "A brick that counts events needs a rule that says which."}
@@ -123,7 +123,7 @@ def terms_of(rule: EventRule) -> EventTerms:
 
 def current_rules(*, workspace_id: int, brick_ids: Iterable[uuid.UUID]) -> dict[uuid.UUID, EventRule]:
     """Return the rule that each brick of a workspace counts events by now; one query."""
-    of_bricks = bulk.is_among("billing_eventrule.brick_id", list(set(brick_ids)))
+    of_bricks = is_among("billing_eventrule.brick_id", list(set(brick_ids)))
     rules = EventRule.objects.filter(of_bricks, workspace_id=workspace_id, replaced_at=None)
     return {rule.brick_id: rule for rule in rules}
 

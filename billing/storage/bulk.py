@@ -1,21 +1,21 @@
-"""Many rows into a table at once: COPY on PostgreSQL, ``bulk_create`` elsewhere. Constraints hold all the same."""
+"""Insert many rows into a table at once: COPY on PostgreSQL, ``bulk_create`` elsewhere. All constraints hold."""
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable
 from typing import Any
-from uuid import UUID
 
 from django.db import connection, connections, models
-from django.db.models.expressions import RawSQL
 
 from billing.storage.exact import ExactDecimalField
-from billing.storage.jsontext import encode
+from billing.storage.rows import among as among
+from billing.storage.rows import is_among as is_among
 
 
 def insert(*, model: type[models.Model], rows: Iterable[dict[str, Any]]) -> list[int]:
-    """Insert rows, each of the same columns by their ``attname``, and return their ids in order.
+    """Insert rows, each with the same columns by their ``attname``, and return their ids in order.
 
-    Columns that are left out get the database's default, so they must have one. Inside the caller's transaction.
-    Raises ``IntegrityError`` and whatever else the database refuses, ``ValueError`` where a decimal does not fit.
+    A column that is left out gets the database's default and so must have one. The rows are part of the caller's
+    transaction. Raises ``IntegrityError`` and whatever else the database refuses, ``ValueError`` for a decimal that
+    does not fit its column.
     """
     rows = list(rows)
     if not rows:
@@ -33,20 +33,6 @@ def insert(*, model: type[models.Model], rows: Iterable[dict[str, Any]]) -> list
             values = zip((pk, *(row[name] for name in names)), prepare, strict=True)
             copy.write_row([value if preparation is None else preparation(value) for value, preparation in values])
     return ids
-
-
-def among(ids: Sequence[UUID] | Sequence[int]) -> tuple[str, list[Any]]:
-    """Return the SQL condition that a column of ids is one of these, and its parameters: a single one, however many."""
-    if connection.vendor == "postgresql":
-        return "= ANY(%s)", [list(ids)]
-    kept = [pk.hex if isinstance(pk, UUID) else pk for pk in ids]
-    return "IN (SELECT value FROM json_each(%s))", [encode(kept).decode()]
-
-
-def is_among(column: str, ids: Sequence[UUID] | Sequence[int]) -> RawSQL:
-    """Return the same as a filter: what is looked for in thousands is one parameter, where `__in` has one for each."""
-    condition, parameters = among(ids)
-    return RawSQL(f"{column} {condition}", parameters, output_field=models.BooleanField())
 
 
 def _draw_ids(model: type[models.Model], count: int) -> list[int]:

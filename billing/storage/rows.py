@@ -1,11 +1,19 @@
-"""Hand many rows to a statement as one parameter: JSON text, which both databases read as a table."""
+"""Hand rows and ids to SQL, one parameter each, on PostgreSQL and SQLite alike.
 
-from collections.abc import Iterable, Mapping
+A statement reads rows as a table: ``table`` is its FROM item and ``parameter`` its parameter, JSON text on both
+databases. Ids alone are a special case: ``among`` is a condition, and ``is_among`` the same for a query set.
+``bulk.insert`` writes many rows into the table of their model.
+"""
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import UTC, datetime
+from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
 from django.db import connection
+from django.db.models import BooleanField
+from django.db.models.expressions import RawSQL
 
 from billing.storage.jsontext import encode
 
@@ -13,7 +21,7 @@ from billing.storage.jsontext import encode
 def table(name: str, columns: Mapping[str, str]) -> str:
     """Return the FROM item of this name and these columns, each with its PostgreSQL type.
 
-    It takes one parameter: ``parameter(rows)``.
+    It takes one parameter: ``parameter(rows)``. On SQLite a column has the type of its values.
     """
     if connection.vendor == "postgresql":
         typed = ", ".join(f"{column} {kind}" for column, kind in columns.items())
@@ -25,9 +33,13 @@ def table(name: str, columns: Mapping[str, str]) -> str:
 def parameter(rows: Iterable[Mapping[str, Any]]) -> str:
     """Return the parameter that holds the rows; columns that a row leaves out are NULL.
 
-    Decimals, moments, UUIDs and JSON are given as the texts that the driver takes for them.
+    UUIDs, moments and decimals become what the database compares its own to, and so may JSON and all of these be given
+    as the texts that the driver takes for them. A decimal for SQLite needs all places of its column
+    (``ExactDecimalField.canonical``), as the column keeps texts.
     """
-    return encode(list(rows)).decode()
+    if connection.vendor == "postgresql":
+        return encode(list(rows)).decode()
+    return encode([{name: _for_sqlite(value) for name, value in row.items()} for row in rows]).decode()
 
 
 def one_of(column: str, query: str) -> str:
@@ -38,6 +50,19 @@ def one_of(column: str, query: str) -> str:
     return f"{column} = ANY(ARRAY({query}))" if connection.vendor == "postgresql" else f"{column} IN ({query})"
 
 
+def among(ids: Sequence[UUID] | Sequence[int] | Sequence[str]) -> tuple[str, list[Any]]:
+    """Return the SQL condition that what precedes it is one of these, and its parameters: one, however many ids."""
+    if connection.vendor == "postgresql":
+        return "= ANY(%s)", [list(ids)]
+    return "IN (SELECT value FROM json_each(%s))", [encode(list(map(_for_sqlite, ids))).decode()]
+
+
+def is_among(column: str, ids: Sequence[UUID] | Sequence[int]) -> RawSQL:
+    """Return the same as a filter; ``__in`` would have a parameter for each id, of which a statement has a limit."""
+    condition, parameters = among(ids)
+    return RawSQL(f"{column} {condition}", parameters, output_field=BooleanField())
+
+
 def read_uuid(value: Any) -> UUID | None:
     """Return a UUID that a statement has returned; SQLite keeps its hexadecimal digits."""
     return value if value is None or isinstance(value, UUID) else UUID(value)
@@ -46,3 +71,20 @@ def read_uuid(value: Any) -> UUID | None:
 def read_moment(value: datetime | None) -> datetime | None:
     """Return a moment that a statement has returned; SQLite keeps it in UTC, without saying so."""
     return value.replace(tzinfo=UTC) if value is not None and value.tzinfo is None else value
+
+
+def _moment(value: datetime) -> str | None:
+    return connection.ops.adapt_datetimefield_value(value)
+
+
+# SQLite has none of these types: Django keeps a UUID as its digits, a moment as text in UTC, a decimal as text.
+_ON_SQLITE: Mapping[type, Callable[[Any], Any]] = {
+    UUID: lambda value: value.hex,
+    datetime: _moment,
+    Decimal: lambda value: f"{value:f}",
+}
+
+
+def _for_sqlite(value: Any) -> Any:
+    adapt = _ON_SQLITE.get(type(value))
+    return value if adapt is None else adapt(value)

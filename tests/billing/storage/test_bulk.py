@@ -1,11 +1,10 @@
 from datetime import UTC, datetime, timedelta, timezone
 from decimal import Decimal
-from uuid import uuid4
 
 import pytest
 from django.db import IntegrityError, transaction
 
-from billing.models import Customer, CustomerAlias, Line, NumberSeries
+from billing.models import CustomerAlias, NumberSeries
 from billing.storage import bulk
 from tests import factories as make
 from usage.models import UsageRecord
@@ -134,16 +133,3 @@ def test_rows_made_one_by_one_follow_those_made_at_once():
     ids = bulk.insert(model=CustomerAlias, rows=[alias_row(customer, value) for value in "ab"])
 
     assert CustomerAlias.objects.create(**alias_row(customer, "c")).pk == ids[-1] + 1
-
-
-def test_rows_are_found_among_more_ids_than_a_statement_has_parameters():
-    line = make.line()
-    customer_ids = [uuid4() for _ in range(300_000)]
-
-    lines = Line.objects.filter(bulk.is_among("billing_line.id", [*range(300_000), line.pk]))
-    customers = Customer.objects.filter(
-        bulk.is_among("billing_customer.id", [*customer_ids, line.subscription.customer_id])
-    )
-
-    assert lines.get() == line
-    assert customers.get().pk == line.subscription.customer_id
