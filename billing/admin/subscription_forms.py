@@ -17,14 +17,12 @@ from billing.admin.entry_fields import DayField, NumberField, WholeNumberField
 from billing.admin.panel_forms import PanelForm, Question
 from billing.admin.picking import PickField
 from billing.calendar import midnight
-from billing.contracts import LineTerms
+from billing.contracts import Limits, LineTerms, distant, distant_end
 from billing.entry import Formats
 from billing.entry.moments import spell_day
-from billing.limits import Limits
 from billing.models import Customer, Line, Price, Subscription, Workspace
 from billing.models.parties import validate_currency
 from billing.models.texts import IdentifierFormField
-from billing.starts import distant, distant_end
 from billing.tenancy import Across, across
 
 REFERENCE_HELP = "Its id in the system it came from, if that has one."

@@ -13,7 +13,7 @@ from django.db import connection
 from django.utils import timezone
 
 from billing import contracts
-from billing.limits import Limits
+from billing.contracts import Limits
 from tests.bench.load import Target, seconds_for
 from tests.bench.report import Row
 from tests.bench.server import PROGRAM, serving

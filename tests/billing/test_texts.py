@@ -7,8 +7,8 @@ import pytest
 from django.core.exceptions import ValidationError
 
 from billing import catalog, contracts, parties
+from billing.contracts import Limits
 from billing.keys import UnableToCreateKey, create_key
-from billing.limits import Limits
 from billing.models import Brick, Customer, CustomerAlias, Line
 from tests import factories as make
 

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from billing import contracts
-from billing.limits import Limits
+from billing.contracts import Limits
 from tests import factories as make
 from tests.clients import npm
 from tests.scenarios.closing import close_and_issue

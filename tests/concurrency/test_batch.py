@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from billing import contracts, parties
-from billing.limits import Limits
+from billing.contracts import Limits
 from billing.models import InvoiceLine, Line, Workspace
 from tests import factories as make
 from tests.concurrency.closers import close_beside_others

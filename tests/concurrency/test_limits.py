@@ -3,7 +3,7 @@ from decimal import Decimal
 import pytest
 
 from billing import contracts
-from billing.limits import Limits
+from billing.contracts import Limits
 from billing.storage.exact import ExactSum
 from tests import factories as make
 from tests.concurrency.threads import at_once

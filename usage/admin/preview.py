@@ -9,8 +9,8 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, render
 from django.utils import timezone
 
-from billing import limits
 from billing.admin import paging, shown
+from billing.contracts import reached
 from billing.models import InvoiceLine, Line, Subscription
 from usage import closing
 from usage.ahead import out_of_reach
@@ -54,7 +54,7 @@ def _lines(preview: closing.Preview, *, workspace_id: int) -> list[dict[str, Any
             "is_prorated": draft.days != draft.of_days,
             "limit_reached": ""
             if draft.kind == InvoiceLine.Kind.TRUE_UP
-            else limits.reached(line=lines[draft.line_id], quantity=draft.quantity, amount=draft.charge.amount),
+            else reached(line=lines[draft.line_id], quantity=draft.quantity, amount=draft.charge.amount),
         }
         for draft in drafted
     ]

@@ -5,7 +5,7 @@ import time_machine
 from django.urls import reverse
 
 from billing import contracts
-from billing.limits import Limits
+from billing.contracts import Limits
 from billing.models import Line
 from tests import factories as make
 from tests.billing.admin.staff import administrator, client_of, errors_of

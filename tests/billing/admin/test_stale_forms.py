@@ -11,7 +11,7 @@ from django.urls import reverse
 from billing import catalog, contracts, keys, parties
 from billing.admin.saving import NO_MORE
 from billing.admin.seen import SALT
-from billing.limits import Limits
+from billing.contracts import Limits
 from billing.models import ApiKey, Brick, Customer, EventRule, Line, Price, PriceTier, Workspace
 from tests import factories as make
 from tests.billing.admin.pages import page_of, shown_on

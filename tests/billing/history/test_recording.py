@@ -10,7 +10,7 @@ from django.utils import timezone
 
 from billing import catalog, contracts, history, keys, parties
 from billing.calendar import midnight
-from billing.limits import Limits
+from billing.contracts import Limits
 from billing.models import AppendOnly, Change
 from tests import factories as make
 

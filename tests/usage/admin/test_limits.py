@@ -5,7 +5,7 @@ import pytest
 from django.urls import reverse
 
 from billing import contracts
-from billing.limits import Limits
+from billing.contracts import Limits
 from tests import factories as make
 from tests.billing.admin.staff import administrator, errors_of
 from usage.models import UsageRecord

@@ -4,7 +4,7 @@ from decimal import Decimal
 from typing import Any
 
 from billing import contracts
-from billing.limits import Limits
+from billing.contracts import Limits
 from billing.storage.jsontext import decode
 from tests.contracts import contract
 from tests.usage.dialects.clients import NOW, ServiceClient

@@ -5,7 +5,7 @@ from decimal import Decimal
 import pytest
 
 from billing import contracts
-from billing.limits import Limits
+from billing.contracts import Limits
 from tests import factories as make
 from tests.usage.dialects.piriod import Piriod
 from tests.usage.dialects.salesbricks_v2 import Salesbricks

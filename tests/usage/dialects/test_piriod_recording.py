@@ -6,7 +6,7 @@ from decimal import Decimal
 import pytest
 
 from billing import contracts
-from billing.limits import Limits
+from billing.contracts import Limits
 from billing.storage.exact import ExactSum
 from billing.storage.jsontext import decode
 from tests import factories as make

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from billing import contracts
-from billing.limits import Limits
+from billing.contracts import Limits
 from tests import factories as make
 from tests.usage.dialects.clients import ServiceClient
 from tests.usage.dialects.salesbricks_v2 import SUBMITTED, UPDATED, Salesbricks, bad_request, not_found

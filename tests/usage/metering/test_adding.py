@@ -11,7 +11,7 @@ from django.urls import reverse
 
 from billing import contracts, figures
 from billing.aggregations import OF_BRICKS, OF_RULES
-from billing.limits import Limits, LimitsRefused
+from billing.contracts import Limits, LimitsRefused
 from billing.models import Brick, InvoiceLine, Line
 from tests import factories as make
 from tests.billing.admin.staff import administrator

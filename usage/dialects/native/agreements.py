@@ -11,9 +11,8 @@ from drf_spectacular.openapi import AutoSchema
 from drf_spectacular.utils import Direction, extend_schema_field
 from rest_framework import serializers
 
-from billing.limits import Limits
+from billing.contracts import Limits, distant
 from billing.models import Line, Subscription
-from billing.starts import distant
 from usage.adding import opening_of
 from usage.dialects.native.base import shown_by
 from usage.dialects.native.fields import (

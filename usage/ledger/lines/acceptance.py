@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 from zoneinfo import ZoneInfo
 
 from billing.aggregations import OF_BRICKS, Aggregation, sql_names
-from billing.limits import has_hard_limit
+from billing.contracts import has_hard_limit
 from billing.localmoment import LocalMoment
 from billing.models import Line
 from usage.ledger.refusals import Life, LineNotFound, LineNotMetered, OutsideLine, QuantityRefused

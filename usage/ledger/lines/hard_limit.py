@@ -9,7 +9,7 @@ from functools import cached_property
 from django.db.models import Min, OuterRef, Subquery, prefetch_related_objects
 
 from billing.calendar import Coverage, Interval, Period, coverage, full_period_at
-from billing.limits import Room, has_hard_limit
+from billing.contracts import Room, has_hard_limit
 from billing.models import Line
 from billing.money import EXACT
 from billing.storage.bulk import is_among

@@ -5,7 +5,7 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
 from billing import contracts, parties
-from billing.limits import Limits
+from billing.contracts import Limits
 from billing.models import Line
 from tests import factories as make
 from tests.queries import about_rows

@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from billing import contracts
-from billing.limits import Limits
+from billing.contracts import Limits
 from billing.models import Line, Workspace
 from tests import factories as make
 from tests.scenarios.closing import close

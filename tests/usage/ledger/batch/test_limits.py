@@ -12,7 +12,7 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
 from billing import contracts
-from billing.limits import Limits
+from billing.contracts import Limits
 from tests import factories as make
 from tests.usage.ledger.commands import record_many, report, told
 from usage import ledger

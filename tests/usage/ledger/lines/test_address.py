@@ -8,7 +8,7 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
 from billing import contracts
-from billing.limits import Limits
+from billing.contracts import Limits
 from billing.models import Line
 from tests import factories as make
 from tests.usage.ledger.commands import origin_of, record_many, report

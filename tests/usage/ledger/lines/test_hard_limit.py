@@ -9,7 +9,7 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
 from billing import contracts
-from billing.limits import NO_LIMITS, Limits
+from billing.contracts import NO_LIMITS, Limits
 from tests import factories as make
 from tests.scenarios.closing import all_replay_identically, close_and_issue, totals
 from usage import ledger

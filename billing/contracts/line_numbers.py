@@ -1,28 +1,28 @@
-"""The numbers by which clients know a workspace's lines: given by whoever adds a line, or the workspace's next."""
+"""Line numbers, by which clients know a workspace's lines: given with the line, or the workspace's next."""
 
 from django.core.exceptions import ValidationError
 
 from billing.models import Line, Name, NumberSeries
 from billing.models.contracts import GREATEST_LINE_NUMBER
 
-# How many numbers are looked up at once: mostly the first is free.
+# Numbers looked up at once; mostly the first is free.
 LOOKED_UP = 100
 
 
 def lock(*, workspace_id: int) -> NumberSeries:
-    """Keep others from giving numbers, and names of lines and subscriptions, in the workspace until commit."""
+    """Lock the workspace's series of line numbers, and so the names of lines and subscriptions, until commit."""
     return NumberSeries.objects.select_for_update().get(workspace_id=workspace_id, kind=NumberSeries.Kind.LINE)
 
 
 def number_for_line(*, workspace_id: int, given: int | None) -> int:
-    """Return the number of a line that the caller's transaction is about to add.
+    """Return the number for a line that the caller's transaction is about to add.
 
-    The next of the workspace's own unless one is ``given``, which leaves the next as it is; numbers that name something
-    already are skipped. Raises ``ValidationError`` naming ``number`` where a given one is out of range, or taken.
+    This is ``given``, or the workspace's next number that names nothing yet; a given number does not move the next one.
+    Raises ``ValidationError`` naming ``number`` where a given one is out of range or taken.
     """
     if given is not None and not 1 <= given <= GREATEST_LINE_NUMBER:
         raise ValidationError({"number": f"A line's number is a whole number from 1 to {GREATEST_LINE_NUMBER}."})
-    # Whoever gives a number holds the series until commit: what is looked up below stays so.
+    # Everybody who gives a number holds this lock until commit, so the numbers read below stay as they are.
     series = lock(workspace_id=workspace_id)
     if given is None:
         number = _first_free(workspace_id, series.next_sequence)

@@ -1,4 +1,4 @@
-"""Usage limits of a line: bounds of a billing period's usage, each a quantity or an amount of money."""
+"""Usage limits of a line: bounds on the usage of a billing period, each a quantity or an amount of money."""
 
 from dataclasses import dataclass, fields
 from decimal import Decimal
@@ -17,7 +17,7 @@ class LimitsRefused(ValidationError):
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """What bounds a period's total: the soft limit is shown once it is reached, beyond the hard one nothing is taken.
+    """Bounds on a period's total. The soft limit is shown once it is reached; usage beyond the hard one is refused.
 
     Amounts are in the subscription's currency. Limits never change what is billed.
     """
@@ -28,10 +28,10 @@ class Limits:
     hard_limit_amount: Decimal | None = None
 
     def put_on(self, line: Line) -> None:
-        """Give a line these limits and no others, without saving it; raise ``LimitsRefused``.
+        """Replace a line's limits, without saving it; raise ``LimitsRefused`` naming each field at fault.
 
-        Only a brick whose records add to their period alone has limits: what a gauge's value adds depends on the values
-        that follow.
+        Only a brick whose records each add to the period by themselves has limits: the part of a period that a gauge's
+        value takes depends on the values that follow.
         """
         given = {field.name: getattr(self, field.name) for field in fields(self)}
         wrong = {name: "Must be above zero." for name, value in given.items() if value is not None and value <= 0}
@@ -51,12 +51,12 @@ NO_LIMITS = Limits()
 
 
 def has_hard_limit(line: Line) -> bool:
-    """Tell whether anything bounds what the line takes."""
+    """Tell whether usage of the line can be refused for a limit."""
     return line.hard_limit_quantity is not None or line.hard_limit_amount is not None
 
 
 class Room:
-    """What a line's hard limit lets be used in a period: made once, and asked for each quantity.
+    """The usage that a line's hard limit allows in a period: made once, asked for each quantity.
 
     ``coverage`` is that of the period. Raises ``TermsError`` where the price is incomplete.
     """
@@ -68,7 +68,7 @@ class Room:
             self._budget = Budget(terms=line.price.terms(), amount=amount, coverage=coverage)
 
     def beyond(self, used: Decimal, wanted: Decimal) -> Decimal:
-        """Return how much may be used beyond ``used``: ``wanted``, or less, which is a multiple of 0.001, or 0."""
+        """Return how much may be used beyond ``used``: ``wanted``, or a smaller multiple of 0.001, or 0."""
         if self._quantity is not None:
             left = EXACT.subtract(self._quantity, used)
             return wanted if wanted <= left else max(round_down(left), Decimal(0))
@@ -76,7 +76,7 @@ class Room:
 
 
 def reached(*, line: Line, quantity: Decimal, amount: Decimal) -> str:
-    """Return which of the line's limits a period's quantity at its price has reached: "hard", "soft" or nothing."""
+    """Return the limit that a period's quantity and amount have reached: "hard", "soft" or an empty text."""
     for limit in ("hard", "soft"):
         of_quantity = getattr(line, f"{limit}_limit_quantity")
         of_amount = getattr(line, f"{limit}_limit_amount")

@@ -1,9 +1,10 @@
 from decimal import Decimal
 
 import pytest
+from django.core.exceptions import ValidationError
 
 from billing import contracts
-from billing.limits import NO_LIMITS, Limits, LimitsRefused, reached
+from billing.contracts import NO_LIMITS, Limits, LimitsRefused, reached
 from billing.models import Line
 from tests import factories as make
 
@@ -63,7 +64,7 @@ def test_a_line_can_begin_with_limits():
 def test_limits_that_make_no_sense_are_refused_by_name(limits, problems):
     line = make.line()
 
-    with pytest.raises(contracts.ValidationError) as refused:
+    with pytest.raises(ValidationError) as refused:
         contracts.set_limits(line=line, limits=Limits(**{name: Decimal(value) for name, value in limits.items()}))
 
     assert refused.value.message_dict == problems

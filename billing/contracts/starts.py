@@ -1,4 +1,4 @@
-"""Starts and ends that nobody means: a wrong year makes thousands of periods due, or none for decades, or no end."""
+"""Detect starts and ends with a mistyped year, which would make thousands of periods due, or none for decades."""
 
 from datetime import UTC, date, datetime, time, timedelta
 
@@ -6,10 +6,9 @@ from django.conf import settings
 
 
 def distant(start: date | datetime, *, as_of: datetime) -> str | None:
-    """Say how far away a start is, where it is to be asked whether it is meant; None where it is near enough.
+    """Return a sentence on a start more than ``DISTANT_START_DAYS`` away, to be confirmed; None where it is nearer.
 
-    A day is taken to begin in UTC: a day more or less makes no start distant. Which distance is asked about is the
-    setting ``DISTANT_START_DAYS``.
+    A day is taken to begin in UTC: the difference of some hours does not matter.
     """
     moment = start if isinstance(start, datetime) else datetime.combine(start, time(), tzinfo=UTC)
     if abs(moment - as_of) <= timedelta(days=settings.DISTANT_START_DAYS):
@@ -18,7 +17,7 @@ def distant(start: date | datetime, *, as_of: datetime) -> str | None:
 
 
 def distant_end(last_day: date, *, as_of: datetime) -> str | None:
-    """Say so of a last day that is further away than ``DISTANT_END_DAYS``, which is asked about; None of any other."""
+    """Return a sentence on a last day more than ``DISTANT_END_DAYS`` ahead, to be confirmed; None where nearer."""
     if (last_day - as_of.date()).days <= settings.DISTANT_END_DAYS:
         return None
     return f"This is more than {settings.DISTANT_END_DAYS} days ahead: what has no end needs none."

@@ -1,0 +1,40 @@
+"""Subscriptions and lines: what is agreed, from when until when. The only writer of their tables.
+
+A day that people name becomes a moment before it comes here: a subscription begins at the first moment of a day in
+the workspace's time zone and ends at the first moment that it no longer covers.
+"""
+
+from billing.contracts.ends import end_line
+from billing.contracts.hooks import Foreseen, effects_of_adding, objections_to_ending
+from billing.contracts.limits import NO_LIMITS, Limits, LimitsRefused, Room, has_hard_limit, reached
+from billing.contracts.lines import add_line, set_limits
+from billing.contracts.periods import next_close_at, open_period, period_around
+from billing.contracts.refusals import UnableToAgree
+from billing.contracts.starts import distant, distant_end
+from billing.contracts.subscriptions import create_subscription, end_subscription, staying_ended
+from billing.contracts.terms import LineTerms
+
+__all__ = [
+    "NO_LIMITS",
+    "Foreseen",
+    "Limits",
+    "LimitsRefused",
+    "LineTerms",
+    "Room",
+    "UnableToAgree",
+    "add_line",
+    "create_subscription",
+    "distant",
+    "distant_end",
+    "effects_of_adding",
+    "end_line",
+    "end_subscription",
+    "has_hard_limit",
+    "next_close_at",
+    "objections_to_ending",
+    "open_period",
+    "period_around",
+    "reached",
+    "set_limits",
+    "staying_ended",
+]
