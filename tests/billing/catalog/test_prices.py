@@ -3,7 +3,7 @@ from decimal import Decimal
 import pytest
 from django.core.exceptions import ValidationError
 
-from billing import catalog
+from billing import catalog, history
 from billing.models import Price, PriceTier
 from billing.rating import TermsError, Tier
 from tests import factories as make
@@ -150,3 +150,132 @@ def test_a_copy_is_given_no_name_that_a_price_could_not_have(name):
 
     assert list(refusal.value.message_dict) == ["name"]
     assert Price.objects.count() == 1
+
+
+def tiers_in(price):
+    return [(row.up_to, row.unit_price, row.fee) for row in Price.objects.get(pk=price.pk).terms().tiers]
+
+
+def told_of(price):
+    return [(change.action, dict(change.values)) for change in history.changes_of(price)]
+
+
+def test_what_is_given_of_a_price_is_changed_and_the_rest_stays():
+    price = created()
+
+    changed = catalog.change_price(price=price, name="List 2027", unit_price=Decimal("2.5"))
+
+    assert (changed.pk, changed.name, changed.model, changed.unit_price) == (
+        price.pk,
+        "List 2027",
+        "per_unit",
+        Decimal("2.5"),
+    )
+    assert told_of(price)[0] == ("changed", {"name": ["List", "List 2027"], "unit_price": ["2", "2.5"]})
+
+
+def test_tiers_are_replaced_and_the_change_is_told():
+    price = make.price(make.brick(make.workspace()), model="graduated", tiers=GRADUATED)
+
+    catalog.change_price(price=price, tiers=[tier(None, "3"), tier("100", "1.5"), tier("20", "2", "5")])
+
+    assert tiers_in(price) == [(20, 2, 5), (100, Decimal("1.5"), 0), (None, 3, 0)]
+    action, values = told_of(price)[0]
+    assert (action, list(values)) == ("changed", ["tiers"])
+    assert values["tiers"][1] == ["up to 20: 2, fee 5", "up to 100: 1.5, fee 0", "up to any: 3, fee 0"]
+
+
+def test_tiers_may_swap_their_bounds():
+    price = make.price(
+        make.brick(make.workspace()), model="volume", tiers=[("1", "5", "0"), ("2", "4", "0"), (None, "3", "0")]
+    )
+
+    catalog.change_price(price=price, tiers=[tier("2", "5"), tier("1", "4"), tier(None, "3")])
+
+    assert tiers_in(price) == [(1, 4, 0), (2, 5, 0), (None, 3, 0)]
+
+
+def test_a_price_becomes_tiered_with_its_tiers_and_flat_without_them():
+    price = created()
+
+    catalog.change_price(price=price, model="graduated", unit_price=Decimal(0), tiers=[tier("5"), tier(None)])
+    assert tiers_in(price) == [(5, 1, 0), (None, 1, 0)]
+
+    changed = catalog.change_price(price=price, model="flat", unit_price=Decimal(9), tiers=[])
+    assert (changed.model, changed.unit_price, tiers_in(price)) == ("flat", Decimal(9), [])
+
+
+def test_a_change_of_nothing_writes_nothing():
+    price = make.price(make.brick(make.workspace()), model="graduated", tiers=GRADUATED)
+    before, rows = told_of(price), list(price.tiers.values_list("pk", flat=True))
+
+    catalog.change_price(price=price, name=price.name, model="graduated", tiers=[tier(*row) for row in GRADUATED])
+
+    assert told_of(price) == before
+    assert list(price.tiers.values_list("pk", flat=True)) == rows
+
+
+@pytest.mark.parametrize(
+    ("changes", "field"),
+    [
+        ({"name": ""}, "name"),
+        ({"model": "stairs"}, "model"),
+        ({"model": "volume"}, "unit_price"),
+        ({"model": "graduated", "unit_price": Decimal(0)}, "tiers"),
+        ({"unit_price": Decimal("1E-13")}, "unit_price"),
+        ({"tiers": [tier(None)]}, "tiers"),
+    ],
+)
+def test_an_unsound_change_of_a_price_is_refused_and_nothing_changes(changes, field):
+    price = created()
+    terms, told = price.terms(), told_of(price)
+
+    with pytest.raises((ValidationError, TermsError)) as refusal:
+        catalog.change_price(price=price, **changes)
+
+    named = [refusal.value.field] if isinstance(refusal.value, TermsError) else list(refusal.value.message_dict)
+    assert named == [field]
+    assert (Price.objects.get(pk=price.pk).terms(), told_of(price)) == (terms, told)
+
+
+@pytest.mark.parametrize(
+    "tiers", [[tier("10")], [tier("10"), tier("10"), tier(None)], [tier(None, "-1")], [tier(None, "1E+15")]]
+)
+def test_unsound_tiers_are_refused_and_the_former_stay(tiers):
+    price = make.price(make.brick(make.workspace()), model="graduated", tiers=GRADUATED)
+    before = tiers_in(price)
+
+    with pytest.raises((ValidationError, TermsError)):
+        catalog.change_price(price=price, tiers=tiers)
+
+    assert tiers_in(price) == before
+
+
+def test_an_incomplete_price_is_renamed_and_completed():
+    brick = make.brick(make.workspace())
+    price = Price.objects.create(workspace=brick.workspace, brick=brick, name="x", model="volume", currency="USD")
+
+    assert catalog.change_price(price=price, name="y").name == "y"
+    with pytest.raises(TermsError):
+        catalog.change_price(price=price, model="graduated")
+    catalog.change_price(price=price, tiers=[tier(None)])
+
+    assert tiers_in(price) == [(None, 1, 0)]
+
+
+def test_a_brick_that_is_not_metered_keeps_a_flat_price():
+    price = make.price(make.brick(make.workspace(), aggregation="none"), model="flat")
+
+    with pytest.raises(ValidationError, match="is not metered: it needs a flat price"):
+        catalog.change_price(price=price, model="per_unit")
+
+
+def test_a_billed_price_is_fixed():
+    line = make.line()
+    make.use(line, "1", "2026-01-05")
+    close(line.workspace, "2026-02-01")
+
+    with pytest.raises(catalog.PriceIsFixed):
+        catalog.change_price(price=line.price, name="List 2027")
+
+    assert Price.objects.get().name == line.price.name

@@ -1,0 +1,174 @@
+"""Make, change and copy prices with their tiers. A price is complete when made and fixed once billed."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from decimal import Decimal
+
+from django.conf import settings
+from django.core.exceptions import ValidationError
+from django.db import transaction
+
+from billing import history
+from billing.models import Brick, Price, PriceTier
+from billing.money import format_decimal
+from billing.rating import Terms, Tier, in_order, model_named
+
+
+@dataclass(frozen=True)
+class PriceTerms:
+    """A price of a brick, to be made."""
+
+    name: str
+    model: str
+    currency: str
+    unit_price: Decimal = Decimal(0)
+    tiers: Sequence[Tier] = ()
+
+
+@transaction.atomic
+def create_price(
+    *, brick: Brick, name: str, model: str, currency: str, unit_price: Decimal = Decimal(0), tiers: Sequence[Tier] = ()
+) -> Price:
+    """Make a price with its tiers; raise ``ValidationError`` or ``TermsError`` naming the field at fault.
+
+    Prices are exact decimals in units of the currency (not minor units), with up to 12 places.
+    """
+    price = Price(
+        workspace_id=brick.workspace_id,
+        brick=brick,
+        name=name,
+        model=model,
+        currency=currency,
+        unit_price=unit_price,
+    )
+    price.full_clean()
+    rows = _checked_tiers(price, tiers)
+    price.save()
+    PriceTier.objects.bulk_create(rows)
+    note_tiers(price, [], rows)
+    return price
+
+
+class PriceIsFixed(ValidationError):
+    """The price was billed: copy it instead of changing it."""
+
+
+@transaction.atomic
+def change_price(
+    *,
+    price: Price,
+    name: str | None = None,
+    model: str | None = None,
+    unit_price: Decimal | None = None,
+    tiers: Sequence[Tier] | None = None,
+) -> Price:
+    """Change what is given of a price, where ``tiers`` replace all former ones; return the price as it is then.
+
+    Raises ``PriceIsFixed`` once the price is billed, ``ValidationError`` or ``TermsError`` naming the field at fault.
+    A value that stays is not checked again, but the model, unit price and tiers are checked together.
+    """
+    prices = Price.objects.select_for_update(of=("self",), no_key=True).select_related("brick", "workspace")
+    price = prices.get(workspace_id=price.workspace_id, pk=price.pk)
+    if is_billed(price):
+        raise PriceIsFixed("This price was billed, so it is fixed: copy it, and change the copy.")
+    changes = {"name": name, "model": model, "unit_price": unit_price}
+    touched = [field for field, value in changes.items() if value is not None and value != getattr(price, field)]
+    for field in touched:
+        setattr(price, field, changes[field])
+    price.clean_fields(exclude=[field.name for field in Price._meta.fields if field.name not in touched])
+    if "model" in touched and price.pricing.is_metered and not price.brick.is_metered:
+        raise ValidationError({"model": f"“{price.brick}” is not metered: it needs a flat price."})
+    former = list(price.tiers.all())
+    kept = _as_tiers(former)
+    wanted = kept if tiers is None else in_order(tiers)
+    rows = _checked_tiers(price, wanted) if wanted != kept or set(touched) - {"name"} else []
+    if touched:
+        price.save(update_fields=touched)
+    if wanted != kept:
+        # All rows anew: saved one by one, two tiers that swap their bounds would collide at one of them.
+        PriceTier.objects.filter(workspace_id=price.workspace_id, price=price).delete()
+        PriceTier.objects.bulk_create(rows)
+        note_tiers(price, former, rows)
+    return Price.objects.get(workspace_id=price.workspace_id, pk=price.pk)
+
+
+def _as_tiers(rows: Iterable[PriceTier]) -> list[Tier]:
+    return in_order(Tier(up_to=row.up_to, unit_price=row.unit_price, fee=row.fee) for row in rows)
+
+
+def _checked_tiers(price: Price, tiers: Sequence[Tier]) -> list[PriceTier]:
+    """Return the rows of a price's tiers, not saved; raise as ``create_price`` does."""
+    refuse_too_many_tiers(len(tiers))
+    rows = _tier_rows(price, tiers)
+    for row in rows:
+        row.clean_fields(exclude=["workspace", "price"])
+        if min(row.unit_price, row.fee) < 0:
+            raise ValidationError({"tiers": "A tier's price and fee can't be negative."})
+    Terms(
+        model=model_named(price.model),
+        currency=price.currency,
+        unit_price=price.unit_price,
+        tiers=tuple(in_order(tiers)),
+    )
+    return rows
+
+
+def refuse_too_many_tiers(count: int) -> None:
+    """Raise ``ValidationError`` naming ``tiers`` for more tiers than ``TIERS_PER_PRICE``."""
+    if count > settings.TIERS_PER_PRICE:
+        raise ValidationError({"tiers": f"A price has at most {settings.TIERS_PER_PRICE} tiers; these are {count}."})
+
+
+def is_billed(price: Price) -> bool:
+    """Tell whether an invoice line uses the price, drafts included: it is fixed from then on."""
+    return price.invoice_lines.exists()
+
+
+@transaction.atomic
+def copy_price(*, price: Price, name: str) -> Price:
+    """Copy a price with its tiers, to be changed: the way to change a price that was billed.
+
+    Raises ``ValidationError`` naming ``name`` where a price can't have this name, ``TermsError`` where the price is
+    incomplete.
+    """
+    copy = Price(
+        workspace_id=price.workspace_id,
+        brick_id=price.brick_id,
+        name=name,
+        model=price.model,
+        currency=price.currency,
+        unit_price=price.unit_price,
+    )
+    # Only the name is new: a price that today's rules would refuse can still be copied.
+    copy.clean_fields(exclude=[field.name for field in Price._meta.fields if field.name != "name"])
+    copy.save()
+    note_tiers(copy, [], PriceTier.objects.bulk_create(_tier_rows(copy, price.terms().tiers)))
+    return copy
+
+
+def note_tiers(price: Price, before: Iterable[PriceTier], after: Iterable[PriceTier]) -> None:
+    """Add a change of a price's tiers to its history: they are written in bulk, which leaves no trace by itself."""
+    was, now = _told(before), _told(after)
+    if was != now:
+        history.note(price, "changed" if was else "added", {"tiers": (was, now)})
+
+
+def _told(tiers: Iterable[PriceTier]) -> list[str]:
+    texts = ((tier.up_to, tier.unit_price, tier.fee) for tier in in_order(tiers))
+    return [
+        f"up to {'any' if up_to is None else format_decimal(up_to)}: {format_decimal(price)}, fee {format_decimal(fee)}"
+        for up_to, price, fee in texts
+    ]
+
+
+def _tier_rows(price: Price, tiers: Sequence[Tier]) -> list[PriceTier]:
+    return [
+        PriceTier(
+            workspace_id=price.workspace_id,
+            price=price,
+            up_to=tier.up_to,
+            unit_price=tier.unit_price,
+            fee=tier.fee,
+        )
+        for tier in tiers
+    ]
