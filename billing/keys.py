@@ -1,8 +1,9 @@
-"""API keys: made, recognised and revoked. A key's text is seen once, when it is made; the table keeps a digest."""
+"""Make, recognise, change and revoke API keys. The text of a key is shown once; the table keeps its digest."""
 
 import hashlib
 import secrets
 from datetime import datetime, timedelta
+from types import EllipsisType
 
 from django.core.exceptions import ValidationError
 from django.db import IntegrityError, connection, transaction
@@ -14,32 +15,32 @@ from billing.models import ApiKey, ApiKeyUse, Workspace
 from billing.models.texts import validate_name
 from billing.tenancy import Across, across
 
-# How stale a key's last use may be: a statement per request would cost as much as the usage it reports.
+# Greatest age of a noted last use: a statement per request would cost as much as the usage that it reports.
 LAST_USE_RESOLUTION = timedelta(minutes=1)
 SHORTEST_GIVEN = 16
-# For how long a process takes a key for live without asking again. Revoking ends it at once in the process that does
-# it, and in the others within this time.
+# How long a process trusts a key without asking the database again. A key that is revoked ends at once in the process
+# that revokes it, and within this time in the others.
 TRUSTED_FOR = timedelta(seconds=1)
 _trusted: dict[str, tuple[datetime, ApiKey]] = {}
-# What this process knows of the last uses that are noted, by key.
+# The last uses that are noted as far as this process knows, by key.
 _noted: dict[int, datetime] = {}
 
 
 class UnableToCreateKey(ValidationError):
-    """The key's text or name can't be taken."""
+    """The text or name can't be that of a key."""
 
 
 def create_key(*, workspace: Workspace, name: str, created_by: str, text: str | None = None) -> tuple[ApiKey, str]:
-    """Make a key of a workspace and return it with its text, which can't be read again.
+    """Make a key of a workspace; return it with its text, which can't be read again.
 
-    ``text`` takes over a token that clients already send to the vendor they were written for. Raises
-    ``UnableToCreateKey`` where it is short, guessable or in use.
+    ``text`` takes over a token that clients already send to the vendor that they were written for. Raises
+    ``UnableToCreateKey`` naming ``text`` where it is short, guessable or in use, or ``name``.
     """
     try:
         validate_name(name)
     except ValidationError as error:
         raise UnableToCreateKey({"name": error.messages}) from error
-    # Of a given token only a few characters are shown: more would be a good part of a short one.
+    # Show only a few characters of a given token: more would be a good part of a short one.
     shown = 4
     if text is None:
         text, shown = f"ark_{workspace.mode}_{secrets.token_urlsafe(24)}", 13
@@ -60,7 +61,7 @@ def create_key(*, workspace: Workspace, name: str, created_by: str, text: str | 
 
 _KEY = ["id", "workspace_id", "name", "prefix", "requests_per_minute"]
 _WORKSPACE = ["id", "code", "mode", "live_id", "name", "time_zone", "currency"]
-# Every API request begins with this look-up; building it anew each time would cost more than running it.
+# Every API request begins with this look-up; building the query each time would cost more than running it.
 _FIND = f"""
 SELECT {", ".join(f"k.{column}" for column in _KEY)}, {", ".join(f"w.{column}" for column in _WORKSPACE)}
 FROM billing_apikey k JOIN billing_workspace w ON w.id = k.workspace_id
@@ -77,8 +78,8 @@ RETURNING workspace_id
 def find_key(*, text: str, as_of: datetime) -> ApiKey | None:
     """Return the live key with this text, its workspace loaded, or None; note the use.
 
-    One query a second and key at the most, and once a minute a second one that notes the use: in each process, where it
-    may take a third one to find that another process has noted one.
+    A process makes at most one query a second and key, once a minute a second one that notes the use, and a third one
+    where another process has noted a use meanwhile.
     """
     wanted = digest(text)
     since, trusted = _trusted.get(wanted, (None, None))
@@ -98,7 +99,7 @@ def find_key(*, text: str, as_of: datetime) -> ApiKey | None:
 
 
 def _note_use(key: ApiKey, as_of: datetime) -> datetime:
-    """Note that a key is used, unless a use of the last minute is noted; return the one that is."""
+    """Note a use of a key, unless a use of the last minute is noted; return the moment that is noted then."""
     moments = map(connection.ops.adapt_datetimefield_value, (as_of, as_of - LAST_USE_RESOLUTION))
     with connection.cursor() as cursor:
         cursor.execute(_NOTE, [key.workspace_id, key.pk, *moments])
@@ -109,34 +110,54 @@ def _note_use(key: ApiKey, as_of: datetime) -> datetime:
 
 
 def with_last_use(found: QuerySet[ApiKey]) -> QuerySet[ApiKey]:
-    """Add ``last_used_at`` to keys, None where they never were."""
+    """Annotate keys with ``last_used_at``, None for a key that was never used."""
     use = FilteredRelation("uses", condition=Q(uses__workspace_id=F("workspace_id")))
     return found.annotate(use=use, last_used_at=F("use__last_used_at"))
 
 
 def forget_trusted() -> None:
-    """Ask the database for every key again: after a revocation, or in tests, whose rows go away."""
+    """Forget the keys that this process trusts: after a change of keys, or in tests, whose rows go away."""
     _trusted.clear()
 
 
 def forget_noted() -> None:
-    """Ask the database when every key was last used: in tests, whose rows go away."""
+    """Forget the last uses that this process has noted: in tests, whose rows go away."""
     _noted.clear()
 
 
+@transaction.atomic
+def update_key(*, key: ApiKey, name: str | None = None, requests_per_minute: int | None | EllipsisType = ...) -> ApiKey:
+    """Change what is given of a key, where ``requests_per_minute=None`` removes its limit.
+
+    Another process may go by the former limit for a second. Raises ``ValidationError`` naming the field.
+    """
+    key = ApiKey.objects.select_for_update(no_key=True).get(workspace_id=key.workspace_id, pk=key.pk)
+    changes = {"name": ... if name is None else name, "requests_per_minute": requests_per_minute}
+    touched = [field for field, value in changes.items() if value is not ... and value != getattr(key, field)]
+    for field in touched:
+        setattr(key, field, changes[field])
+    key.clean_fields(exclude=[column.name for column in ApiKey._meta.fields if column.name not in touched])
+    if key.requests_per_minute == 0:
+        raise ValidationError({"requests_per_minute": "Must be above zero, or empty for no limit."})
+    if touched:
+        key.save(update_fields=touched)
+        transaction.on_commit(forget_trusted)
+    return key
+
+
 def revoke_key(*, key: ApiKey, as_of: datetime) -> None:
-    """End a key at once. It stays listed; a revoked key does not come back."""
+    """Revoke a key at once. It stays listed and is never live again; revoking it twice changes nothing."""
     with transaction.atomic():
         live = ApiKey.objects.filter(workspace_id=key.workspace_id, pk=key.pk, revoked_at=None)
         if live.update(revoked_at=as_of):
             history.note(key, "revoked")
-        # Whoever looks the key up until then may still trust it.
+        # A request that looks the key up before the commit would trust it again.
         transaction.on_commit(forget_trusted)
     forget_trusted()
     key.refresh_from_db(fields=["revoked_at"])
 
 
 def digest(text: str) -> str:
-    """Return what the table keeps of a key's text."""
+    """Return the digest of a key's text, by which it is found."""
     # A key is 192 random bits: a slow, salted hash would only slow down each request.
     return hashlib.sha256(text.encode("utf-8", "surrogateescape")).hexdigest()

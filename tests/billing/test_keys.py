@@ -1,6 +1,7 @@
 from datetime import UTC, datetime, timedelta
 
 import pytest
+from django.core.exceptions import ValidationError
 
 from billing.keys import (
     LAST_USE_RESOLUTION,
@@ -10,6 +11,7 @@ from billing.keys import (
     find_key,
     forget_noted,
     revoke_key,
+    update_key,
     with_last_use,
 )
 from billing.models import ApiKey, ApiKeyUse
@@ -227,3 +229,42 @@ def test_revoked_key_is_not_trusted_for_the_rest_of_its_second():
     revoke_key(key=key, as_of=NOW)
 
     assert find_key(text=text, as_of=NOW) is None
+
+
+def test_what_is_given_of_a_key_is_changed_and_the_rest_stays():
+    key, _ = create_key(workspace=make.workspace(), name="a service", created_by="tests")
+
+    assert update_key(key=key, requests_per_minute=600).requests_per_minute == 600
+    changed = update_key(key=key, name="another service")
+    assert (changed.name, changed.requests_per_minute, changed.prefix) == ("another service", 600, key.prefix)
+    assert update_key(key=key, requests_per_minute=None).requests_per_minute is None
+    assert ApiKey.objects.get().name == "another service"
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_changed_limit_holds_at_once_in_the_process_that_changes_it():
+    key, text = create_key(workspace=make.workspace(), name="a service", created_by="tests")
+    assert find_key(text=text, as_of=NOW).requests_per_minute is None
+
+    update_key(key=key, requests_per_minute=5)
+
+    assert find_key(text=text, as_of=NOW).requests_per_minute == 5
+
+
+@pytest.mark.parametrize(
+    ("changes", "field"),
+    [
+        ({"name": ""}, "name"),
+        ({"name": "a\nb"}, "name"),
+        ({"requests_per_minute": 0}, "requests_per_minute"),
+        ({"requests_per_minute": -1}, "requests_per_minute"),
+    ],
+)
+def test_a_change_of_a_key_is_refused_on_its_field(changes, field):
+    key, _ = create_key(workspace=make.workspace(), name="a service", created_by="tests")
+
+    with pytest.raises(ValidationError) as refusal:
+        update_key(key=key, **changes)
+
+    assert list(refusal.value.message_dict) == [field]
+    assert (ApiKey.objects.get().name, ApiKey.objects.get().requests_per_minute) == ("a service", None)

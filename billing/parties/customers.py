@@ -1,4 +1,4 @@
-"""Opening a workspace, and its customers with the names under which usage is reported of them."""
+"""Customers and their names: an id, a reference and aliases, under which their usage is reported."""
 
 import uuid
 from collections.abc import Callable, Collection, Sequence
@@ -9,64 +9,15 @@ from django.core.exceptions import ValidationError
 from django.db import IntegrityError, transaction
 
 from billing import names
-from billing.entry.moments import DayFormat
-from billing.entry.numbers import NumberFormat
-from billing.models import Customer, CustomerAlias, Name, NumberSeries, Workspace
+from billing.models import Customer, CustomerAlias, Name, Workspace
 from billing.tenancy import Across, across
 
-# The name of nobody: senders take an event back by reporting it again under this one.
+# The name of nobody: a sender takes an event back by reporting it again under this name.
 NOBODY = "VOID"
 
-# Told of all further names of a customer (its id, its reference, aliases) in the transaction that gives them. The
-# ledger adds what matches the events that came under them before: billing does not know the ledger.
+# Called with all new names of a customer (its id, its reference, aliases) in the transaction that gives them. The
+# ledger matches the events that came under them before: billing does not know the ledger.
 on_new_names: list[Callable[[Customer, Sequence[str]], None]] = []
-
-
-@transaction.atomic
-def create_workspace(
-    *,
-    code: str,
-    name: str,
-    time_zone: str,
-    currency: str,
-    closing: str = Workspace.Closing.MANUAL,
-    closing_delay_hours: int = 1,
-    number_format: str = NumberFormat.POINT,
-    day_format: str = DayFormat.ISO,
-) -> Workspace:
-    """Open a live workspace together with its test-mode twin and their number series; return the live one.
-
-    ``time_zone`` is an IANA name, ``currency`` an ISO 4217 code; the formats are how its people write. Raises
-    ``ValidationError`` on a bad field or a code that is taken.
-    """
-    live = Workspace(
-        code=code,
-        name=name,
-        time_zone=time_zone,
-        currency=currency,
-        closing=closing,
-        closing_delay_hours=closing_delay_hours,
-        number_format=number_format,
-        day_format=day_format,
-    )
-    live.full_clean()
-    live.save()
-    twin = Workspace(
-        code=code,
-        mode=Workspace.Mode.TEST,
-        live=live,
-        name=name,
-        time_zone=time_zone,
-        currency=currency,
-        closing_delay_hours=closing_delay_hours,
-        number_format=number_format,
-        day_format=day_format,
-    )
-    twin.save()
-    NumberSeries.objects.bulk_create(
-        NumberSeries(workspace=workspace, kind=kind) for workspace in (live, twin) for kind in NumberSeries.Kind
-    )
-    return live
 
 
 @transaction.atomic
@@ -80,9 +31,10 @@ def create_customer(
     id: uuid.UUID | None = None,  # noqa: A002  (the field's own name)
     aliases: Sequence[str] = (),
 ) -> Customer:
-    """Add a customer with its aliases; raise ``ValidationError`` naming the field, also of an id or name that is taken.
+    """Add a customer with its aliases; raise ``ValidationError`` naming the field.
 
-    ``id`` and ``reference`` take over what clients of another system already hold. ``VOID`` names nobody.
+    ``id`` and ``reference`` take over what clients of another system already hold. Refused are an id, reference or
+    alias that another customer has, and ``VOID``, which names nobody.
     """
     refuse_nobody(reference, field="reference")
     customer = Customer(
@@ -117,9 +69,9 @@ def update_customer(
     email: str | None = None,
     address: str | None = None,
 ) -> Customer:
-    """Change what is given, where an empty text empties; raise ``ValidationError`` naming the field.
+    """Change what is given of a customer; an empty text removes a value. Raises ``ValidationError`` naming the field.
 
-    Usage that was reported under a former reference stays the customer's. ``VOID`` names nobody.
+    Usage that was reported under a former reference stays the customer's. ``VOID`` names nobody and is refused.
     """
     customers = Customer.objects.select_for_update(of=("self",), no_key=True).select_related("workspace")
     customer = customers.get(workspace_id=customer.workspace_id, pk=customer.pk)
@@ -144,10 +96,10 @@ def update_customer(
 
 @transaction.atomic
 def add_alias(*, customer: Customer, value: str, label: str = "") -> CustomerAlias:
-    """Give a customer a further name; events that waited under it are the customer's from now on.
+    """Give a customer an alias; events that waited under it are the customer's from now on.
 
-    Raises ``ValidationError`` naming the field: an alias names one customer of a workspace, and ``VOID`` nobody. A
-    customer has ``ALIASES_PER_CUSTOMER`` at most.
+    Raises ``ValidationError`` naming the field where another customer of the workspace has the name, for ``VOID``, and
+    beyond ``ALIASES_PER_CUSTOMER`` aliases.
     """
     alias = CustomerAlias(workspace_id=customer.workspace_id, customer=customer, value=value, label=label)
     _save_alias(alias)
@@ -161,7 +113,7 @@ def add_alias(*, customer: Customer, value: str, label: str = "") -> CustomerAli
 def update_alias(
     *, alias: CustomerAlias, value: str | None = None, label: str | None = None, customer: Customer | None = None
 ) -> CustomerAlias:
-    """Change what is given; raise ``ValidationError`` naming the field. What was reported before stays as it is."""
+    """Change what is given of an alias; raise ``ValidationError`` naming the field. Recorded usage stays as it is."""
     aliases = CustomerAlias.objects.select_for_update(of=("self",)).select_related("customer")
     alias = aliases.get(workspace_id=alias.workspace_id, pk=alias.pk)
     former, owner = alias.value, alias.customer
@@ -183,7 +135,7 @@ def update_alias(
 
 @transaction.atomic
 def remove_alias(*, alias: CustomerAlias) -> None:
-    """Take a name away from a customer; what was reported under it stays the customer's."""
+    """Take an alias from a customer; usage that was reported under it stays the customer's."""
     aliases = CustomerAlias.objects.select_for_update(of=("self",)).select_related("customer")
     removed = aliases.filter(workspace_id=alias.workspace_id, pk=alias.pk).first()
     if removed is not None:
@@ -192,16 +144,16 @@ def remove_alias(*, alias: CustomerAlias) -> None:
 
 
 def refuse_nobody(value: str | None, *, field: str) -> None:
-    """Raise ``ValidationError`` of the field whose value is the name of nobody: events under it count for nobody."""
+    """Raise ``ValidationError`` naming ``field`` for the name of nobody: events under it count for no customer."""
     if value == NOBODY:
         raise ValidationError({field: f"“{NOBODY}” is how senders take an event back: it names nobody."})
 
 
 def _refuse_too_many(customer: Customer) -> None:
-    """Raise ``ValidationError`` where a customer has too many aliases now; others that add some wait until commit."""
+    """Raise ``ValidationError`` where a customer has too many aliases; whoever adds others waits until commit."""
     most = settings.ALIASES_PER_CUSTOMER
     names.lock(workspace_id=customer.workspace_id, kind=Name.Kind.CUSTOMER, names=[str(customer.pk)])
-    # Those from before there was a bound, which may be many more, are not all counted.
+    # Stop counting at the bound: customers from before it may have many more.
     aliases = CustomerAlias.objects.filter(workspace=customer.workspace_id, customer=customer).order_by()
     if aliases[: most + 1].count() > most:
         raise ValidationError({"value": f"A customer has at most {most} aliases."})
@@ -220,9 +172,9 @@ def _save(
     as_before: Collection[str] = (),
     **options: Any,
 ) -> None:
-    """Check a row's fields, but for those ``as_before``, and save it.
+    """Check a row's fields, except those ``as_before``, and save it.
 
-    ``taken`` says which of them a unique constraint has refused.
+    ``taken`` returns the messages by field for a refusal by a unique constraint.
     """
     row.full_clean(exclude=as_before, validate_unique=False, validate_constraints=False)
     try:

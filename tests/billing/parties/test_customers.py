@@ -5,6 +5,7 @@ from django.core.exceptions import ValidationError
 
 from billing import parties
 from billing.models import Customer, CustomerAlias
+from billing.parties import customers
 from tests import factories as make
 
 pytestmark = pytest.mark.django_db
@@ -17,7 +18,7 @@ def told(monkeypatch) -> list[tuple[str, str]]:
     """Which customer has got which names, in order."""
     names: list[tuple[str, str]] = []
     monkeypatch.setattr(
-        parties, "on_new_names", [lambda customer, given: names.extend((customer.name, name) for name in given)]
+        customers, "on_new_names", [lambda customer, given: names.extend((customer.name, name) for name in given)]
     )
     return names
 

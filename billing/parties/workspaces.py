@@ -1,0 +1,136 @@
+"""Open workspaces, and change their settings and the web sites that may call their APIs."""
+
+from django.core.exceptions import ValidationError
+from django.db import IntegrityError, transaction
+
+from billing.entry.moments import DayFormat
+from billing.entry.numbers import NumberFormat
+from billing.models import AllowedOrigin, NumberSeries, Workspace
+
+
+@transaction.atomic
+def create_workspace(
+    *,
+    code: str,
+    name: str,
+    time_zone: str,
+    currency: str,
+    closing: str = Workspace.Closing.MANUAL,
+    closing_delay_hours: int = 1,
+    number_format: str = NumberFormat.POINT,
+    day_format: str = DayFormat.ISO,
+) -> Workspace:
+    """Open a live workspace with its test-mode twin and their number series; return the live one.
+
+    ``time_zone`` is an IANA name, ``currency`` an ISO 4217 code; the formats are those that its people write in.
+    Raises ``ValidationError`` naming the field, also for a code that is taken.
+    """
+    live = Workspace(
+        code=code,
+        name=name,
+        time_zone=time_zone,
+        currency=currency,
+        closing=closing,
+        closing_delay_hours=closing_delay_hours,
+        number_format=number_format,
+        day_format=day_format,
+    )
+    live.full_clean()
+    live.save()
+    twin = Workspace(
+        code=code,
+        mode=Workspace.Mode.TEST,
+        live=live,
+        name=name,
+        time_zone=time_zone,
+        currency=currency,
+        closing_delay_hours=closing_delay_hours,
+        number_format=number_format,
+        day_format=day_format,
+    )
+    twin.save()
+    NumberSeries.objects.bulk_create(
+        NumberSeries(workspace=workspace, kind=kind) for workspace in (live, twin) for kind in NumberSeries.Kind
+    )
+    return live
+
+
+@transaction.atomic
+def update_workspace(
+    *,
+    workspace: Workspace,
+    name: str | None = None,
+    time_zone: str | None = None,
+    currency: str | None = None,
+    closing: str | None = None,
+    closing_delay_hours: int | None = None,
+    number_format: str | None = None,
+    day_format: str | None = None,
+) -> Workspace:
+    """Change what is given of a workspace, not of its twin; raise ``ValidationError`` naming the field.
+
+    The time zone is fixed once there are subscriptions: their periods begin at its midnights. The currency is a
+    default, so existing subscriptions and prices keep theirs.
+    """
+    workspace = Workspace.objects.select_for_update(of=("self",), no_key=True).get(pk=workspace.pk)
+    changes = {
+        "name": name,
+        "time_zone": time_zone,
+        "currency": currency,
+        "closing": closing,
+        "closing_delay_hours": closing_delay_hours,
+        "number_format": number_format,
+        "day_format": day_format,
+    }
+    touched = [field for field, value in changes.items() if value is not None and value != getattr(workspace, field)]
+    if "time_zone" in touched and workspace.subscriptions.exists():
+        raise ValidationError({"time_zone": "The time zone is fixed once there are subscriptions."})
+    for field in touched:
+        setattr(workspace, field, changes[field])
+    workspace.clean_fields(exclude=[column.name for column in Workspace._meta.fields if column.name not in touched])
+    if touched:
+        workspace.save(update_fields=touched)
+    return workspace
+
+
+@transaction.atomic
+def add_origin(*, workspace: Workspace, origin: str) -> AllowedOrigin:
+    """Allow the pages of a web site, such as ``https://app.example.com``, to call the APIs with a workspace's keys.
+
+    It holds for the workspace and its twin. Raises ``ValidationError`` naming ``origin``, also for the twin's own.
+    """
+    if workspace.mode != Workspace.Mode.LIVE:
+        raise ValidationError({"origin": "The web sites of a test workspace are those of its live one."})
+    row = AllowedOrigin(workspace=workspace, origin=origin)
+    _save_origin(row)
+    return row
+
+
+@transaction.atomic
+def update_origin(*, allowed: AllowedOrigin, origin: str) -> AllowedOrigin:
+    """Allow another web site in place of one; raise ``ValidationError`` naming ``origin``."""
+    rows = AllowedOrigin.objects.select_for_update(no_key=True)
+    row = rows.get(workspace_id=allowed.workspace_id, pk=allowed.pk)
+    if row.origin != origin:
+        row.origin = origin
+        _save_origin(row)
+    return row
+
+
+@transaction.atomic
+def remove_origin(*, allowed: AllowedOrigin) -> None:
+    """Allow a web site no longer; one that was removed already is no error."""
+    row = AllowedOrigin.objects.filter(workspace_id=allowed.workspace_id, pk=allowed.pk).first()
+    if row is not None:
+        row.delete()
+
+
+def _save_origin(row: AllowedOrigin) -> None:
+    row.clean_fields(exclude=["workspace"])
+    try:
+        with transaction.atomic():
+            row.save()
+    except IntegrityError as error:
+        raise ValidationError(
+            {"origin": ValidationError("This web site is allowed already.", code="unique")}
+        ) from error
