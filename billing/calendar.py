@@ -60,9 +60,9 @@ class Period:
 
 @dataclass(frozen=True, slots=True)
 class Coverage:
-    """How many of a billing window's calendar days a line covers; what a flat price is prorated by.
+    """The number of a billing window's calendar days that a line covers; it prorates a flat price.
 
-    None of them where it began and ended within a day that is the next line's.
+    It is 0 where the line began and ended within a day that counts for the next line.
     """
 
     days: int
@@ -90,7 +90,7 @@ def midnight(day: date, *, tz: tzinfo) -> datetime:
 
 
 def end_of(day: date, *, tz: ZoneInfo) -> datetime:
-    """Return the first moment after the local day, in UTC: the end of what covers it whole.
+    """Return the first moment after the local day, in UTC: the end of a period whose last day it is.
 
     Raises ``CalendarOutOfRange``.
     """
@@ -100,7 +100,7 @@ def end_of(day: date, *, tz: ZoneInfo) -> datetime:
 
 
 def last_midnight(moment: datetime, *, tz: ZoneInfo) -> datetime:
-    """Return the end, in UTC, of the last local day that is wholly over by the moment.
+    """Return the end, in UTC, of the last local day that is completely over by the moment.
 
     Raises ``CalendarOutOfRange``.
     """
@@ -194,9 +194,9 @@ def days_between(period: Period, tz: ZoneInfo) -> int:
 def coverage(*, covered: Period, full: Period, tz: ZoneInfo, followed_at: datetime | None = None) -> Coverage:
     """Return how many of the full window's local calendar days the covered part touches.
 
-    ``followed_at``: when the next line of the same thing begins, not before the covered part ends. A day that they
-    share is the next one's, so that no day is counted twice. Raises ``ValueError`` where the covered part reaches
-    outside of the window.
+    ``followed_at`` is the start of the next line of the same brick, not before the covered part ends. A day that both
+    lines touch counts for the next one only. Raises ``ValueError`` where the covered part reaches outside of the
+    window.
     """
     if covered.starts_at < full.starts_at or covered.ends_at > full.ends_at:
         raise ValueError(f"{covered} is no part of {full}.")
@@ -240,8 +240,8 @@ def _first_moment(day: date, tz: tzinfo) -> datetime:
 
 
 def _end_of_gap(wall: datetime, tz: tzinfo) -> datetime:
-    # PEP 495: in a gap, fold 1 reads the clock as it is after the change, so lands before it; fold 0 reads
-    # it as it was before the change, and lands at it or after.
+    # PEP 495: in a gap, fold 1 uses the offset after the change and gives a moment before it; fold 0 uses the offset
+    # before the change and gives a moment at it or after.
     before = wall.replace(tzinfo=tz, fold=1).astimezone(UTC)
     after = wall.replace(tzinfo=tz, fold=0).astimezone(UTC)
     while after - before > _SECOND:

@@ -1,4 +1,4 @@
-"""How figures are written for people: money, quantities, days and moments in a workspace's time zone."""
+"""Write figures for people: money, quantities, days and moments in a workspace's time zone."""
 
 from collections.abc import Collection, Mapping, Sequence
 from datetime import date, datetime, timedelta
@@ -45,12 +45,12 @@ def day(at: datetime | None, tz: ZoneInfo) -> str:
 
 
 def last_day(ends_at: datetime | None, tz: ZoneInfo) -> str:
-    """Write an end, the first moment that is no longer covered, as the last day that is."""
+    """Write an end, the first moment not covered, as the last day covered."""
     return NOTHING if ends_at is None else day(ends_at - _MICROSECOND, tz)
 
 
 def last_whole_day(at: datetime, tz: ZoneInfo) -> str:
-    """Write a moment as the last day that is wholly over by then."""
+    """Write the last day that is completely over by a moment."""
     return last_day(calendar.last_midnight(at, tz=tz), tz)
 
 
@@ -79,20 +79,20 @@ def moment(at: datetime | None, tz: ZoneInfo) -> str:
 
 
 def beginning(text: str, most: int) -> str:
-    """Write a text that may be long: how it begins, and how much more there is."""
+    """Write the beginning of a text that may be long, and how much more there is."""
     more = len(text) - most
     return f"{text[:most]}… and {more} more characters" if more > 0 else text
 
 
 def local(told: LocalMoment) -> str:
-    """Write the moment of a message as all others are."""
+    """Write the moment of a message as the panel writes all moments."""
     return moment(told.at, told.tz)
 
 
 def event_rule(rule: EventRule) -> str:
-    """Write by what events are counted: "message-sent: total of length where type is text or fax".
+    """Write a rule in words: "message-sent: total of length where type is text or fax".
 
-    A rule of very many values is cut: an invoice shows the rules of all its lines.
+    A rule with very many values is cut: an invoice shows the rules of all its lines.
     """
     named = identifier(rule.property)
     what = rule.counting.phrase.format(property=named)
@@ -102,7 +102,7 @@ def event_rule(rule: EventRule) -> str:
 
 
 def filters(of_rule: Mapping[str, Sequence[str]], negated: Collection[str]) -> list[str]:
-    """Write the filters of a rule, each: "type is text or fax", "plan is not trial"."""
+    """Write each filter of a rule: "type is text or fax", "plan is not trial"."""
     return [
         f"{identifier(name)} is {'not ' if name in negated else ''}{' or '.join(map(identifier, values))}"
         for name, values in sorted(of_rule.items())

@@ -1,4 +1,4 @@
-"""A moment in a message: clients are told it as ISO 8601; who tells it to people can spell it otherwise."""
+"""Moments in messages: ISO 8601 for clients; pages for people can write them in another way."""
 
 from datetime import UTC, datetime, timedelta, tzinfo
 from zoneinfo import ZoneInfo
@@ -7,9 +7,9 @@ _MINUTE = timedelta(minutes=1)
 
 
 def in_zone(at: datetime, tz: tzinfo) -> str:
-    """Write a moment as ISO 8601 with its zone's offset; in UTC where that has seconds, which RFC 3339 lacks.
+    """Write a moment as ISO 8601 with its zone's offset; in UTC where the offset has seconds.
 
-    Before zones were agreed, each town's clock showed its own noon.
+    RFC 3339 knows no seconds in an offset, which zones had before they were standardized.
     """
     local = at.astimezone(tz)
     offset = local.utcoffset() or timedelta(0)
@@ -17,7 +17,7 @@ def in_zone(at: datetime, tz: tzinfo) -> str:
 
 
 class LocalMoment(str):
-    """A moment as ISO 8601 with its zone's offset; ``at`` and ``tz`` are what it says."""
+    """A moment as ISO 8601 with its zone's offset; ``at`` and ``tz`` keep the moment and the zone."""
 
     at: datetime
     tz: ZoneInfo

@@ -1,7 +1,7 @@
-"""One name, one owner: whoever gives a thing a name that clients may call it by, gives it here.
+"""One name, one owner: the only writer of the names by which clients address customers, lines and bricks.
 
-Clients name a customer by an alias, its id or its reference; a line by its reference or number, or by the id or
-reference of its subscription; a brick by its id or reference. Within each of the three a name names one thing at a
+A customer is named by an alias, its id or its reference; a line by its reference or number, or by the id or reference
+of its subscription; a brick by its id or reference. Within each of the three kinds a name belongs to one thing at a
 time, whichever of these it is: the database refuses a second. A name that was taken back may be given again.
 """
 
@@ -14,7 +14,7 @@ from django.db.models import QuerySet
 
 from billing.models import Line, Name, Subscription
 
-# How often a name is tried for that its owner takes back at the same time.
+# Attempts at a name whose owner takes it back at the same time.
 ATTEMPTS = 10
 TAKEN = {
     Name.Kind.CUSTOMER: "Another customer has this name: as its id, its reference or an alias.",
@@ -26,14 +26,14 @@ _UUID = re.compile(r"[0-9A-Fa-f]{8}(-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}")
 
 @transaction.atomic
 def give(*, workspace_id: int, kind: Name.Kind, owner: str, names: Mapping[str, str]) -> None:
-    """Give a thing names, each with the field that it stands in; those that it has already stay.
+    """Give a thing names, each with the field that it stands in; names that it has already stay.
 
-    Raises ``ValidationError`` of the code ``unique`` naming the fields whose names are another's.
+    Raises ``ValidationError`` with the code ``unique``, naming the fields whose names belong to another.
     """
     wanted = _by_spelling(names)
     rows = [Name(workspace_id=workspace_id, kind=kind, text=text, owner=owner) for text in sorted(wanted)]
     for _ in range(ATTEMPTS):
-        # A name that another transaction is giving or taking back is waited for, here and where it is read.
+        # Both statements wait for a transaction that is giving or taking back the same name.
         Name.objects.bulk_create(rows, ignore_conflicts=True)
         owners = dict(_locked(workspace_id, kind, wanted).values_list("text", "owner"))
         if len(owners) == len(wanted):
@@ -49,12 +49,12 @@ def check(*, workspace_id: int, kind: Name.Kind, owner: str, names: Mapping[str,
 
 
 def lock(*, workspace_id: int, kind: Name.Kind, names: Iterable[str]) -> None:
-    """Keep names as they are until commit: before it is found out whether their owner has them by another right."""
+    """Lock names until commit, before their owner's other claims to them are read."""
     list(_locked(workspace_id, kind, {_spelled(name) for name in names}).values_list("text"))
 
 
 def take_back(*, workspace_id: int, kind: Name.Kind, owner: str, names: Iterable[str], kept: Iterable[str]) -> None:
-    """Take names from a thing, but for those ``kept`` that it still has by another right."""
+    """Take names from a thing, except those ``kept`` to which it has another claim."""
     gone = {_spelled(name) for name in names} - {_spelled(name) for name in kept}
     Name.objects.filter(workspace_id=workspace_id, kind=kind, owner=owner, text__in=gone).delete()
 
@@ -68,7 +68,7 @@ def give_agreed(row: Line | Subscription) -> None:
 
 
 def free_reference(row: Line | Subscription) -> None:
-    """Take a line's or a subscription's reference away, without saving the row: it may be given again."""
+    """Free the reference of a line or subscription, to be given again; the row is not saved."""
     former, row.reference = row.reference, None
     if former:
         own = str(row.number if isinstance(row, Line) else row.pk)
@@ -84,7 +84,7 @@ def _by_spelling(names: Mapping[str, str]) -> dict[str, str]:
 
 
 def _spelled(name: str) -> str:
-    """Return a name as it is compared: a UUID is the same however its letters are written."""
+    """Return a name as it is compared: the letters of a UUID are small."""
     return name.lower() if _UUID.fullmatch(name) else name
 
 

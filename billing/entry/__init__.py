@@ -1,4 +1,4 @@
-"""How what people write is read: numbers and moments, in a workspace's formats. Pure; forms and files ask here."""
+"""Read numbers, days and moments as people write them, in a workspace's formats. Pure; forms and files use it."""
 
 from dataclasses import dataclass
 from zoneinfo import ZoneInfo
@@ -10,12 +10,12 @@ from billing.entry.numbers import NumberFormat
 
 @dataclass(frozen=True, slots=True)
 class Formats:
-    """How a workspace writes numbers and days, and whose clock its times are."""
+    """The formats in which a workspace writes numbers and days, and the zone of its times."""
 
     numbers: NumberFormat
     days: DayFormat
     tz: ZoneInfo
 
     def examples(self) -> dict[str, str]:
-        """Return how each of what people type is written: ``numbers``, ``days``, and by whose ``clock``."""
+        """Return an example of how ``numbers`` and ``days`` are written, and the zone of the ``clock``."""
         return {"numbers": numbers.EXAMPLES[self.numbers], "days": moments.EXAMPLES[self.days], "clock": self.tz.key}

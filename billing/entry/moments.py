@@ -1,7 +1,7 @@
-"""The one reader of days and moments that people write: ISO 8601, or the workspace's format.
+"""Read days and moments that people write, in ISO 8601 or the workspace's format. Nothing else reads them.
 
-What could be another day by another format is refused with what it could be. A time that the clock shows twice is told
-apart by its offset from UTC; one that the clock skips is refused.
+A text that only another format reads is refused, with the days that it could be. A time that the clock shows twice
+needs its offset from UTC; a time that the clock skips is refused.
 """
 
 import re
@@ -50,7 +50,7 @@ _TIME = re.compile(
 
 @dataclass(frozen=True, slots=True)
 class Day:
-    """A day that was read; as text, it is spelled out: “Tue 10 Nov 2026”."""
+    """A day that was read; as text, “Tue 10 Nov 2026”."""
 
     value: date
 
@@ -60,7 +60,7 @@ class Day:
 
 @dataclass(frozen=True, slots=True)
 class Moment:
-    """A moment that was read, in UTC, in the zone it was meant in; as text, “Tue 10 Nov 2026, 14:30”."""
+    """A moment that was read, in UTC, with its zone; as text, “Tue 10 Nov 2026, 14:30”."""
 
     value: datetime
     tz: ZoneInfo
@@ -71,7 +71,7 @@ class Moment:
 
 @dataclass(frozen=True, slots=True)
 class UnreadDay:
-    """A text that is no day in the format: why, and which days it could be by other formats."""
+    """A text that is not a day in the format: the reason, and the days that it could be in other formats."""
 
     text: str
     reason: str
@@ -83,7 +83,7 @@ class UnreadDay:
 
 @dataclass(frozen=True, slots=True)
 class UnreadMoment:
-    """A text that is no one moment: why, and which moments it could be."""
+    """A text that is not one moment: the reason, and the moments that it could be."""
 
     text: str
     reason: str
@@ -136,7 +136,7 @@ def write_day(day: date, style: DayFormat) -> str:
 
 
 def write_time(at: datetime, tz: ZoneInfo) -> str:
-    """Write what the zone's clock shows at a moment: “14:30”, with seconds where there are any."""
+    """Write the time that the zone's clock shows at a moment: “14:30”, with seconds where there are any."""
     local = at.astimezone(tz)
     return local.strftime("%H:%M:%S" if local.second else "%H:%M")
 
@@ -204,7 +204,7 @@ def _at(text: str, wall: datetime, offset: str | None, tz: ZoneInfo) -> Moment |
 
 
 def _moments(wall: datetime, tz: ZoneInfo) -> list[datetime]:
-    """Return when the zone's clock shows a time: once, twice in the hour that is repeated, or never."""
+    """Return the moments at which the zone's clock shows a time: one, two in a repeated hour, or none."""
     both = [wall.replace(tzinfo=tz, fold=fold).astimezone(UTC) for fold in (0, 1)]
     shown = [at for at in both if at.astimezone(tz).replace(tzinfo=None, fold=0) == wall.replace(fold=0)]
     return sorted(set(shown))

@@ -1,7 +1,7 @@
-"""The one reader of numbers that people write.
+"""Read numbers that people write, in the workspace's format. Nothing else reads them.
 
-A format takes its own decimal mark and its own sign between groups of exactly three digits, and nothing else. What only
-another format reads is never taken as what it might be: it is refused, with what it could be.
+A format has one decimal mark and one separator of groups of exactly three digits. A text that only another format
+reads is refused, with the numbers that it could be; none is guessed.
 """
 
 import re
@@ -38,7 +38,7 @@ _APOSTROPHES = "'\N{RIGHT SINGLE QUOTATION MARK}\N{LEFT SINGLE QUOTATION MARK}\N
 
 @dataclass(frozen=True, slots=True)
 class Number:
-    """A number that was read; as text, it is spelled in the format it was read by."""
+    """A number that was read; as text, written in the format that it was read in."""
 
     value: Decimal
     style: NumberFormat
@@ -49,7 +49,7 @@ class Number:
 
 @dataclass(frozen=True, slots=True)
 class UnreadNumber:
-    """A text that the format does not read: why, and what it could be by other formats or without its grouping."""
+    """A text that is not a number in the format: the reason, and what it could be in others or without grouping."""
 
     text: str
     reason: str
@@ -62,7 +62,7 @@ class UnreadNumber:
 
 
 def read_number(text: str, style: NumberFormat) -> Number | UnreadNumber:
-    """Read a number in a format; blanks around it are no part of it.
+    """Read a number in a format; blanks around it are ignored.
 
     Digits are grouped by threes or not at all, the sign is + or - (or a minus), and a group never begins with 0.
     Powers of ten, other digits than 0 to 9, currencies and units are refused.

@@ -1,7 +1,7 @@
-"""Who changed what, from what to what: a history to which is only added.
+"""The history of changes: who changed which value from what to what. Append-only.
 
-A row that is saved or deleted anywhere in the program leaves its trace by itself (``recording``), in the transaction
-that changes it. What is written in bulk or by a bare UPDATE has to say so: ``note`` and ``note_added``.
+A row that is saved or deleted anywhere in the program leaves a trace by itself (``recording``), in the same
+transaction. Code that writes in bulk or by a bare UPDATE calls ``note`` or ``note_added``.
 """
 
 from billing.history.actors import PROGRAM, Actor, act_as, acting, key, person

@@ -1,4 +1,4 @@
-"""Who acts: set where a request or a job begins, known wherever something is changed."""
+"""The actor of a change: set where a request or job begins, read where the change is recorded."""
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -11,7 +11,7 @@ from billing.models import ApiKey, Change
 
 @dataclass(frozen=True, slots=True)
 class Actor:
-    """A person, a key or the program itself, by the name that it has now."""
+    """A person, a key or the program itself, with its present name."""
 
     kind: Change.Actor
     id: int | None = None
@@ -19,17 +19,17 @@ class Actor:
 
 
 PROGRAM = Actor(Change.Actor.PROGRAM)
-# Asked only when something is changed: most requests change nothing, and to know a person takes a query.
+# Called only when something is changed: most requests change nothing, and finding the person takes a query.
 _who: ContextVar[Callable[[], Actor]] = ContextVar("who", default=lambda: PROGRAM)
 
 
 def key(of: ApiKey) -> Actor:
-    """Return a key as what acts; its name and what it begins with tell it from others."""
+    """Return a key as an actor, called by its name and prefix."""
     return Actor(Change.Actor.KEY, of.pk, f"{of.name} ({of.prefix}…)")
 
 
 def person(user: Any) -> Actor:
-    """Return a person of the panel as who acts, or the program where nobody is logged in."""
+    """Return a person of the panel as an actor, or the program where nobody is logged in."""
     if not user.is_authenticated:
         return PROGRAM
     return Actor(Change.Actor.PERSON, user.pk, user.get_full_name() or user.get_username())
@@ -37,7 +37,7 @@ def person(user: Any) -> Actor:
 
 @contextmanager
 def acting(who: Callable[[], Actor]) -> Iterator[None]:
-    """Let what is changed inside be this one's doing; ``who`` is asked when something is."""
+    """Attribute changes made inside to an actor; ``who`` is called when there is one."""
     before = _who.set(who)
     try:
         yield
@@ -46,10 +46,10 @@ def acting(who: Callable[[], Actor]) -> Iterator[None]:
 
 
 def act_as(who: Callable[[], Actor]) -> None:
-    """Name who acts from now on, inside of ``acting``: a request says by what it bears who sends it."""
+    """Replace the actor inside of ``acting``, once a request has shown who sends it."""
     _who.set(who)
 
 
 def current() -> Actor:
-    """Return who acts now."""
+    """Return the present actor."""
     return _who.get()()

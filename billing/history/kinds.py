@@ -1,4 +1,4 @@
-"""Which rows have a history, on whose page it stands, and what of them is not told."""
+"""The rows that have a history, the page that shows it, and the fields that are left out."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -30,7 +30,7 @@ NOT_TOLD = frozenset({"workspace", "created_at", "created_by"})
 
 @dataclass(frozen=True, slots=True)
 class Kind:
-    """How a row is told: ``owner`` names the field of what it is a part of, ``part`` what it is called there."""
+    """How a row is recorded: ``owner`` is the field of the row that it is a part of, ``part`` its name there."""
 
     subject: str
     owner: str = "pk"
@@ -38,15 +38,15 @@ class Kind:
     not_told: frozenset[str] = frozenset()
 
     def subject_id_of(self, row: Model) -> str:
-        """Return the id of the row on whose page this one's history stands."""
+        """Return the id of the row whose page shows this one's history."""
         return str(getattr(row, self.owner))
 
     def workspace_of(self, row: Any) -> int:
-        """Return the row's workspace, which a workspace is itself."""
+        """Return the id of the row's workspace; a workspace is its own."""
         return row.pk if isinstance(row, Workspace) else row.workspace_id
 
     def fields_of(self, model: type[Model]) -> list[Field]:
-        """Return the fields whose values are told."""
+        """Return the fields whose values are recorded."""
         silent = NOT_TOLD | self.not_told
         return [
             field
@@ -76,7 +76,7 @@ KINDS: Mapping[type[Model], Kind] = {
 
 
 def told(value: Any) -> Any:
-    """Return a value as the history keeps it: as JSON, whose texts are as exact as the value."""
+    """Return a value as the history keeps it: JSON, with numbers, moments and ids as exact texts."""
     match value:
         case Decimal():
             return format_decimal(value)
@@ -89,7 +89,7 @@ def told(value: Any) -> Any:
 
 
 def values_of(row: Model) -> dict[str, Any]:
-    """Return what is told of a row, by field; nothing of what is empty."""
+    """Return the recorded values of a row by field, without empty ones."""
     kind = KINDS[type(row)]
     values = {field.name: told(getattr(row, field.attname)) for field in kind.fields_of(type(row))}
     return {name: value for name, value in values.items() if value not in (None, "", [], {})}

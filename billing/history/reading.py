@@ -1,4 +1,4 @@
-"""The history of one row."""
+"""Read the history of a row."""
 
 from typing import Any
 
@@ -11,12 +11,12 @@ from billing.storage.exact import WholeTotal
 
 
 def is_kept_of(model: type[Model]) -> bool:
-    """Tell whether changes of such rows are told, on a page of theirs or of what they are a part of."""
+    """Tell whether changes of such rows are recorded, on their own page or that of the row they are a part of."""
     return model in KINDS
 
 
 def changes_of(row: Model) -> QuerySet[Change]:
-    """Return what was changed of a row and its parts, the newest first; nothing of what has no history here."""
+    """Return the changes of a row and its parts, the newest first; none for a row without a history."""
     kind = KINDS.get(type(row))
     if kind is None:
         return Change.objects.none()
@@ -25,7 +25,7 @@ def changes_of(row: Model) -> QuerySet[Change]:
 
 
 def newest_of(row: Model, *, most: int, most_letters: int) -> QuerySet[Change]:
-    """Return the newest changes of a row, at most so many, ending with the one by which they have so many letters."""
+    """Return the newest changes of a row, at most ``most``, up to the one that makes them ``most_letters`` long."""
     kind = KINDS.get(type(row))
     if kind is None:
         return Change.objects.none()

@@ -1,4 +1,4 @@
-"""Writing the history: what a saved or deleted row was before and is now, in the same transaction."""
+"""Record the values of a saved or deleted row before and after, in the same transaction."""
 
 from collections.abc import Iterable, Mapping
 from typing import Any
@@ -10,12 +10,12 @@ from billing.history.actors import current
 from billing.history.kinds import KINDS, told, values_of
 from billing.models import Change, Workspace
 
-# Where a row that is being saved keeps the row as it was.
+# The attribute of a row being saved that keeps the row as it was.
 _BEFORE = "_row_before"
 
 
 def watch() -> None:
-    """Let every row that has a history leave a trace from now on, whoever saves or deletes it."""
+    """Record from now on each row that has a history when it is saved or deleted."""
     for model in KINDS:
         pre_save.connect(_before_saving, sender=model, dispatch_uid="billing.history")
         post_save.connect(_after_saving, sender=model, dispatch_uid="billing.history")
@@ -23,13 +23,13 @@ def watch() -> None:
 
 
 def note(row: Model, action: str, values: Mapping[str, tuple[Any, Any]] | None = None) -> None:
-    """Keep that a row was changed in a way that saves no row; ``values`` are (before, after) by field."""
+    """Record a change that saves no row; ``values`` are (before, after) by field."""
     shown = {name: [told(before), told(after)] for name, (before, after) in (values or {}).items()}
     Change.objects.bulk_create([_change(row, action, shown)])
 
 
 def note_added(rows: Iterable[Model]) -> None:
-    """Keep that these rows were added: they were written in bulk, which says nothing by itself."""
+    """Record that rows were added in bulk, which sends no signals."""
     Change.objects.bulk_create([_change(row, "added", _differences({}, values_of(row))) for row in rows])
 
 
@@ -63,7 +63,7 @@ def _workspace_of(row: Any) -> dict[str, Any]:
 
 
 def _has_moved(former: Model, row: Model) -> bool:
-    """Tell whether a part is another's now: an alias may be given to another customer."""
+    """Tell whether a part belongs to another row now: an alias may be given to another customer."""
     kind = KINDS[type(row)]
     return kind.subject_id_of(former) != kind.subject_id_of(row)
 

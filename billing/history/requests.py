@@ -1,4 +1,4 @@
-"""Who sends a request, for what it changes. The panel knows the person; an API names its key once it has found it."""
+"""Attribute the changes of a request to its sender: the person of the panel, or the key of an API once it is found."""
 
 from collections.abc import Callable
 
@@ -11,7 +11,7 @@ GetResponse = Callable[[HttpRequest], HttpResponseBase]
 
 
 def acts_for_its_sender(get_response: GetResponse) -> GetResponse:
-    """Let what a request changes be its sender's doing."""
+    """Return middleware that attributes a request's changes to its sender."""
 
     def middleware(request: HttpRequest) -> HttpResponseBase:
         def who() -> Actor:

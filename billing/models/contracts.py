@@ -1,4 +1,4 @@
-"""What was agreed: subscriptions and their lines. Written through ``billing.contracts``."""
+"""Subscriptions and their lines. Written by ``billing.contracts`` only, but for where closing stands."""
 
 import uuid
 from typing import Self
@@ -78,8 +78,8 @@ class LineQuerySet(models.QuerySet["Line"]):
 class Line(TenantModel):
     """A brick in a subscription at a price, from ``starts_at`` until ``ends_at``; a voided one ends where it begins.
 
-    Clients know it by its number, which is the workspace's own: no tenant's choice of one concerns another. The primary
-    key is drawn, and neither chosen nor told.
+    Clients know it by its number, which is unique in the workspace and so independent of other tenants. The primary key
+    is drawn and never shown.
     """
 
     workspace = WorkspaceKey(Workspace, models.PROTECT, related_name="lines", db_index=False)

@@ -1,4 +1,4 @@
-"""Who changed what. Written by ``billing.history`` only, and never changed again."""
+"""The history of changes. Written by ``billing.history`` only, and never changed again."""
 
 from typing import Any, NoReturn
 
@@ -12,7 +12,7 @@ from billing.tenancy.keys import WorkspaceKey
 
 
 class AppendOnly(Exception):
-    """What was done stays in the history as it is."""
+    """An entry of the history is neither changed nor deleted."""
 
 
 class ChangeQuerySet(models.QuerySet["Change"]):

@@ -1,4 +1,4 @@
-"""The names by which clients call a workspace's things. Written through ``billing.names``."""
+"""Names of customers, lines and bricks. Written by ``billing.names`` only."""
 
 from django.db import models
 from django.db.models import Q
@@ -9,7 +9,7 @@ from billing.tenancy.keys import WorkspaceKey
 
 
 class Name(TenantModel):
-    """A name that is given: it names one thing of its kind in the workspace, however it came to have it."""
+    """A name of one thing of its kind in the workspace: an id, a reference, an alias or a number."""
 
     class Kind(models.TextChoices):
         CUSTOMER = "customer", "Customer: by its id, its reference or an alias"

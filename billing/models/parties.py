@@ -1,4 +1,7 @@
-"""Who takes part: the workspace (one tenant), its API keys, its customers and their aliases."""
+"""Workspaces (tenants), their API keys and web sites, their customers and aliases.
+
+Written by ``billing.parties`` and ``billing.keys`` only.
+"""
 
 import uuid
 import zoneinfo
@@ -101,7 +104,7 @@ class Workspace(models.Model):
         return Formats(numbers=NumberFormat(self.number_format), days=DayFormat(self.day_format), tz=self.tz)
 
     def local(self, moment: datetime) -> LocalMoment:
-        """Return a moment as ISO 8601 with this zone's offset: how messages tell it to clients."""
+        """Return a moment for a message: ISO 8601 with this zone's offset."""
         return LocalMoment(moment, self.tz)
 
 
@@ -136,9 +139,9 @@ class ApiKey(models.Model):
 
 
 class ApiKeyUse(TenantModel):
-    """When a key was last used: a row from its first use on. A table of its own, as keys are read and this is written.
+    """The last use of a key, from its first use on. A table of its own: keys are read, uses are written.
 
-    The keys are looked up over all workspaces before any is known; what is written at each use is their workspace's.
+    Keys are looked up over all workspaces before any is known; their uses are rows of their workspace.
     """
 
     workspace = WorkspaceKey(Workspace, models.PROTECT, related_name="+", db_index=False)

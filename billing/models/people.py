@@ -1,4 +1,4 @@
-"""What is kept of people beside Django's own tables. Written by ``billing.people`` only."""
+"""Tables about people beside Django's own. Written by ``billing.people`` only."""
 
 from django.conf import settings
 from django.db import models
@@ -7,11 +7,11 @@ from billing.models.parties import Workspace
 
 
 class SentForm(models.Model):
-    """That a form was done, and where what came of it is found. Written in the transaction of what was done.
+    """A form that was done, and the page of its result. Written in the same transaction.
 
     ``name`` is a digest of the person, the page and the form's one-time token: unique, so that a form that is sent
-    twice is done once. ``digest`` is one of what was sent, to tell other content under the same token; empty of a form
-    from before it was kept.
+    twice is done once. ``digest`` is one of the content, to detect other content under the same token; it is empty for
+    forms from before it was kept.
     """
 
     name = models.CharField(primary_key=True, max_length=64)
@@ -27,7 +27,7 @@ class SentForm(models.Model):
 
 
 class LoginTally(models.Model):
-    """How often a log-in was tried since ``since_at``, by one place or in all.
+    """The number of log-in attempts since ``since_at``, from one place or on an account.
 
     ``name`` is a keyed digest: people type passwords where a username belongs, and no table may keep those.
     """
@@ -44,7 +44,7 @@ class LoginTally(models.Model):
 
 
 class ShownWorkspace(models.Model):
-    """Which workspace the panel shows a person: the one that they chose last. It is the person's, of no workspace."""
+    """The workspace that the panel shows a person: the one that they chose last. Not a tenant's row."""
 
     user = models.OneToOneField(settings.AUTH_USER_MODEL, models.CASCADE, primary_key=True, related_name="+")
     shown = models.ForeignKey(Workspace, models.CASCADE, related_name="+")

@@ -1,4 +1,4 @@
-"""Periods that were closed and the runs that closed them. Written by closing and ``billing.invoicing`` only."""
+"""Closed periods and the runs that closed them. Written by ``usage.closing`` and ``billing.invoicing`` only."""
 
 from django.db import models
 from django.db.models import F, Q

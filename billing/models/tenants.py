@@ -1,4 +1,4 @@
-"""What all rows of a tenant share: they are saved, read again and deleted by workspace as well as by id."""
+"""The base of all rows of a tenant: saved, read again and deleted by workspace as well as by id."""
 
 from typing import Any
 

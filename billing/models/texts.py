@@ -1,4 +1,4 @@
-"""Texts of two kinds: identifiers, which are kept to the letter, and names, which are shown in a line of text."""
+"""Two kinds of text: identifiers, which are kept to the letter, and names, which are shown in a line."""
 
 import re
 from typing import Any
@@ -7,16 +7,16 @@ from django import forms
 from django.core.exceptions import ValidationError
 from django.db import models
 
-# What ends or moves a line where it is shown: C0 and C1, and the separators of lines and paragraphs.
+# Characters that end or move a line where it is shown: C0, C1, and the separators of lines and paragraphs.
 CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")
-# Signs that turn the direction of what follows, which then reads otherwise than it is: of a name, also the page around.
+# Signs that turn the direction of the text after them, in a name also that of the page around it.
 DIRECTION = re.compile(r"[\u202a-\u202e\u2066-\u2069]")
-# Stands for a blank where it could not be seen.
+# Shown in place of a blank that could not be seen.
 BLANK = "␣"
 
 
 def validate_name(value: str) -> None:
-    """Raise ``ValidationError`` for a name that could forge lines of a report, or turn round what stands beside it."""
+    """Raise ``ValidationError`` for a name that could forge lines of a report or turn the text beside it."""
     if told := _objection(value, to="A name"):
         raise ValidationError(told)
     if found := DIRECTION.search(value):
@@ -24,7 +24,7 @@ def validate_name(value: str) -> None:
 
 
 def objection_to_identifier(value: str) -> str:
-    """Say why a text is no identifier; nothing where it is one: a browser's fields lose line breaks in silence."""
+    """Return why a text is not an identifier; an empty text where it is one."""
     return _objection(value, to="An identifier")
 
 
@@ -56,7 +56,7 @@ class IdentifierFormField(forms.CharField):
         super().__init__(**{**options, "strip": False})
 
     def clean(self, value: Any) -> Any:
-        # Blanks alone are no identifier: whoever typed them has seen an empty field.
+        # Blanks alone are not an identifier: the field looked empty to whoever typed them.
         return super().clean("" if isinstance(value, str) and value.isspace() else value)
 
 

@@ -1,4 +1,4 @@
-"""Who works in the panel: how they get in, and what they may give to whom. Knows no request and no page."""
+"""The people of the panel: log-in, permissions to give, forms done once. Knows no request and no page."""
 
 from billing.people.addresses import client_address
 from billing.people.attempts import TooManyAttempts

@@ -1,4 +1,4 @@
-"""From where a request comes, as far as that can be trusted. Pure."""
+"""Find the address of a client behind trusted proxies. Pure."""
 
 from collections.abc import Sequence
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
@@ -6,7 +6,7 @@ from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_add
 Address = IPv4Address | IPv6Address
 Network = IPv4Network | IPv6Network
 
-# Whoever has one address of the sixth version has all of these.
+# A client with one IPv6 address has the whole network of this prefix length.
 V6_OF_ONE = 64
 UNKNOWN = "unknown"
 
@@ -14,8 +14,8 @@ UNKNOWN = "unknown"
 def client_address(*, peer: str, forwarded_for: str, trusted: Sequence[Network]) -> str:
     """Return the client's address: that of the peer, or what a trusted proxy says of its own peer.
 
-    ``forwarded_for`` is the header ``X-Forwarded-For``. It is read from the right, as each proxy adds the peer that it
-    saw, and only as far as the proxies are trusted: what stands left of that may be anybody's invention.
+    ``forwarded_for`` is the header ``X-Forwarded-For``. It is read from the right, where each proxy adds its peer, and
+    only as far as the proxies are trusted: anything further left may be forged.
     """
     entries = [entry.strip() for entry in forwarded_for.split(",") if entry.strip()]
     address = _read(peer)
@@ -28,7 +28,7 @@ def client_address(*, peer: str, forwarded_for: str, trusted: Sequence[Network])
 
 
 def place_of(address: str) -> str:
-    """Return what one client may have at once: an address, or all of a network of the sixth version."""
+    """Return the place that one client has: its IPv4 address, or its IPv6 network."""
     known = _read(address)
     return str(ip_network((known, V6_OF_ONE), strict=False)) if isinstance(known, IPv6Address) else address
 

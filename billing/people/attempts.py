@@ -1,6 +1,6 @@
-"""Log-in attempts, counted where all web processes and hosts see them: in the database.
+"""Count log-in attempts in the database, where all web processes and hosts see them.
 
-Each attempt is counted before its password is looked at, so that many at once are no way around the limit.
+An attempt is counted before its password is checked, so that many at once don't evade the limit.
 """
 
 from dataclasses import dataclass
@@ -13,7 +13,7 @@ from django.db.models import F
 
 from billing.models import LoginTally
 
-# How many tallies that are over go with each attempt: more than one attempt adds, so that the table stays small.
+# Expired tallies deleted with each attempt: more than an attempt adds, so that the table stays small.
 SWEPT = 100
 
 _COUNT = """
@@ -27,7 +27,7 @@ RETURNING tries
 
 
 class TooManyAttempts(Exception):
-    """No further attempt is looked at until the window is over. ``retry_after`` counts seconds."""
+    """No attempt is checked until the window is over, in ``retry_after`` seconds."""
 
     def __init__(self, wait: timedelta) -> None:
         self.retry_after = max(1, ceil(wait.total_seconds()))
@@ -37,7 +37,7 @@ class TooManyAttempts(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Attempt:
-    """Who tries what, as names of tallies. The account's own concerns no device that is recognised."""
+    """An attempt, as the names of its tallies. The account's tally is not used for a recognised device."""
 
     own: str
     of_account: str
@@ -47,8 +47,8 @@ class Attempt:
 def refuse_beyond(attempt: Attempt, *, as_of: datetime) -> None:
     """Raise ``TooManyAttempts`` where none is left; one query.
 
-    A place has ``LOGIN_ATTEMPTS`` in a window. Once an account was tried ``LOGIN_ATTEMPTS_PER_ACCOUNT`` times from all
-    places, each place has one: guessing from many places is slow, and yet nobody keeps a person out who knows the
+    A place has ``LOGIN_ATTEMPTS`` in a window. After ``LOGIN_ATTEMPTS_PER_ACCOUNT`` attempts on an account from all
+    places, each place has one: guessing from many places is slow, and still nobody can lock out a person who knows the
     password.
     """
     live = LoginTally.objects.filter(pk__in=[attempt.own, attempt.of_account], since_at__gt=as_of - _window())
@@ -63,9 +63,9 @@ def refuse_beyond(attempt: Attempt, *, as_of: datetime) -> None:
 
 
 def count(attempt: Attempt, *, as_of: datetime) -> None:
-    """Count an attempt that is about to be looked at; raise ``TooManyAttempts`` where others were faster."""
+    """Count an attempt that is about to be checked; raise ``TooManyAttempts`` where others were faster."""
     tries = _count(attempt.own, as_of)
-    # The account's counts what came before this one.
+    # The account's limit is about the attempts before this one.
     of_account = 0 if attempt.is_recognised else _count(attempt.of_account, as_of) - 1
     _sweep(as_of)
     if tries > (1 if _is_guessed_at(attempt, of_account) else settings.LOGIN_ATTEMPTS):
@@ -73,7 +73,7 @@ def count(attempt: Attempt, *, as_of: datetime) -> None:
 
 
 def forgive(attempt: Attempt) -> None:
-    """Take back what was counted of a place that knew the password."""
+    """Take back the count of an attempt whose password was right."""
     LoginTally.objects.filter(pk=attempt.own).delete()
     if not attempt.is_recognised:
         LoginTally.objects.filter(pk=attempt.of_account, tries__gt=0).update(tries=F("tries") - 1)
@@ -98,6 +98,6 @@ def _count(name: str, as_of: datetime) -> int:
 @transaction.atomic
 def _sweep(as_of: datetime) -> None:
     over = LoginTally.objects.filter(since_at__lte=as_of - _window()).order_by("since_at")
-    # What another attempt is counting or sweeping just now is left to it.
+    # Skip rows that another attempt is counting or sweeping right now.
     names = over.select_for_update(skip_locked=True).values_list("pk", flat=True)[:SWEPT]
     LoginTally.objects.filter(pk__in=list(names)).delete()

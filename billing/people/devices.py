@@ -1,4 +1,4 @@
-"""Marks of browsers in which a person has logged in before: they try on their own account, whatever others do."""
+"""Mark browsers in which a person has logged in before: their attempts are counted apart from those of others."""
 
 import secrets
 from datetime import timedelta
@@ -10,13 +10,13 @@ SALT = "arrears.device"
 
 
 def mark_of(*, account: str, former: str = "") -> str:
-    """Return the mark to leave in a browser in which an account has logged in; a valid former one keeps its name."""
+    """Return the mark for a browser in which an account has logged in; a valid former mark keeps its device."""
     device = device_in(former, account=account) or secrets.token_urlsafe(16)
     return signing.dumps([account, device], salt=SALT)
 
 
 def device_in(mark: str, *, account: str) -> str | None:
-    """Return the device that a mark names, or None where it is old, of another account or not ours."""
+    """Return the device that a mark names; None for an old mark, another account's or a forged one."""
     try:
         of, device = signing.loads(mark, salt=SALT, max_age=timedelta(days=settings.LOGIN_DEVICE_DAYS))
     except (signing.BadSignature, ValueError, TypeError):

@@ -1,14 +1,14 @@
-"""Who may change whom, and give what: nobody gives what they lack, neither to others nor, by others, to themselves.
+"""Limit what people may give and whom they may change: nobody gives a permission that they lack.
 
-Whoever sets another's password or e-mail can act as that person. So a person or group can be changed only by those who
-may do all that it may, and superusers by superusers alone.
+Whoever sets another person's password or e-mail can act as that person. So a person or group can be changed only by
+those who have all of its permissions, and a superuser only by superusers.
 """
 
 from django.contrib.auth.models import Group, Permission, User
 from django.db.models import Q, QuerySet
 
 CHANGED_BY_KEYS = ("customer", "brick", "subscription", "line", "closerun")
-# What a key may do in its workspace, in the words of what people may do.
+# The rights of a key in its workspace, as permissions of people.
 RIGHTS_OF_A_KEY = (
     *(
         f"billing.{action}_{row}"
@@ -25,13 +25,13 @@ RIGHTS_OF_A_KEY = (
 
 
 def permissions_of(person: User) -> set[int]:
-    """Return the ids of what a person may do, of their own and by their groups, also while they are inactive."""
+    """Return the ids of a person's permissions, own and through groups, also of an inactive person."""
     held = Permission.objects.filter(Q(user=person) | Q(group__user=person))
     return set(held.values_list("pk", flat=True))
 
 
 def may_change_person(*, by: User, person: User) -> bool:
-    """Tell whether somebody who may change people may change this one: its name, password, activity and permissions."""
+    """Tell whether somebody who may change people may change this one."""
     if by.is_superuser:
         return True
     return not person.is_superuser and permissions_of(person) <= permissions_of(by)
@@ -43,17 +43,17 @@ def may_change_group(*, by: User, group: Group) -> bool:
 
 
 def may_make_keys(*, by: User) -> bool:
-    """Tell whether somebody may make API keys: whoever has one does by it all that a key may."""
+    """Tell whether somebody may make API keys: they need all rights that a key has."""
     return by.has_perm("billing.add_apikey") and by.has_perms(RIGHTS_OF_A_KEY)
 
 
 def permissions_to_give(*, by: User) -> QuerySet[Permission]:
-    """Return the permissions that somebody may give."""
+    """Return the permissions that somebody may give: their own."""
     return Permission.objects.all() if by.is_superuser else Permission.objects.filter(pk__in=permissions_of(by))
 
 
 def groups_to_give(*, by: User) -> QuerySet[Group]:
-    """Return the groups into which somebody may put people: those that may do no more than they do."""
+    """Return the groups into which somebody may put people: those with no permission that they lack."""
     if by.is_superuser:
         return Group.objects.all()
     beyond = Permission.objects.exclude(pk__in=permissions_of(by))

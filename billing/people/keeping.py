@@ -1,4 +1,4 @@
-"""People are deactivated, never deleted: what they did names them."""
+"""Refuse to delete people and log entries: people are deactivated, as the history names them."""
 
 from typing import Any
 
@@ -14,11 +14,11 @@ REASONS: dict[type[Model], str] = {
 
 
 def refuse_deletion(*, sender: type[Model], instance: Any, **_: Any) -> None:
-    """Raise ``ProtectedError``, whichever way a row of these was to be deleted."""
+    """Raise ``ProtectedError``, however the row was to be deleted."""
     raise ProtectedError(REASONS[sender], {instance})
 
 
 def protect() -> None:
-    """Refuse to delete people and log entries from now on. Django's own foreign key would let the entries go along."""
+    """Refuse to delete people and log entries from now on. Django's own foreign key would delete entries as well."""
     for model in REASONS:
         pre_delete.connect(refuse_deletion, sender=model, dispatch_uid="billing.people")

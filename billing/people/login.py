@@ -1,4 +1,4 @@
-"""One attempt to log in: counted, in its turn, and forgiven where the password was right."""
+"""Handle one attempt to log in: count it, wait for a turn, and take the count back where the password was right."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -13,7 +13,7 @@ from billing.people.addresses import place_of
 from billing.people.attempts import Attempt, TooManyAttempts
 from billing.people.turns import Turns
 
-# Those who are known do not wait behind those who are not.
+# Recognised devices don't wait behind strangers.
 _strangers = Turns(at_a_time=settings.LOGIN_HASHES, seconds=settings.LOGIN_WAIT_SECONDS)
 _recognised = Turns(at_a_time=settings.LOGIN_HASHES, seconds=settings.LOGIN_WAIT_SECONDS)
 
@@ -22,11 +22,11 @@ _recognised = Turns(at_a_time=settings.LOGIN_HASHES, seconds=settings.LOGIN_WAIT
 def attempt(
     *, username: str, address: str, mark: str = "", is_logged_in: bool = False, as_of: datetime
 ) -> Iterator[None]:
-    """Look at a password inside: what raises there has failed, and counts.
+    """Check a password inside: an exception there is a failed attempt, and counts.
 
-    ``address`` is the client's, ``mark`` what ``mark_of`` has left in its browser; a person who is logged in and types
-    the password again needs none. Raises ``TooManyAttempts``, also in place of the error that used up the last
-    attempt, and ``Busy`` where too many passwords are looked at just now, which does not count.
+    ``address`` is the client's, ``mark`` the one that ``mark_for`` made for its browser; a person who is logged in and
+    types the password again needs none. Raises ``TooManyAttempts``, also in place of the error of the last attempt, and
+    ``Busy``, which does not count, where too many passwords are being checked.
     """
     account = _digest(username)
     device = f"person {account}" if is_logged_in else devices.device_in(mark, account=account)
@@ -48,18 +48,18 @@ def attempt(
 
 @contextmanager
 def hashing(*, username: str) -> Iterator[None]:
-    """Hash a new password inside, in the turn of the person who is logged in and sets it; raise ``Busy``."""
+    """Hash a new password inside, in a turn of the person who sets it; raise ``Busy``."""
     with _recognised.take(f"person {_digest(username)}"):
         yield
 
 
 def mark_for(*, username: str, former: str = "") -> str:
-    """Return what to leave in a browser in which this person has just logged in; ``former`` is what it had."""
+    """Return the mark for a browser in which this person has just logged in; ``former`` is the mark that it had."""
     return devices.mark_of(account=_digest(username), former=former)
 
 
 def check_proxies(**_: object) -> list[CheckMessage]:
-    """Say where all clients would seem to have one address: their proxy's."""
+    """Warn where all clients would seem to have the address of their proxy."""
     if settings.SECURE_PROXY_SSL_HEADER and not settings.TRUSTED_PROXIES:
         hint = "Name the proxy's address in TRUSTED_PROXIES, and let it set X-Forwarded-For."
         return [Warning("All log-ins seem to come from the proxy's address.", hint=hint, id="billing.W002")]

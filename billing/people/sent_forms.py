@@ -1,4 +1,4 @@
-"""Forms that are sent twice, by a second click, a reload or the way back, are done once."""
+"""Do a form once that is sent twice, by a second click, a reload or the way back."""
 
 import hashlib
 import json
@@ -12,14 +12,14 @@ from django.utils.crypto import salted_hmac
 
 from billing.models import SentForm
 
-# How many that are over go with each that comes: more than one adds, so that the table stays small.
+# Expired rows deleted with each form: more than a form adds, so that the table stays small.
 SWEPT = 100
 
 
 class DoneBefore(Exception):
-    """The form was done; ``url`` is where what came of it is found, empty where nothing has a page.
+    """The form was done before; ``url`` is the page of its result, empty where that has none.
 
-    ``is_other``: what was done is not what was sent now.
+    ``is_other`` says that the content was another then.
     """
 
     def __init__(self, url: str, *, is_other: bool = False) -> None:
@@ -29,18 +29,18 @@ class DoneBefore(Exception):
 
 
 def name_of(*, user_id: int, path: str, token: str) -> str:
-    """Return what the table calls a form: a digest, since a token is any text that a browser sends."""
+    """Return the name of a form in the table: a digest, since a browser may send any text as token."""
     return hashlib.sha256(f"{user_id}\n{path}\n{token}".encode("utf-8", "surrogateescape")).hexdigest()
 
 
 def digest_of(content: Iterable[tuple[str, Sequence[str]]]) -> str:
-    """Return a digest of what a form holds, in any order of its fields; keyed, since passwords are among them."""
+    """Return a digest of a form's content, in any order of its fields; keyed, since passwords are among them."""
     told = json.dumps(sorted((name, list(values)) for name, values in content))
     return salted_hmac("arrears.sent-form", told, algorithm="sha256").hexdigest()
 
 
 def done_before(*, name: str, digest: str = "") -> DoneBefore | None:
-    """Return what is known of a form that was done, None of any other."""
+    """Return what is known of a form that was done; None for any other."""
     before = SentForm.objects.filter(pk=name).first()
     if before is None:
         return None
@@ -49,10 +49,10 @@ def done_before(*, name: str, digest: str = "") -> DoneBefore | None:
 
 @contextmanager
 def done_once(*, name: str, digest: str = "", as_of: datetime) -> Iterator[SentForm]:
-    """Do what the block does in one transaction, and once for each name; its ``url`` is kept when the block is through.
+    """Run the block in one transaction, once for each name; keep the ``url`` that the block sets.
 
-    A second one waits until the first is through, and raises ``DoneBefore``. Nothing is kept where the block raises or
-    rolls its transaction back: then the form can be sent again.
+    A second caller waits for the first and raises ``DoneBefore``. Nothing is kept where the block raises or rolls its
+    transaction back: the form can be sent again.
     """
     with transaction.atomic():
         sent = SentForm(name=name, digest=digest, sent_at=as_of)
@@ -69,6 +69,6 @@ def done_once(*, name: str, digest: str = "", as_of: datetime) -> Iterator[SentF
 
 def _sweep(as_of: datetime) -> None:
     over = SentForm.objects.filter(sent_at__lte=as_of - timedelta(days=settings.SENT_FORMS_KEPT_DAYS))
-    # Those that another one deletes right now are left to it.
+    # Another form may delete the same rows right now: deleting fewer is no error.
     names = over.order_by("sent_at").values_list("pk", flat=True)[:SWEPT]
     SentForm.objects.filter(pk__in=list(names)).delete()

@@ -1,4 +1,4 @@
-"""Turns at work that is meant to be slow: one password is hashed at a time, so that requests keep the other cores."""
+"""Take turns at work that is slow on purpose: hashing few passwords at a time leaves the other cores to requests."""
 
 import threading
 from collections.abc import Iterator
@@ -6,7 +6,7 @@ from contextlib import contextmanager
 
 
 class Busy(Exception):
-    """Others are at it, and the wait would be too long; or what the same one has sent before is still at work."""
+    """Others have their turn and the wait would be too long, or an earlier request of the same one is still at work."""
 
     retry_after = 1
 
@@ -16,9 +16,9 @@ class Busy(Exception):
 
 
 class Turns:
-    """Lets ``at_a_time`` of a process's threads work, and as many wait for ``seconds`` at most.
+    """Lets ``at_a_time`` threads of a process work and as many wait, each for up to ``seconds``.
 
-    Nobody has two turns: who sends many requests at once does not fill the queue for all.
+    Nobody has two turns: one client with many requests can't fill the queue.
     """
 
     def __init__(self, *, at_a_time: int, seconds: float) -> None:

@@ -1,10 +1,10 @@
-"""Which workspace a person works in: the one that they chose last."""
+"""The workspace that the panel shows a person: the one that they chose last."""
 
 from billing.models import ShownWorkspace, Workspace
 
 
 def shown_to(*, user_id: int) -> Workspace | None:
-    """Return the workspace that is shown to a person who has chosen one, else the first live one, if there is any."""
+    """Return the workspace that a person chose last, else the first live one; None where there is no workspace."""
     chosen = ShownWorkspace.objects.filter(user_id=user_id).select_related("shown").first()
     return chosen.shown if chosen else Workspace.objects.filter(mode=Workspace.Mode.LIVE).order_by("pk").first()
 

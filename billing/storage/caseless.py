@@ -1,7 +1,7 @@
-"""Texts without the difference between upper and lower case, folded here and never by a database.
+"""Fold texts for comparison without case; never left to a database.
 
-What a database makes of case depends on its locale: two of them would count differently, and so would one that was
-restored under another. What is folded is stored, so that SQL compares equal texts.
+A database folds by its locale: two databases would count differently, and so would one restored under another locale.
+Folded texts are stored, so SQL compares them for equality.
 """
 
 import unicodedata
@@ -10,14 +10,14 @@ from typing import Any
 
 
 def fold(text: str) -> str:
-    """Return the one text of all that differ in case alone, or in how their accents are composed."""
+    """Return the same text for all texts that differ only in case or in the composition of their accents."""
     if text.isascii():
         return text.lower()
-    # Folding takes some letters apart (\u0390), so that they are composed once more.
+    # Folding decomposes some letters (\u0390), so compose again.
     return unicodedata.normalize("NFC", unicodedata.normalize("NFC", text).casefold())
 
 
 def folded_copy(properties: Mapping[str, Any] | None) -> dict[str, str] | None:
-    """Return the folded texts among properties, of those that folding changes; None where there are none."""
+    """Return the folded values of the properties that folding changes, by name; None where there are none."""
     texts = ((name, value, fold(value)) for name, value in (properties or {}).items() if isinstance(value, str))
     return {name: folded for name, value, folded in texts if folded != value} or None

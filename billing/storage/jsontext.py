@@ -8,9 +8,9 @@ import msgspec
 from django.db import models
 from django.db.backends.base.base import BaseDatabaseWrapper
 
-# PostgreSQL keeps no number with more than 16,383 places, and Python reads no integer of more than 4,300 digits.
+# PostgreSQL stores up to 16,383 decimal places, and Python parses integers of up to 4,300 digits.
 MAX_DIGITS = 1000
-# Python reads JSON only as deep as its call stack goes, which differs from page to page.
+# Python parses JSON only as deep as its call stack allows, which depends on the caller.
 MAX_LEVELS = 50
 
 _encoder = msgspec.json.Encoder(decimal_format="number")

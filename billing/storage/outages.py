@@ -1,8 +1,8 @@
-"""What a failure means: that the database is out of reach, or full, or busy - or nothing of the kind.
+"""Classify database failures: out of reach, full, busy and so on, or the statement's own fault.
 
-An exception's type does not tell: the drivers call a refused connection and a statement with too many parameters by the
-same name. PostgreSQL says it by the SQLSTATE, SQLite by its result code; what went wrong on the client's side of a
-connection was noted by our backend (``billing.storage.postgresql``), which saw whether the connection still stood.
+The type of an exception is not enough: the drivers raise the same one for a refused connection and for too many
+parameters. PostgreSQL tells by SQLSTATE, SQLite by result code. A failure on the client's side of a connection is
+noted on the exception by our backend (``billing.storage.postgresql``), which sees whether the connection still stands.
 """
 
 from collections.abc import Iterator
@@ -10,7 +10,7 @@ from enum import Enum
 
 
 class Outage(Enum):
-    """Why the database did not do what it would do at another time; the value is what a client is told."""
+    """A reason why a statement failed that would work at another time; the value is the client's message."""
 
     OUT_OF_REACH = "The database is out of reach. Try again in a moment."
     NO_ANSWER = "The database does not answer. Try again in a moment."
@@ -24,15 +24,15 @@ class Outage(Enum):
 
     @property
     def is_passing(self) -> bool:
-        """Tell whether it lies in the database alone: the same would pass later, and all else fails meanwhile too.
+        """Tell whether the database alone is the cause, so that the same statement would work later.
 
-        What took too long or too much may do so for a reason of its own.
+        A statement that took too long or too much memory may itself be the cause.
         """
         return self not in (Outage.TOO_LONG, Outage.TOO_MUCH)
 
     @property
     def spoils_connection(self) -> bool:
-        """Tell whether the next attempt needs another connection: this one is gone, or stays as it is."""
+        """Tell whether the next attempt needs a new connection."""
         return self in (
             Outage.OUT_OF_REACH,
             Outage.NO_ANSWER,
@@ -43,7 +43,7 @@ class Outage(Enum):
 
     @property
     def retry_after(self) -> int:
-        """Return after how many seconds a client had best try again."""
+        """Return the seconds after which a client should try again."""
         return 60 if self in (Outage.FULL, Outage.DISK) else 5
 
 
@@ -81,12 +81,12 @@ _BY_EXTENDED_CODE = {
 
 
 def outage_of(error: BaseException | None) -> Outage | None:
-    """Return why the database failed where an exception came of that; None where it is about what was asked."""
+    """Return the outage that caused an exception; None where the statement itself is at fault."""
     return next((outage for cause in _causes(error) if (outage := _of_driver(cause))), None)
 
 
 def _causes(error: BaseException | None) -> Iterator[BaseException]:
-    """Give an exception and what it was raised from: Django raises its own from a driver's."""
+    """Yield an exception and its causes: Django raises its own from a driver's."""
     while error is not None:
         yield error
         error = error.__cause__

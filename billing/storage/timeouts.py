@@ -1,7 +1,7 @@
-"""How long a statement may take, by kind of work: a request, a close, any other job.
+"""Limit the time of statements by kind of work: a request, a close, any other job.
 
-The database role's default is the request's, so it holds for every connection, also behind a pooler that gives each
-transaction another one. Jobs raise it inside the transactions that they have anyway. SQLite has no such limit.
+The default of the database role is the limit of a request, so it holds on every connection, also behind a pooler that
+gives each transaction another one. Jobs raise it inside of transactions that they need anyway. SQLite has no limit.
 """
 
 from collections.abc import Iterator
@@ -14,9 +14,9 @@ from django.db import connection, connections, transaction
 
 
 def allow(seconds: int) -> None:
-    """Let each statement of the transaction at hand take so many seconds, whatever a request's may; 0: any time.
+    """Let each statement of the current transaction take up to this many seconds; 0: without limit.
 
-    Raises ``RuntimeError`` outside of a transaction, where nothing would come of it.
+    Raises ``RuntimeError`` outside of a transaction, where it would have no effect.
     """
     if not connection.in_atomic_block:
         raise RuntimeError("A limit is raised for a transaction, and there is none.")
@@ -26,7 +26,7 @@ def allow(seconds: int) -> None:
 
 @contextmanager
 def reading(seconds: int) -> Iterator[None]:
-    """Read with statements that may take so many seconds each: on PostgreSQL in a transaction, for no other reason."""
+    """Let each statement inside take up to this many seconds; on PostgreSQL this opens a transaction."""
     if connection.vendor != "postgresql":
         yield
         return
@@ -39,7 +39,7 @@ _ROLE_DEFAULT = "SELECT reset_val::bigint FROM pg_settings WHERE name = 'stateme
 
 
 def role_default(alias: str = "default") -> int | None:
-    """Return after how many milliseconds the database itself stops a statement, 0: never; None on SQLite."""
+    """Return the milliseconds after which the database stops a statement, 0 for never; None on SQLite."""
     if connections[alias].vendor != "postgresql":
         return None
     with connections[alias].cursor() as cursor:
@@ -63,7 +63,7 @@ def set_role_default() -> str:
 
 
 def check_role_default(*, databases: Any = None, **_: Any) -> list[CheckMessage]:
-    """Say where the database would let a request's statement run for longer, or less long, than the setting says."""
+    """Warn where the limit that the database keeps for a statement differs from the setting."""
     wanted = settings.REQUEST_STATEMENT_SECONDS * 1000
     found = role_default("default") if "default" in (databases or ()) else None
     if found is None or found == wanted:

@@ -1,7 +1,7 @@
-"""The few reads that may look across workspaces, each with its reason.
+"""Name the few reads that may look across workspaces, each with its reason.
 
-Every other statement on a tenant's table names the workspace, so that no tenant's rows are reached by another's
-request, and tables that are spread by workspace answer from one server.
+Every other statement on a tenant's table names the workspace, so that a request reaches no other tenant's rows, and
+tables that are distributed by workspace answer from one server.
 """
 
 from collections.abc import Iterator
@@ -11,7 +11,7 @@ from enum import Enum
 
 
 class Across(Enum):
-    """What looks across workspaces, and why it must."""
+    """A reason to look across workspaces."""
 
     KEY = "a request's key tells its workspace, and is all that is known before"
     REPLAY = "an operator names invoices by their numbers, of whichever workspaces, or all that there are"
@@ -25,13 +25,13 @@ _crossing: ContextVar[Across | None] = ContextVar("crossing", default=None)
 
 
 def crossing() -> Across | None:
-    """Return what looks across workspaces at this moment, None where nothing may."""
+    """Return the reason for which statements may look across workspaces now; None where they may not."""
     return _crossing.get()
 
 
 @contextmanager
 def across(reason: Across) -> Iterator[None]:
-    """Let the statements within look across workspaces."""
+    """Let the statements inside look across workspaces."""
     token = _crossing.set(reason)
     try:
         yield

@@ -1,7 +1,7 @@
-"""The columns that make a row a tenant's: its workspace, and references that lead to no other one's rows.
+"""Columns of a tenant's rows: the workspace, and references to rows of the same workspace.
 
-Django's own relations look a row up by its ``id`` alone. These join, look up and prefetch by workspace as well, so that
-a database whose tables are spread by workspace finds each row on one server.
+Django's own relations look a row up by its ``id`` alone. These join, look up and prefetch by workspace as well, so a
+database that is distributed by workspace finds each row on one server.
 """
 
 from collections.abc import Iterable, Sequence
@@ -60,7 +60,7 @@ class TenantKey(models.ForeignKey):
         return of_workspaces([instance])
 
     def get_extra_restriction(self, alias: str, related_alias: str) -> Any:
-        """Return that the row ``alias``, which is referred to, and ``related_alias``, which refers, are of one."""
+        """Return the condition that the row ``alias`` and the row ``related_alias`` that refers to it share one."""
         models_of: tuple[Any, Any] = (self.related_model, self.model)
         there, here = (model._meta.get_field("workspace") for model in models_of)
         return Exact(there.get_col(alias), here.get_col(related_alias))

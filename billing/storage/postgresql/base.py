@@ -1,3 +1,5 @@
+"""The connections and cursors of the backend."""
+
 import select
 from types import TracebackType
 from typing import Any
@@ -15,7 +17,7 @@ from psycopg.errors import _WaitTimeout as WaitTimeout
 from billing.storage.outages import Outage, outage_of
 from billing.storage.postgresql.schema import SchemaEditor
 
-# By how much longer than the server may take over a statement its reply is waited for: it would have given up by then.
+# Wait for a reply this much longer than the server may take over a statement: it would have given up by then.
 GRACE_SECONDS = 5
 # The protocol counts a statement's parameters in two bytes.
 MOST_PARAMETERS = 65_535
@@ -24,10 +26,10 @@ READ_ONLY_PARAMETERS = (b"in_hot_standby", b"default_transaction_read_only")
 
 
 class Connection(psycopg.Connection[Any]):
-    """A connection that is closed where the server does not answer in time.
+    """A connection that is closed when the server does not answer in time.
 
-    The kernel of a server that hangs still acknowledges what it is sent, and the server's own time-outs don't run; so
-    only we can end the wait. What was asked may have been done all the same.
+    The kernel of a server that hangs still acknowledges data, and the server's own time-outs don't run, so only the
+    client can end the wait. The statement may have been executed all the same.
     """
 
     patience: float | None = None
@@ -44,11 +46,11 @@ class Connection(psycopg.Connection[Any]):
             raise silence from None
 
     def stands(self) -> bool:
-        """Tell, without asking the server, whether an idle connection is still there and takes changes."""
+        """Tell, without a round trip, whether an idle connection still stands and takes changes."""
         try:
             poll = select.poll()
             poll.register(self.pgconn.socket, select.POLLIN)
-            # What has come meanwhile is a notice, a changed parameter, or the end.
+            # Pending data is a notice, a changed parameter, or the end of the connection.
             while poll.poll(0):
                 self.pgconn.consume_input()
         except psycopg.OperationalError:
@@ -57,9 +59,9 @@ class Connection(psycopg.Connection[Any]):
 
 
 class Cursor(base.ServerBindingCursor):
-    """A cursor that also takes more parameters than the protocol counts: these are written into the statement.
+    """A cursor that writes parameters into the statement where they are more than the protocol allows.
 
-    Django lists the rows that a query prefetches for, or that a deletion looks around, with a parameter for each.
+    Django's prefetches and deletions have a parameter for each row.
     """
 
     # Of the driver's cursor, which the stubs leave out.
@@ -72,7 +74,7 @@ class Cursor(base.ServerBindingCursor):
 
 
 class ErrorWrapper(DatabaseErrorWrapper):
-    """Raises Django's exceptions from the driver's, and notes of each what only this moment knows."""
+    """Raises Django's exceptions from the driver's; notes on each whether the connection was lost with it."""
 
     wrapper: "DatabaseWrapper"
 
@@ -85,12 +87,12 @@ class ErrorWrapper(DatabaseErrorWrapper):
 
 
 class Features(DatabaseFeatures):
-    # A primary key of two columns says nothing of a group by one of them.
+    # With a primary key of two columns, grouping by one of them determines no other column.
     allows_group_by_selected_pks = False
 
 
 class DatabaseWrapper(base.DatabaseWrapper):
-    """A connection whose statements have a limit, and that is given up as soon as it is found unfit."""
+    """A connection whose statements have a time limit, and which is closed as soon as it is found unfit."""
 
     SchemaEditorClass = SchemaEditor
     features_class = Features
@@ -116,9 +118,10 @@ class DatabaseWrapper(base.DatabaseWrapper):
         self.is_unfit = False
 
     def limit_statements(self, seconds: int | None, *, for_session: bool = False) -> None:
-        """Give each statement so long until the transaction ends, or for good; 0: any time, None: as usual.
+        """Limit statements to this many seconds until the transaction ends, or for the session; 0: no limit.
 
-        Behind a pooler the server's session is another's after each transaction, so all but migrations stay within.
+        None restores the default. Behind a pooler the server's session belongs to another client after each
+        transaction, so only migrations set it for the session.
         """
         limit = "DEFAULT" if seconds is None else f"'{seconds}s'"
         with self.cursor() as cursor:
@@ -127,14 +130,14 @@ class DatabaseWrapper(base.DatabaseWrapper):
 
     def _patience(self, seconds: int | None) -> float | None:
         if seconds is None:
-            # Making a database, as tests do, is nobody's request.
+            # Tests create databases on this alias, without a limit.
             seconds = 0 if self.alias == NO_DB_ALIAS else settings.REQUEST_STATEMENT_SECONDS
         return seconds + GRACE_SECONDS if seconds else None
 
     def _set_autocommit(self, autocommit: bool) -> None:
         super()._set_autocommit(autocommit)  # type: ignore[misc]  # the stubs leave it out
         if autocommit:
-            # A transaction is over, and with it what it was given.
+            # The transaction is over, and its limit with it.
             self.connection.patience = self._patience(None)
 
     @cached_property
@@ -142,9 +145,9 @@ class DatabaseWrapper(base.DatabaseWrapper):
         return ErrorWrapper(self)
 
     def note(self, error: Any) -> None:
-        """Note of an error whether the connection was lost with it, and of the connection whether it can be used on.
+        """Note on an error whether the connection was lost, and on the connection whether it can still be used.
 
-        By the time that somebody handles the error, Django may have connected anew.
+        By the time that the error is handled, Django may have connected again.
         """
         is_lost = self.connection is None or self.connection.closed
         if is_lost and error.sqlstate is None and not hasattr(error, "lost_connection"):
@@ -153,7 +156,7 @@ class DatabaseWrapper(base.DatabaseWrapper):
         self.is_unfit = self.is_unfit or (outage is not None and outage.spoils_connection)
 
     def close_if_health_check_failed(self) -> None:
-        """Give up a kept connection that is over, at its first use in a request or task; costs no round trip."""
+        """Close a kept connection that is gone, at its first use in a request or task; needs no round trip."""
         if self.connection is not None and self.health_check_enabled and not self.health_check_done:
             if not self.connection.stands():
                 self.close()

@@ -1,8 +1,8 @@
-"""How migrations make a tenant's tables on PostgreSQL: keys and references contain the workspace.
+"""Create the tables of tenants on PostgreSQL with the workspace in their keys and references.
 
-Django's ``id`` stays the model's key: the admin and foreign keys refuse a composite one. In the database the primary
-key is ``(workspace_id, id)`` and a reference is ``(workspace_id, x_id)``, so that none can lead to another tenant's
-row, and the tables can be spread by workspace.
+Django's ``id`` stays the key of the model: the admin and foreign keys refuse a composite one. In the database the
+primary key is ``(workspace_id, id)`` and a reference is ``(workspace_id, x_id)``, so none can lead to another tenant's
+row, and the tables can be distributed by workspace.
 """
 
 from typing import TYPE_CHECKING, Any
@@ -25,7 +25,7 @@ def is_of_a_workspace(model: Any) -> bool:
 
 
 class SchemaEditor(DatabaseSchemaEditor):
-    """A migration takes as long as it takes, and keeps tenants apart."""
+    """Runs migrations without a time limit, and keeps tenants apart."""
 
     connection: "DatabaseWrapper"
 
@@ -53,7 +53,7 @@ class SchemaEditor(DatabaseSchemaEditor):
     def column_sql(self, model: type[models.Model], field: Any, include_default: bool = False) -> Any:
         definition, parameters = super().column_sql(model, field, include_default)
         if definition is not None and field.primary_key and is_of_a_workspace(model):
-            # An id that may be given is unique all the same; drawn ones are, by their sequence.
+            # UUIDs may be given and so need a constraint of their own; drawn ids are unique by their sequence.
             of_its_own = "UNIQUE" if isinstance(field, models.UUIDField) else ""
             definition = definition.replace("PRIMARY KEY", of_its_own).rstrip()
         return definition, parameters
