@@ -98,3 +98,9 @@ def test_a_further_model_needs_its_class_and_a_line_in_the_table(doubled):
 def test_a_further_model_is_checked_by_what_it_asks_for(doubled):
     with pytest.raises(TermsError, match="a doubled price has no tiers"):
         read_terms({"model": "doubled", "currency": "USD", "tiers": [{"up_to": None, "unit_price": "1"}]})
+
+
+def test_the_readme_says_what_each_model_costs():
+    readme = (FOLDER.parent.parent / "README.md").read_text()
+
+    assert [model.name for model in MODELS if f"| `{model.name}` |" not in readme] == []
