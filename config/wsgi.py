@@ -75,7 +75,9 @@ def _measure(environ: dict[str, Any], limit: int) -> None:
 def _refuse(status: int, start_response: Any) -> HttpResponse:
     """Answer a page's request whose body was not read; APIs answer in their vendor's shape."""
     message, advice = _UNREAD[status]
-    response = HttpResponse(render_to_string("errors/unread.html", {"message": message, "advice": advice}), status=status)
+    response = HttpResponse(
+        render_to_string("errors/unread.html", {"message": message, "advice": advice}), status=status
+    )
     start_response(
         f"{status} {response.reason_phrase}", [*response.items(), ("Content-Length", str(len(response.content)))]
     )

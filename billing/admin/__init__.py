@@ -1,4 +1,4 @@
-"""The panel's pages of billing: each translates a form into one call of the domain."""
+"""Pages of the panel that call the domain of billing."""
 
 from billing.admin import accounts, bricks, customers, invoices, keys, prices, subscriptions, workspaces
 

@@ -29,7 +29,7 @@ TO_GIVE = {
 
 
 class PickManyField(forms.ModelMultipleChoiceField):
-    """Rows that are looked for only where there can be such: a key beyond a column's range is no choice."""
+    """A choice of rows that refuses a key beyond the range of its column, instead of asking the database for it."""
 
     def _check_values(self, value: Any) -> Any:
         rows: Any = self.queryset
@@ -45,12 +45,12 @@ class PickManyField(forms.ModelMultipleChoiceField):
 
 
 def _person(request: HttpRequest) -> User:
-    # The panel lets nobody in who is not logged in.
+    # The panel requires a log-in.
     return cast(User, request.user)
 
 
 class Granting(SavedOnce):
-    """Offers and takes only what the person at the form may give."""
+    """Offers and accepts only the permissions and groups that the person at the form may give."""
 
     def formfield_for_manytomany(self, db_field: Any, request: HttpRequest, **options: Any) -> forms.Field | None:
         field = super().formfield_for_manytomany(db_field, request, form_class=PickManyField, **options)
@@ -64,7 +64,7 @@ class PersonForm(SeenForm, UserChangeForm):
 
 
 class NewPersonForm(UserCreationForm):
-    # What was found once the form itself was right.
+    # The refusal of a form whose fields are valid.
     refusal: ValidationError | None = None
 
     def clean(self) -> dict[str, Any]:
@@ -74,7 +74,7 @@ class NewPersonForm(UserCreationForm):
 
 
 def _with_token(request: HttpRequest, response: Any) -> HttpResponse:
-    """Have the page of a form that is not the panel's own carry its one-time token."""
+    """Add the one-time token to the page of a form that is Django's own."""
     if (context := getattr(response, "context_data", None)) is not None:
         context["form_token"] = sending.token_of(request)
     return response
@@ -93,7 +93,7 @@ class UserAdmin(DjangoUserAdmin, Granting):  # type: ignore[misc]  # Django's ow
     ordering = ("username",)
     list_display = ("username", "first_name", "last_name", "is_active", "is_superuser", "last_login_text")
     list_filter_submit = True
-    # People are of no workspace, whose zone their times could be told in.
+    # People belong to no workspace, so their times have no zone but UTC.
     fieldsets = tuple(
         ("Important dates (UTC)" if "last_login" in options["fields"] else title, options)
         for title, options in DjangoUserAdmin.fieldsets or ()
@@ -111,7 +111,7 @@ class UserAdmin(DjangoUserAdmin, Granting):  # type: ignore[misc]  # Django's ow
         return False
 
     def get_readonly_fields(self, request: HttpRequest, obj: User | None = None) -> tuple[str, ...]:
-        # When somebody last logged in is nothing that a person enters.
+        # The dates are records of what happened, not entries.
         dates = ("last_login", "date_joined")
         fixed = dates if request.user.is_superuser else (*dates, "is_superuser")
         return (*super().get_readonly_fields(request, obj), *fixed)
@@ -126,7 +126,7 @@ class UserAdmin(DjangoUserAdmin, Granting):  # type: ignore[misc]  # Django's ow
         if request.method != "POST":
             return _with_token(request, view(request, id, form_url))
         try:
-            # Sent again, it waits for the first, not for a turn.
+            # A form that is sent again waits for the first one, not for a turn to hash.
             response = sending.answer_once(request, in_turn, otherwise=reverse(self.url_name("changelist")))
         except people.Busy as refusal:
             messages.error(request, str(refusal))

@@ -21,7 +21,7 @@ from billing.catalog import EventTerms
 from billing.models import Brick, Name
 from billing.models.texts import IdentifierFormField
 
-# The form's name of what the catalog calls otherwise, beside the brick's own fields.
+# The form's fields of a rule, by the catalog's names for them.
 NAMES = {
     "aggregation": "event_aggregation",
     "property": "event_property",
@@ -30,9 +30,9 @@ NAMES = {
 }
 RULE_FIELDS = ("event_type", "event_aggregation", "event_property", "event_filters", "is_case_sensitive")
 
-# A name or a value stands as it is, or in quotes where it could be misread; then a quote in it is doubled.
+# A name or a value is written plain, or in quotes where it could be misread; a quote in quotes is doubled.
 _QUOTED = r'"(?P<quoted>(?:[^"]|"")*)"'
-# What stands plain is read with the blanks after it: a pattern that stops before them tries each of them anew.
+# Plain text is matched with the blanks after it: a pattern that stops before them backtracks at each of them.
 _NAME = re.compile(rf'[^\S\n]*(?:{_QUOTED}[^\S\n]*(?P<negation>!?)|(?P<plain>[^\s="][^\n=]*))=')
 _VALUE = re.compile(rf'[^\S\n]*(?:{_QUOTED}[^\S\n]*|(?P<plain>[^\s,"][^\n,]*))(?P<end>,|\n|\Z)')
 _BLANKS = re.compile(r"\s*")
@@ -40,7 +40,7 @@ _PLAIN = re.compile(r"\A(?!\s)[^\"=,!\r\n]+(?<!\s)\Z")
 
 
 def filters_as_text(filters: Mapping[str, Sequence[str]], negated: Iterable[str]) -> str:
-    """Write filters as people type them: a line each, “type = text, fax” or “type != fax”."""
+    """Write filters as people type them, one a line: “type = text, fax” or “type != fax”."""
     lines = []
     for name, values in sorted(filters.items()):
         lines.append(f"{_written(name)} {'!=' if name in negated else '='} {', '.join(map(_written, values))}")
@@ -48,7 +48,7 @@ def filters_as_text(filters: Mapping[str, Sequence[str]], negated: Iterable[str]
 
 
 def filters_from_text(text: str) -> tuple[dict[str, list[str]], list[str]]:
-    """Read filters and which of them are negated; raise ``ValidationError`` on a line that is none."""
+    """Read filters and the names of the negated ones; raise ``ValidationError`` on a line that is no filter."""
     filters: dict[str, list[str]] = {}
     negated = []
     text = text.replace("\r\n", "\n").strip()
@@ -75,7 +75,7 @@ def _after_blanks(text: str, place: int) -> int:
 
 
 def _values(text: str, place: int) -> tuple[list[str], int]:
-    """Return the values that begin at a place, none where they can't be read, and where they end."""
+    """Return the values that begin at a place, and the place where they end; no values where they can't be read."""
     values = []
     while found := _VALUE.match(text, place):
         values.append(_read(found))
@@ -86,7 +86,7 @@ def _values(text: str, place: int) -> tuple[list[str], int]:
 
 
 def _read_name(found: re.Match[str]) -> tuple[str, bool]:
-    """Return a name, and whether what it is compared with is excluded."""
+    """Return the name of a filter, and whether the filter is negated."""
     plain = found["plain"]
     if plain is None:
         return _read(found), bool(found["negation"])
@@ -161,7 +161,7 @@ class BrickForm(WholeModelForm):
         aggregation = OF_BRICKS[data.get("aggregation", self.instance.aggregation)]
         if "unit_label" in data and not data["unit_label"]:
             if not aggregation.is_metered:
-                # There is nothing that it would stand beside; the API leaves it out as well.
+                # It has no quantities to label; the API leaves it out as well.
                 data["unit_label"] = Brick._meta.get_field("unit_label").default
             else:
                 self.add_error("unit_label", "Say in what it is counted, such as units or GB.")

@@ -51,7 +51,7 @@ class BrickAdmin(PickableAdmin):
         return super().get_queryset(request).select_related("workspace")
 
     def get_fieldsets(self, request: HttpRequest, obj: Brick | None = None) -> Any:
-        # A new one is of the workspace that is shown, as its form says.
+        # The form of a new brick says which workspace it is added to.
         kept = tuple(name for name in self.fields if name not in ("workspace", "id"))
         fields = self.fields if obj is None else (*kept, "copyable_id")
         counts_events = obj is None or obj.metering.takes_events
@@ -71,7 +71,7 @@ class BrickAdmin(PickableAdmin):
 
     def save_model(self, request: HttpRequest, obj: Brick, form: BrickForm, change: bool) -> None:
         columns = ("name", "aggregation", "unit_label", "description", "reference")
-        # What was not touched may have been changed by others.
+        # Fields that were not touched may have been changed by others.
         touched = [name for name in columns if name in form.changed_data] if change else columns
         given = {name: getattr(obj, name) or "" for name in touched}
         if change:

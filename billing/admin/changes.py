@@ -1,6 +1,6 @@
-"""What the history has kept, as people read it: in the panel's words, the currency and the workspace's formats.
+"""Writes the history of a row for people: in the panel's words, its currency and the workspace's formats.
 
-The history itself keeps values plain and exact, whatever formats a workspace has later.
+The history itself keeps plain, exact values, so that a workspace can change its formats later.
 """
 
 import re
@@ -39,7 +39,7 @@ class Told:
 
 @dataclass(frozen=True, slots=True)
 class _Reader:
-    """How the values of one model's rows are read."""
+    """Writes the values of one model's rows."""
 
     model: type[Model] | None
     workspace: Workspace
@@ -88,19 +88,19 @@ class _Reader:
 
 
 def told_limits(line: Line, limits: Mapping[str, Decimal | None]) -> str:
-    """Write limits of a line as its page has them: “Hard limit: amount KWD 1,234.500, Soft limit: quantity none”."""
+    """Write limits of a line as its page shows them: “Hard limit: amount KWD 1,234.500, Soft limit: quantity none”."""
     reader = _Reader(Line, line.subscription.workspace, line.subscription.currency)
     return ", ".join(f"{reader.name(name)} {reader.value(name, value) or 'none'}" for name, value in limits.items())
 
 
 def told(row: Any, changes: Iterable[Change]) -> list[Told]:
-    """Return the changes of a row, the newest of which comes first, as its page tells them."""
+    """Return the changes of a row as its page shows them; ``changes`` are sorted from the newest."""
     workspace, currency = getattr(row, "workspace", row), getattr(row, "currency", "")
     found = []
     for change in changes:
         model = _model_of(type(row), change)
         after = _Reader(model, workspace, currency)
-        # What was before a change of the currency is in the former one.
+        # Amounts from before a change of the currency are in the former one.
         currency = change.values.get("currency", (None, None))[0] or currency
         before = _Reader(model, workspace, currency)
         values = [
@@ -112,7 +112,7 @@ def told(row: Any, changes: Iterable[Change]) -> list[Told]:
 
 
 def _with_filters(model: type[Model] | None, values: Mapping[str, Any]) -> Mapping[str, Any]:
-    """Return the values of a rule with its filters in words, which say of each whether it is negated."""
+    """Return the values of a rule, with its filters and their negations in words."""
     if model is not EventRule or "filters" not in values:
         return values
     negated = values.get("negated", (None, None))
@@ -124,7 +124,7 @@ def _with_filters(model: type[Model] | None, values: Mapping[str, Any]) -> Mappi
 
 
 def _model_of(model: type[Model], change: Change) -> type[Model] | None:
-    """Return whose fields a change names: those of the page's row, or of a part of it."""
+    """Return the model whose fields a change names: that of the page's row, or of a part of it."""
     if not change.part:
         return model
     parts = (part for part, kind in KINDS.items() if kind.subject == change.subject and part is not model)

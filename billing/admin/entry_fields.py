@@ -1,4 +1,4 @@
-"""Form fields for what is typed: numbers, days and moments, read by the workspace's formats and spelled back."""
+"""Form fields for typed numbers, days and moments: read in the workspace's formats, and spelled back."""
 
 from collections.abc import Sequence
 from datetime import date, datetime
@@ -29,15 +29,15 @@ NOBODYS_YET = "How this is written depends on the workspace: choose whose it is 
 
 
 def typed(**attrs: Any) -> UnfoldAdminTextInputWidget:
-    """Return a text input that the page's script shows the server's reading of."""
+    """Return a text input below which the page's script shows how the server reads it."""
     return UnfoldAdminTextInputWidget({"autocomplete": "off", **attrs})
 
 
 class EntryField(forms.Field):
-    """A field that is read by a workspace's formats; its form names the workspace."""
+    """A field that is read in a workspace's formats; its form sets them."""
 
     formats: Formats | None = None
-    # What of the formats tells how it is read.
+    # The parts of the formats that decide how it is read.
     read_by: tuple[str, ...] = ()
 
     def known_formats(self) -> Formats:
@@ -46,7 +46,7 @@ class EntryField(forms.Field):
         return self.formats
 
     def spell(self, value: Any) -> str:
-        """Return what was understood, so that it can't be mistaken for something else."""
+        """Return a value in words that can't be mistaken for another value."""
         raise NotImplementedError
 
 
@@ -79,7 +79,7 @@ class NumberField(EntryField, forms.DecimalField):
 
 
 class WholeNumberField(NumberField):
-    """A whole number; an id among them is shown without groups."""
+    """A whole number; an id is shown without groups of thousands."""
 
     def __init__(self, *, is_grouped: bool = True, **options: Any) -> None:
         self.is_grouped = is_grouped
@@ -126,7 +126,7 @@ class DayField(EntryField):
 
 
 class MomentWidget(forms.MultiWidget):
-    """A day and a time, and which of two where the clock shows that time twice."""
+    """A day and a time, with a choice between two moments where the clock shows the time twice."""
 
     formats: Formats | None = None
 
@@ -158,7 +158,7 @@ class MomentWidget(forms.MultiWidget):
 
 
 class MomentField(EntryField, forms.MultiValueField):
-    """A day and a time of the workspace's clock; of a time that it shows twice, one is chosen by its offset."""
+    """A day and a time of the workspace's clock; of two moments with the same time, an offset chooses one."""
 
     widget: Any = MomentWidget
     read_by = ("days", "clock")
@@ -177,7 +177,7 @@ class MomentField(EntryField, forms.MultiValueField):
         if not all(parts[:2]):
             raise ValidationError("Both a day and a time are needed.", code="incomplete")
         day, time, offset = [*parts, ""][:3]
-        # An offset that was chosen for another time says nothing about this one.
+        # An offset counts only for the time that it was chosen for.
         chosen = dict(repeated([day, time], formats)).get(offset)
         if chosen is not None:
             return chosen
@@ -195,7 +195,7 @@ class MomentField(EntryField, forms.MultiValueField):
             at = self.clean(typed_now)
         except ValidationError:
             return True
-        # The form shows a moment to the second: what lies within it is the same.
+        # The form shows moments to the second, so any fraction of it is the same moment.
         return at != (initial and initial.replace(microsecond=0))
 
     def compress(self, data_list: Any) -> None:
@@ -206,7 +206,7 @@ class MomentField(EntryField, forms.MultiValueField):
 
 
 def repeated(parts: Sequence[Any], formats: Formats) -> list[tuple[str, datetime]]:
-    """Return both moments of a time that the clock shows twice, each by its offset; none of any other."""
+    """Return both moments of a time that the clock shows twice, each with its offset; nothing for other times."""
     read = read_moment(f"{parts[0] or ''} {parts[1] or ''}", formats.days, formats.tz)
     moments = [reading for reading in getattr(read, "readings", ()) if isinstance(reading, Moment)]
     return [(offset_of(moment.value, formats.tz), moment.value) for moment in moments]

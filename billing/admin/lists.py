@@ -1,4 +1,4 @@
-"""What a list takes from its address: the filters that it offers, and text that the database can hold."""
+"""Lists that accept from an address only the filters that they offer, and text that the database can hold."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -19,12 +19,12 @@ from billing.storage import timeouts
 from billing.tenancy.keys import of_workspaces
 
 NUL = "\x00"
-# Django leads from an address that it can't read to the whole list.
+# Django redirects from an address that it can't read to the whole list.
 UNFILTERED = "The address held a filter that this list can't read: all is shown."
 
 
 class CountingList(ChangeList):
-    """A list that counts what belongs to the rows of its page, and to no other."""
+    """A list that counts related rows for the rows of its page alone."""
 
     def get_results(self, request: HttpRequest) -> None:
         super().get_results(request)
@@ -43,14 +43,14 @@ def _counts(model: type[Model], relation: str, shown: Sequence[Any]) -> dict[Any
 
 
 class CheckedList(ModelAdmin):
-    """A list that is filtered by what it offers alone, where the admin takes any lookup on any of its columns.
+    """A list that accepts only the filters that it offers; Django's admin accepts any lookup on any of its columns.
 
-    Django reads most of those only in the query, where a year of 99999999 is an error of the server.
+    Django reads most lookups only in the query, where a year of 99999999 is a server error.
     """
 
-    # Lookups beside those of the filters: what links from other pages use.
+    # Lookups beside those of the filters, for links from other pages.
     list_lookups: tuple[str, ...] = ()
-    # What each row of a page is given: by its name, the relation whose rows are counted.
+    # Counts that each row of a page gets: the attribute, and the relation whose rows are counted.
     counted: Mapping[str, str] = {}
 
     def get_changelist(self, request: HttpRequest, **options: Any) -> type[ChangeList]:
@@ -77,12 +77,12 @@ class CheckedList(ModelAdmin):
             return HttpResponseRedirect(f"{request.path}?{first.urlencode()}")
         with timeouts.reading(settings.LIST_STATEMENT_SECONDS):
             response = super().changelist_view(request, extra_context)
-            # It is while a page is rendered that its rows are read.
+            # Rendering reads the rows, so it has to happen within the time limit.
             return response.render() if isinstance(response, SimpleTemplateResponse) else response
 
     def _lies_too_far(self, page: str) -> bool:
         digits = page if page.isascii() and page.isdigit() else ""
-        # No page that is shown has so many digits, and Python reads no more than thousands.
+        # A real page has fewer digits, and Python refuses to read thousands of them.
         return len(digits) > 19 or bool(digits and (int(digits) - 1) * self.list_per_page > settings.LIST_OFFSET)
 
     def get_changelist_instance(self, request: HttpRequest) -> ChangeList:
@@ -91,7 +91,7 @@ class CheckedList(ModelAdmin):
         return super().get_changelist_instance(request)
 
     def get_object(self, request: HttpRequest, object_id: str, from_field: str | None = None) -> Any:
-        # Django takes an empty name for that of a field.
+        # Django takes an empty string for the name of a field.
         return super().get_object(request, object_id, from_field or None)
 
     def get_search_results(self, request: HttpRequest, queryset: QuerySet, search_term: str) -> tuple[QuerySet, bool]:

@@ -1,4 +1,4 @@
-"""The log-in page and the page of one's own password: both look at passwords, and so both are throttled."""
+"""The log-in page and the page for one's own password: both check passwords, so both are throttled."""
 
 from contextlib import AbstractContextManager
 from typing import Any
@@ -65,7 +65,7 @@ def _refused(form: Any, refusal: people.TooManyAttempts | people.Busy) -> Valida
 
 
 def _tell(response: Any, form: Any) -> HttpResponse:
-    """Say by the status, too, that a form was refused without a look at the password."""
+    """Set the status of a response whose form was refused before its password was checked."""
     match getattr(form, "refusal", None):
         case None:
             return response
@@ -76,7 +76,7 @@ def _tell(response: Any, form: Any) -> HttpResponse:
 
 
 def login(request: HttpRequest) -> HttpResponse:
-    """Log in, leaving in the browser that its person has logged in there."""
+    """Log in, and mark the browser as one in which this person has logged in."""
     response = admin.site.login(request)
     if request.method == "POST" and response.status_code == 302 and request.user.is_authenticated:
         username = request.user.get_username()
@@ -107,7 +107,7 @@ class OwnPasswordView(PasswordChangeView):
         return {**page, **super().get_context_data(**options)}
 
     def post(self, request: HttpRequest, *args: Any, **options: Any) -> HttpResponse:
-        # Looked for ahead of the old password, which is none any more once the form was done.
+        # Checked before the old password, which is no longer valid once the form was done.
         if done := sending.done_before(request):
             return sending.answer_again(request, done, otherwise=str(self.success_url))
         return super().post(request, *args, **options)

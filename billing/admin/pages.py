@@ -33,7 +33,7 @@ ECHO = "X-Panel-Echo"
 
 
 def name_of(request: HttpRequest) -> str:
-    """Return the name that is kept with what a person did, as much of it as is kept."""
+    """Return the name of a person, cut to the length that is kept with what they did."""
     user = request.user
     return (getattr(user, "get_full_name", str)() or user.get_username())[:LONGEST_NAME]
 
@@ -43,7 +43,7 @@ def copyable(text: Any) -> SafeString:
 
 
 class OfWorkspace:
-    """Rows of the workspace that the panel shows alone: of a page, or of the rows of a row."""
+    """Restricts an admin or an inline to rows of the workspace that the panel shows."""
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
         pages: Any = super()
@@ -51,7 +51,7 @@ class OfWorkspace:
 
 
 class InstallationAdmin(SavedOnce):
-    """A list without bulk deletion, and pages that are one form."""
+    """Rows of the whole installation: a list without bulk actions, and pages with one form each."""
 
     actions = None
     list_filter_submit = True
@@ -67,7 +67,7 @@ class InstallationAdmin(SavedOnce):
         if (typed := entry_field(db_field)) is not None:
             return typed
         field = super().formfield_for_dbfield(db_field, request, **options)
-        # Buttons that open other forms in windows: there are pages for that.
+        # Without the wrapper's buttons, which open other forms in windows.
         if field and isinstance(field.widget, RelatedFieldWidgetWrapper):
             field.widget = field.widget.widget
         return field
@@ -81,7 +81,7 @@ class InstallationAdmin(SavedOnce):
     def get_search_results(
         self, request: HttpRequest, queryset: QuerySet[Any], search_term: str
     ) -> tuple[QuerySet[Any], bool]:
-        """Find the rows that have what was typed as a whole, blanks in it included, in one of ``search_fields``."""
+        """Find the rows with the typed text, blanks in it included, in one of ``search_fields``."""
         if not self.search_fields or not search_term.strip():
             return queryset, False
         found = matching(search_term, self.search_fields)
@@ -90,15 +90,15 @@ class InstallationAdmin(SavedOnce):
         return queryset.filter(found), False
 
     def numbered(self, request: HttpRequest, text: str) -> list[Any]:
-        """Return the keys of the rows that people call by a number, where a list has such."""
+        """Return the keys of the rows that people call by the number in a text; none where rows have no numbers."""
         return []
 
     def title_of(self, obj: Any) -> str:
-        """Return what the page's head calls a row: a name, where the row itself only has an id."""
+        """Return the name of a row for the page's head."""
         return str(obj)
 
     def history_view(self, request: HttpRequest, object_id: str, extra_context: Any = None) -> HttpResponse:
-        """Show what the panel has logged, and beside it every change by its values, whoever made it."""
+        """Show the panel's log of a row, and every change of its values, whoever made it."""
         row = self.get_object(request, unquote(object_id))
         changes = (
             () if row is None else told(row, history.newest_of(row, most=CHANGES_SHOWN, most_letters=LETTERS_SHOWN))
@@ -109,7 +109,7 @@ class InstallationAdmin(SavedOnce):
         return super().history_view(request, object_id, context | (extra_context or {}))
 
     def zone_of(self, row: Any) -> ZoneInfo | None:
-        """Return the zone in which a row's moments are shown: its workspace's, which a workspace is itself."""
+        """Return the time zone of a row's workspace, or of the row that is a workspace; None of other rows."""
         return getattr(getattr(row, "workspace", row), "tz", None)
 
     def add_view(self, request: HttpRequest, form_url: str = "", extra_context: Any = None) -> HttpResponse:
@@ -155,7 +155,7 @@ class InstallationAdmin(SavedOnce):
 
 
 class PanelAdmin(OfWorkspace, InstallationAdmin):
-    """The rows of the workspace that is shown: a list without bulk deletion, and pages that are one form."""
+    """Rows of the workspace that is shown: a list without bulk actions, and pages with one form each."""
 
     def get_form(self, request: HttpRequest, obj: Any = None, change: bool = False, **options: Any) -> Any:
         form = super().get_form(request, obj, change, **options)
@@ -166,14 +166,14 @@ class PanelAdmin(OfWorkspace, InstallationAdmin):
         return super().carried(request) | {"carried_workspace": shown.workspace_of(request).pk}
 
     def _get_obj_does_not_exist_redirect(self, *_: Any) -> HttpResponse:
-        # Neither is it told where it is the row of another workspace.
+        # The answer is the same for a row of another workspace: it does not tell that there is one.
         raise Http404
 
 
 class ReadOnlyAdmin(PanelAdmin):
-    """Rows that no form edits: what changes them is a page of its own, or nothing.
+    """Rows that no form edits: actions change them, or nothing does.
 
-    Where nothing does, there is no history: the row's own page says all.
+    Where the history keeps nothing of a model, its rows have no page of changes: their own page says all.
     """
 
     def changeform_view(

@@ -14,7 +14,7 @@ ROWS_PER_PAGE = 100
 
 @dataclass(frozen=True, slots=True)
 class Shown:
-    """One page of a table: its rows, how many there are on all pages, and where the pages beside it are."""
+    """One page of a table: its rows, the number of rows on all pages, and the addresses of the pages beside it."""
 
     rows: Sequence[Any]
     count: int
@@ -51,9 +51,9 @@ def page_of(
     per_page: int | None = None,
     told: Callable[[Sequence[Any]], Sequence[Any]] = list,
 ) -> Shown:
-    """Return the page that the address names by ``name``: the first without one, the last for one beyond it.
+    """Return the page of a table that the address names by ``name``; the first by default, the last beyond the last.
 
-    It has ``per_page`` rows, ``ROWS_PER_PAGE`` unless told otherwise; ``told`` makes of them what is shown.
+    It has ``per_page`` rows (``ROWS_PER_PAGE`` by default); ``told`` turns them into what is shown.
     """
     page = Paginator(rows, per_page or ROWS_PER_PAGE).get_page(request.GET.get(name))
     return Shown(

@@ -1,4 +1,4 @@
-"""What Ctrl+K finds: the panel's pages by name, and rows as their lists find them."""
+"""The search of Ctrl+K: for the panel's pages by name, and for rows as their lists find them."""
 
 from dataclasses import dataclass
 from time import perf_counter
@@ -15,9 +15,9 @@ from billing.admin.pages import PanelAdmin
 from billing.models import Customer, Invoice, Subscription
 
 SEARCHED = ((Customer, "groups"), (Subscription, "autorenew"), (Invoice, "receipt_long"))
-# More than this of one kind is looked through in its list.
+# More rows of a kind are found in its list.
 MOST_OF_A_KIND = 8
-# A reference is looked for to the letter.
+# Blanks stay: a reference is compared to the letter.
 _TERM = forms.CharField(max_length=200, strip=False)
 
 
@@ -30,7 +30,7 @@ class Found:
 
 
 def palette(request: HttpRequest) -> HttpResponse:
-    """Answer with what a term finds, of what the person may see."""
+    """Answer a search with the pages and rows that the person may see."""
     try:
         term = _TERM.clean(request.GET.get("s", ""))
     except ValidationError:

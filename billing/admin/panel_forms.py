@@ -1,4 +1,4 @@
-"""What the panel's forms do alike: they read by the workspace's formats, and ask once more of what few mean."""
+"""Forms of the panel: they read entries in the workspace's formats, and ask to confirm unlikely ones."""
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
@@ -25,9 +25,9 @@ READINGS = "; "
 
 @dataclass(frozen=True, slots=True)
 class Question:
-    """What a form asks once more: of which field, and why. Its answer is bound to what was typed and chosen.
+    """A question whether an entry is meant: its field and the reason. The answer is valid for the same entries alone.
 
-    It is bound to the reason's words as well, or in their place to what was ``decided``, where they tell what moves.
+    It is valid for the same reason alone, or, where the reason's words change by themselves, for what was ``decided``.
     """
 
     name: str
@@ -37,7 +37,7 @@ class Question:
 
 
 def add_errors(form: forms.BaseForm, error: ValidationError, names: Mapping[str, str]) -> None:
-    """Show what the domain has found at the form's fields, its moments as the panel writes them."""
+    """Show an error of the domain at the form's fields, with moments as the panel writes them."""
     if not hasattr(error, "error_dict"):
         form.add_error(None, _spelled(error.error_list))
         return
@@ -57,22 +57,22 @@ def _as_written(params: dict[str, Any] | None) -> dict[str, Any] | None:
 
 
 class AskingForm(SeenForm):
-    """A form whose entry fields follow a workspace, and that is valid only once its questions are answered.
+    """A form whose entries are read in a workspace's formats, and that is valid once its questions are answered.
 
     A question is answered by the very value that the server drew for it, so one that was never shown can't be, and one
     that was asked of other values is asked anew.
     """
 
     unanswered: tuple[Question, ...] = ()
-    # What the domain has refused of this form, which is shown on it.
+    # The domain's refusal of this form, to be shown on it.
     refusal: ValidationError | None = None
     formats: Formats | None = None
-    # The one that it is of, where it picks rows or makes one.
+    # The workspace in which it picks rows or makes one.
     workspace: Workspace | None = None
 
     @property
     def reading(self) -> str | None:
-        """Return what the page carries of how it is read: empty while nobody knows, None where nothing is read."""
+        """Return examples of how entries are read; empty while the formats are unknown, None without entry fields."""
         parts = {part for field in self.fields.values() if isinstance(field, EntryField) for part in field.read_by}
         if not parts:
             return None
@@ -80,7 +80,7 @@ class AskingForm(SeenForm):
         return READINGS.join(text for part, text in examples.items() if part in parts)
 
     def read_as(self, formats: Formats | None) -> None:
-        """Let all entry fields follow a workspace's formats; where it is not known yet, they refuse what is typed."""
+        """Read all entry fields in a workspace's formats; without formats they refuse what is typed."""
         self.formats = formats
         for field in self.fields.values():
             if isinstance(field, EntryField):
@@ -109,11 +109,11 @@ class AskingForm(SeenForm):
             return None
 
     def questions(self) -> Iterable[Question]:
-        """Give what is to be asked once more of what was typed; called when all of it is right."""
+        """Yield the questions about entries that are valid and unlikely; called once all fields are valid."""
         return ()
 
     def remark(self, name: str, value: Any) -> str:
-        """Return what is said of a value beside what was understood, such as “open period”."""
+        """Return a remark on a value, shown beside how it was read: “open period”."""
         return ""
 
     def full_clean(self) -> None:
@@ -133,7 +133,7 @@ class AskingForm(SeenForm):
             self.add_error(one.name, ValidationError(f"{one.reason} Is this meant?", code=CONFIRMED))
 
     def _refuse_other_reading(self) -> None:
-        """Refuse what was typed while the page told another reading of it than there would be now."""
+        """Refuse entries if they would be read otherwise now than when the page was shown."""
         shown, now = self.data.get(self.add_prefix(READ_AS)), self.reading
         if not shown or not now or shown == now:
             return
@@ -143,11 +143,11 @@ class AskingForm(SeenForm):
         self.add_error(None, ValidationError(f"Nothing was saved: {told}. Look at it and save again.", code=READ_AS))
 
     def understood(self) -> list[tuple[str, str]]:
-        """Return the label of each entry field and what was understood of it."""
+        """Return the label of each entry field, and how its entry was read."""
         return [(str(self[name].label), echo["text"]) for name, echo in self._echoes() if echo["is_read"]]
 
     def echoes(self) -> dict[str, dict[str, Any]]:
-        """Return, by the name in the page, what was understood of each entry field, or why it was not."""
+        """Return how each entry was read, or why it could not be, by the field's name in the page."""
         return {self.add_prefix(name): echo for name, echo in self._echoes()}
 
     def _echoes(self) -> Iterator[tuple[str, dict[str, Any]]]:

@@ -52,10 +52,10 @@ class TierForm(AskingForm, forms.ModelForm):
 
 
 class TierFormSet(SeenRows):
-    """Checks a price and its tiers as one, before either is saved."""
+    """Tiers of a price, checked together with the price before either is saved."""
 
     def standing(self, before: Mapping[str, str], now: Mapping[str, str]) -> Mapping[str, str]:
-        # A tier is the one of its bound, by which it is called, whenever its row was made.
+        # A tier is identified by its bound: its row is written anew with every change.
         by_bound = {bound: pk for pk, bound in now.items()}
         return {pk: pk for pk in now} | {pk: by_bound[bound] for pk, bound in before.items() if bound in by_bound}
 
@@ -64,7 +64,7 @@ class TierFormSet(SeenRows):
         form.read_as(self._formats())
 
     def full_clean(self) -> None:
-        # Of a price that is being added, the brick is known only once its own form was read.
+        # The brick of a new price is known only once the price's own form was read.
         for form in self.forms:
             form.read_as(self._formats())
         super().full_clean()
@@ -113,7 +113,7 @@ class TierFormSet(SeenRows):
         super().save(commit=False)
         if not (self.new_objects or self.changed_objects or self.deleted_objects):
             return []
-        # All rows anew: saved one by one, two tiers that change their bounds would meet at one of them.
+        # All rows are replaced: saved one by one, two tiers that swap their bounds would violate the unique constraint.
         tiers = [form.instance for form in self.kept()]
         rows = PriceTier.objects.filter(workspace_id=self.instance.workspace_id, price=self.instance)
         former = list(rows)

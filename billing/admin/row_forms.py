@@ -16,7 +16,10 @@ from billing.storage.exact import ExactDecimalField
 
 
 class WholeModelForm(AskingForm, forms.ModelForm):
-    """Checks uniqueness in the workspace, which is none of its fields: a new row is of the one that is shown."""
+    """A form of a row that checks uniqueness in the workspace, which is no field of it.
+
+    A new row belongs to the workspace that is shown.
+    """
 
     def __init__(self, *args: Any, **options: Any) -> None:
         super().__init__(*args, **options)
@@ -32,19 +35,19 @@ class WholeModelForm(AskingForm, forms.ModelForm):
             given.help_text = "Change it only to take over an id that clients hold already."
 
     def formats_of_row(self) -> Formats | None:
-        """Return the formats of the row's workspace; None of a row that has none yet."""
+        """Return the formats of the row's workspace, or None while it has no workspace."""
         return self.instance.workspace.formats if self.instance.workspace_id else None
 
     def _get_validation_exclusions(self) -> set[str]:
-        # A row whose workspace was not found out yet has another field that says so.
+        # Without a workspace, another field already has an error.
         known = {"workspace"} if getattr(self.instance, "workspace_id", None) else set()
-        # What stood there before a rule was made is nothing that the form has to refuse.
+        # Fields that were not changed keep values from before a rule was made.
         as_before = set() if self.instance._state.adding else set(self.fields) - set(self.changed_data)
         return (super()._get_validation_exclusions() | as_before) - known  # type: ignore[misc]
 
 
 def refuse_taken_names(form: forms.ModelForm, kind: Name.Kind) -> None:
-    """Raise ``ValidationError`` naming the field of a model's form that gives an id or a reference of another row."""
+    """Raise ``ValidationError`` naming the field whose id or reference another row of the workspace has."""
     data = form.cleaned_data
     workspace_id = form.instance.workspace_id
     given = {str(data[name]): name for name in ("id", "reference") if name in form.changed_data and data.get(name)}
@@ -54,7 +57,7 @@ def refuse_taken_names(form: forms.ModelForm, kind: Name.Kind) -> None:
 
 
 def entry_field(column: Field) -> forms.Field | None:
-    """Return the form field of a column whose values are typed as numbers, None of any other."""
+    """Return the form field of a column whose values are typed as numbers, or None for other columns."""
     if isinstance(column, ExactDecimalField):
         return column.formfield(form_class=NumberField, min_value=Decimal(0))
     if isinstance(column, IntegerField):

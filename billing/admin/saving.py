@@ -1,4 +1,4 @@
-"""A row's page that is saved once however often it is sent, compared with what there is, and changes that alone."""
+"""Pages of rows whose form is done once however often it is sent, and changes only the fields that were touched."""
 
 from typing import Any
 
@@ -30,22 +30,22 @@ class SavedOnce(CheckedList):
         return HttpResponseRedirect(self.url_of(obj))
 
     def carried(self, request: HttpRequest) -> dict[str, Any]:
-        """Return what the page of a form carries, to be sent with it."""
+        """Return the context for hidden inputs, which the page of a form sends back."""
         return {"form_token": sending.token_of(request)}
 
     def is_fixed(self, obj: Any) -> bool:
-        """Tell whether the row as it is now is edited by nobody."""
+        """Tell whether the row's state keeps everybody from editing it."""
         return False
 
     def tell_no_more(self, request: HttpRequest, obj: Model) -> HttpResponse:
-        """Answer whoever may do what the row as it is now does not allow: with the row, and why nothing was done."""
+        """Answer whoever has the right to what the row's state does not allow: show the row, and say so."""
         messages.warning(request, NO_MORE)
         return self.go_to(obj)
 
     def get_object(self, request: HttpRequest, object_id: str, from_field: str | None = None) -> Any:
         obj = super().get_object(request, object_id, from_field)
         if obj is not None and getattr(request, "panel_saves", False):
-            # From here on nobody else changes what the form is compared with.
+            # Locked, so that nobody changes the row between the comparison and the save.
             of = {"workspace_id": obj.workspace_id} if hasattr(obj, "workspace_id") else {}
             self.model._base_manager.select_for_update(no_key=True).filter(pk=obj.pk, **of).first()
             obj = super().get_object(request, object_id, from_field)
@@ -62,11 +62,11 @@ class SavedOnce(CheckedList):
         except DoneBefore as done:
             return sending.answer_again(request, done, otherwise=reverse(self.url_name("changelist")))
         except ValidationError as refusal:
-            # What only the domain can tell, such as a name that was given to another a moment ago, is told on the form.
+            # Refusals that only the domain finds, such as a name that was taken a moment ago, are shown on the form.
             request.panel_refusal = refusal  # type: ignore[attr-defined]
             return self._save_once(request, object_id, form_url, extra_context)
         except IntegrityError:
-            # Another row took the name after the form had looked for it: looked for again, it is told on the form.
+            # Another row took the name after the form had checked it: the second check shows that on the form.
             return self._save_once(request, object_id, form_url, extra_context)
         except PermissionDenied:
             row = None if object_id is None else self.get_object(request, unquote(object_id))
@@ -82,7 +82,7 @@ class SavedOnce(CheckedList):
             try:
                 response = super().changeform_view(request, object_id, form_url, extra_context)
             finally:
-                # What is read from here on is read outside of the transaction, where no row can be locked.
+                # Reads from here on are outside of the transaction, where no row can be locked.
                 request.panel_saves = False  # type: ignore[attr-defined]
             if sending.result_of(response):
                 sent.url = getattr(request, "panel_result", "") or sending.result_of(response)
@@ -100,7 +100,7 @@ class SavedOnce(CheckedList):
         if not change:
             super().save_model(request, obj, form, change)
         elif touched := columns.intersection(form.changed_data):
-            # Nothing else: others may have changed the rest.
+            # Others may have changed the other columns.
             obj.save(update_fields=touched)
 
     def response_add(self, request: HttpRequest, obj: Any, post_url_continue: str | None = None) -> HttpResponse:

@@ -1,4 +1,4 @@
-"""Forms that know what their page showed: they change what was changed on them, and undo nothing that others did."""
+"""Forms that know what their page showed: they save only what was changed on them, and undo no change of others."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -11,7 +11,7 @@ from django.utils.functional import cached_property
 
 SEEN = "seen"
 SALT = "billing.admin.seen"
-# Fields of several values, in no order.
+# Fields whose value is a set.
 CHOICES = (forms.MultipleChoiceField, forms.ModelMultipleChoiceField)
 STALE = "Nothing was saved: meanwhile this was changed, as shown below. Save again to keep what you changed beside it."
 
@@ -24,11 +24,11 @@ class SeenForm(forms.BaseForm):
     now, with what was changed on it.
     """
 
-    # Facts beside the fields that whoever sends the form has to know of, by what the page calls them.
+    # Facts beside the fields that the form depends on, by the names that the page shows.
     watched: Mapping[str, str] = {}
-    # Whether the fields of a form that is of no row show what there is, which others may change.
+    # Whether the fields of a form without a row show stored values, which others may change.
     shows_former = False
-    # What the row of a form that is one of several is called.
+    # The name of the row, where the form is one of several on a page.
     called = ""
 
     @property
@@ -48,14 +48,14 @@ class SeenForm(forms.BaseForm):
 
     @cached_property
     def _now(self) -> dict[str, Any]:
-        # A field that nobody can fill in is no part of what is sent, and a password's hash nothing that a page carries.
+        # Disabled fields are not sent, and among them is the hash of a password, which no page may carry.
         open_fields = [name for name, field in self.fields.items() if not field.disabled]
         shown = {name: self._shown(name) for name in open_fields} if self.has_former else {}
         return shown | {f"watched {label}": text for label, text in self.watched.items()}
 
     @cached_property
     def _before(self) -> dict[str, Any]:
-        """What the page showed; what there is now, of a page that does not say."""
+        """The values that the page showed; the current ones, where the page carries none."""
         carried = self.data.get(self.seen_name) if self._now else None
         if not carried:
             return self._now
@@ -66,7 +66,7 @@ class SeenForm(forms.BaseForm):
 
     @cached_property
     def meanwhile(self) -> tuple[str, ...]:
-        """What others have changed since the page was shown, in words."""
+        """The changes of others since the page was shown, in words."""
         row = f"“{self.called}”: " if self.called else ""
         return tuple(f"{row}{self._told(name)}" for name in self._moved if not self._agrees(name))
 
@@ -108,7 +108,7 @@ class SeenForm(forms.BaseForm):
         return field.has_changed(self.get_initial_for_field(field, name), value)
 
     def _take_over(self) -> None:
-        """Let fields that were not touched here show what others made of them."""
+        """Let fields that were not touched show the values that others have set."""
         stale = [name for name in self._moved if name in self.fields and not self._is_touched(name)]
         if not stale:
             return

@@ -28,13 +28,13 @@ class SeenRows(PaginationInlineFormSet):
         if carried and self.instance.pk is not None:
             before = self._before(carried)
             if self.is_paged:
-                # Pages move when rows come and go, so these are found by their keys.
+                # Rows move between pages as others come and go, so they are found by their keys.
                 self._queryset = self.queryset.filter(pk__in=before)
             self._compare(before)
 
     def add_fields(self, form: Any, index: int | None) -> None:
         super().add_fields(form, index)
-        # Django's own field of a row's key knows the rows of all others.
+        # Django's own field of a row's key accepts the rows of other parents.
         form.fields[self.model._meta.pk.name].queryset = self._rows()
         if form.instance.pk is not None:
             form.called = str(form.instance)
@@ -59,7 +59,7 @@ class SeenRows(PaginationInlineFormSet):
 
     def clean(self) -> None:
         super().clean()
-        # Of a row that is taken away, a formset asks nothing else.
+        # A formset does not validate rows that are deleted, so their changes are told here.
         taken_away = [form for form in self.forms if self._should_delete_form(form)]
         told = [*self.stale, *(text for form in taken_away for text in form.meanwhile)]
         if told:
@@ -79,7 +79,7 @@ class SeenRows(PaginationInlineFormSet):
         return self.request.GET.get(self.get_pagination_key())
 
     def get_page(self, paginator: Paginator, page: Any) -> Page:
-        # Takes any text, and the last page for one beyond it.
+        # Accepts any text, and gives the last page for a number beyond it.
         return paginator.get_page(page)
 
     def _before(self, carried: str) -> dict[str, str]:

@@ -17,7 +17,7 @@ from billing.models import SentForm
 from billing.people import sent_forms
 
 TOKEN = "form_token"
-# A page that answers a form itself names here what came of it: the form, sent again, leads there.
+# The header in which a page that answers a form names the result: the form, sent again, leads there.
 RESULT = "Content-Location"
 
 

@@ -18,11 +18,11 @@ from django.utils.http import url_has_allowed_host_and_scheme, urlencode
 from billing import people
 from billing.models import Workspace
 
-# What forms carry, and what an address names.
+# The hidden input of forms, and the parameter of addresses, that name a workspace.
 FIELD = "shown_workspace"
 PARAMETER = "workspace"
 FIRST = "Open a workspace first: all else is in one."
-# Pages beside the lists that are there in every workspace.
+# Pages beside the lists that every workspace has.
 EVERYWHERE = ("index", "graphql_client")
 
 Rows = TypeVar("Rows", bound=QuerySet[Any])

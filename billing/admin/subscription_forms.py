@@ -185,7 +185,7 @@ class NewLineForm(LimitsForm):
                 yield Question("price", seen.said, seen.decided)
 
     def terms(self) -> LineTerms:
-        """Return the line that was described."""
+        """Return the terms of the line to be added."""
         data, tz = self.cleaned_data, self.subscription.workspace.tz
         return LineTerms(
             brick=data["price"].brick,
@@ -223,13 +223,13 @@ class EndForm(PanelForm):
 
 
 def about_distance(name: str, day: date | None, as_of: datetime) -> Iterator[Question]:
-    """Give the question whether a day that is far away is meant."""
+    """Yield the question whether a distant day is meant."""
     if day and (told := distance_of(name, day, as_of)):
         yield Question(name, f"{spell_day(day)}: {told}")
 
 
 def distance_of(name: str, value: Any, as_of: datetime) -> str:
-    """Say of a first day, an anchor or a last day that it is far away; nothing where it is near enough."""
+    """Return a remark on a first day, an anchor or a last day that is distant; nothing on other days."""
     if name == "ends_on":
         return distant_end(value, as_of=as_of) or ""
     return (distant(value, as_of=as_of) or "") if name in ("starts_on", "anchor_on") else ""

@@ -104,7 +104,7 @@ class SubscriptionAdmin(ReadOnlyAdmin):
         try:
             return count_open(subscription, as_of=timezone.now(), most=settings.CLOSE_MAX_PERIODS)
         except CalendarOutOfRange:
-            # Of the last period that there is, the page tells the days.
+            # At the end of the calendar there is one open period, and the page shows its days.
             return 1
 
     def end_line_view(self, request: HttpRequest, subscription_id: Any, line_id: int) -> HttpResponse:

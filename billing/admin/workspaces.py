@@ -43,7 +43,7 @@ FIXED_ONCE_SUBSCRIBED = ("time_zone",)
 
 
 class WorkspaceForm(WholeModelForm):
-    # Its numbers are read by the format that is chosen on it, so the page carries no other.
+    # Numbers are read in the format that is chosen on the form itself, so no other can be carried.
     reading = None
 
     def formats_of_row(self) -> Formats:
@@ -101,7 +101,7 @@ class WorkspaceAdmin(InstallationAdmin):
     inlines = (AllowedOriginInline,)
 
     def get_inlines(self, request: HttpRequest, obj: Workspace | None = None) -> Sequence[Any]:
-        # The twin's sites are the live workspace's.
+        # The twin uses the sites of the live workspace.
         return self.inlines if obj is not None and obj.mode == Workspace.Mode.LIVE else ()
 
     @column(description="Mode", label={"live": "success", "test": "warning"}, ordering="mode")

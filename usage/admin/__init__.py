@@ -1,4 +1,4 @@
-"""The panel's pages of usage and closing: each translates a form into one call of the domain."""
+"""Pages of the panel that call the domain of usage: the ledger, closing and the first page."""
 
 from usage.admin import closing, records
 

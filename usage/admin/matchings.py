@@ -1,4 +1,4 @@
-"""On a customer's page: events that came under a name before it was the customer's, while they are given to it."""
+"""A fragment of a customer's page: the jobs that match earlier events to a name that the customer was given."""
 
 from uuid import UUID
 

@@ -1,4 +1,4 @@
-"""Fragments that billing's pages load by URL name, since billing does not know usage."""
+"""Fragments that pages of billing load by URL name, since billing does not import usage."""
 
 from typing import Any
 from uuid import UUID
@@ -69,7 +69,7 @@ def opening_value(request: HttpRequest, invoice_line_id: int) -> HttpResponse:
 
 
 def opening_of(line: InvoiceLine) -> UsageRecord | None:
-    """Return the record whose value stood when a gauge's window began, as of the invoice line's cutoff."""
+    """Return the record with the value of a gauge at the start of an invoice line's window, as of its cutoff."""
     (record_id,) = opening_records([line])
     if record_id is None:
         return None

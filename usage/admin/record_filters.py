@@ -1,4 +1,4 @@
-"""Filters and search of the ledger's list: each is answered from an index, whatever the number of records."""
+"""Filters and search of the ledger's list: each uses an index, so its time does not grow with the ledger."""
 
 from typing import Any
 
@@ -22,7 +22,7 @@ MOST_LINES = MOST_CUSTOMERS = 500
 
 
 class CountedBy(SimpleListFilter):
-    """Exactly the records that an invoice line has counted; reached from its invoice, and left by a link."""
+    """Shows exactly the records that an invoice line has counted; links set and clear it."""
 
     title = "invoice line"
     parameter_name = "invoice_line"
@@ -110,7 +110,7 @@ def search(records: QuerySet[UsageRecord], term: str, *, workspace_id: int) -> Q
     exact, term = {term, term.strip()}, term.strip()
     if not term:
         return records
-    # Keys are indexed behind the dialect, so these are named.
+    # The index of keys begins with the dialect, so the query names all dialects.
     by_key = UsageRecord.objects.filter(
         workspace_id=workspace_id, dialect__in=NAMES, key__in=exact, superseded_by=None
     ).values_list("pk", flat=True)
@@ -127,5 +127,5 @@ def search(records: QuerySet[UsageRecord], term: str, *, workspace_id: int) -> Q
         | Q(customer_id__in=customers)
         | Q(workspace_id=workspace_id, customer_alias__in=exact)
     )
-    # Each of these has an index, but none of them the order.
+    # Each condition has an index, but none gives the order.
     return found.order_by(GATHERED) if are_few(found) else found

@@ -31,12 +31,12 @@ def quantity_field(**options: Any) -> NumberField:
 
 
 class DatedForm(PanelForm):
-    """A form with a moment of use: it tells whether its period is open, and asks once more where few mean it."""
+    """A form with a moment of use: it shows whether its period is open, and asks to confirm unlikely moments."""
 
     as_of: datetime
 
     def is_closed(self, at: datetime) -> bool:
-        """Tell whether a moment lies in a closed period of what the form is about."""
+        """Tell whether a moment lies in a closed period of the form's line or customer."""
         raise NotImplementedError
 
     def remark(self, name: str, value: Any) -> str:
@@ -108,7 +108,7 @@ class EntryForm(DatedForm):
         widget=UnfoldAdminTextInputWidget,
         help_text="Where the figure comes from.",
     )
-    # A form that is sent twice, by a second click or a reload, has the same key: it makes one record.
+    # A form that is sent twice, by a second click or a reload, has the same key, and so makes one record.
     key = forms.CharField(max_length=255, widget=forms.HiddenInput, initial=uuid4)
 
     def __init__(self, *args: Any, customer: Customer, as_of: datetime, **options: Any) -> None:
@@ -121,7 +121,7 @@ class EntryForm(DatedForm):
         first_two = [] if self.is_bound else list(lines.values_list("pk", flat=True)[:2])
         self.has_lines = self.is_bound or bool(first_two)
         if len(first_two) == 1:
-            # There is nothing to choose.
+            # There is no other to choose.
             self.initial["line"] = first_two[0]
         self.pick("line", lines)
         self.fields["quantity"].help_text = _meanings()
@@ -202,7 +202,7 @@ class PropertiesField(forms.CharField):
 
 
 class EventCorrectionForm(CorrectionForm):
-    """An event has no quantity: bricks make theirs of its properties."""
+    """Corrects an event, which has no quantity: bricks derive one from its properties."""
 
     quantity = None  # type: ignore[assignment]
     properties = PropertiesField(required=False, help_text="As JSON. Bricks add or compare them.")

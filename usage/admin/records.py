@@ -41,7 +41,7 @@ class UsageRecordAdmin(ReadOnlyAdmin):
     list_filter = (CountedBy, SourceFilter, DialectFilter, StateFilter)
     list_select_related = ("workspace", "line__brick", "line__subscription__customer", "customer", "superseded_by")
     list_before_template = "panel/boxes/counted_by.html"
-    # Counting the ledger would read all of it.
+    # A count would read the whole ledger.
     paginator = InfinitePaginator
     show_full_result_count = False
     show_facets = admin.ShowFacets.NEVER
@@ -109,7 +109,7 @@ class UsageRecordAdmin(ReadOnlyAdmin):
 
     @column(description="Key")
     def shown_key(self, record: UsageRecord) -> str:
-        # What the panel made up to be sent once says nothing to a reader.
+        # The panel's keys only keep a form from being recorded twice.
         return figures.NOTHING if record.dialect == "panel" else figures.identifier(record.key)
 
     def has_add_permission(self, request: HttpRequest) -> bool:
