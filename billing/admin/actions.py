@@ -108,6 +108,8 @@ class Action(Generic[RowT, FormT]):
     def answer(self) -> HttpResponse:
         """Answer the request: with the page of the form, or with the reply once the action is done."""
         form = self.form()
+        if isinstance(form, AskingForm) and form.refusal is None:
+            form.refusal = getattr(self.request, "panel_refusal", None)
         if ECHO in self.request.headers and isinstance(form, AskingForm):
             return JsonResponse(form.echoes() | {READ_AS: form.reading})
         done = self._done(form) if self.request.method == "POST" else None

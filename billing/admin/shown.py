@@ -1,7 +1,7 @@
 """The panel shows one workspace at a time: the one that its person chose last, in the head or by an address.
 
-Forms carry the workspace that they were opened in. One that is sent after its person has turned to another workspace,
-on another tab, is refused: it is never done there.
+Forms carry the workspace that they were opened in. One that is sent after its person has switched to another, on
+another tab, is refused, and never done there. Its person can switch back, and is shown the form with what was typed.
 """
 
 from collections.abc import Callable
@@ -9,6 +9,7 @@ from typing import Any, TypeVar, cast
 
 from django.contrib import messages
 from django.contrib.admin.sites import site
+from django.core.exceptions import ValidationError
 from django.db.models import QuerySet
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseNotAllowed, HttpResponseRedirect
 from django.shortcuts import render
@@ -21,6 +22,9 @@ from billing.models import Workspace
 # The hidden input of forms, and the parameter of addresses, that name a workspace.
 FIELD = "shown_workspace"
 PARAMETER = "workspace"
+# What a form is sent with to be shown again in its workspace, and not done yet; sent on, it is the same form.
+AGAIN = "_typed_before"
+NOT_SAVED = "Nothing was saved yet: this is what was typed. Look at it and save again."
 FIRST = "Open a workspace first: all else is in one."
 # Pages beside the lists that every workspace has.
 EVERYWHERE = ("index", "graphql_client")
@@ -84,8 +88,14 @@ class ShowsOneWorkspace:
         carried = request.POST.get(FIELD)
         if not carried or not site.has_permission(request):
             return None
+        workspace = _named(carried)
+        if AGAIN in request.POST and workspace is not None:
+            show(request, workspace)
+            # What keeps a form from being saved, and is shown on it.
+            request.panel_refusal = ValidationError(NOT_SAVED)  # type: ignore[attr-defined]
+            return None
         shown = workspace_or_none(request)
-        return None if shown is not None and carried == str(shown.pk) else _refused(request, _named(carried))
+        return None if shown is not None and workspace == shown else _refused(request, workspace)
 
     def process_exception(self, request: HttpRequest, exception: Exception) -> HttpResponse | None:
         if not isinstance(exception, NoWorkspace):
@@ -120,14 +130,22 @@ def _refused(request: HttpRequest, carried: Workspace | None) -> HttpResponse:
         "carried": carried,
         "shown": workspace_or_none(request),
         "back": request.get_full_path(),
+        "again": AGAIN,
+        "typed": [] if request.FILES else _typed(request),
     }
     return render(request, "panel/pages/other_workspace.html", context, status=409)
 
 
-def switch(request: HttpRequest) -> HttpResponse:
-    """Show the workspace that was chosen: on the list that its person was on, or else on the first page.
+def _typed(request: HttpRequest) -> list[tuple[str, str]]:
+    """Return what was sent with a form, to be sent once more; not which of its buttons was pressed."""
+    sent = [(name, value) for name, values in request.POST.lists() for value in values]
+    return [(name, value) for name, value in sent if name != "csrfmiddlewaretoken" and not name.startswith("_")]
 
-    ``back`` is a page of that very workspace, to which a form that was refused leads back.
+
+def switch(request: HttpRequest) -> HttpResponse:
+    """Show the workspace that was chosen, on the list that its person was on, or else on the first page.
+
+    ``back`` is the address of a page in that workspace, to which a form that was refused leads back.
     """
     if request.method != "POST":
         return HttpResponseNotAllowed(["POST"])

@@ -17,16 +17,18 @@ pytestmark = pytest.mark.django_db
 
 
 def subclasses(of: type) -> Iterator[type[Any]]:
-    for one in of.__subclasses__():
-        yield one
-        yield from subclasses(one)
+    for below in of.__subclasses__():
+        yield below
+        yield from subclasses(below)
 
 
 BUTTONS = [one for one in subclasses(RowAction) if hasattr(one, "name")]
 
 
 def test_every_button_needs_a_permission_that_there_is():
-    rights = {f"{one.content_type.app_label}.{one.codename}" for one in Permission.objects.select_related("content_type")}
+    rights = {
+        f"{one.content_type.app_label}.{one.codename}" for one in Permission.objects.select_related("content_type")
+    }
 
     assert len(BUTTONS) >= 9
     assert {one.right for one in BUTTONS} <= rights

@@ -7,10 +7,13 @@ from typing import Any
 
 import pytest
 from django.contrib import admin
+from django.contrib.admin.models import LogEntry
 from django.contrib.auth.models import User
 from django.urls import reverse
+from django.utils.html import escape
 
 from billing import contracts, keys
+from billing.admin.shown import NOT_SAVED
 from billing.models import ApiKey, Brick, CloseRun, Customer, Invoice, Price, ShownWorkspace, Subscription, Workspace
 from tests import factories as make
 from tests.billing.admin.pages import page_of, shown_on
@@ -348,6 +351,36 @@ def test_form_of_one_workspace_is_refused_once_its_person_has_turned_to_another(
         switch = dict(re.findall(r'<input type="hidden" name="(workspace|back)" value="([^"]*)">', text))
         assert client.post(reverse("panel_workspace"), switch).url == url
         assert client.get(url).status_code == 200
+
+
+def test_form_that_was_refused_is_shown_again_with_what_was_typed_and_done_when_it_is_sent_again(two):
+    ours, theirs = two
+    client = administrator()
+    for url, typed in forms_of(ours):
+        turn_to(client, ours[Workspace])
+        page = page_of(client, url)
+        turn_to(client, theirs[Workspace])
+        # The first form of the page is the one that carries what was typed.
+        refused = client.post(url, page | typed)
+        again = shown_on(refused)
+        assert f'action="{escape(url)}"' in content_of(refused)
+
+        rows = LogEntry.objects.count(), UsageRecord.objects.count()
+        shown = client.post(url, {name: again[name] for name in again if name not in ("workspace", "back")})
+
+        assert (LogEntry.objects.count(), UsageRecord.objects.count()) == rows
+        assert shown.status_code == 200, url
+        assert NOT_SAVED in content_of(shown)
+        assert ShownWorkspace.objects.get().shown == ours[Workspace]
+        sent = shown_on(shown)
+        for name, value in typed.items():
+            assert sent[name] == str(value), (url, name)
+        answer = client.post(url, sent)
+        if answer.status_code == 200 and "form" in answer.context and answer.context["form"].unanswered:
+            questions = [question.answer for question in answer.context["form"].unanswered]
+            answer = client.post(url, sent | {"once_more": questions})
+        done = LogEntry.objects.count(), UsageRecord.objects.count()
+        assert (done != rows) or "Nothing to close" in content_of(answer), url
 
 
 def test_form_that_names_no_workspace_that_there_is_is_refused():
