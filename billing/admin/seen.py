@@ -17,11 +17,11 @@ STALE = "Nothing was saved: meanwhile this was changed, as shown below. Save aga
 
 
 class SeenForm(forms.BaseForm):
-    """Carries, signed, what the page showed of each field, and compares it with what there is when it is sent.
+    """A form that carries, signed, what the page showed of each field, and compares it with the row when it is sent.
 
-    A field whose text is as it was shown is not touched: it keeps its value, blanks and microseconds included. Where
-    somebody else has changed any field meanwhile, the form is refused once and tells what; then it shows what there is
-    now, with what was changed on it.
+    A field whose text is as it was shown is untouched: it keeps its value, blanks and microseconds included. If
+    somebody else has changed a field meanwhile, the form is refused once and says which; then it shows the current
+    values, with the changes that were made on it.
     """
 
     # Facts beside the fields that the form depends on, by the names that the page shows.
@@ -33,13 +33,13 @@ class SeenForm(forms.BaseForm):
 
     @property
     def has_former(self) -> bool:
-        """Tell whether the fields show what there is, rather than a suggestion."""
+        """Tell whether the fields show stored values, rather than suggestions."""
         instance = getattr(self, "instance", None)
         return self.shows_former if instance is None else not instance._state.adding
 
     @property
     def seen(self) -> str:
-        """Return what the page has to carry."""
+        """Return the signed values for the page to carry."""
         return signing.dumps(self._now, salt=SALT, compress=True) if self._now else ""
 
     @property
@@ -98,11 +98,11 @@ class SeenForm(forms.BaseForm):
         return [name for name, value in self._now.items() if self._before.get(name) != value]
 
     def _agrees(self, name: str) -> bool:
-        """Tell whether what was changed meanwhile was changed to the same here."""
+        """Tell whether others have changed a field to the value that is posted."""
         return name in self.fields and self._is_touched(name) and not self._differs(name)
 
     def _differs(self, name: str) -> bool:
-        """Tell whether what was posted is another value than there is now."""
+        """Tell whether the posted value differs from the current one."""
         field = self.fields[name]
         value = field.widget.value_from_datadict(self.data, self.files, self.add_prefix(name))
         return field.has_changed(self.get_initial_for_field(field, name), value)
@@ -158,7 +158,7 @@ class SeenForm(forms.BaseForm):
         return [_text(part) for part in value] if isinstance(value, list | tuple) else self._sent(name, value)
 
     def _sent(self, name: str, value: Any) -> Any:
-        """Return a field's value as a browser sends it: of a line of text, without line breaks."""
+        """Return a field's value as a browser sends it: a text input's without line breaks."""
         text = _text(value)
         is_line = isinstance(self.fields[name].widget, forms.TextInput)
         return text.replace("\n", "") if is_line and isinstance(text, str) else text
@@ -174,14 +174,14 @@ class SeenForm(forms.BaseForm):
 
 
 def _text(value: Any) -> Any:
-    """Return a value as a browser sends what a page shows of it."""
+    """Return a value as a browser sends it back."""
     if value is None or isinstance(value, bool):
         return value if value is not None else ""
     return str(value).replace("\r\n", "\n").replace("\r", "\n")
 
 
 def _chosen(value: Any, choices: Mapping[str, str]) -> Any:
-    """Return what was chosen by the words of its choices."""
+    """Return chosen values in the words of their choices."""
     if isinstance(value, list) and choices:
         return ", ".join(choices.get(part, part) for part in value)
     return choices.get(str(value), value)

@@ -1,4 +1,4 @@
-"""Rows that belong to a row, edited on its page: those that others have added or taken away meanwhile are told."""
+"""Rows of a row, edited on its page, which tells of rows that others have added or removed meanwhile."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -12,12 +12,11 @@ from billing.admin.seen import SALT, SEEN, STALE
 
 
 class SeenRows(PaginationInlineFormSet):
-    """Carries, signed, which rows its page showed. Where there are others now, it is refused once and tells of them.
+    """Rows that carry, signed, which of them the page showed. If others are there now, it is refused once and says so.
 
-    Then it goes on with the rows that there are: each as it was typed, or as it is now, and what was added on the page.
+    Then it shows the current rows, each as it was typed or as it is now, and the rows that were added on the page.
 
-    Where there are more rows than one page shows (``per_page`` of the inline), it holds those that were shown: others
-    are added on other pages.
+    Where the rows take several pages (``per_page`` of the inline), it holds the rows of the page that was shown.
     """
 
     stale: tuple[str, ...] = ()
@@ -54,7 +53,7 @@ class SeenRows(PaginationInlineFormSet):
 
     @property
     def seen(self) -> str:
-        """Return what the page has to carry."""
+        """Return the signed rows for the page to carry."""
         return signing.dumps(self._rows_now(), salt=SALT, compress=True) if self.instance.pk is not None else ""
 
     def clean(self) -> None:
@@ -66,9 +65,9 @@ class SeenRows(PaginationInlineFormSet):
             raise ValidationError([STALE, *told], code="stale")
 
     def standing(self, before: Mapping[str, str], now: Mapping[str, str]) -> Mapping[str, str]:
-        """Return, by the key under which a page showed it, the key of each row that is there still.
+        """Return the key of each row that is still there, by the key under which the page showed it.
 
-        Both map the key of a row to what it is called.
+        Both arguments map the key of a row to its name.
         """
         return {pk: pk for pk in now}
 
@@ -99,7 +98,7 @@ class SeenRows(PaginationInlineFormSet):
             self.data = self._rebuilt(standing)
 
     def _rebuilt(self, standing: Mapping[str, str]) -> Any:
-        """Return what was posted, with the rows that there are as the first ones."""
+        """Return the posted data with the current rows as the first ones."""
         data = self.data.copy()
         posted = [self._posted(n) for n in range(self._count("TOTAL_FORMS"))]
         by_id = {standing[pk]: row | {"id": standing[pk]} for row in posted if (pk := row.get("id", "")) in standing}

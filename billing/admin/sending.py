@@ -1,4 +1,4 @@
-"""Forms of the panel are done once, however often they are sent: by a one-time token that the page carries."""
+"""One-time tokens of forms: a form is done once, however often it is sent."""
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -22,13 +22,13 @@ RESULT = "Content-Location"
 
 
 def token_of(request: HttpRequest) -> str:
-    """Return what a page carries: the token that came with the form, or a new one."""
+    """Return the token for a page: the one that came with the form, or a new one."""
     return request.POST.get(TOKEN, "") or uuid4().hex
 
 
 @contextmanager
 def once(request: HttpRequest) -> Iterator[SentForm]:
-    """Do a form in one transaction, and once; raises ``DoneBefore``. One without a token, of no page, is just done."""
+    """Do a form in one transaction, once per token; raise ``DoneBefore`` the next time. Without a token, just do it."""
     token = request.POST.get(TOKEN, "")
     if not token:
         with transaction.atomic():
@@ -39,7 +39,7 @@ def once(request: HttpRequest) -> Iterator[SentForm]:
 
 
 def answer_once(request: HttpRequest, answer: Callable[[], HttpResponse], *, otherwise: str) -> HttpResponse:
-    """Answer a form by what ``answer`` does of it, once. A response that leads nowhere has done nothing."""
+    """Answer a form by ``answer``, once. A response without a result is rolled back: it has done nothing."""
     try:
         with once(request) as sent:
             response = answer()
@@ -52,7 +52,7 @@ def answer_once(request: HttpRequest, answer: Callable[[], HttpResponse], *, oth
 
 
 def done_before(request: HttpRequest) -> sent_forms.DoneBefore | None:
-    """Return what is known of a form that was done under the token that it has, None of any other."""
+    """Return the record of a form that was done with the same token, or None."""
     token = request.POST.get(TOKEN, "")
     return sent_forms.done_before(name=_name(request, token), digest=_digest(request)) if token else None
 
@@ -62,7 +62,7 @@ def _name(request: HttpRequest, token: str) -> str:
 
 
 def _digest(request: HttpRequest) -> str:
-    """Return a digest of what a person filled in: not of what the page carries, answers, or the button."""
+    """Return a digest of the entries of a form; hidden inputs, confirmations and the button are left out."""
     carried = (TOKEN, SEEN, READ_AS, CONFIRMED, FIELD, "csrfmiddlewaretoken")
     typed = [
         (name, values)
@@ -73,12 +73,12 @@ def _digest(request: HttpRequest) -> str:
 
 
 def result_of(response: HttpResponse) -> str:
-    """Return where what came of a form is found."""
+    """Return the address of the result of a form; empty if it has none."""
     return str(response.headers.get("Location") or response.headers.get(RESULT) or "")
 
 
 def answer_again(request: HttpRequest, done: sent_forms.DoneBefore, *, otherwise: str) -> HttpResponse:
-    """Lead a form that was sent again to what came of it the first time."""
+    """Answer a form that was sent again: lead to the result of the first time."""
     came_of_it = done.url or otherwise
     if done.is_other:
         told = (

@@ -1,4 +1,4 @@
-"""The panel shows one workspace at a time: the one that its person chose last, in the head or by an address.
+"""The workspace that the panel shows a person: the one that was chosen last, in the head or by an address.
 
 Forms carry the workspace that they were opened in. One that is sent after its person has switched to another, on
 another tab, is refused, and never done there. Its person can switch back, and is shown the form with what was typed.
@@ -33,11 +33,11 @@ Rows = TypeVar("Rows", bound=QuerySet[Any])
 
 
 class NoWorkspace(Exception):
-    """There is no workspace yet, and so nothing to show or to add."""
+    """There is no workspace yet, so there is nothing to show or to add."""
 
 
 def workspace_or_none(request: HttpRequest) -> Workspace | None:
-    """Return the workspace that the panel shows whoever sends a request; None where there is none yet."""
+    """Return the workspace that the panel shows for a request; None while there is no workspace."""
     asked: Any = request
     if not hasattr(asked, "workspace"):
         asked.workspace = people.shown_to(user_id=cast(int, request.user.pk))
@@ -45,7 +45,7 @@ def workspace_or_none(request: HttpRequest) -> Workspace | None:
 
 
 def workspace_of(request: HttpRequest) -> Workspace:
-    """Return the workspace that the panel shows whoever sends a request, or raise ``NoWorkspace``."""
+    """Return the workspace that the panel shows for a request, or raise ``NoWorkspace``."""
     workspace = workspace_or_none(request)
     if workspace is None:
         raise NoWorkspace
@@ -53,24 +53,24 @@ def workspace_of(request: HttpRequest) -> Workspace:
 
 
 def narrowed(rows: Rows, request: HttpRequest) -> Rows:
-    """Return those of some rows that are of the workspace that is shown."""
+    """Return the rows that belong to the workspace that is shown."""
     workspace = workspace_or_none(request)
     return rows.none() if workspace is None else rows.filter(workspace_id=workspace.pk)
 
 
 def address(path: str, *, workspace_id: int) -> str:
-    """Return the address of a page of the panel that shows a workspace to whoever follows it."""
+    """Return the address of a page of the panel that switches to a workspace."""
     return f"{path}?{urlencode({PARAMETER: workspace_id})}"
 
 
 def show(request: HttpRequest, workspace: Workspace) -> None:
-    """Show a workspace to whoever sends a request, from now on."""
+    """Switch the panel of a request's person to a workspace."""
     people.show(workspace, user_id=cast(int, request.user.pk))
     request.workspace = workspace  # type: ignore[attr-defined]
 
 
 class ShowsOneWorkspace:
-    """A middleware: switches to the workspace that an address names, and refuses forms of another than is shown."""
+    """Switches to the workspace that an address names, and refuses forms of a workspace that is not shown: a middleware."""
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
         self.get_response = get_response
@@ -91,7 +91,7 @@ class ShowsOneWorkspace:
         workspace = _named(carried)
         if AGAIN in request.POST and workspace is not None:
             show(request, workspace)
-            # What keeps a form from being saved, and is shown on it.
+            # The form shows this refusal, and so is not saved.
             request.panel_refusal = ValidationError(NOT_SAVED)  # type: ignore[attr-defined]
             return None
         shown = workspace_or_none(request)
@@ -111,7 +111,7 @@ def _named(text: str) -> Workspace | None:
 
 
 def _switched_by_address(request: HttpRequest) -> HttpResponse:
-    """Show the workspace that an address names, and lead to the address without it."""
+    """Switch to the workspace that an address names, and redirect to the address without it."""
     workspace = _named(request.GET[PARAMETER])
     if workspace is None:
         messages.warning(request, "The address named a workspace that is not there.")
@@ -137,7 +137,7 @@ def _refused(request: HttpRequest, carried: Workspace | None) -> HttpResponse:
 
 
 def _typed(request: HttpRequest) -> list[tuple[str, str]]:
-    """Return what was sent with a form, to be sent once more; not which of its buttons was pressed."""
+    """Return the entries of a form, to be sent once more; without the button that was pressed."""
     sent = [(name, value) for name, values in request.POST.lists() for value in values]
     return [(name, value) for name, value in sent if name != "csrfmiddlewaretoken" and not name.startswith("_")]
 
@@ -163,7 +163,7 @@ def _is_of_panel(address: str) -> bool:
 
 
 def _same_page(place: str) -> str:
-    """Return the page on which a person was where it is there in any workspace, else the panel's first."""
+    """Return the page that a person was on, if every workspace has it; else the panel's first page."""
     home = reverse("admin:index")
     try:
         name = resolve(place).url_name or ""
