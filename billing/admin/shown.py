@@ -70,7 +70,7 @@ def show(request: HttpRequest, workspace: Workspace) -> None:
 
 
 class ShowsOneWorkspace:
-    """Switches to the workspace that an address names, and refuses forms of a workspace that is not shown: a middleware."""
+    """Middleware that switches to the workspace of an address, and refuses forms of one that is not shown."""
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
         self.get_response = get_response
