@@ -28,7 +28,7 @@ from django.db import Error as DatabaseFailure
 from django.db import connections
 from django.utils import timezone
 
-from usage.running import origin, told_in
+from usage.server_address import origin, published_in
 
 HOST = os.environ.get("HOST") or "127.0.0.1"
 PORT = os.environ.get("PORT") or "8000"
@@ -193,7 +193,7 @@ def main() -> None:
         demo = prepare()
     except (ImproperlyConfigured, DatabaseFailure) as error:
         sys.exit(f"Cannot start: {error}")
-    with told_in(settings.VAR, ORIGIN):
+    with published_in(settings.VAR, ORIGIN):
         supervise(demo)
 
 

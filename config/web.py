@@ -16,7 +16,7 @@ from granian.cli import cli
 
 from config.folder import var_folder
 from config.loop import InPlaceLoop
-from usage.running import origin, tell_while_alive
+from usage.server_address import origin, publish_while_alive
 
 # Each costs a socket and some memory, but no thread; a connection counts as long as it is open.
 CONNECTIONS = 4096
@@ -68,7 +68,7 @@ def telling(serve: Callable[..., Any] | None) -> Callable[..., Any]:
     @functools.wraps(serve)
     def command(**options: Any) -> Any:
         if address := address_by(options):
-            tell_while_alive(var_folder(), address)
+            publish_while_alive(var_folder(), address)
         return serve(**options)
 
     return command

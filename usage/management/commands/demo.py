@@ -8,7 +8,7 @@ from django.conf import settings
 from django.core.management.base import CommandError
 from django.utils import timezone
 
-from usage import demo, running
+from usage import demo, server_address
 from usage.management.reporting import ReportingCommand
 
 
@@ -45,9 +45,11 @@ class Command(ReportingCommand):
 
 
 def _base() -> str:
-    """Return where the server is: as PORT says, else where one runs, else where one would."""
-    told = None if os.environ.get("PORT") else running.address_in(settings.VAR)
-    return told or running.origin(host=os.environ.get("HOST") or "127.0.0.1", port=os.environ.get("PORT") or "8000")
+    """Return the server's URL: by PORT where it is set, else of the one that runs, else of the default port."""
+    published = None if os.environ.get("PORT") else server_address.address_in(settings.VAR)
+    return published or server_address.origin(
+        host=os.environ.get("HOST") or "127.0.0.1", port=os.environ.get("PORT") or "8000"
+    )
 
 
 def _as_json(facts: dict[str, Any]) -> str:

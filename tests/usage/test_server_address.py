@@ -12,7 +12,7 @@ from granian.cli import cli
 
 from config import web
 from tests.config.server import embedded, manage, serving, wait_until
-from usage import running
+from usage import server_address
 
 pytestmark = pytest.mark.once
 
@@ -27,15 +27,15 @@ def test_commands_go_by_where_the_web_server_runs_while_it_does(tmp_path):
     manage(env, "migrate")
 
     with serving(env) as (port, _):
-        wait_until(lambda: running.address_in(tmp_path / "var"))
+        wait_until(lambda: server_address.address_in(tmp_path / "var"))
         assert base_of(env) == f"http://127.0.0.1:{port}"
         assert f"BASE=http://127.0.0.1:{port}\n" in manage(env, "demo", "--shell")
         assert (tmp_path / "var" / "address").stat().st_mode & 0o077 == 0
     assert base_of(env) == "http://127.0.0.1:8000"
 
 
-TELLS = "import sys, time; from pathlib import Path; from usage import running; "
-TELLS += "running.tell_while_alive(Path(sys.argv[1]), sys.argv[2]); print('.', flush=True); time.sleep(60)"
+TELLS = "import sys, time; from pathlib import Path; from usage import server_address; "
+TELLS += "server_address.publish_while_alive(Path(sys.argv[1]), sys.argv[2]); print('.', flush=True); time.sleep(60)"
 
 
 @contextmanager
@@ -52,26 +52,26 @@ def telling(folder: Path, address: str) -> Iterator[subprocess.Popen[bytes]]:
 
 def test_of_two_servers_the_second_tells_once_the_first_is_gone(tmp_path):
     with telling(tmp_path, "http://127.0.0.1:1") as first:
-        wait_until(lambda: running.address_in(tmp_path) == "http://127.0.0.1:1")
+        wait_until(lambda: server_address.address_in(tmp_path) == "http://127.0.0.1:1")
         with telling(tmp_path, "http://127.0.0.1:2"):
-            assert running.address_in(tmp_path) == "http://127.0.0.1:1"
+            assert server_address.address_in(tmp_path) == "http://127.0.0.1:1"
             first.kill()
-            wait_until(lambda: running.address_in(tmp_path) == "http://127.0.0.1:2")
-    assert running.address_in(tmp_path) is None
+            wait_until(lambda: server_address.address_in(tmp_path) == "http://127.0.0.1:2")
+    assert server_address.address_in(tmp_path) is None
 
 
 def test_who_waits_tells_after_one_that_takes_its_file_away(tmp_path):
     with ExitStack() as second:
-        with running.told_in(tmp_path, "http://127.0.0.1:1"):
+        with server_address.published_in(tmp_path, "http://127.0.0.1:1"):
             second.enter_context(telling(tmp_path, "http://127.0.0.1:2"))
-            assert running.address_in(tmp_path) == "http://127.0.0.1:1"
-        wait_until(lambda: running.address_in(tmp_path) == "http://127.0.0.1:2")
+            assert server_address.address_in(tmp_path) == "http://127.0.0.1:1"
+        wait_until(lambda: server_address.address_in(tmp_path) == "http://127.0.0.1:2")
 
 
 def test_a_folder_that_can_not_be_written_keeps_no_server_from_starting(tmp_path):
     (tmp_path / "var").write_text("no folder")
 
-    running.tell_while_alive(tmp_path / "var", "http://127.0.0.1:1")
+    server_address.publish_while_alive(tmp_path / "var", "http://127.0.0.1:1")
 
 
 @pytest.mark.parametrize(

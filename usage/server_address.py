@@ -1,4 +1,4 @@
-"""Where the server of this installation answers: it tells commands in other terminals while it runs."""
+"""The address of this installation's server: the server publishes it for commands in other terminals while it runs."""
 
 import fcntl
 import os
@@ -14,19 +14,19 @@ _held: list[IO[str]] = []
 
 
 def origin(*, host: str, port: str, scheme: str = "http") -> str:
-    """Return where a server that listens so is reached from this machine: “http://127.0.0.1:8000”.
+    """Return the URL by which this machine reaches a server that listens there: “http://127.0.0.1:8000”.
 
-    What listens on all addresses is reached by the loopback's.
+    A server that listens on all addresses is reached by the loopback address.
     """
     reached = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)
     return f"{scheme}://{f'[{reached}]' if ':' in reached else reached}:{port}"
 
 
 @contextmanager
-def told_in(folder: Path, address: str) -> Iterator[None]:
-    """Tell the address in the folder while the block runs; where another server tells its own there, that one stays.
+def published_in(folder: Path, address: str) -> Iterator[None]:
+    """Publish the address in the folder while the block runs; the address of another server that runs is kept.
 
-    The file is locked as long. A lock ends with its process, so what a killed one left behind is not believed.
+    The file is locked as long. A lock ends with its process, so the file of a killed server is ignored.
     """
     try:
         file = _locked(folder / FILE, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -41,27 +41,27 @@ def told_in(folder: Path, address: str) -> Iterator[None]:
             (folder / FILE).unlink(missing_ok=True)
 
 
-def tell_while_alive(folder: Path, address: str) -> None:
-    """Tell the address in the folder until this process ends, once no other server tells its own there.
+def publish_while_alive(folder: Path, address: str) -> None:
+    """Publish the address in the folder until this process ends, once no other server publishes its own there.
 
-    Where that can't be written, nobody is told.
+    Does nothing where the folder can't be written.
     """
     with suppress(OSError):
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         try:
-            _tell(folder, address, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            _publish(folder, address, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
-            threading.Thread(target=_tell, args=(folder, address, fcntl.LOCK_EX), daemon=True).start()
+            threading.Thread(target=_publish, args=(folder, address, fcntl.LOCK_EX), daemon=True).start()
 
 
-def _tell(folder: Path, address: str, operation: int) -> None:
+def _publish(folder: Path, address: str, operation: int) -> None:
     file = _locked(folder / FILE, operation)
     _held.append(file)
     _write(file, address)
 
 
 def _locked(path: Path, operation: int) -> IO[str]:
-    """Open the file and lock it; where whoever had the lock took the file away, the one that there is now."""
+    """Open the file and lock it; where its former holder has removed it meanwhile, open the new one."""
     while True:
         file = open(path, "a+", opener=_private)  # noqa: SIM115  (it stays open as long as it is locked)
         try:
@@ -86,7 +86,7 @@ def _write(file: IO[str], address: str) -> None:
 
 
 def address_in(folder: Path) -> str | None:
-    """Return the address of the server that runs now and tells it in the folder; None where there is none."""
+    """Return the address that a running server publishes in the folder; None where none runs."""
     try:
         with (folder / FILE).open() as file:
             try:
