@@ -1,4 +1,4 @@
-"""The periods of a subscription that are not closed: those that are over, and the one that runs."""
+"""Open periods of a subscription: those that are over and not closed, and the running one."""
 
 from datetime import datetime
 
@@ -8,9 +8,9 @@ from billing.models import Subscription
 
 
 def periods_over(subscription: Subscription, until_at: datetime, *, most: int) -> tuple[Period, ...]:
-    """Return, in order, the first ``most`` periods of a subscription that are not closed and end by a moment.
+    """Return, in order, the first ``most`` open periods of a subscription that end by ``until_at``.
 
-    Raises ``CalendarOutOfRange``.
+    Raises ``CalendarOutOfRange`` where a period lies beyond the calendar.
     """
     return periods_due(
         open_from_at=subscription.open_from_at,
@@ -25,9 +25,9 @@ def periods_over(subscription: Subscription, until_at: datetime, *, most: int) -
 
 
 def count_open(subscription: Subscription, *, as_of: datetime, most: int) -> int:
-    """Count the open periods that have begun; one more than ``most`` stands for any more.
+    """Count the open periods that have begun by ``as_of``; one more than ``most`` stands for any more.
 
-    Raises ``CalendarOutOfRange``.
+    Raises ``CalendarOutOfRange`` where a period lies beyond the calendar.
     """
     if as_of < subscription.starts_at or subscription.next_close_at is None:
         return 0

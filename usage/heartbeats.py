@@ -1,4 +1,4 @@
-"""Jobs that are rows, whose workers say that they are at work: finding those that nobody works on any more."""
+"""Heartbeats of jobs (close runs, matchings): a job is a row, and its workers note when they last worked on it."""
 
 from datetime import datetime, timedelta
 from typing import TypeVar
@@ -14,7 +14,10 @@ Job = TypeVar("Job", CloseRun, Matching)
 
 
 def take_up_silent(at_work: QuerySet[Job], *, as_of: datetime) -> list[Job]:
-    """Return the jobs of any workspace whose heartbeat stopped, each to one caller only, who takes it up."""
+    """Return the jobs of all workspaces whose heartbeat is older than ``CLOSE_HEARTBEAT_SECONDS``; renew it.
+
+    Of several callers, one gets a job: the caller has to hand it to a worker.
+    """
     limit = as_of - timedelta(seconds=settings.CLOSE_HEARTBEAT_SECONDS)
     with across(Across.SWEEP):
         silent = list(at_work.filter(heartbeat_at__lt=limit).order_by("pk"))

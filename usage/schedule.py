@@ -1,4 +1,4 @@
-"""When the schedule's tasks last ran through: whoever watches over the installation sees by it that they do."""
+"""Completed turns of the scheduled tasks: monitoring sees by them that schedule, queue and workers are alive."""
 
 from datetime import datetime
 
@@ -6,10 +6,10 @@ from usage.models import ScheduleTurn
 
 
 def note_turn(*, task: str, as_of: datetime) -> None:
-    """Note that a task of the schedule ran through."""
+    """Note that a scheduled task has completed at ``as_of``."""
     ScheduleTurn(task=task, ended_at=as_of).save()
 
 
 def last_turn(*, task: str) -> datetime | None:
-    """Return when a task of the schedule last ran through; None before it ever did."""
+    """Return when a scheduled task last completed; None before its first time."""
     return ScheduleTurn.objects.filter(task=task).values_list("ended_at", flat=True).first()

@@ -1,4 +1,4 @@
-"""What the queue runs: load, one call. Every task can be run again at any time."""
+"""Tasks of the queue: each loads what it needs and makes one call of the domain, and can be run again at any time."""
 
 import logging
 from collections.abc import Sequence
@@ -49,7 +49,7 @@ def match_events(*, workspace_id: int, matching_id: int, **_: Any) -> None:
 
 
 def match_waiting(customer: Customer, names: Sequence[str]) -> None:
-    """Give a customer the events that wait under names: a few at once, many by the workers."""
+    """Match the events that wait under aliases with their customer: few of them at once, many by the workers."""
     for matching in ledger.match_waiting(customer, names):
         enqueue_matching(matching)
 
@@ -60,12 +60,12 @@ def expire_replies(**_: Any) -> None:
 
 
 def enqueue(run: CloseRun) -> None:
-    """Hand a run to the workers once it is committed. Without a queue it waits for the sweep: nothing is lost."""
+    """Hand a run to the workers once it is committed. While the queue is down, it waits for the sweep."""
     transaction.on_commit(lambda: _send(run, work_on_close, settings.CLOSE_WORKERS, run_id=run.pk))
 
 
 def enqueue_matching(matching: Matching) -> None:
-    """Hand a matching to the workers, likewise."""
+    """Hand a matching to the workers once it is committed. While the queue is down, it waits for the sweep."""
     transaction.on_commit(lambda: _send(matching, match_events, 1, matching_id=matching.pk))
 
 
@@ -78,6 +78,6 @@ def _send(job: CloseRun | Matching, task: Any, workers: int, **arguments: Any) -
 
 
 def _queue_errors() -> tuple[type[BaseException], ...]:
-    """Whatever a queue may fail with, each in its own words: none of it undoes what was committed."""
+    """Return the errors of the queue, whichever it is; none of them undoes what was committed."""
     queue = current_app.connection_for_write()
     return (KombuError, OSError, *queue.connection_errors, *queue.channel_errors)

@@ -1,4 +1,4 @@
-"""How the project's commands say things: one line is one line, whatever names hold and whatever the output can show."""
+"""Output of the project's commands: a line of a report stays one line, whatever text it quotes and wherever it goes."""
 
 import os
 import sys
@@ -11,13 +11,13 @@ from django.core.management.base import BaseCommand, CommandError
 from billing.models import Workspace
 from billing.storage.outages import outage_of
 
-# Control characters, line and paragraph separators; and what turns the direction of the text that follows.
+# Control characters, line and paragraph separators, and characters that change the direction of the text after them.
 _CATEGORIES = {"Cc", "Zl", "Zp"}
 _DIRECTIONS = {"LRE", "RLE", "LRO", "RLO", "PDF", "LRI", "RLI", "FSI", "PDI"}
 
 
 def one_line(text: str) -> str:
-    """Write what would break or forge a line of a report as an escape, such as ``\\n`` and ``\\x1b``."""
+    """Return the text with characters that would break or forge a line as escapes, such as ``\\n`` and ``\\x1b``."""
     return "".join(
         char.encode("unicode_escape").decode("ascii")
         if unicodedata.category(char) in _CATEGORIES or unicodedata.bidirectional(char) in _DIRECTIONS
@@ -27,7 +27,7 @@ def one_line(text: str) -> str:
 
 
 def workspace_called(code: str, *, is_test: bool) -> Workspace:
-    """Return the workspace that a command names; raise ``CommandError`` where there is none."""
+    """Return the workspace of a code that a command was given; raise ``CommandError`` where there is none."""
     mode = Workspace.Mode.TEST if is_test else Workspace.Mode.LIVE
     found = Workspace.objects.filter(code=code, mode=mode).first()
     if found is None:
@@ -36,7 +36,7 @@ def workspace_called(code: str, *, is_test: bool) -> Workspace:
 
 
 class Unfailing:
-    """A stream that what is said goes to at once; from where it can't be written on, it is said to nobody."""
+    """A stream that is flushed at each write, and that discards what can't be written instead of failing."""
 
     def __init__(self, stream: TextIO | None) -> None:
         # None: the process was started without it.
@@ -64,7 +64,7 @@ class Unfailing:
             self._abandon(self._stream)
 
     def _abandon(self, stream: TextIO) -> None:
-        """Let nobody have what the stream still holds, which it would try to write again and again."""
+        """Discard what the stream still holds, which it would try to write again and again."""
         self._stream = None
         try:
             target = stream.fileno()
@@ -76,10 +76,9 @@ class Unfailing:
 
 
 class ReportingCommand(BaseCommand):
-    """A command whose output never fails it: what the output's encoding lacks is written as an escape.
+    """A command that its output can't fail: characters that the output's encoding lacks are written as escapes.
 
-    What can't be written at all, to a full disk or a reader that is gone, is left out, and the exit status tells what
-    was done.
+    Text that can't be written at all, to a full disk or a closed pipe, is discarded; the exit status tells the outcome.
     """
 
     def __init__(self, stdout: TextIO | None = None, stderr: TextIO | None = None, **options: Any) -> None:
@@ -99,7 +98,7 @@ class ReportingCommand(BaseCommand):
                 raise
             raise CommandError(f"{outage.value} ({one_line(str(error).strip())})") from error
         finally:
-            # What others have written there, such as the log.
+            # Others, such as the log, have written there too.
             self.stdout.flush()
             self.stderr.flush()
 
