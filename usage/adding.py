@@ -14,13 +14,12 @@ from billing import contracts, figures
 from billing.calendar import Period
 from billing.contracts import Foreseen, LineTerms
 from billing.entry.numbers import spell_number
-from billing.invoicing.invoicing import DraftInvoice
+from billing.invoicing import DraftInvoice
 from billing.models import InvoiceLine, Line, Subscription
 from billing.money import format_decimal
 from billing.open_periods import periods_over
 from usage import ledger
-from usage.closing.drafting import REFUSALS, Due, draft
-from usage.closing.due import lines_of
+from usage.closing import REFUSALS, draft_periods
 from usage.metering import Window, opening_records
 from usage.models import UsageRecord
 
@@ -168,12 +167,7 @@ def _outlook(subscription: Subscription, starts_at: datetime, cutoff: int) -> Ou
     try:
         periods = tuple(_periods(subscription, starts_at))
         older = len(periods_over(subscription, periods[0].starts_at, most=settings.CLOSE_MAX_PERIODS + 1))
-        due = Due(
-            subscription=subscription,
-            lines=tuple(lines_of([subscription], workspace_id=subscription.workspace_id)),
-            periods=periods,
-        )
-        drafts = draft(dues=[due], cutoff=cutoff)
+        drafts = draft_periods(subscription=subscription, periods=periods, cutoff=cutoff)
     except REFUSALS as error:
         return Outlook(problem=str(error))
     if older:

@@ -1,30 +1,31 @@
-"""Proof of an issued invoice: compute it again from the ledger, stored cutoffs and prices, and compare the texts."""
+"""Replay of an issued invoice: compute it again from the ledger, stored cutoffs and prices, and compare the texts."""
 
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
+from itertools import zip_longest
 from typing import Any
 
 from django.db.models import F
+from msgspec.structs import replace
 
 from billing.calendar import Coverage
-from billing.documents.invoice import line_document
+from billing.documents import DocumentLine, InvoiceDocument, UnreadableDocument
 from billing.models import Invoice, InvoiceLine
-from billing.money import difference, format_money, total_of
+from billing.money import difference, round_money, total_of
 from billing.rating import TermsError, rate
 from billing.storage.exact import ExactSum
-from billing.storage.jsontext import decode, encode_canonical
 from usage.metering import Measurement, RuleTooLarge, Window, measure
 
 
 class UnableToReplay(Exception):
-    """Nothing was issued that could be compared, or by its rule or price, as they are now, nothing can be computed."""
+    """There is no issued document that can be read, or its rule or price, as they are now, can't be computed."""
 
 
 @dataclass(frozen=True, slots=True)
 class Difference:
-    """Where the issued document and the computed one differ: a path such as ``lines.0.quantity``."""
+    """A member in which the issued and the computed document differ; its path is such as ``lines.0.quantity``."""
 
     path: str
     issued: Any
@@ -33,7 +34,7 @@ class Difference:
 
 @dataclass(frozen=True, slots=True)
 class Replay:
-    """The outcome: identical to the byte, or the differences."""
+    """The outcome of a replay: both texts, and the differences; none where they are identical to the byte."""
 
     number: str
     issued: str
@@ -48,12 +49,15 @@ class Replay:
 def replay(*, invoice: Invoice) -> Replay:
     """Compute an issued invoice again and compare it with what was issued. Writes nothing.
 
-    Names are taken from the issued document, which is their only source; quantities, records, arithmetic, amounts, the
-    total and the document's digest are computed. Raises ``UnableToReplay``.
+    The issued document is the only source of names; quantities, records, arithmetic, amounts, the total and the
+    document's digest are computed. Both are compared in the format of the issued document. Raises ``UnableToReplay``.
     """
     if invoice.state == Invoice.State.DRAFT:
         raise UnableToReplay(f"{invoice} was not issued.")
-    issued = decode(invoice.document)
+    try:
+        issued = InvoiceDocument.from_json(invoice.document)
+    except UnreadableDocument as error:
+        raise UnableToReplay(f"The document of {invoice} can't be read. {error}") from error
     lines = list(
         invoice.lines.select_related("line__brick", "price", "rule")
         .prefetch_related("price__tiers")
@@ -61,27 +65,18 @@ def replay(*, invoice: Invoice) -> Replay:
     )
     try:
         measurements = measure([_window(line, invoice) for line in lines])
-        computed_lines = [
-            _computed(line, measurement, invoice) for line, measurement in zip(lines, measurements, strict=True)
-        ]
+        rows = [_computed(line, measurement, invoice) for line, measurement in zip(lines, measurements, strict=True)]
+        computed = _document(invoice, rows, issued)
     except (RuleTooLarge, TermsError) as error:
         raise UnableToReplay(f"{invoice} can't be computed again. {error}") from error
-    total = total_of(line.amount for line in lines)
-    computed = issued | {
-        "total": format_money(total, currency=invoice.currency),
-        "lines": [
-            _named_as_issued(line_document(row, invoice), issued["lines"], place, row)
-            for place, row in enumerate(computed_lines)
-        ],
-    }
-    differences = [*_differences(issued, computed)]
+    differences = [*_differences(issued.as_dict(), computed.as_dict())]
     digest = hashlib.sha256(invoice.document.encode()).hexdigest()
     if digest != invoice.document_sha256:
         differences.append(Difference("document_sha256", invoice.document_sha256, digest))
     return Replay(
         number=invoice.number or "",
         issued=invoice.document,
-        computed=encode_canonical(computed),
+        computed=computed.to_json(),
         differences=tuple(differences),
     )
 
@@ -100,7 +95,7 @@ def _window(line: InvoiceLine, invoice: Invoice) -> Window:
 
 
 def _computed(line: InvoiceLine, measurement: Measurement, invoice: Invoice) -> InvoiceLine:
-    """Fill the line, in memory, with what comes out now."""
+    """Set the line, in memory, to what is computed now."""
     coverage = Coverage(days=line.days, of_days=line.of_days)
     charge = rate(
         terms=line.price.terms(),
@@ -120,16 +115,20 @@ def _computed(line: InvoiceLine, measurement: Measurement, invoice: Invoice) -> 
     return line
 
 
-def _named_as_issued(line: dict[str, Any], issued: list[Any], place: int, row: InvoiceLine) -> dict[str, Any]:
-    """Keep what things were called: a later edit of a brick's or a price's name does not change an issued invoice."""
-    if place < len(issued):
-        before = issued[place]
-        line |= {name: before[name] for name in ("description", "unit_label")}
-        # Before lines had numbers, documents named them by their keys, of which not all could become numbers.
-        if before["line_id"] == row.line_id:
-            line["line_id"] = before["line_id"]
-        line["price"] |= {"name": before["price"]["name"]}
-    return line
+def _document(invoice: Invoice, rows: Sequence[InvoiceLine], issued: InvoiceDocument) -> InvoiceDocument:
+    """Return the issued document with its total and lines as they are computed now, in its own format."""
+    lines = [DocumentLine.of(row, currency=invoice.currency) for row in rows]
+    total = round_money(total_of(row.amount for row in rows), currency=invoice.currency)
+    named = [_named_as_issued(line, before) for line, before in zip_longest(lines, issued.lines[: len(lines)])]
+    return replace(issued, total=total, lines=tuple(named))
+
+
+def _named_as_issued(line: DocumentLine, issued: DocumentLine | None) -> DocumentLine:
+    """Keep the names that were issued: a later edit of a brick's or a price's name does not change an invoice."""
+    if issued is None:
+        return line
+    price = replace(line.price, name=issued.price.name)
+    return replace(line, description=issued.description, unit_label=issued.unit_label, price=price)
 
 
 def _differences(issued: Any, computed: Any, path: str = "") -> Iterator[Difference]:

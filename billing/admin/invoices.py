@@ -7,13 +7,12 @@ from django.http import Http404, HttpRequest, HttpResponse
 from django.urls import URLPattern
 from unfold.decorators import display as column
 
-from billing import figures
+from billing import figures, invoicing
 from billing.admin import shown
 from billing.admin.actions import row_action
 from billing.admin.issued import lines_of, parties_of, rows_of
 from billing.admin.pages import ReadOnlyAdmin
 from billing.admin.paging import page_of
-from billing.invoicing import invoicing
 from billing.models import Invoice
 
 

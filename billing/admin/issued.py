@@ -8,8 +8,8 @@ from django.db.models import QuerySet
 
 from billing import figures
 from billing.aggregations import OF_BRICKS
+from billing.documents import DocumentLine, InvoiceDocument
 from billing.models import Invoice, InvoiceLine
-from billing.storage.jsontext import decode
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,19 +27,14 @@ def named(issued: str | None, today: str | None) -> Named:
 
 def parties_of(invoice: Invoice) -> dict[str, Named]:
     """Return whom an invoice is for and of: by its document, or as it is today while it is a draft."""
-    customer, workspace = invoice.customer, invoice.workspace
-    today = {
-        "customer": {name: getattr(customer, name) for name in ("name", "email", "address")},
-        "workspace": {"name": workspace.name},
-        "subscription": {"reference": invoice.subscription.reference},
-    }
-    issued = decode(invoice.document) if invoice.document else today
+    customer, workspace, subscription = invoice.customer, invoice.workspace, invoice.subscription
+    issued: Any = InvoiceDocument.from_json(invoice.document) if invoice.document else invoice
     return {
-        "customer": named(issued["customer"]["name"], today["customer"]["name"]),
-        "email": named(issued["customer"]["email"], today["customer"]["email"]),
-        "address": named(issued["customer"]["address"], today["customer"]["address"]),
-        "workspace": named(issued["workspace"]["name"], today["workspace"]["name"]),
-        "reference": named(issued["subscription"]["reference"], today["subscription"]["reference"]),
+        "customer": named(issued.customer.name, customer.name),
+        "email": named(issued.customer.email, customer.email),
+        "address": named(issued.customer.address, customer.address),
+        "workspace": named(issued.workspace.name, workspace.name),
+        "reference": named(issued.subscription.reference, subscription.reference),
     }
 
 
@@ -49,25 +44,21 @@ def rows_of(invoice: Invoice) -> QuerySet[InvoiceLine]:
 
 def lines_of(invoice: Invoice, rows: Iterable[InvoiceLine]) -> list[dict[str, Any]]:
     """Return what is shown of an invoice's rows, each with its names, by its document or as they are today."""
-    documents = decode(invoice.document)["lines"] if invoice.document else []
-    issued = {line["position"]: line for line in documents}
+    lines = InvoiceDocument.from_json(invoice.document).lines if invoice.document else ()
+    issued = {line.position: line for line in lines}
     return [_line(row, issued.get(row.position)) for row in rows]
 
 
-def _line(row: InvoiceLine, issued: dict[str, Any] | None) -> dict[str, Any]:
+def _line(row: InvoiceLine, issued: DocumentLine | None) -> dict[str, Any]:
     brick = row.line.brick
-    said = issued or {
-        "description": row.description,
-        "unit_label": brick.unit_label,
-        "aggregation": brick.aggregation,
-        "price": {"name": row.price.name},
-    }
+    said: Any = issued or row
+    aggregation = issued.aggregation if issued else brick.aggregation
     return {
         "row": row,
-        "description": named(said["description"], brick.name),
-        "price": named(said["price"]["name"], row.price.name),
-        "unit": named(said["unit_label"], brick.unit_label),
+        "description": named(said.description, brick.name),
+        "price": named(said.price.name, row.price.name),
+        "unit": named(issued.unit_label if issued else brick.unit_label, brick.unit_label),
         "is_true_up": row.kind == InvoiceLine.Kind.TRUE_UP,
-        "metering": OF_BRICKS[said["aggregation"]],
+        "metering": OF_BRICKS[aggregation],
         "is_prorated": row.days != row.of_days,
     }

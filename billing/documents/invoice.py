@@ -1,75 +1,182 @@
-"""What an invoice says, as one canonical text: written when it is issued, compared when it is replayed."""
+"""The document of an invoice: a frozen, versioned value, and its canonical JSON.
+
+An issued invoice keeps the text, and its digest is of the text. Whatever shows an issued invoice, and replay, reads the
+value. A document carries its ``format``:
+
+- What was written in a format is read and written to the same bytes by every later version.
+- A further member takes a new format: it gets a default here, and ``as_dict`` writes it from that format on. ``FORMAT``
+  is the one that new documents are written in; replay compares in the format of the stored document.
+"""
 
 from datetime import datetime
-from typing import Any
+from decimal import Decimal
+from typing import Any, Self
+from uuid import UUID
 
-from billing.models import Invoice, InvoiceLine
-from billing.money import format_decimal, format_money
+import msgspec
+
+from billing.documents.lines import DocumentLine, DocumentPrice, Moment, Span, amount_text, moment
+from billing.models import Customer, Invoice, InvoiceLine
+from billing.money import round_money
 from billing.storage.jsontext import encode_canonical
 
-
-def document_of(invoice: Invoice) -> str:
-    """Return the invoice's document: sorted JSON, decimals as text, moments in UTC.
-
-    Reads the invoice's customer, subscription, workspace and lines with their bricks and prices: load them first.
-    """
-    lines = sorted(invoice.lines.all(), key=lambda line: line.position)
-    return encode_canonical(header_of(invoice) | {"lines": [line_document(line, invoice) for line in lines]})
+FORMAT = 1
+# By price id.
+Prices = dict[int, DocumentPrice]
 
 
-def header_of(invoice: Invoice) -> dict[str, Any]:
-    """Return all but the lines."""
-    customer, subscription, workspace = invoice.customer, invoice.subscription, invoice.workspace
-    return {
-        "number": invoice.number,
-        "kind": invoice.kind,
-        "issued_at": moment(invoice.issued_at),
-        "workspace": {
-            "code": workspace.code,
-            "mode": workspace.mode,
-            "name": workspace.name,
-            "time_zone": workspace.time_zone,
-        },
-        "customer": {
-            "id": str(customer.pk),
-            "name": customer.name,
-            "reference": customer.reference,
-            "email": customer.email,
-            "address": customer.address,
-        },
-        "subscription": {"id": str(subscription.pk), "reference": subscription.reference},
-        "period": {"starts_at": moment(invoice.starts_at), "ends_at": moment(invoice.ends_at)},
-        "currency": invoice.currency,
-        "cutoff": invoice.cutoff,
-        "total": format_money(invoice.total, currency=invoice.currency),
-    }
+class UnreadableDocument(ValueError):
+    """The text is no document of a format that this version knows; the message says why."""
 
 
-def line_document(line: InvoiceLine, invoice: Invoice) -> dict[str, Any]:
-    """Return one line with its price's terms and its arithmetic."""
-    return {
-        "position": line.position,
-        "kind": line.kind,
-        "description": line.description,
-        "line_id": line.line.number,
-        "brick_id": str(line.line.brick_id),
-        "aggregation": line.line.brick.aggregation,
-        "unit_label": line.line.brick.unit_label,
-        "period": {"starts_at": moment(line.starts_at), "ends_at": moment(line.ends_at)},
-        "days": line.days,
-        "of_days": line.of_days,
-        "cutoff": line.cutoff,
-        "quantity": format_decimal(line.quantity),
-        "record_count": line.record_count,
-        "price": {"id": line.price_id, "name": line.price.name, "terms": line.price.terms().as_dict()},
-        "steps": line.steps,
-        "surprise": line.surprise,
-        "rated": format_money(line.rated, currency=invoice.currency),
-        "billed_before": format_money(line.billed_before, currency=invoice.currency),
-        "amount": format_money(line.amount, currency=invoice.currency),
-    }
+class DocumentWorkspace(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """The workspace that issued the invoice."""
+
+    code: str
+    mode: str
+    name: str
+    time_zone: str
+
+    def as_dict(self) -> dict[str, Any]:
+        return {"code": self.code, "mode": self.mode, "name": self.name, "time_zone": self.time_zone}
 
 
-def moment(value: datetime | None) -> str | None:
-    """Return a moment in UTC as ISO 8601 with a Z."""
-    return None if value is None else value.isoformat().replace("+00:00", "Z")
+class DocumentCustomer(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """The customer that the invoice was issued to."""
+
+    id: UUID
+    name: str
+    reference: str | None
+    email: str
+    address: str
+
+    @classmethod
+    def of(cls, customer: Customer) -> Self:
+        return cls(
+            id=customer.pk,
+            name=customer.name,
+            reference=customer.reference,
+            email=customer.email,
+            address=customer.address,
+        )
+
+    def as_dict(self) -> dict[str, Any]:
+        return {
+            "id": str(self.id),
+            "name": self.name,
+            "reference": self.reference,
+            "email": self.email,
+            "address": self.address,
+        }
+
+
+class DocumentSubscription(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """The subscription that was billed."""
+
+    id: UUID
+    reference: str | None
+
+    def as_dict(self) -> dict[str, Any]:
+        return {"id": str(self.id), "reference": self.reference}
+
+
+class _Versioned(msgspec.Struct):
+    """As much of a document as tells its format."""
+
+    format: int
+
+
+class InvoiceDocument(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What an invoice says. ``number`` and ``issued_at`` are None while it is a draft; lines are in order."""
+
+    format: int
+    number: str | None
+    kind: str
+    issued_at: Moment | None
+    workspace: DocumentWorkspace
+    customer: DocumentCustomer
+    subscription: DocumentSubscription
+    period: Span
+    currency: str
+    cutoff: int
+    total: Decimal
+    lines: tuple[DocumentLine, ...]
+
+    @classmethod
+    def from_invoice(cls, invoice: Invoice, *, prices: Prices | None = None, in_format: int | None = None) -> Self:
+        """Return what an invoice says, by the names and prices of now, in a format; the newest where none is given.
+
+        Reads the invoice's customer, subscription, workspace and lines with their bricks and prices: load them first.
+        ``prices``: to be shared by the documents of invoices that were loaded together; thousands of lines have a few.
+        Raises ``TermsError`` where a price's tiers are incomplete.
+        """
+        prices = {} if prices is None else prices
+        workspace, subscription, currency = invoice.workspace, invoice.subscription, invoice.currency
+        rows = sorted(invoice.lines.all(), key=lambda row: row.position)
+        return cls(
+            format=FORMAT if in_format is None else in_format,
+            number=invoice.number,
+            kind=invoice.kind,
+            issued_at=invoice.issued_at,
+            workspace=DocumentWorkspace(
+                code=workspace.code, mode=workspace.mode, name=workspace.name, time_zone=workspace.time_zone
+            ),
+            customer=DocumentCustomer.of(invoice.customer),
+            subscription=DocumentSubscription(id=subscription.pk, reference=subscription.reference),
+            period=Span.of(invoice),
+            currency=currency,
+            cutoff=invoice.cutoff,
+            total=round_money(invoice.total, currency=currency),
+            lines=tuple(DocumentLine.of(row, currency=currency, price=_price_of(row, prices)) for row in rows),
+        )
+
+    @classmethod
+    def from_json(cls, text: str) -> Self:
+        """Return the document of a text that ``to_json`` wrote, in this version or a former one.
+
+        ``to_json`` of it is the same text. Raises ``UnreadableDocument`` for any other text.
+        """
+        try:
+            version = msgspec.json.decode(text, type=_Versioned).format
+            if not 1 <= version <= FORMAT:
+                raise UnreadableDocument(f"Its format is {version}, and this version reads up to {FORMAT}.")
+            document = msgspec.json.decode(text, type=cls)
+            rewritten = document.to_json()
+        except UnreadableDocument:
+            raise
+        except (ValueError, OverflowError) as error:
+            raise UnreadableDocument(f"It is no document of an invoice: {error}.") from error
+        if rewritten != text:
+            raise UnreadableDocument("It is not in canonical form.")
+        return document
+
+    def to_json(self) -> str:
+        """Return the document's one text: sorted members, decimals as text, moments in UTC."""
+        return encode_canonical(self.as_dict())
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return the members of the document's format, ready for JSON."""
+        return {
+            "format": self.format,
+            "number": self.number,
+            "kind": self.kind,
+            "issued_at": _moment(self.issued_at),
+            "workspace": self.workspace.as_dict(),
+            "customer": self.customer.as_dict(),
+            "subscription": self.subscription.as_dict(),
+            "period": self.period.as_dict(),
+            "currency": self.currency,
+            "cutoff": self.cutoff,
+            "total": amount_text(self.total),
+            "lines": [line.as_dict() for line in self.lines],
+        }
+
+
+def _price_of(row: InvoiceLine, prices: Prices) -> DocumentPrice:
+    if row.price_id not in prices:
+        prices[row.price_id] = DocumentPrice.of(row.price)
+    return prices[row.price_id]
+
+
+def _moment(value: datetime | None) -> str | None:
+    return None if value is None else moment(value)

@@ -1,1 +1,29 @@
-"""The only writer of invoices."""
+"""The only writer of invoices: drafts, numbers at issue, discards, and what was billed before.
+
+A draft is rows. An issued invoice is also a document (``billing.documents``), which no later edit touches.
+"""
+
+from billing.invoicing.billed import Billed, Told, billed_before, billed_rules, last_told
+from billing.invoicing.discarding import UnableToDiscard, discard
+from billing.invoicing.drafts import DraftInvoice, DraftLine, write_drafts
+from billing.invoicing.issuing import NUMBER_PREFIXES, UnableToIssue, approve, issue_next
+from billing.invoicing.pointers import move_event_pointers, move_pointers
+
+__all__ = [
+    "NUMBER_PREFIXES",
+    "Billed",
+    "DraftInvoice",
+    "DraftLine",
+    "Told",
+    "UnableToDiscard",
+    "UnableToIssue",
+    "approve",
+    "billed_before",
+    "billed_rules",
+    "discard",
+    "issue_next",
+    "last_told",
+    "move_event_pointers",
+    "move_pointers",
+    "write_drafts",
+]

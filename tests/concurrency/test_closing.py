@@ -12,8 +12,7 @@ from django.core.management import CommandError, call_command
 from django.db import transaction
 from django.db.models import Sum
 
-from billing import contracts
-from billing.invoicing import invoicing
+from billing import contracts, invoicing
 from billing.models import BillingPeriod, CloseItem, CloseRun, Invoice, InvoiceLine, Line, Workspace
 from tests import factories as make
 from tests.concurrency.closers import close_beside_others
@@ -244,7 +243,7 @@ def test_two_issuers_neither_repeat_nor_skip_a_number():
 
 
 def test_two_runs_issued_at_once_share_one_series(monkeypatch):
-    monkeypatch.setattr(invoicing, "ISSUE_BATCH", 3)
+    monkeypatch.setattr("billing.invoicing.issuing.ISSUE_BATCH", 3)
     workspace = make.workspace()
     runs = []
     for _ in range(2):

@@ -4,8 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from billing import contracts, parties
-from billing.invoicing import invoicing
+from billing import contracts, invoicing, parties
 from billing.models import BillingPeriod, CloseItem, CloseRun, Customer, Invoice, Workspace
 from tests import factories as make
 from tests.concurrency.processes import call, environment, wait_for, worker

@@ -15,7 +15,7 @@ from tests import factories as make
 from tests.scenarios.closing import close, close_and_issue
 from tests.skewed import drop_foreign_keys
 from usage import closing, consumption, ledger
-from usage.closing.changed import changed_periods
+from usage.closing import changed_periods
 from usage.metering import Window, measure
 from usage.models import Matching, UsageRecord
 

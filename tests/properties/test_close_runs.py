@@ -11,7 +11,7 @@ from django.db import transaction
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from billing.invoicing import invoicing
+from billing import invoicing
 from billing.models import CloseItem, CloseRun, InvoiceLine, Line, Workspace
 from tests import factories as make
 from tests.scenarios.closing import all_replay_identically

@@ -11,7 +11,7 @@ from billing.models import BillingPeriod, Line
 from tests import factories as make
 from tests.scenarios.closing import close_and_issue
 from usage import ledger
-from usage.closing.changed import changed_periods
+from usage.closing import changed_periods
 from usage.metering import Window, opening_records
 from usage.models import UsageRecord
 

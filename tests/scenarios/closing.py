@@ -1,6 +1,6 @@
 """The steps that worked months are told in."""
 
-from billing.invoicing import invoicing
+from billing import invoicing
 from billing.models import CloseRun, Invoice, Workspace
 from tests import factories as make
 from usage import closing

@@ -4,8 +4,7 @@ from datetime import date
 
 import pytest
 
-from billing import catalog, contracts, parties
-from billing.invoicing import invoicing
+from billing import catalog, contracts, invoicing, parties
 from billing.models import Invoice, InvoiceLine
 from tests import factories as make
 from tests.scenarios.closing import all_replay_identically, close, close_and_issue, totals

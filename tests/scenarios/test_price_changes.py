@@ -8,8 +8,7 @@ from django.db import transaction
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from billing import contracts
-from billing.invoicing import invoicing
+from billing import contracts, invoicing
 from billing.models import Invoice, InvoiceLine, Line
 from tests import factories as make
 from tests.scenarios.closing import all_replay_identically, close, close_and_issue, totals

@@ -78,6 +78,22 @@ def test_replay_shows_a_document_that_was_tampered_with(invoice):
     assert not result.is_identical
 
 
+@pytest.mark.parametrize("text", ["{}", "spoiled", "later"])
+def test_a_document_that_cant_be_read_is_told_and_stops_no_other(invoice, text):
+    second = make.line(invoice.workspace)
+    close_and_issue(second.workspace, "2026-02-01")
+    text = invoice.document.replace('"format":1', '"format":2') if text == "later" else text
+    Invoice.objects.filter(pk=invoice.pk).update(document=text)
+    said = StringIO()
+
+    with pytest.raises(UnableToReplay, match="The document of INV-000001 can't be read."):
+        replay(invoice=Invoice.objects.get(pk=invoice.pk))
+    with pytest.raises(CommandError, match="1 of 2 invoices can't be reproduced."):
+        call_command("replay", "--all", stdout=said)
+
+    assert "INV-000002: identical" in said.getvalue()
+
+
 def test_the_digest_is_of_the_document(invoice):
     assert invoice.document_sha256 == hashlib.sha256(invoice.document.encode()).hexdigest()
 

@@ -102,7 +102,7 @@ class CloseRunAdmin(ReadOnlyAdmin):
         context = {
             "drafts": drafts,
             "parked": parked[:MOST_PARKED],
-            "notices": closing.told_in(run, most=MOST_PARKED),
+            "notices": closing.notices_of_run(run, most=MOST_PARKED),
             "missing": missing,
             **progress_of(run),
         }

@@ -14,7 +14,6 @@ from billing.contracts import reached
 from billing.models import InvoiceLine, Line, Subscription
 from usage import closing
 from usage.ahead import out_of_reach
-from usage.closing.drafting import REFUSALS
 from usage.metering import opening_records
 from usage.models import UsageRecord
 
@@ -31,7 +30,7 @@ def upcoming_invoice(request: HttpRequest, subscription_id: UUID) -> HttpRespons
     context["ahead"] = out_of_reach(subscription=subscription, as_of=now).order_by("occurred_at")[: MOST_AHEAD + 1]
     try:
         preview = closing.preview(subscription=subscription, as_of=now)
-    except REFUSALS as error:
+    except closing.REFUSALS as error:
         context["problem"] = str(error)
     else:
         if preview is not None:

@@ -8,14 +8,14 @@ from django.contrib import messages
 from django.core.exceptions import ValidationError
 from unfold.enums import ActionVariant
 
-from billing import figures
+from billing import figures, invoicing
 from billing.admin.actions import Action, Confirmation, Reply
 from billing.admin.entry_fields import DayField
 from billing.admin.panel_forms import PanelForm
 from billing.calendar import end_of
+from billing.close_states import APPROVE, DISCARD
 from billing.entry import Formats
 from billing.entry.moments import spell_day
-from billing.invoicing import invoicing
 from billing.models import CloseRun, Workspace
 from usage import closing, tasks
 
@@ -67,7 +67,7 @@ class IssueAll(Confirmation[CloseRun]):
 
     @classmethod
     def is_possible(cls, row: CloseRun) -> bool:
-        return row.state == CloseRun.State.REVIEW
+        return APPROVE.is_allowed_from(row.state)
 
     def title(self) -> str:
         count = self.row.invoices.count()
@@ -92,7 +92,7 @@ class DiscardRun(Confirmation[CloseRun]):
 
     @classmethod
     def is_possible(cls, row: CloseRun) -> bool:
-        return row.state in (CloseRun.State.COMPUTING, CloseRun.State.REVIEW)
+        return DISCARD.is_allowed_from(row.state)
 
     def title(self) -> str:
         return f"Discard {self.row}?"

@@ -1,4 +1,4 @@
-"""What has changed in closed periods since they were counted, found exactly from the ledger's ids."""
+"""Changed periods: closed ones whose records changed since they were counted, found exactly from ledger ids."""
 
 from collections import defaultdict
 from collections.abc import Sequence
@@ -92,7 +92,7 @@ ORDER BY m.line_id, p.starts_at
 
 
 def changed_periods(*, workspace_id: int, subscription_ids: Sequence[UUID], cutoff: int) -> dict[int, list[Period]]:
-    """Return per line of subscriptions the closed periods whose records changed since the line's cutoff; one query."""
+    """Return per line the closed periods whose records changed after its cutoff, up to ``cutoff``; one query."""
     found: dict[int, list[Period]] = defaultdict(list)
     if subscription_ids:
         among, ids = bulk.among(subscription_ids)
@@ -113,7 +113,7 @@ def _moment(value: datetime) -> datetime:
 
 
 def has_changed_events(workspace: Workspace) -> Q:
-    """Return the condition that a late event, or one that it superseded, falls in the life of an ended subscription."""
+    """Return the condition of an ended subscription that a late event, or one that it superseded, falls in its life."""
     counting = Line.objects.filter(
         workspace=workspace, subscription__next_close_at=None, brick__aggregation__in=names("takes_events")
     )

@@ -1,7 +1,8 @@
-"""What is due of subscriptions: their lines, and the open periods that a run has to bill."""
+"""Dues: the lines of subscriptions, and the open periods that a run has to bill."""
 
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
@@ -12,15 +13,33 @@ from billing import figures
 from billing.calendar import Period
 from billing.models import Line, Subscription
 from billing.open_periods import periods_over
-from usage.closing.drafting import Due
 
 
 class TooManyPeriods(Exception):
-    """More periods of a subscription are due than anybody leaves open: it starts by mistake in a distant year."""
+    """More periods are due than ``CLOSE_MAX_PERIODS``: the subscription starts by mistake in a distant year."""
+
+
+@dataclass(frozen=True, slots=True)
+class Due:
+    """A subscription with its lines and the open periods to bill, in order; loaded and locked by the caller."""
+
+    subscription: Subscription
+    lines: tuple[Line, ...]
+    periods: tuple[Period, ...]
+
+    @property
+    def counting_lines(self) -> list[Line]:
+        """The lines that count events of the customer, where others count records of their own."""
+        return [line for line in self.lines if line.brick.metering.takes_events]
+
+    @property
+    def bills_differences(self) -> bool:
+        """Differences wait for the next due period; an ended subscription has none, and bills them at any time."""
+        return bool(self.periods) or self.subscription.next_close_at is None
 
 
 def lines_of(subscriptions: Sequence[Subscription], *, workspace_id: int) -> QuerySet[Line]:
-    """Return the lines of a workspace's subscriptions in id order, with what they are measured and rated by."""
+    """Return the lines of a workspace's subscriptions in id order, with their bricks and prices."""
     # Prefetched, not joined: thousands of lines share a few bricks and prices.
     of_these = Line.objects.filter(workspace_id=workspace_id, subscription__in=[row.pk for row in subscriptions])
     return of_these.prefetch_related("brick", "price__tiers").order_by("id")
@@ -29,7 +48,7 @@ def lines_of(subscriptions: Sequence[Subscription], *, workspace_id: int) -> Que
 def dues_of(subscriptions: Sequence[Subscription], lines: Iterable[Line], until_at: datetime) -> list[Due]:
     """Return subscriptions, whose workspace is loaded, with their lines and the open periods that end by a moment.
 
-    Raises ``TooManyPeriods``.
+    Raises ``TooManyPeriods``, and ``CalendarOutOfRange`` where a period lies beyond the calendar.
     """
     of_subscription: dict[Any, list[Line]] = defaultdict(list)
     for line in lines:

@@ -1,17 +1,19 @@
-"""The invoice of a running period as it would be now."""
+"""Previews: the invoices of open periods as they would be now. Nothing is locked or written."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
 from django.conf import settings
 
 from billing import contracts
-from billing.invoicing.invoicing import DraftInvoice
+from billing.calendar import Period
+from billing.invoicing import DraftInvoice
 from billing.models import Subscription
 from billing.open_periods import count_open
 from usage import ledger
-from usage.closing.drafting import Due, draft
-from usage.closing.due import lines_of
+from usage.closing.drafting import draft
+from usage.closing.due import Due, lines_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,9 +29,10 @@ class Preview:
 
 
 def preview(*, subscription: Subscription, as_of: datetime) -> Preview | None:
-    """Return current usage and the upcoming invoice, differences of closed periods included. Writes nothing.
+    """Return the upcoming invoice with the usage so far, differences of closed periods included. Writes nothing.
 
-    None where the subscription has no open period at that time (not begun, or ended and closed).
+    None where the subscription has no open period at ``as_of``: it has not begun, or has ended and is closed. Raises
+    one of ``REFUSALS``.
     """
     subscription = (
         Subscription.objects.filter(workspace_id=subscription.workspace_id)
@@ -41,14 +44,23 @@ def preview(*, subscription: Subscription, as_of: datetime) -> Preview | None:
     period = contracts.open_period(subscription)
     if period is None:
         return None
-    due = Due(
-        subscription=subscription,
-        lines=tuple(lines_of([subscription], workspace_id=subscription.workspace_id)),
-        periods=(period,),
-    )
-    drafts = draft(dues=[due], cutoff=ledger.last_id(workspace_id=subscription.workspace_id), measured_until=as_of)
+    cutoff = ledger.last_id(workspace_id=subscription.workspace_id)
+    (invoice,) = draft_periods(subscription=subscription, periods=(period,), cutoff=cutoff, measured_until=as_of)
     return Preview(
-        invoice=drafts[0],
+        invoice=invoice,
         measured_until=min(as_of, period.ends_at),
         open_count=count_open(subscription, as_of=as_of, most=settings.CLOSE_MAX_PERIODS),
     )
+
+
+def draft_periods(
+    *, subscription: Subscription, periods: Sequence[Period], cutoff: int, measured_until: datetime | None = None
+) -> list[DraftInvoice]:
+    """Return the draft of each of some open periods of a subscription, whose workspace is loaded, as of a cutoff.
+
+    ``measured_until`` leaves out usage from that moment on. The differences of closed periods are on the first draft.
+    Raises one of ``REFUSALS``.
+    """
+    lines = tuple(lines_of([subscription], workspace_id=subscription.workspace_id))
+    due = Due(subscription=subscription, lines=lines, periods=tuple(periods))
+    return draft(dues=[due], cutoff=cutoff, measured_until=measured_until)

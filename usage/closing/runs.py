@@ -1,4 +1,4 @@
-"""Opening runs: by a person or the schedule; and finding those that nobody works on any more."""
+"""Runs: opening them, by a person or the schedule, and finding those at work, stalled, or in the way of another."""
 
 import logging
 from collections.abc import Callable, Sequence
@@ -20,9 +20,9 @@ logger = logging.getLogger(__name__)
 
 
 class NothingToClose(Exception):
-    """No period that has ended by then is left to a further run; ``left_to`` are the runs that have those that have.
+    """There is no period for a further run to close. ``left_to``: the runs that have periods which were asked for.
 
-    ``named`` says which they are, and in what state.
+    ``named``: these runs with their states, for a message.
     """
 
     def __init__(self, workspace: Workspace, until_at: datetime, left_to: Sequence[CloseRun]) -> None:
@@ -46,12 +46,12 @@ def start(
     automatic: bool = False,
     issues_itself: bool = False,
 ) -> CloseRun:
-    """Open a run over all periods of the workspace that end by ``until_at`` and are over; raise ``NothingToClose``.
+    """Open a run over the open periods of the workspace that end by ``until_at`` and by ``as_of``.
 
-    It computes nothing yet: ``work`` does, and issues the drafts of a run that ``issues_itself``. What another run has
-    pending or drafted is left to that run until it is issued or discarded. An automatic run leaves out what is parked,
-    until a person closes it, and for the time being customers to whom events are still being given. Its statements may
-    take as long as the caller's: a request's here, a close's in ``start_in_job``.
+    It computes nothing yet: ``work`` does, and issues the drafts of a run that ``issues_itself``. Subscriptions that
+    another run has pending or drafted are left to it until it is issued or discarded. An automatic run leaves out
+    parked subscriptions, until a person closes them, and customers whose events are still being matched. Statements
+    have the caller's time limit; see ``start_in_job``. Raises ``NothingToClose``.
     """
     until_at = min(until_at, as_of)
     due = _due(workspace, until_at).exclude(Exists(_holding(workspace).filter(subscription=OuterRef("pk"))))
@@ -78,15 +78,15 @@ def start(
 
 @transaction.atomic
 def start_in_job(**asked: Any) -> CloseRun:
-    """Open a run as ``start`` does, where nobody waits for the answer: each statement may take as long as a close's."""
+    """Open a run as ``start`` does, with the time limit of a close's statements: for callers that nobody waits for."""
     timeouts.allow(settings.CLOSE_STATEMENT_SECONDS)
     return start(**asked)
 
 
 def _add_items(run: CloseRun, due: QuerySet[Subscription]) -> int:
-    """Give the run an item per due subscription in one statement, without bringing their ids here and back.
+    """Add an item per due subscription to the run, in one statement that reads no ids into Python; return how many.
 
-    Of runs that are started at the same moment, the first to hold a subscription has it.
+    Of runs that are started at the same moment, the first one to hold a subscription has it.
     """
     found, parameters = due.values("pk").query.get_compiler(connection=connection).as_sql()
     with connection.cursor() as cursor:
@@ -100,13 +100,13 @@ def _add_items(run: CloseRun, due: QuerySet[Subscription]) -> int:
 
 
 def left_to(*, workspace: Workspace, until_at: datetime) -> list[CloseRun]:
-    """Return, in order, the runs that hold subscriptions of which a period has ended by then and is not drafted yet."""
+    """Return, in order, the runs that hold subscriptions which are due by ``until_at``."""
     held = _holding(workspace).filter(subscription__in=_due(workspace, until_at))
     return list(CloseRun.objects.filter(workspace=workspace, pk__in=held.values("run")).order_by("pk"))
 
 
 def drafted_in(*, workspace: Workspace, until_at: datetime) -> list[CloseRun]:
-    """Return, in order, the runs that have periods that ended by then, and are neither issued nor discarded."""
+    """Return, in order, the unfinished runs that have closed periods which end by ``until_at``."""
     unfinished = CloseRun.objects.filter(workspace=workspace, state__in=CloseRun.UNFINISHED)
     drafted = BillingPeriod.objects.filter(workspace=workspace, run=OuterRef("pk"), ends_at__lte=until_at)
     return list(unfinished.filter(Exists(drafted)).order_by("pk"))
@@ -126,7 +126,7 @@ def _due(workspace: Workspace, until_at: datetime) -> QuerySet[Subscription]:
 
 
 def still_parked(*, workspace_id: int) -> QuerySet[CloseItem]:
-    """Return what was parked last in a workspace and is to be closed still; a person's next close tries it again.
+    """Return the items of a workspace that are parked and not closed since; a person's next close tries them again.
 
     An ended subscription with closed periods was parked with differences, which stay until they are billed.
     """
@@ -139,10 +139,10 @@ def still_parked(*, workspace_id: int) -> QuerySet[CloseItem]:
 
 
 def close_due(*, as_of: datetime, hand_over: Callable[[CloseRun], None] | None = None) -> list[CloseRun]:
-    """Open the runs of the workspaces that close automatically and have periods over since their delay.
+    """Open a run in each workspace that closes automatically and has periods that ended before its delay.
 
-    Each is handed over as soon as it is open. A workspace whose run can't be opened is logged, and the others go on;
-    only what fails with the database alone (see ``Outage.is_passing``) is raised.
+    Each run is handed over as soon as it is open. Where one can't be opened, the error is logged and the others go on;
+    only errors of the database alone (see ``Outage.is_passing``) are raised.
     """
     runs = []
     for workspace in Workspace.objects.exclude(closing=Workspace.Closing.MANUAL).order_by("pk"):
@@ -166,7 +166,7 @@ def _open_automatically(workspace: Workspace, as_of: datetime) -> CloseRun | Non
         )
     except NothingToClose:
         return None
-    except Exception as error:  # whatever it is, it must not stop the other workspaces
+    except Exception as error:  # no error of one workspace stops the others
         outage = outage_of(error)
         if outage is not None and outage.is_passing:
             raise
@@ -175,7 +175,7 @@ def _open_automatically(workspace: Workspace, as_of: datetime) -> CloseRun | Non
 
 
 def at_work() -> QuerySet[CloseRun]:
-    """Return the runs that have to go on by themselves, of all workspaces, in order.
+    """Return the runs of all workspaces that workers have to go on with, in order.
 
     All others wait for a person, or are over.
     """
@@ -184,5 +184,5 @@ def at_work() -> QuerySet[CloseRun]:
 
 
 def stalled(*, as_of: datetime) -> list[CloseRun]:
-    """Return the runs at work whose heartbeat stopped, each to one caller only: whoever gets a run takes it up."""
+    """Return the runs at work whose heartbeat stopped. Of several callers, one gets a run: it has to hand it over."""
     return take_up_silent(at_work(), as_of=as_of)

@@ -1,4 +1,4 @@
-"""Working on a run: any number of processes close its items batch by batch, and then issue its drafts."""
+"""Work on a run: any number of processes close its items batch by batch, and then issue its drafts."""
 
 import logging
 from collections.abc import Callable, Sequence
@@ -10,37 +10,37 @@ from django.conf import settings
 from django.db import connection, transaction
 from django.db.models import Exists, Q, QuerySet
 
-from billing import contracts
-from billing.invoicing import invoicing
+from billing import close_states, contracts, invoicing
+from billing.close_states import CLOSE, DRAFT, PARK, Maker
 from billing.models import CloseItem, CloseRun, Customer, Subscription
 from billing.storage import timeouts
 from billing.storage.exact import TooManyDigits
 from billing.storage.outages import Outage, outage_of
 from usage import ledger
-from usage.closing import notices
-from usage.closing.drafting import REFUSALS, Due, draft
-from usage.closing.due import TooManyPeriods, dues_of, lines_of
+from usage.closing.drafting import REFUSALS, draft
+from usage.closing.due import Due, TooManyPeriods, dues_of, lines_of
+from usage.closing.run_notices import keep_notices
 
 logger = logging.getLogger(__name__)
 
-# What a subscription may be refused for as it stands, in words for people: no fault of the program.
+# Reasons that a subscription may be refused for as it stands. Their messages are for people: no fault of the program.
 EXPECTED = (*REFUSALS, TooManyPeriods, TooManyDigits)
 TOOK_TOO_LONG = "It takes the database longer than the statement of a close may, and was stopped."
 BEING_MATCHED = "Events that came under another name are still being given to the customer: close again when they are."
 
 
 def work(*, workspace_id: int, run_id: int, clock: Callable[[], datetime], batch: int | None = None) -> CloseRun:
-    """Close a run's pending subscriptions until none is left to take, and issue its drafts where it was told to.
+    """Close a run's pending subscriptions until none is left to take, and issue its drafts where it is approved.
 
     May run any number of times and in any number of processes at once. A subscription that fails is parked with its
-    reason, and the others go on. Where the run itself fails, in issuing for one, it keeps the reason as its ``problem``
-    and is tried again by the sweep: what was done in the transaction that failed, numbers included, is taken back. Only
-    what fails with the database alone (see ``Outage.is_passing``) is raised.
+    reason, and the others go on. Where the run itself fails, such as in issuing, it keeps the reason as its ``problem``
+    and the sweep tries it again; the transaction that failed is rolled back, numbers included. Only errors of the
+    database alone (see ``Outage.is_passing``) are raised. ``batch``: items per transaction, else ``CLOSE_BATCH``.
     """
     run = CloseRun.objects.filter(workspace_id=workspace_id).select_related("workspace").get(pk=run_id)
     try:
         _work(run, clock, batch or settings.CLOSE_BATCH)
-    except Exception as error:  # whatever it is, it is to be seen
+    except Exception as error:  # a run keeps any error, for people to see
         if _is_passing(error):
             raise
         logger.error("%s does not go on: %s", run, _reason(error), exc_info=_unexpected(error))
@@ -77,37 +77,36 @@ def _keep_problem(run: CloseRun, error: Exception) -> None:
 
 
 def _reason(error: Exception) -> str:
-    """Say why it failed; only of what nobody expects, by what a programmer calls it."""
+    """Return the reason in words for people; of an unexpected error, with the name of its class."""
     if outage_of(error) is Outage.TOO_LONG:
         return TOOK_TOO_LONG
     return str(error) if _unexpected(error) is None else f"{type(error).__name__}: {error}"
 
 
 def _unexpected(error: Exception) -> Exception | None:
-    """Return what a log has to show with where it came from, None of what is told in words."""
+    """Return the error where the log needs its traceback; None where its message says it all."""
     is_expected = isinstance(error, EXPECTED) or outage_of(error) is Outage.TOO_LONG
     return None if is_expected else error
 
 
 @transaction.atomic
 def _go_on(run: CloseRun, now: datetime) -> None:
-    """Move on to review once nothing is pending; a run that is to issue itself goes on to that in the same transaction.
+    """Move the run on to review once nothing is pending, and on to issuing where it needs no review; one transaction.
 
-    Of several workers, the last one out finds nothing pending.
+    Of several workers, the last one finds nothing pending.
     """
     timeouts.allow(settings.CLOSE_STATEMENT_SECONDS)
-    computing = CloseRun.objects.filter(workspace_id=run.workspace_id, pk=run.pk, state=CloseRun.State.COMPUTING)
-    computing.filter(~Exists(_pending(run))).update(state=CloseRun.State.REVIEW, heartbeat_at=now, problem="")
+    close_states.move_run(run, DRAFT, maker=Maker.WORKER, only=~Q(Exists(_pending(run))), heartbeat_at=now)
     run.refresh_from_db(fields=["state", "problem"])
     if run.state == CloseRun.State.REVIEW and (run.issues_itself or _came_to_nothing(run)):
         try:
-            invoicing.approve(run=run, by=run.started_by, as_of=now)
+            invoicing.approve(run=run, by=run.started_by, as_of=now, maker=Maker.WORKER)
         except invoicing.UnableToIssue as obstacle:
             logger.warning("%s is left to a person: %s", run, obstacle)
 
 
 def _came_to_nothing(run: CloseRun) -> bool:
-    """Tell whether a run has nothing for a person: no draft, no period closed, none parked, nothing to look at."""
+    """Tell whether a run has nothing to review: no draft, no closed period, nothing parked, no notice."""
     told = run.items.filter(~Q(notices=[]) | Q(state=CloseItem.State.PARKED))
     return not (run.invoices.exists() or run.periods.exists() or told.exists())
 
@@ -117,20 +116,20 @@ def _pending(run: CloseRun) -> QuerySet[CloseItem]:
 
 
 def _settle(run: CloseRun, items: QuerySet[CloseItem]) -> int:
-    """Close those items that no other worker holds; return how many were settled, closed or parked."""
+    """Close the items that no other worker holds; return how many were closed or parked."""
     taken: list[int] = []
     try:
         return _close_batch(run, items, taken)
-    except Exception as error:  # whatever it is, it must not stop the others
+    except Exception as error:  # no error of one subscription stops the others
         if _is_passing(error):
             raise
         failure = error
-    # Out here, what fails in a part is not told as a consequence of what failed in the whole.
+    # Outside of the handler, so that errors of the halves are not chained to this one.
     return _isolate(run, taken, failure)
 
 
 def _isolate(run: CloseRun, item_ids: Sequence[int], error: Exception) -> int:
-    """Halve a batch that failed until the subscription that fails is alone, and park that one."""
+    """Halve a failed batch until the subscription that fails is alone, and park it."""
     if not item_ids:
         raise error
     if len(item_ids) == 1:
@@ -144,7 +143,7 @@ def _park(run: CloseRun, item_id: int, error: Exception) -> int:
     parked = _pending(run).filter(pk=item_id)
     for subscription_id in parked.values_list("subscription_id", flat=True):
         logger.error("Subscription %s of %s is parked: %s", subscription_id, run, reason, exc_info=_unexpected(error))
-    return parked.update(state=CloseItem.State.PARKED, reason=reason, holds_subscription=False)
+    return close_states.move_items(parked, PARK, maker=Maker.WORKER, reason=reason)
 
 
 @transaction.atomic
@@ -156,7 +155,7 @@ def _close_batch(run: CloseRun, items: QuerySet[CloseItem], taken: list[int]) ->
     subscription_ids = dict(locked)
     taken.extend(subscription_ids)
     dues = _lock_dues(run, list(subscription_ids.values()))
-    # What another run has closed meanwhile is left alone: a cutoff may only pass records whose differences were billed.
+    # Leave out subscriptions that another run has closed meanwhile: a cutoff may only pass records that are billed.
     dues = [due for due in dues if due.bills_differences]
     customer_ids = _lock_customers(dues, workspace_id=run.workspace_id)
     being_matched = ledger.being_matched(workspace_id=run.workspace_id, customer_ids=customer_ids)
@@ -166,29 +165,28 @@ def _close_batch(run: CloseRun, items: QuerySet[CloseItem], taken: list[int]) ->
     cutoff = ledger.last_id(workspace_id=run.workspace_id)
     drafts = draft(dues=dues, cutoff=cutoff, as_of=run.started_at)
     invoicing.write_drafts(run=run, drafts=drafts)
-    notices.keep(run=run, drafts=drafts)
+    keep_notices(run=run, drafts=drafts)
     pointers = [_pointers_after(due) for due in dues]
     invoicing.move_pointers(workspace_id=run.workspace_id, pointers=pointers, cutoff=cutoff)
     if customer_ids:
         invoicing.move_event_pointers(workspace_id=run.workspace_id, customer_ids=customer_ids)
     done = [pk for pk, subscription_id in subscription_ids.items() if subscription_id not in parked]
-    run.items.filter(pk__in=done).update(state=CloseItem.State.DONE)
+    close_states.move_items(run.items.filter(pk__in=done), CLOSE, maker=Maker.WORKER)
     return len(taken)
 
 
 def _park_what_waits(run: CloseRun, items: dict[int, Any], dues: Sequence[Due], being_matched: set[UUID]) -> list[UUID]:
-    """Park the subscriptions that count events of which some are still being given to the customer; return which."""
+    """Park the subscriptions that count events of customers whose events are still being matched; return their ids."""
     waiting = [
         due.subscription.pk for due in dues if due.counting_lines and due.subscription.customer_id in being_matched
     ]
-    run.items.filter(pk__in=[pk for pk, subscription_id in items.items() if subscription_id in waiting]).update(
-        state=CloseItem.State.PARKED, reason=BEING_MATCHED, is_passing=True, holds_subscription=False
-    )
+    of_these = run.items.filter(pk__in=[pk for pk, subscription_id in items.items() if subscription_id in waiting])
+    close_states.move_items(of_these, PARK, maker=Maker.WORKER, reason=BEING_MATCHED, is_passing=True)
     return waiting
 
 
 def _hold(run: CloseRun) -> bool:
-    """Share the run's row with its other workers until commit, so that a discard waits; tell whether to go on."""
+    """Lock the run's row, shared with its other workers, so that a discard waits; tell whether it is being computed."""
     lock = " FOR KEY SHARE" if connection.vendor == "postgresql" else ""
     with connection.cursor() as cursor:
         cursor.execute(
@@ -199,7 +197,7 @@ def _hold(run: CloseRun) -> bool:
 
 
 def _lock_dues(run: CloseRun, subscription_ids: Sequence[Any]) -> list[Due]:
-    """Lock subscriptions and then their lines, each in id order, and return what of them is due under those locks."""
+    """Lock subscriptions and then their lines, each in id order, and return their dues as they are under the locks."""
     wanted = Subscription.objects.filter(workspace_id=run.workspace_id, pk__in=subscription_ids)
     subscriptions = list(wanted.select_for_update().order_by("id"))
     for subscription in subscriptions:
@@ -209,7 +207,7 @@ def _lock_dues(run: CloseRun, subscription_ids: Sequence[Any]) -> list[Due]:
 
 
 def _lock_customers(dues: Sequence[Due], *, workspace_id: int) -> set[UUID]:
-    """Lock the customers whose events are counted, in id order, against intakes but not against references to them."""
+    """Lock the customers whose events are counted, in id order: against intakes, not against references to them."""
     counted = {due.subscription.customer_id for due in dues if due.counting_lines}
     if counted:
         customers = Customer.objects.filter(workspace_id=workspace_id, pk__in=counted).select_for_update(no_key=True)

@@ -18,10 +18,9 @@ from django.contrib.auth.models import Group, Permission, User
 from django.db import transaction
 from django.utils.crypto import salted_hmac
 
-from billing import catalog, contracts, keys, parties
+from billing import catalog, contracts, invoicing, keys, parties
 from billing.calendar import midnight
 from billing.catalog import EventTerms
-from billing.invoicing import invoicing
 from billing.models import Brick, Customer, Line, Price, Subscription, Workspace
 from billing.rating import FLAT, GRADUATED, PER_UNIT, VOLUME, Tier
 from billing.storage import timeouts

@@ -4,9 +4,8 @@ from typing import Any
 import pytest
 from django.core.exceptions import ValidationError
 
-from billing import catalog, contracts
+from billing import catalog, contracts, invoicing
 from billing.catalog import EventTerms
-from billing.invoicing import invoicing
 from billing.models import Brick, EventRule
 from tests import factories as make
 

@@ -5,10 +5,9 @@ from decimal import Decimal
 import pytest
 from django.core.exceptions import ValidationError
 
-from billing import contracts
+from billing import contracts, invoicing
 from billing.catalog import PriceTerms
 from billing.contracts import LineTerms, UnableToAgree
-from billing.invoicing import invoicing
 from billing.models import Line, Price, Subscription
 from tests import factories as make
 from tests.billing.contracts.agreed import fields_of, line_of, next_line_of

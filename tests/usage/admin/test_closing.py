@@ -5,9 +5,8 @@ import time_machine
 from django.urls import reverse
 from django.utils import timezone
 
-from billing import contracts
+from billing import contracts, invoicing
 from billing.admin.saving import NO_MORE
-from billing.invoicing import invoicing
 from billing.models import BillingPeriod, CloseItem, CloseRun, Invoice, Price, PriceTier, Workspace
 from tests import factories as make
 from tests.billing.admin.pages import page_of

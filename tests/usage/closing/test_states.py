@@ -9,7 +9,7 @@ from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 from psycopg import errors
 
-from billing.invoicing import invoicing
+from billing import invoicing
 from billing.models import CloseItem, CloseRun, Invoice, NumberSeries, PriceTier
 from tests import factories as make
 from tests.billing.admin.staff import administrator

@@ -12,7 +12,7 @@ from tests import factories as make
 from tests.scenarios.closing import close_and_issue
 from tests.work import work_of
 from usage import ledger
-from usage.closing.changed import changed_periods
+from usage.closing import changed_periods
 from usage.metering import Window, measure, opening_records
 from usage.models import UsageRecord
 

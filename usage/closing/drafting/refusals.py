@@ -1,4 +1,4 @@
-"""Why a subscription can't be drafted as it stands."""
+"""Reasons why a subscription can't be drafted as it stands."""
 
 from billing.calendar import CalendarOutOfRange
 from billing.models import Price
@@ -7,19 +7,19 @@ from usage.metering import RuleTooLarge
 
 
 class IncompletePrice(TermsError):
-    """Of a price, which is named, no charge can be computed."""
+    """No charge can be computed of a price; the message names it."""
 
     def __init__(self, price: Price, error: TermsError) -> None:
         super().__init__(error.field, error.problem)
         self.args = (f"The price “{price}” is incomplete: {error}",)
 
 
-# Each told in words for people: no fault of the program.
+# Their messages are for people: none of them is a fault of the program.
 REFUSALS = (IncompletePrice, CalendarOutOfRange, RuleTooLarge)
 
 
 def terms_of(price: Price) -> Terms:
-    """Return a price as rating reads it; raise ``IncompletePrice``."""
+    """Return a price as rating reads it; raise ``IncompletePrice`` where its tiers are incomplete."""
     try:
         return price.terms()
     except TermsError as error:

@@ -9,8 +9,8 @@ from rest_framework import exceptions, serializers, status
 from rest_framework.request import Request
 from rest_framework.response import Response
 
+from billing import invoicing
 from billing.calendar import end_of
-from billing.invoicing import invoicing
 from billing.models import CloseItem, CloseRun, Invoice
 from billing.money import format_money
 from billing.storage.exact import ExactSum
@@ -126,7 +126,7 @@ class CloseRunDetailSerializer(CloseRunSerializer):
 
     @extend_schema_field(NoticeSerializer(many=True))
     def get_notices(self, run: CloseRun) -> list[dict[str, Any]]:
-        return list(map(shown_by(NoticeSerializer), closing.told_in(run, most=MOST_SHOWN)))
+        return list(map(shown_by(NoticeSerializer), closing.notices_of_run(run, most=MOST_SHOWN)))
 
     @extend_schema_field(MissingSerializer(many=True))
     def get_missing(self, run: CloseRun) -> list[dict[str, Any]]:

@@ -10,10 +10,9 @@ from rest_framework.response import Response
 
 from billing import rating
 from billing.aggregations import brick_choices
-from billing.documents.invoice import header_of, line_document
+from billing.documents import DocumentCustomer, DocumentLine, InvoiceDocument
 from billing.models import Invoice, InvoiceLine
 from billing.money import format_money
-from billing.storage.jsontext import decode
 from usage.dialects.native import records
 from usage.dialects.native.base import NativeView, row_by_number, shown_by
 from usage.dialects.native.documentation import listing
@@ -32,7 +31,7 @@ from usage.models import UsageRecord
 
 
 class _Shown(serializers.Field):
-    """A value as a document has it already."""
+    """A value that a document has already as text."""
 
     def to_representation(self, value: Any) -> Any:
         return value
@@ -197,30 +196,33 @@ class InvoiceView(InvoicesView):
         """Return an invoice with its lines. An issued one has the names and prices of the day when it was issued."""
         related = self.invoices().select_related("customer", "subscription", "workspace")
         invoice = row_by_number(related, invoice_id)
-        document = _document(invoice)
-        billed_to = shown_by(BilledToSerializer)(document["customer"])
-        return Response(show(invoice) | {"billed_to": billed_to, "lines": list(map(show_line, document["lines"]))})
+        billed_to, lines = _issued(invoice) if invoice.document else _drafted(invoice)
+        return Response(show(invoice) | {"billed_to": shown_by(BilledToSerializer)(billed_to), "lines": lines})
 
 
-def _document(invoice: Invoice) -> dict[str, Any]:
-    if invoice.document:
-        document = decode(invoice.document)
-        unread = {row["position"]: row for row in invoice.lines.values("position", *_UNREAD)}
-        lines = [
-            line | {"surprises": [*filter(None, [line["surprise"]])]} | unread[line["position"]]
-            for line in document["lines"]
-        ]
-        return document | {"lines": lines}
+def _issued(invoice: Invoice) -> tuple[DocumentCustomer, list[dict[str, Any]]]:
+    """Return whom an invoice was issued to and its lines, by its document."""
+    document = InvoiceDocument.from_json(invoice.document)
+    unread = {row["position"]: row for row in invoice.lines.values("position", *_UNREAD)}
+    return document.customer, [
+        show_line(line.as_dict() | {"surprises": [*filter(None, [line.surprise])]} | unread[line.position])
+        for line in document.lines
+    ]
+
+
+def _drafted(invoice: Invoice) -> tuple[DocumentCustomer, list[dict[str, Any]]]:
+    """Return whom a draft is for and its lines, as they are now."""
     rows = invoice.lines.select_related("line__brick", "price").prefetch_related("price__tiers").order_by("position")
-    return header_of(invoice) | {"lines": [line_document(row, invoice) | beside_document(row) for row in rows]}
+    return DocumentCustomer.of(invoice.customer), [shown_line(row, currency=invoice.currency) for row in rows]
 
 
 _UNREAD = ("unread_count", "unread_sample")
 
 
-def beside_document(line: InvoiceLine) -> dict[str, Any]:
-    """Return what is said of a line beside its document."""
-    return {"surprises": line.surprises, **{name: getattr(line, name) for name in _UNREAD}}
+def shown_line(row: InvoiceLine, *, currency: str) -> dict[str, Any]:
+    """Return a draft's line, with what is told of it beside its document."""
+    beside = {"surprises": row.surprises, **{name: getattr(row, name) for name in _UNREAD}}
+    return show_line(DocumentLine.of(row, currency=currency).as_dict() | beside)
 
 
 class NoFilter(NativeFilterSet):

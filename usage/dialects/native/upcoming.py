@@ -9,12 +9,10 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from billing.aggregations import brick_choices
-from billing.documents.invoice import line_document
-from billing.invoicing.invoicing import DraftLine
-from billing.models import Invoice, InvoiceLine, Line, Subscription
+from billing.documents import unsaved_line
+from billing.models import InvoiceLine, Line, Subscription
 from billing.money import format_money
 from usage import closing
-from usage.closing.drafting import REFUSALS
 from usage.dialects.native.base import NativeView, row_by_id, shown_by
 from usage.dialects.native.closes import Conflict
 from usage.dialects.native.documentation import by_id
@@ -35,8 +33,7 @@ from usage.dialects.native.invoices import (
     SpanSerializer,
     UnreadCount,
     UnreadSerializer,
-    beside_document,
-    show_line,
+    shown_line,
 )
 
 NO_PERIOD = "No period of this subscription is open: it has not begun, or its last one is closed."
@@ -77,40 +74,17 @@ class OpenPeriodView(NativeView):
         subscription = row_by_id(Subscription.objects.filter(workspace=self.workspace), subscription_id)
         try:
             preview = closing.preview(subscription=subscription, as_of=timezone.now())
-        except REFUSALS as error:
+        except closing.REFUSALS as error:
             raise Conflict(str(error)) from error
         if preview is None:
             raise exceptions.NotFound(NO_PERIOD)
         drafts = preview.invoice.lines
         lines = Line.objects.filter(workspace=self.workspace).select_related("brick", "price")
         by_id = lines.prefetch_related("price__tiers").in_bulk({draft.line_id for draft in drafts})
-        return preview, [_line(place, draft, by_id[draft.line_id]) for place, draft in enumerate(drafts, start=1)]
-
-
-def _line(position: int, draft: DraftLine, line: Line) -> InvoiceLine:
-    return InvoiceLine(
-        position=position,
-        kind=draft.kind,
-        line=line,
-        price=line.price,
-        description=draft.description,
-        starts_at=draft.period.starts_at,
-        ends_at=draft.period.ends_at,
-        days=draft.days,
-        of_days=draft.of_days,
-        cutoff=draft.cutoff,
-        quantity=draft.quantity,
-        record_count=draft.record_count,
-        unread_count=draft.unread_count,
-        missing_count=draft.missing_count,
-        unread_sample=draft.unread_sample,
-        rated=draft.charge.amount,
-        billed_before=draft.billed_before,
-        amount=draft.amount,
-        steps=[step.as_dict() for step in draft.charge.steps],
-        surprise=draft.charge.surprise,
-        surprises=draft.surprises,
-    )
+        return preview, [
+            unsaved_line(draft, position=place, line=by_id[draft.line_id])
+            for place, draft in enumerate(drafts, start=1)
+        ]
 
 
 def _heading(preview: closing.Preview) -> dict[str, Any]:
@@ -141,12 +115,11 @@ class UpcomingInvoiceView(OpenPeriodView):
         """
         preview, lines = self.preview(subscription_id)
         currency = preview.invoice.currency
-        like_issued = Invoice(currency=currency)
         return Response(
             _heading(preview)
             | {
                 "currency": currency,
                 "total": format_money(preview.invoice.total, currency=currency),
-                "lines": [show_line(line_document(line, like_issued) | beside_document(line)) for line in lines],
+                "lines": [shown_line(line, currency=currency) for line in lines],
             }
         )

@@ -14,7 +14,7 @@ from usage.closing import Closed
 from usage.management.reporting import ReportingCommand, workspace_called
 from usage.tasks import enqueue
 
-# What a timer goes by; 1 and 2 are Django's, for what could not be done and for arguments that can't be read.
+# Exit statuses for timers. 1 and 2 are Django's: the command failed, and its arguments can't be read.
 LEFT_TO_A_PERSON = 3
 STILL_AT_WORK = 4
 MOST_TOLD = 1000
@@ -65,7 +65,7 @@ class Command(ReportingCommand):
             for invoice in run.invoices.select_related("customer").defer("document").order_by("id"):
                 amount = format_money(invoice.total, currency=invoice.currency)
                 self.say(f"  {invoice}  {invoice.customer}  {amount} {invoice.currency}")
-            for told in closing.told_in(run, most=MOST_TOLD):
+            for told in closing.notices_of_run(run, most=MOST_TOLD):
                 span = figures.days(told.starts_at, told.ends_at, run.workspace.tz)
                 for surprise in told.surprises:
                     self.say(f"  to look at: {told.description} of {told.subscription.customer}, {span}: {surprise}")

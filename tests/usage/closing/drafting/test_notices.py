@@ -8,8 +8,7 @@ import pytest
 from django.core.management import call_command
 from django.urls import reverse
 
-from billing import contracts
-from billing.invoicing import invoicing
+from billing import contracts, invoicing
 from billing.models import CloseRun, Invoice, InvoiceLine, Line
 from tests import factories as make
 from tests.billing.admin.staff import administrator

@@ -1,4 +1,4 @@
-"""What a run tells a reviewer of subscriptions that get no invoice to say it: late usage that changes no amount."""
+"""Notices of a run that no invoice carries: of late usage that changes no amount, of subscriptions without a draft."""
 
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
@@ -7,14 +7,14 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from billing.documents.invoice import moment
-from billing.invoicing.invoicing import DraftInvoice, DraftLine
+from billing.documents import moment
+from billing.invoicing import DraftInvoice, DraftLine
 from billing.models import CloseRun, Line, Subscription
 
 
 @dataclass(frozen=True, slots=True)
 class Notice:
-    """What is said of a line's usage in a closed period, whose price stays as it was billed."""
+    """Notices of a line's usage in a closed period, whose price stays as it was billed."""
 
     subscription: Subscription
     line: Line
@@ -24,8 +24,8 @@ class Notice:
     surprises: Sequence[str]
 
 
-def keep(*, run: CloseRun, drafts: Iterable[DraftInvoice]) -> None:
-    """Note with a run's items what the drafts tell that become no invoice."""
+def keep_notices(*, run: CloseRun, drafts: Iterable[DraftInvoice]) -> None:
+    """Store with a run's items the notices of the drafts that become no invoice."""
     told: dict[UUID, list[dict[str, Any]]] = defaultdict(list)
     for draft in drafts:
         if not draft.is_billed:
@@ -46,8 +46,8 @@ def _kept(line: DraftLine) -> dict[str, Any]:
     }
 
 
-def told_in(run: CloseRun, *, most: int) -> list[Notice]:
-    """Return what a run tells without an invoice, so many at most, in order."""
+def notices_of_run(run: CloseRun, *, most: int) -> list[Notice]:
+    """Return, in order, the first ``most`` notices of a run that no invoice carries; two queries."""
     items = run.items.exclude(notices=[]).select_related("subscription__customer").order_by("id")[:most]
     kept = [(item.subscription, told) for item in items for told in item.notices][:most]
     lines = Line.objects.filter(workspace=run.workspace_id).in_bulk({told["line_id"] for _, told in kept})

@@ -1,4 +1,4 @@
-"""What is to be measured and rated of subscriptions: each line in each period that is due, or has changed."""
+"""Line periods: each line of subscriptions in each period that is due or has changed, to be measured and rated."""
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
@@ -12,32 +12,14 @@ from uuid import UUID
 
 from billing import catalog
 from billing.calendar import Coverage, Interval, Period, coverage, full_period_at
-from billing.invoicing.invoicing import Billed, billed, billed_rules
+from billing.invoicing import Billed, billed_before, billed_rules
 from billing.models import EventRule, InvoiceLine, Line, Subscription
 from usage.closing.changed import changed_periods
+from usage.closing.due import Due
 
 
 @dataclass(frozen=True, slots=True)
-class Due:
-    """A subscription with its lines and the open periods to bill, in order; loaded and locked by the caller."""
-
-    subscription: Subscription
-    lines: tuple[Line, ...]
-    periods: tuple[Period, ...]
-
-    @property
-    def counting_lines(self) -> list[Line]:
-        """The lines that count events of the customer, where others count records of their own."""
-        return [line for line in self.lines if line.brick.metering.takes_events]
-
-    @property
-    def bills_differences(self) -> bool:
-        """Differences wait for the next due period; an ended subscription has none, and bills them at any time."""
-        return bool(self.periods) or self.subscription.next_close_at is None
-
-
-@dataclass(frozen=True, slots=True)
-class Task:
+class LinePeriod:
     """One line in one period: to be measured, rated and put on the subscription's ``invoice``-th draft.
 
     ``covered``: the part of the ``period`` in which the line is active.
@@ -59,13 +41,13 @@ class Task:
 
     @property
     def window(self) -> tuple[int, datetime]:
-        """The line and the start of what is measured: by these it is known what was billed of it."""
+        """The line and the start of what is measured: the key by which its invoice lines are found."""
         return self.line.pk, self.covered.starts_at
 
 
 @dataclass(frozen=True, slots=True)
 class _Rules:
-    """By what events are counted: a brick's current rule, and what was billed by the rule that it was billed by."""
+    """Rules that count events: the current one per brick, and per billed window the one that it was billed by."""
 
     current: dict[UUID, EventRule] = field(default_factory=dict)
     billed: dict[tuple[int, datetime], EventRule] = field(default_factory=dict)
@@ -76,11 +58,11 @@ class _Rules:
         return self.current.get(line.brick_id)
 
 
-def tasks_of(dues: Sequence[Due], *, cutoff: int) -> list[Task]:
-    """Return what is to be measured of subscriptions as of a cutoff, in their order; a fixed number of queries.
+def line_periods_of(dues: Sequence[Due], *, cutoff: int) -> list[LinePeriod]:
+    """Return the line periods of dues as of a cutoff, in the order of the dues; a fixed number of queries.
 
-    The true-ups go to a subscription's first draft, or to one of their own where it has ended. Raises
-    ``CalendarOutOfRange`` on a period that no calendar has.
+    True-ups go to a subscription's first draft, or to one of their own where it has ended. Raises
+    ``CalendarOutOfRange`` where a period lies beyond the calendar.
     """
     if not dues:
         return []
@@ -90,7 +72,7 @@ def tasks_of(dues: Sequence[Due], *, cutoff: int) -> list[Task]:
     }
     changed = changed_periods(**own, cutoff=cutoff)
     rules = _rules(dues, changed)
-    before = billed(**own) if changed else {}
+    before = billed_before(**own) if changed else {}
     return [task for due in dues for task in (*_due_periods(due, rules), *_differences(due, changed, rules, before))]
 
 
@@ -106,14 +88,14 @@ def _rules(dues: Sequence[Due], changed: Mapping[int, Sequence[Period]]) -> _Rul
     )
 
 
-def _due_periods(due: Due, rules: _Rules) -> Iterable[Task]:
+def _due_periods(due: Due, rules: _Rules) -> Iterable[LinePeriod]:
     followed_at = _followed_at(due.lines)
     for invoice, period in enumerate(due.periods):
         for line in due.lines:
             if covered := period.intersect(line.starts_at, line.ends_at):
                 rule = rules.of(line, InvoiceLine.Kind.USAGE, covered.starts_at)
                 days = _coverage(due.subscription, covered, followed_at.get(line.pk))
-                yield Task(due, invoice, line, InvoiceLine.Kind.USAGE, period, covered, days, rule)
+                yield LinePeriod(due, invoice, line, InvoiceLine.Kind.USAGE, period, covered, days, rule)
 
 
 def _differences(
@@ -121,7 +103,7 @@ def _differences(
     changed: Mapping[int, Sequence[Period]],
     rules: _Rules,
     before: Mapping[tuple[int, datetime], Billed],
-) -> Iterable[Task]:
+) -> Iterable[LinePeriod]:
     if not due.bills_differences:
         return
     for line in due.lines:
@@ -131,11 +113,11 @@ def _differences(
                 was = before[line.pk, covered.starts_at]
                 # The days are those that were billed: what has changed since is the usage alone.
                 days = Coverage(days=was.days, of_days=was.of_days)
-                yield Task(due, 0, line, InvoiceLine.Kind.TRUE_UP, period, covered, days, rule, was.amount)
+                yield LinePeriod(due, 0, line, InvoiceLine.Kind.TRUE_UP, period, covered, days, rule, was.amount)
 
 
 def _followed_at(lines: Sequence[Line]) -> dict[int, datetime]:
-    """Return, per line that another one of its brick follows, when that one begins."""
+    """Return, per line that a later line of its brick follows, the start of the later one."""
     of_brick: dict[UUID, list[Line]] = defaultdict(list)
     for line in lines:
         if not line.is_voided:

@@ -1,4 +1,4 @@
-"""What a timer's command does: close all that is due, and first what earlier runs of the workspace have left undone."""
+"""Unattended closing, by a timer's command: finish the earlier runs of a workspace, then close what is due."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -16,9 +16,9 @@ from usage.closing.work import work
 
 @dataclass(frozen=True, slots=True)
 class Closed:
-    """The runs that were worked on, in order, and those from before that stand in the way of what was asked for.
+    """The runs that were worked on, in order, and the earlier runs that have subscriptions which were to be closed.
 
-    ``drafted_in``: where nothing was left to do, the runs that have drafts of what was asked for.
+    ``drafted_in``: where nothing was left to do, the runs that have drafts of the periods that were to be closed.
     """
 
     runs: tuple[CloseRun, ...]
@@ -27,7 +27,7 @@ class Closed:
 
     @property
     def waits_for_a_person(self) -> bool:
-        """Something is parked, a run fails, or drafts to review were to be issued or hold what was to be closed."""
+        """Tell whether something is parked, a run fails, or drafts to review were to be issued or are in the way."""
         wanted = any(run.state == CloseRun.State.REVIEW and run.issues_itself for run in self.runs)
         reviews = any(run.state == CloseRun.State.REVIEW for run in self.left_to)
         fails = any(run.problem for run in (*self.runs, *self.left_to))
@@ -35,13 +35,13 @@ class Closed:
 
     @property
     def is_at_work(self) -> bool:
-        """Others are at it still: what is left gets done without a person."""
+        """Tell whether other workers are still at it: the rest gets done without a person."""
         at_work = any(run.state in CloseRun.ACTIVE for run in (*self.runs, *self.left_to))
         return at_work or parked_in(self.runs).filter(is_passing=True).exists()
 
 
 def parked_in(runs: tuple[CloseRun, ...]) -> QuerySet[CloseItem]:
-    """Return what these runs have parked, in order."""
+    """Return the parked items of these runs, in order."""
     parked = CloseItem.objects.filter(state=CloseItem.State.PARKED, **of_workspaces(runs))
     return parked.filter(run__in=runs).order_by("pk") if runs else parked.none()
 
@@ -49,10 +49,10 @@ def parked_in(runs: tuple[CloseRun, ...]) -> QuerySet[CloseItem]:
 def close_now(
     *, workspace: Workspace, until_at: datetime, by: str, clock: Callable[[], datetime], issues_itself: bool
 ) -> Closed:
-    """Take up the workspace's runs that have to go on, then close what is due by then, all of it here and now.
+    """Finish the workspace's runs that are at work, then close the periods that end by ``until_at``, in this process.
 
-    May be called again at any time: what was interrupted goes on, what is done stays. ``issues_itself`` is kept with
-    the new run, so that whoever finishes it issues it.
+    May be called again at any time: an interrupted run goes on, and what is done stays. ``issues_itself`` is kept with
+    the new run: the worker that completes its drafts issues them.
     """
     runs = [
         work(workspace_id=workspace.pk, run_id=run.pk, clock=clock) for run in at_work().filter(workspace=workspace)
@@ -66,7 +66,7 @@ def close_now(
 def close_by_workers(
     *, workspace: Workspace, until_at: datetime, by: str, as_of: datetime, issues_itself: bool
 ) -> Closed:
-    """Start a run for the workers and return it, after those that have to go on: the caller hands them to the queue."""
+    """Start a run and return it after those at work, all for the workers: the caller hands them to the queue."""
     runs = list(at_work().filter(workspace=workspace))
     run = _started(workspace, until_at, by, as_of, issues_itself)
     if run:

@@ -1,0 +1,75 @@
+"""What earlier invoices and drafts say of a line's periods: amounts, days, rules and notices.
+
+Each is found by the line and the start of the measured window: by these one invoice line is known from another.
+"""
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from decimal import Decimal
+from uuid import UUID
+
+from django.db.models import F, Max, Q
+
+from billing.models import EventRule, InvoiceLine
+from billing.storage import bulk
+from billing.storage.exact import ExactSum
+
+
+@dataclass(frozen=True, slots=True)
+class Billed:
+    """The amount billed for a line in a period, and the calendar days that the line covered."""
+
+    amount: Decimal
+    days: int
+    of_days: int
+
+
+def billed_before(*, workspace_id: int, subscription_ids: Sequence[UUID]) -> dict[tuple[int, datetime], Billed]:
+    """Return the billed amounts and days, drafts included, per line and start of the measured window; one query."""
+    of_usage = Q(kind=InvoiceLine.Kind.USAGE)
+    rows = (
+        InvoiceLine.objects.filter(workspace_id=workspace_id, line__subscription__in=subscription_ids)
+        .values("line_id", "starts_at")
+        .annotate(
+            billed=ExactSum(F("amount")),
+            covered=Max("days", filter=of_usage),
+            of=Max("of_days", filter=of_usage),
+        )
+        .values_list("line_id", "starts_at", "billed", "covered", "of")
+    )
+    return {(line_id, starts_at): Billed(amount, days, of_days) for line_id, starts_at, amount, days, of_days in rows}
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """What an invoice line tells a reviewer of its whole period; see the columns of ``InvoiceLine``."""
+
+    surprise: str = ""
+    filter_gaps: Mapping[str, int] = field(default_factory=dict)
+
+
+def last_told(*, workspace_id: int, windows: Collection[tuple[int, datetime]]) -> dict[tuple[int, datetime], Told]:
+    """Return what was told last, drafts included, per line and start of the measured window; one query."""
+    starts = [starts_at for _, starts_at in windows]
+    rows = InvoiceLine.objects.filter(
+        bulk.is_among("billing_invoiceline.line_id", sorted({line_id for line_id, _ in windows})),
+        workspace=workspace_id,
+        starts_at__gte=min(starts),
+        starts_at__lte=max(starts),
+    )
+    said = rows.order_by("cutoff").values_list("line_id", "starts_at", "surprise", "filter_gaps")
+    # Of several, the one that was counted last.
+    return {(line_id, starts_at): Told(surprise, gaps) for line_id, starts_at, surprise, gaps in said}
+
+
+def billed_rules(*, workspace_id: int, line_ids: Sequence[int]) -> dict[tuple[int, datetime], EventRule]:
+    """Return the rule that counted the events, per line and start of the measured window; one query."""
+    of_lines = bulk.is_among("billing_invoiceline.line_id", line_ids)
+    with_rule = {"kind": InvoiceLine.Kind.USAGE, "rule__isnull": False}
+    rows = InvoiceLine.objects.filter(of_lines, workspace_id=workspace_id, **with_rule)
+    return {
+        (row.line_id, row.starts_at): row.rule
+        for row in rows.select_related("rule").only("line_id", "starts_at", "rule")
+        if row.rule
+    }

@@ -1,0 +1,76 @@
+"""Where closing stands: the first open period of subscriptions and lines, and the cutoff that lines are counted to."""
+
+from collections.abc import Collection, Sequence
+from datetime import datetime
+from uuid import UUID
+
+from django.db import connection
+
+from billing.aggregations import sql_names
+from billing.storage import bulk
+
+
+def move_pointers(
+    *, workspace_id: int, pointers: Sequence[tuple[UUID, datetime, datetime | None]], cutoff: int
+) -> None:
+    """Set the first open period of subscriptions and of their lines, and the cutoff of those lines.
+
+    ``pointers``: (subscription id, start and end of its first open period), the end None where it is closed to its end.
+    """
+    if not pointers:
+        return
+    among, ids = bulk.among([pk for pk, _, _ in pointers])
+    with connection.cursor() as cursor:
+        if connection.vendor == "postgresql":
+            cursor.execute(_MOVE_ALL, [*map(list, zip(*pointers, strict=True)), workspace_id])
+        else:
+            adapt = connection.ops.adapt_datetimefield_value
+            cursor.executemany(
+                "UPDATE billing_subscription SET open_from_at = %s, next_close_at = %s"
+                " WHERE id = %s AND workspace_id = %s",
+                [(adapt(opens), closes and adapt(closes), pk.hex, workspace_id) for pk, opens, closes in pointers],
+            )
+        cursor.execute(_MOVE_LINES.format(among=among), [cutoff, workspace_id, *ids])
+
+
+_MOVE_ALL = """
+UPDATE billing_subscription s SET open_from_at = given.open_from_at, next_close_at = given.next_close_at
+FROM unnest(%s::uuid[], %s::timestamptz[], %s::timestamptz[]) AS given(id, open_from_at, next_close_at)
+WHERE s.id = given.id AND s.workspace_id = %s
+"""
+_MOVE_LINES = """
+UPDATE billing_line SET cutoff = %s,
+    open_from_at = (
+        SELECT s.open_from_at FROM billing_subscription s
+        WHERE s.id = subscription_id AND s.workspace_id = billing_line.workspace_id
+    )
+WHERE workspace_id = %s AND subscription_id {among}
+"""
+
+
+def move_event_pointers(*, workspace_id: int, customer_ids: Collection[UUID]) -> None:
+    """Set the moment from which on the customers' events are open in all of their lines.
+
+    The caller holds the customers' locks. The moment never moves back: an event that is marked late without need is
+    measured once more, and changes nothing.
+    """
+    among, ids = bulk.among(list(customer_ids))
+    with connection.cursor() as cursor:
+        statement = _MOVE_CUSTOMERS.format(among=among, takes_events=sql_names("takes_events"))
+        cursor.execute(statement, [workspace_id, *ids])
+
+
+_MOVE_CUSTOMERS = """
+UPDATE billing_customer SET events_open_from_at = opened.moment
+FROM (
+    SELECT s.workspace_id, s.customer_id, MAX(l.open_from_at) AS moment
+    FROM billing_subscription s
+        JOIN billing_line l ON l.subscription_id = s.id AND l.workspace_id = s.workspace_id
+        JOIN billing_brick b ON b.id = l.brick_id AND b.workspace_id = l.workspace_id
+            AND b.aggregation IN {takes_events}
+    WHERE s.workspace_id = %s AND s.customer_id {among} AND l.open_from_at > l.starts_at
+    GROUP BY s.workspace_id, s.customer_id
+) AS opened
+WHERE billing_customer.id = opened.customer_id AND billing_customer.workspace_id = opened.workspace_id
+    AND (billing_customer.events_open_from_at IS NULL OR billing_customer.events_open_from_at < opened.moment)
+"""
