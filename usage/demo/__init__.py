@@ -1,5 +1,7 @@
-"""The demo: a workspace with a year of usage, and what there is to be known of it."""
+"""The demo: a workspace with three months of usage, and the facts that one needs to try it."""
 
-from usage.demo.story import ROLES, facts, find, load
+from usage.demo.data import ROLES, find
+from usage.demo.facts import facts
+from usage.demo.loading import load
 
 __all__ = ["ROLES", "facts", "find", "load"]

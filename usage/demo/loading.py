@@ -1,122 +1,63 @@
-"""The demo workspace: a few customers, bricks of each kind, two closed and issued months and a running one.
+"""Loading the demo: two closed and issued months, and a running one with late and corrected usage.
 
-Everything in it goes through the same doors as real data. Its secrets are derived from the installation's SECRET_KEY:
-they can be shown again and again, and nobody else knows them.
+All of it goes through the same doors as real data.
 """
 
-import base64
 import random
-import uuid
-from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from decimal import Decimal
-from typing import Any
 from zoneinfo import ZoneInfo
 
 from django.conf import settings
 from django.contrib.auth.models import Group, Permission, User
 from django.db import transaction
-from django.utils.crypto import salted_hmac
 
 from billing import catalog, contracts, invoicing, keys, parties
 from billing.calendar import midnight
-from billing.catalog import EventTerms
-from billing.models import Brick, Customer, Line, Price, Subscription, Workspace
-from billing.rating import FLAT, GRADUATED, PER_UNIT, VOLUME, Tier
+from billing.models import Brick, Customer, Line, Price, Workspace
+from billing.rating import Tier
 from billing.storage import timeouts
 from usage import closing, ledger
 from usage.commands import CorrectUsage, LineByNumber, Origin, RecordById, RecordUsage, ReportEvent
-from usage.metering import EVENTS, NOT_METERED, SUM, TOTAL, UNIT_DAYS
-
-CODE = "acc_demo"
-TIME_ZONE = "Europe/Berlin"
-ROLES = {"admin": "administrator", "finance": "finance"}
-# What finance does: everything in billing and usage but handing out keys and opening workspaces.
-NOT_FINANCE = {"apikey", "workspace"}
-
-
-@dataclass(frozen=True)
-class Product:
-    name: str
-    aggregation: str
-    unit_label: str
-    model: str
-    unit_price: str = "0"
-    tiers: tuple[tuple[str | None, str, str], ...] = ()
-    rule: EventTerms | None = None
-
-
-CALLS = Product(
-    "API calls",
-    SUM.name,
-    "calls",
-    GRADUATED.name,
-    tiers=(("10000", "0.002", "0"), ("50000", "0.0015", "0"), (None, "0.001", "0")),
+from usage.demo.data import (
+    ALIAS,
+    CALLS,
+    CODE,
+    CUSTOMERS,
+    EVENTS_CUSTOMER,
+    NOT_FINANCE,
+    PRODUCTS,
+    ROLES,
+    SEATS,
+    TIME_ZONE,
+    find,
+    id_of,
+    key_of,
+    password_of,
 )
-MESSAGES = Product("Messages", SUM.name, "messages", PER_UNIT.name, "0.045")
-STORAGE = Product(
-    "Storage transfer",
-    SUM.name,
-    "GB",
-    VOLUME.name,
-    tiers=(("100", "0.12", "5"), ("1000", "0.09", "5"), (None, "0.07", "0")),
-)
-SEATS = Product("Seats", UNIT_DAYS.name, "seats", PER_UNIT.name, "2")
-SUPPORT = Product("Support plan", NOT_METERED.name, "period", FLAT.name, "149")
-MEDIA = Product(
-    "Media processing",
-    EVENTS.name,
-    "minutes",
-    PER_UNIT.name,
-    "0.03",
-    rule=EventTerms("media-processed", TOTAL.name, "minutes", filters={"preview": ["true"]}, negated=("preview",)),
-)
-PRODUCTS = (CALLS, MESSAGES, STORAGE, SEATS, SUPPORT, MEDIA)
-
-# Customer -> interval, day of the month that its periods begin on, what it buys.
-CUSTOMERS: dict[str, tuple[str, int, tuple[Product, ...]]] = {
-    "Globex Logistics": (Subscription.Interval.MONTHLY, 1, (CALLS, SEATS, SUPPORT)),
-    "Initech GmbH": (Subscription.Interval.MONTHLY, 1, (CALLS, STORAGE)),
-    "Umbra Analytics": (Subscription.Interval.MONTHLY, 1, (MESSAGES, SEATS)),
-    "Stark & Daughters": (Subscription.Interval.MONTHLY, 15, (CALLS, MESSAGES, SUPPORT)),
-    "Vandelay Imports": (Subscription.Interval.QUARTERLY, 1, (STORAGE, SEATS)),
-    "Hooli Streams": (Subscription.Interval.MONTHLY, 1, (MEDIA, SUPPORT)),
-}
-# The name that the services which send events know it by.
-EVENTS_CUSTOMER, ALIAS = "Hooli Streams", "hooli"
-
-
-def secret(name: str) -> str:
-    """Return the demo's secret of that name, the same each time on one installation."""
-    return salted_hmac("arrears.demo", name, algorithm="sha256").hexdigest()[:32]
-
-
-def find() -> Workspace | None:
-    """Return the demo's live workspace, None where it was not loaded."""
-    return Workspace.objects.filter(code=CODE, mode=Workspace.Mode.LIVE).first()
 
 
 @transaction.atomic
 def load(*, as_of: datetime) -> Workspace:
-    """Make the demo workspace as it would stand at ``as_of``, or return it unchanged where it exists."""
+    """Make the demo workspace as it would be at ``as_of``, and return it; unchanged where it exists already."""
     if existing := find():
         return existing
     timeouts.allow(settings.JOB_STATEMENT_SECONDS)
     live = parties.create_workspace(code=CODE, name="Northwind Cloud", time_zone=TIME_ZONE, currency="USD")
     _make_logins()
     for workspace in (live, live.twin):
-        keys.create_key(workspace=workspace, name="Demo service", created_by="demo", text=_key_text(workspace))
+        keys.create_key(workspace=workspace, name="Demo service", created_by="demo", text=key_of(workspace))
     _fill_twin(live.twin, as_of)
     _fill_live(live, as_of)
     return live
 
 
 def _make_logins() -> None:
-    """Make the people of the demo. Those and the group that are there by these names are somebody's, and left alone."""
+    """Make the demo's logins. Users and a group that already have these names are left alone."""
     taken = set(User.objects.filter(username__in=ROLES).values_list("username", flat=True))
     for username in ROLES.keys() - taken:
         is_admin = username == "admin"
-        user = User.objects.create_user(username, password=_password(username), is_staff=True, is_superuser=is_admin)
+        user = User.objects.create_user(username, password=password_of(username), is_staff=True, is_superuser=is_admin)
         if not is_admin:
             user.groups.add(_finance_group())
 
@@ -128,15 +69,6 @@ def _finance_group() -> Group:
         viewing = allowed.filter(content_type__model__in=NOT_FINANCE, codename__startswith="view_")
         group.permissions.set([*allowed.exclude(content_type__model__in=NOT_FINANCE), *viewing])
     return group
-
-
-def _password(username: str) -> str:
-    """Return a password of 128 bits: nobody types it, and a demo may be reached by others."""
-    return secret(f"password of {username}")
-
-
-def _key_text(workspace: Workspace) -> str:
-    return f"ark_{workspace.mode}_{secret(f'key of {workspace.mode}')}"
 
 
 def _months(as_of: datetime) -> tuple[date, date]:
@@ -153,7 +85,7 @@ def _fill_live(workspace: Workspace, as_of: datetime) -> None:
     for number, (name, (interval, day, products)) in enumerate(CUSTOMERS.items(), start=1):
         customer = _make_customer(workspace, name, number)
         subscription = contracts.create_subscription(
-            id=_id(workspace, f"subscription {number}"),
+            id=id_of(workspace, f"subscription {number}"),
             customer=customer,
             starts_at=midnight(first, tz=workspace.tz),
             anchor_on=first.replace(day=day),
@@ -178,7 +110,7 @@ def _fill_twin(workspace: Workspace, as_of: datetime) -> None:
     first, _ = _months(as_of)
     sold = _make_products(workspace, as_of)
     subscription = contracts.create_subscription(
-        id=_id(workspace, "subscription 1"),
+        id=id_of(workspace, "subscription 1"),
         customer=_make_customer(workspace, "Test customer", 1),
         starts_at=midnight(first, tz=workspace.tz),
         anchor_on=first,
@@ -193,7 +125,7 @@ def _make_products(workspace: Workspace, as_of: datetime) -> dict[str, tuple[Bri
     sold = {}
     for product in PRODUCTS:
         brick = catalog.create_brick(
-            id=_id(workspace, f"brick {product.name}"),
+            id=id_of(workspace, f"brick {product.name}"),
             workspace=workspace,
             name=product.name,
             aggregation=product.aggregation,
@@ -218,17 +150,13 @@ def _make_products(workspace: Workspace, as_of: datetime) -> dict[str, tuple[Bri
 
 def _make_customer(workspace: Workspace, name: str, number: int) -> Customer:
     return parties.create_customer(
-        id=_id(workspace, f"customer {number}"),
+        id=id_of(workspace, f"customer {number}"),
         workspace=workspace,
         name=name,
         reference=f"CUST-{100 + number}",
         email=f"billing@{name.split()[0].lower()}.example",
         aliases=[ALIAS] if name == EVENTS_CUSTOMER else [],
     )
-
-
-def _id(workspace: Workspace, name: str) -> uuid.UUID:
-    return uuid.uuid5(uuid.NAMESPACE_URL, f"arrears:{workspace.code}:{workspace.mode}:{name}")
 
 
 def _use(line: Line, rng: random.Random, *, since: datetime, until: datetime) -> None:
@@ -317,91 +245,3 @@ def _change_the_past(lines: list[Line], closed_at: datetime, as_of: datetime) ->
             ),
             recorded_at=min(as_of, closed_at + timedelta(hours=33)),
         )
-
-
-def facts() -> dict[str, Any]:
-    """Return what scripts and newcomers need to try the demo: logins, and per dialect where to send what."""
-    live = Workspace.objects.select_related("twin").get(code=CODE, mode=Workspace.Mode.LIVE)
-    ids, twin_ids = _ids(live), _ids(live.twin)
-    return {
-        "workspace": live.code,
-        "admin": f"/admin/?workspace={live.pk}",
-        "logins": [
-            {"username": user.username, "password": _password(user.username), "role": ROLES[user.username]}
-            for user in User.objects.filter(username__in=ROLES).order_by("username")
-            if user.check_password(_password(user.username))
-        ],
-        "dialects": {
-            "piriod": {
-                "base_url": "/piriod",
-                "headers": {
-                    "Authorization": f"Token {_usable_key(live)}",
-                    "x-simple-workspace": live.code,
-                },
-                "test_mode_header": {"x-piriod-test-mode": "true"},
-                "subscription_line": ids["counter_line"],
-                "gauge_subscription_line": ids["gauge_line"],
-                "test_subscription_line": twin_ids["counter_line"],
-            },
-            "salesbricks_v2": {
-                "base_url": "/salesbricks/api/v2",
-                "headers": {"X-SALESBRICKS-KEY": _usable_key(live)},
-                "subscription_id": ids["subscription"],
-                "counter_brick_id": ids["counter_brick"],
-                "gauge_brick_id": ids["gauge_brick"],
-                "test_headers": {"X-SALESBRICKS-KEY": _usable_key(live.twin)},
-                "test_subscription_id": twin_ids["subscription"],
-            },
-            "salesbricks_v1": {
-                "base_url": "/salesbricks/api/v1",
-                "headers": {"X-SALESBRICKS-KEY": _usable_key(live)},
-                "subscription_id": ids["subscription"],
-                "counter_brick_id": ids["counter_brick"],
-                "gauge_brick_id": ids["gauge_brick"],
-            },
-            "rebilly": {
-                "base_url": f"/rebilly/organizations/{live.code}",
-                "headers": {"REB-APIKEY": _usable_key(live)},
-                "subscription_id": ids["counter_reference"],
-            },
-            "sequence": {
-                "base_url": "/sequence/api",
-                "headers": {"Authorization": f"Basic {_basic(_usable_key(live))}"},
-                "customer_alias": ALIAS,
-                "event_type": "media-processed",
-                "property": "minutes",
-            },
-            "native": {
-                "base_url": "/api",
-                "headers": {"Authorization": f"Bearer {_usable_key(live)}"},
-                "line": ids["counter_line"],
-                "line_reference": ids["counter_reference"],
-                "customer_alias": ALIAS,
-                "event_type": "media-processed",
-            },
-        },
-    }
-
-
-def _ids(workspace: Workspace) -> dict[str, Any]:
-    subscription = workspace.subscriptions.get(pk=_id(workspace, "subscription 1"))
-    by_brick = {line.brick.name: line for line in subscription.lines.select_related("brick")}
-    return {
-        "subscription": str(subscription.pk),
-        "counter_line": by_brick[CALLS.name].number,
-        "counter_reference": by_brick[CALLS.name].reference,
-        "gauge_line": by_brick[SEATS.name].number,
-        "counter_brick": str(by_brick[CALLS.name].brick_id),
-        "gauge_brick": str(by_brick[SEATS.name].brick_id),
-    }
-
-
-def _basic(key: str | None) -> str | None:
-    """Return the credentials as a client sends them that names its key as the secret."""
-    return None if key is None else base64.b64encode(f"{CODE}:{key}".encode()).decode()
-
-
-def _usable_key(workspace: Workspace) -> str | None:
-    """Return the demo key's text, or None where it was revoked or SECRET_KEY has changed since."""
-    text = _key_text(workspace)
-    return text if workspace.api_keys.filter(digest=keys.digest(text), revoked_at=None).exists() else None
