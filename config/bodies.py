@@ -1,4 +1,4 @@
-"""Reading bodies without a thread that waits for them: as fast as they come, refusing what comes too slowly."""
+"""Reading of request bodies in an event loop, without a waiting thread. Bodies that arrive too slowly are refused."""
 
 import asyncio
 import logging
@@ -17,13 +17,14 @@ logger = logging.getLogger(__name__)
 
 _BROKEN_OFF: tuple[type[Exception], ...] = (rsgi.ProtocolClosed, rsgi.ProtocolError)  # type: ignore[attr-defined]
 
-# A client learns that its body is too large only once it has sent it, unless it asks before. So much is read for it.
+# A client that sends no Expect header learns only after sending that its body is too large. Up to this many times the
+# limit is read and discarded for it.
 DISCARDED = 8
 
 
 @dataclass(slots=True)
 class Body:
-    """A whole body; or an empty one and the status of why it was not read."""
+    """A complete request body, or an empty one with the status that says why it was not read."""
 
     file: IO[bytes]
     length: int
@@ -35,7 +36,7 @@ def unread(status: HTTPStatus) -> Body:
 
 
 class _Reading:
-    """One body on its way: ``received`` earns it time at the slowest rate, beyond the grace that all have."""
+    """A body being received. Beyond the grace that every body has, each byte received extends its deadline."""
 
     __slots__ = ("received", "started", "task")
 
@@ -49,18 +50,18 @@ class _Reading:
 
 
 class Bodies:
-    """All bodies that are being read by this process. Its methods run in the event loop."""
+    """All request bodies that this process is reading. Its methods run in the event loop."""
 
     def __init__(self) -> None:
-        # In the order of their beginning.
+        # Oldest first.
         self._readings: dict[_Reading, None] = {}
 
     async def read(self, environ: Mapping[str, Any], protocol: Any, limit: int, *, trailers: bool = False) -> Body:
-        """Return the request's body of at most ``limit`` bytes, in memory or, where it is large, on disk.
+        """Return the request body of at most ``limit`` bytes, held in memory or, if it is large, on disk.
 
-        ``unread`` is 413 beyond the limit, 408 where it came too slowly, 400 where it broke off, and 507 where there
-        is no room on disk. Of a body with ``trailers`` that are announced, nobody learns whether it broke off: what it
-        holds has to tell.
+        ``unread`` is 413 if the body exceeds the limit, 408 if it arrived too slowly, 400 if the connection broke off,
+        and 507 if the disk is full. For a body with announced ``trailers`` the server does not report a broken
+        connection: its content has to show it.
         """
         length = _length_of(environ)
         if length == 0:
@@ -68,7 +69,7 @@ class Bodies:
         if length is not None and length > limit and (length > DISCARDED * limit or "HTTP_EXPECT" in environ):
             return unread(HTTPStatus.REQUEST_ENTITY_TOO_LARGE)
         small = length is not None and length <= min(limit, settings.BODY_SPOOL_BYTES)
-        # The server tells of a small one's arrival only once it is there.
+        # The server reports a small body only once it has arrived.
         reading = _Reading(length if small and length else 0)
         self._begin(reading)
         try:
@@ -85,13 +86,13 @@ class Bodies:
         except _BROKEN_OFF:
             return unread(HTTPStatus.BAD_REQUEST)
         except OSError:
-            logger.exception("A body could not be kept on disk")
+            logger.exception("A body could not be stored on disk")
             return unread(HTTPStatus.INSUFFICIENT_STORAGE)
         finally:
             self._readings.pop(reading, None)
 
     def refuse_slow(self) -> None:
-        """Give up the bodies that come too slowly. To be called now and then."""
+        """Cancel the bodies that arrive too slowly. Call this regularly."""
         now = time.monotonic()
         for reading in [reading for reading in self._readings if reading.is_too_slow(now)]:
             self._give_up(reading)
@@ -99,7 +100,7 @@ class Bodies:
     def _begin(self, reading: _Reading) -> None:
         self._readings[reading] = None
         if len(self._readings) > settings.BODIES_AT_ONCE:
-            # Honest ones are there in a moment, so the oldest is the likeliest to be held back.
+            # Honest bodies arrive within moments, so the oldest is the likeliest to be held back on purpose.
             self._give_up(next(iter(self._readings)))
 
     def _give_up(self, reading: _Reading) -> None:
@@ -109,14 +110,16 @@ class Bodies:
 
 
 def _length_of(environ: Mapping[str, Any]) -> int | None:
-    """Return the length that the request declares, 0 where it has no body, or None where it will be seen."""
-    # It counts, where a client sends both.
+    """Return the length that the request declares, 0 if it has no body, or None if the length is not known in
+    advance.
+    """
+    # Transfer-Encoding takes precedence over Content-Length if a client sends both.
     if "HTTP_TRANSFER_ENCODING" in environ:
         return None
     length = environ.get("CONTENT_LENGTH")
     if length is not None:
         return int(length)
-    # HTTP/2 ends a body by a flag.
+    # HTTP/2 marks the end of a body with a flag.
     return None if environ["SERVER_PROTOCOL"] == "HTTP/2" else 0
 
 
@@ -124,7 +127,7 @@ async def _collect(protocol: Any, reading: _Reading, length: int | None, limit: 
     file: Any = SpooledTemporaryFile(max_size=settings.BODY_SPOOL_BYTES)  # noqa: SIM115  (the request's end closes it)
     empty = 0
     async for chunk in protocol:
-        # The last is empty. So is one that stands for an error, or for trailers.
+        # The last chunk is empty. So is a chunk that stands for an error or for trailers.
         empty += not chunk
         reading.received += len(chunk)
         if reading.received <= limit:

@@ -1,4 +1,4 @@
-"""What a page says where something of ours failed. The APIs answer for themselves, in their vendors' shapes."""
+"""Error pages of the panel. The APIs render errors themselves, in their vendors' formats."""
 
 import sys
 
@@ -13,7 +13,7 @@ from billing.storage.outages import outage_of
 
 
 def bad_request(request: HttpRequest, exception: Exception) -> HttpResponseBase:
-    """Answer a page's request that can't be read: a form of too many fields by how many it may have."""
+    """Answer a page's malformed request with 400. For a form with too many fields, say how many are allowed."""
     if not isinstance(exception, TooManyFieldsSent):
         return defaults.bad_request(request, exception)
     most = settings.DATA_UPLOAD_MAX_NUMBER_FIELDS
@@ -22,10 +22,12 @@ def bad_request(request: HttpRequest, exception: Exception) -> HttpResponseBase:
 
 
 def server_error(request: HttpRequest) -> HttpResponseBase:
-    """Answer a request that ended in an exception: 503 with Retry-After where the database was out of reach."""
+    """Answer a request that raised an exception: 503 with Retry-After if the database was unavailable, otherwise
+    500.
+    """
     outage = outage_of(sys.exc_info()[1])
     if outage is None:
         return defaults.server_error(request)
-    # Without the request: what the panel's pages show around their content is in the database.
+    # Rendered without the request: the context of the panel's pages is read from the database.
     page = render_to_string("errors/unavailable.html", {"message": outage.value, "seconds": outage.retry_after})
     return HttpResponse(page, status=503, headers={"Retry-After": str(outage.retry_after)})

@@ -1,9 +1,10 @@
-"""The queue of the embedded way of running: kombu's filesystem transport, made safe for processes that are killed.
+"""Message broker of the embedded mode: kombu's filesystem transport, made safe for processes that are killed.
 
-kombu makes a message's file and then writes it, and rewrites the table of bindings in place: another process reads
-half of either, and ends. Here each file is written beside and renamed, so that it is whole or not there; what can't be
-read all the same, as after a full disk, is passed over (a message) or made anew from what this process has declared
-(the table). A message may be lost: the queue is a hint, and the sweep finds what it was about.
+kombu creates a message's file before it writes the content, and rewrites the table of bindings in place. Another
+process can read half of either, and then stops. Here each file is written under another name and renamed, so that it is
+either complete or absent. A file that still can't be read, such as after a full disk, is skipped (a message) or rebuilt
+from what this process has declared (the table). A message may be lost: the queue is a hint, and the sweep finds the
+work that the message was about.
 """
 
 import fcntl
@@ -23,16 +24,18 @@ from kombu.utils.json import dumps, loads
 
 logger = logging.getLogger(__name__)
 
-# What is being written, and what a consumer has taken; neither is seen as a message.
+# Suffix of files being written and of messages that a consumer has taken. Neither counts as a message.
 ASIDE = ".aside"
-# One that is older was left by a process that was killed.
+# A file older than this was left behind by a process that was killed.
 ASIDE_SECONDS = 3600
 
 Binding = filesystem.exchange_queue_t
 
 
 class Channel(filesystem.Channel):
-    """Writes beside and renames; takes a message by renaming it, which of several consumers only one can."""
+    """Channel that writes by renaming, and takes a message by renaming it: only one of several consumers can
+    succeed.
+    """
 
     def __init__(self, connection: Any, **kwargs: Any) -> None:
         super().__init__(connection, **kwargs)
@@ -40,13 +43,13 @@ class Channel(filesystem.Channel):
             Path(folder).mkdir(parents=True, exist_ok=True)
 
     def _put(self, queue: str, payload: Any, **_: Any) -> None:  # type: ignore[override]
-        """Put a message into the queue: seen whole, or not at all. Raises ``ChannelError`` where it can't be kept."""
-        # Named so that the oldest sorts first.
+        """Put a message into the queue atomically. Raises ``ChannelError`` if it can't be written."""
+        # Names sort by age, oldest first.
         name = f"{time.monotonic_ns():020d}_{uuid.uuid4()}.{queue}.msg"
         _write(Path(self.data_folder_out) / name, dumps(payload))
 
     def _get(self, queue: str) -> Any:  # type: ignore[override]
-        """Take the oldest message of the queue that can be read; raise ``Empty``."""
+        """Take the oldest readable message of the queue. Raises ``Empty``."""
         folder = Path(self.data_folder_in)
         for name in _names(folder):
             if name.endswith(ASIDE):
@@ -56,7 +59,7 @@ class Channel(filesystem.Channel):
         raise Empty
 
     def get_table(self, exchange: str) -> list[Any]:
-        """Return the exchange's bindings, made anew from what this process has declared where they can't be read."""
+        """Return the exchange's bindings. If they can't be read, rebuild them from what this process has declared."""
         bindings = _read_bindings(self._table_file(exchange))
         if bindings is None and (known := self._declared_here(exchange)):
             return self._change_table(exchange, lambda table: [*table, *(row for row in known if row not in table)])
@@ -78,7 +81,7 @@ class Channel(filesystem.Channel):
 
     def _table_file(self, exchange: str) -> Path:
         if Path(exchange).name != exchange:
-            raise ChannelError(f"{exchange!r} is no name of an exchange.")
+            raise ChannelError(f"{exchange!r} is not the name of an exchange.")
         return Path(self.control_folder) / f"{exchange}.exchange"
 
     def _change_table(self, exchange: str, change: Callable[[list[Any]], list[Any]]) -> list[Any]:
@@ -98,7 +101,7 @@ def _binding(routing_key: str | None, pattern: str | None, queue: str | None) ->
 
 
 def _write(file: Path, text: str) -> None:
-    """Make or replace a file in one step; raise ``ChannelError``, leaving what was there."""
+    """Create or replace a file atomically. Raises ``ChannelError`` and keeps the old content if that fails."""
     beside = file.with_name(f"{file.name}.{uuid.uuid4()}{ASIDE}")
     try:
         file.parent.mkdir(parents=True, exist_ok=True)
@@ -111,7 +114,7 @@ def _write(file: Path, text: str) -> None:
 
 
 def _names(folder: Path) -> list[str]:
-    """List a folder, the oldest message first; one that can't be listed, as it was removed, holds none."""
+    """List a folder, oldest message first. A folder that can't be listed, because it was removed, is empty."""
     try:
         return sorted(os.listdir(folder))
     except OSError:
@@ -119,7 +122,7 @@ def _names(folder: Path) -> list[str]:
 
 
 def _take(file: Path) -> Any:
-    """Return a message that nobody else has taken, or None where it is gone or can't be read."""
+    """Take a message and return it. Return None if another consumer has taken it or it can't be read."""
     mine = file.with_name(f"{file.name}.{uuid.uuid4()}{ASIDE}")
     try:
         file.rename(mine)
@@ -128,7 +131,7 @@ def _take(file: Path) -> Any:
     try:
         payload = loads(mine.read_bytes().decode("utf-8"))
     except (OSError, ValueError) as error:
-        logger.warning("Message %s can't be read and is passed over: %s", file.name, error)
+        logger.warning("Message %s can't be read and is skipped: %s", file.name, error)
         payload = None
     with suppress(OSError):
         mine.unlink()
@@ -151,22 +154,22 @@ def _remove_what_was_left(file: Path) -> None:
 
 
 def _read_bindings(file: Path) -> list[Any] | None:
-    """Return the bindings that a file holds; None where there is none or it can't be read."""
+    """Return the bindings in a file. Return None if there is no file or it can't be read."""
     try:
         rows = loads(file.read_bytes().decode("utf-8"))
         if not isinstance(rows, list):
-            raise ValueError("It is no list.")
+            raise ValueError("It is not a list.")
         return [Binding(*row) for row in rows]
     except FileNotFoundError:
         return None
     except (OSError, ValueError, TypeError) as error:
-        logger.warning("%s can't be read and is made anew: %s", file, error)
+        logger.warning("%s can't be read and is rebuilt: %s", file, error)
         return None
 
 
 @contextmanager
 def _locked(file: Path) -> Iterator[None]:
-    """Let one process at a time change a file that is replaced, by a lock on another that never is."""
+    """Serialize changes of a file that is replaced, by locking a second file that never is."""
     try:
         file.parent.mkdir(parents=True, exist_ok=True)
         with file.with_suffix(".lock").open("a") as lock:

@@ -1,4 +1,4 @@
-"""Where the program keeps what is this machine's: known without its settings, for processes that need nothing else."""
+"""Location of this machine's data. Needs no settings, so that processes without Django can use it."""
 
 import os
 from pathlib import Path
@@ -7,5 +7,5 @@ BASE = Path(__file__).resolve().parent.parent
 
 
 def var_folder() -> Path:
-    """Return the folder that ``ARREARS_VAR`` names; ``var`` beside the program unless it does."""
+    """Return the folder named by ``ARREARS_VAR``, by default ``var`` beside the program."""
     return Path(os.environ.get("ARREARS_VAR") or BASE / "var").resolve()

@@ -1,6 +1,7 @@
-"""The server's way in: bodies are read by an event loop, and only whole requests get one of the threads.
+"""Entry point of the web server: an event loop reads the bodies, and only complete requests get a thread.
 
-A thread has a database connection, so there are few; one that waited for a client's bytes would be a client's to hold.
+Each thread holds a database connection, so there are few. A thread that waited for a client's bytes could be held by
+that client.
 """
 
 import asyncio
@@ -35,7 +36,7 @@ _SAME_FOR_ALL: dict[str, Any] = {
 
 
 class Front:
-    """An RSGI application, which any loop can run, on top of the WSGI one."""
+    """RSGI application on top of the WSGI one. Any event loop can run it."""
 
     def __rsgi_init__(self, loop: asyncio.AbstractEventLoop) -> None:
         self._loop = loop
@@ -50,7 +51,7 @@ class Front:
     async def __rsgi__(self, scope: Any, protocol: Any) -> None:
         environ = environ_of(scope)
         api = is_api(environ["PATH_INFO"], environ["HTTP_HOST"])
-        # JSON that broke off is none, where half of a form is one.
+        # Truncated JSON does not parse, but a truncated form looks like a form.
         body = await self._bodies.read(environ, protocol, body_limit(api), trailers=api)
         _put_in(body, environ)
         answered: asyncio.Future[None] = self._loop.create_future()
@@ -102,19 +103,19 @@ def _answer(environ: dict[str, Any], protocol: Any) -> None:
         if not response.streaming:
             protocol.response_bytes(status, headers, response.content)
         elif (span := _span_on_disk(response)) is not None:
-            # The server sends it, so that a client which reads slowly holds no thread.
+            # The server sends the file, so that a client that reads slowly holds no thread.
             protocol.response_file_range(status, headers, *span)
         else:
             _stream(response, protocol, status, headers)
     finally:
-        # Django takes it for the end of the request.
+        # Tells Django that the request has ended.
         response.close()
 
 
 def _span_on_disk(response: Any) -> tuple[str, int, int] | None:
-    """Return the path of a static file, and the first and the end of the bytes that are asked for."""
+    """Return a static file's path and the start and end of the requested bytes. Return None for other responses."""
     file = getattr(response, "file_to_stream", None)
-    # What whitenoise answers a range with: a file that is open at its beginning.
+    # whitenoise answers a range with a wrapped file, open at the start of the range.
     whole = getattr(file, "fileobj", file)
     path, length = getattr(whole, "name", None), response.get("Content-Length", "")
     if not isinstance(path, str) or not length.isdecimal() or length == "0":
@@ -131,7 +132,10 @@ def _stream(chunks: Iterable[bytes], protocol: Any, status: int, headers: list[t
 
 @functools.lru_cache(maxsize=1024)
 def _variable_of(name: str) -> str | None:
-    """Return the variable of a header; none for one that would pass for another, since both `-` and `_` become `_`."""
+    """Return the WSGI variable of a header.
+
+    Return None for a name with `_`: both `-` and `_` become `_`, so it could impersonate another header.
+    """
     if "_" in name:
         return None
     variable = name.upper().replace("-", "_")
@@ -145,12 +149,12 @@ def _server_of(address: str) -> tuple[str, str]:
 
 
 def _latin(text: str) -> str:
-    """Return text as WSGI has it: bytes, each as the character of its number."""
+    """Return text as WSGI represents it: the bytes of its UTF-8 encoding, decoded as Latin-1."""
     return text if text.isascii() else text.encode().decode("latin-1")
 
 
 def environ_of(scope: Any) -> dict[str, Any]:
-    """Return the WSGI environment of a request, but for its body."""
+    """Return the WSGI environment of a request, without its body."""
     environ = _SAME_FOR_ALL.copy()
     environ["REQUEST_METHOD"] = scope.method
     environ["PATH_INFO"] = _latin(scope.path)
@@ -159,7 +163,7 @@ def environ_of(scope: Any) -> dict[str, Any]:
     environ["SERVER_NAME"], environ["SERVER_PORT"] = _server_of(scope.server)
     environ["REMOTE_ADDR"] = scope.client.rpartition(":")[0].strip("[]")
     environ["wsgi.url_scheme"] = scope.scheme
-    # Each look at its headers copies them.
+    # Read the headers once: each access copies them.
     _add_headers(environ, scope.headers)
     if "HTTP_HOST" not in environ:
         environ["HTTP_HOST"] = scope.authority or ""
@@ -183,17 +187,17 @@ def _add_headers(environ: dict[str, Any], headers: Any) -> None:
 
 
 def _add_unreadable(environ: dict[str, Any], headers: Any) -> None:
-    # The server leaves out values with bytes beyond ASCII. That they came has to be seen: who sends a key for
-    # idempotency which cannot be read must not be answered as if there were none.
+    # The server leaves out header values with bytes beyond ASCII. Record that they were sent: a request with an
+    # unreadable idempotency key must not be answered as if it had none.
     for name in headers:
         variable = _variable_of(name)
         if variable is not None:
-            # Django takes cookies for Latin letters at least.
+            # Django decodes cookies as Latin-1 at least.
             environ.setdefault(variable, "" if variable == "HTTP_COOKIE" else "\N{REPLACEMENT CHARACTER}")
 
 
 def _put_in(body: Body, environ: dict[str, Any]) -> None:
-    """Complete the environment: the body is there as a whole, however it came."""
+    """Add the body to the environment, with its length, whatever the transfer encoding was."""
     environ["wsgi.input"], environ["CONTENT_LENGTH"] = body.file, str(body.length)
     environ.pop("HTTP_TRANSFER_ENCODING", None)
     if body.unread is not None:

@@ -1,6 +1,6 @@
-"""What load balancers and monitors ask: is the process alive, its database there, and all that is behind it?
+"""Health checks for load balancers and monitors: liveness, the database, and readiness of every part.
 
-It is answered before anything looks at the host: a probe knows us by an address.
+They are answered before the host is checked, because a probe addresses the process by IP address.
 """
 
 import threading
@@ -21,16 +21,16 @@ from kombu.exceptions import OperationalError as QueueFailure
 from config.celery import app
 from usage import schedule, tasks
 
-# For so long an answer about what is behind us is given again: asking it often costs others nothing.
+# How long an answer of /readyz is cached, so that frequent probes cost the other services nothing.
 KEPT_SECONDS = 2
 RETRY_AFTER = {"Retry-After": "5"}
-# Of what can be read and not written, such as a copy that follows another, or is full.
+# Status of a service that can be read but not written, such as a read replica or a full disk.
 REFUSES = "refuses writes"
 _TRIED = "arrears-readyz"
 
 
 def answer_probes(get_response: Callable[[HttpRequest], HttpResponseBase]) -> Callable[[HttpRequest], HttpResponseBase]:
-    """Answer the paths of probes whatever the host, and leave all others to the rest."""
+    """Answer health checks whatever the host, and pass on all other requests."""
 
     def middleware(request: HttpRequest) -> HttpResponseBase:
         probe = PROBES.get(request.path_info)
@@ -44,19 +44,22 @@ def answer_probes(get_response: Callable[[HttpRequest], HttpResponseBase]) -> Ca
 
 
 def livez() -> JsonResponse:
-    """The process answers. To start it again helps where it does not, and not where the database is away."""
+    """Report that the process responds. It does not depend on the database: a restart would not bring that back."""
     return JsonResponse({"status": "ok"})
 
 
 def healthz() -> JsonResponse:
-    """The process answers, and so does its database."""
+    """Report that the process and its database respond."""
     if (found := database()["status"]) != "ok":
         return JsonResponse({"status": f"database {found}"}, status=503, headers=RETRY_AFTER)
     return JsonResponse({"status": "ok"})
 
 
 def readyz() -> JsonResponse:
-    """Each part by itself. Without its database a web process is of no use; all else can wait while it takes usage."""
+    """Report the state of each part.
+
+    Unavailable only without the database: the rest can wait while usage is accepted.
+    """
     found = _readiness.found()
     if found["status"] == "unavailable":
         return JsonResponse(found, status=503, headers=RETRY_AFTER)
@@ -67,7 +70,7 @@ PROBES = {"/livez": livez, "/healthz": healthz, "/readyz": readyz}
 
 
 def database() -> dict[str, Any]:
-    """Ask the database for nothing but whether it takes changes."""
+    """Report whether the database accepts writes."""
     is_server = connection.vendor == "postgresql"
     try:
         with connection.cursor() as cursor:
@@ -79,7 +82,7 @@ def database() -> dict[str, Any]:
 
 
 def queue() -> dict[str, Any]:
-    """Reach the queue's server, or its folder, and see whether it takes what is sent: a Redis that is full does not."""
+    """Report whether the message broker, a server or a folder, accepts messages. A Redis that is full does not."""
     try:
         with app.connection_for_write() as connected:
             connected.ensure_connection(max_retries=1, timeout=1)
@@ -94,7 +97,7 @@ def queue() -> dict[str, Any]:
 
 
 def last_sweep(*, as_of: datetime) -> dict[str, Any]:
-    """Tell when the schedule's sweep last ran through, which takes the schedule, the queue and a worker."""
+    """Report when the sweep last completed. It needs the schedule, the message broker and a worker."""
     try:
         swept_at = schedule.last_turn(task=tasks.sweep.name)
     except DatabaseFailure:
@@ -107,7 +110,7 @@ def last_sweep(*, as_of: datetime) -> dict[str, Any]:
 
 
 def readiness(*, as_of: datetime) -> dict[str, Any]:
-    """Return the state of the whole - ok, degraded or unavailable - and of each part."""
+    """Return the overall state (ok, degraded or unavailable) and the state of each part."""
     parts = {"database": database(), "queue": queue(), "schedule": last_sweep(as_of=as_of)}
     if parts["database"]["status"] != "ok":
         status = "unavailable"
@@ -117,7 +120,10 @@ def readiness(*, as_of: datetime) -> dict[str, Any]:
 
 
 class _Readiness:
-    """The last answer, and who is about to find the next: of many that ask at once one looks, and none waits for it."""
+    """Cache of the last readiness.
+
+    Of concurrent requests one refreshes it, and the others get the old answer at once.
+    """
 
     def __init__(self) -> None:
         self._looking = threading.Lock()

@@ -1,10 +1,10 @@
-"""What is left out of the log."""
+"""Log filters."""
 
 import logging
 
 
 class InALine(logging.Filter):
-    """Tells in a line what was refused: strangers send such often, and its traceback is always the same."""
+    """Log a refused request in one line: strangers send many of them, and the traceback is always the same."""
 
     def filter(self, record: logging.LogRecord) -> bool:
         if record.name.startswith("django.security"):

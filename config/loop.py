@@ -1,7 +1,7 @@
-"""An event loop without a thread of its own, for a server whose every event comes from another thread anyway.
+"""Event loop without a thread of its own, for a server whose events all come from other threads.
 
-What granian calls back is run at once in the thread that brings it. An ordinary loop is woken through a socket, waits
-for the interpreter's lock, and takes a tenth of the time of one usage request for it.
+Callbacks from granian run at once in the calling thread. An ordinary loop is woken through a socket and then waits for
+the interpreter lock, which takes a tenth of the time of a usage request.
 """
 
 import asyncio
@@ -16,9 +16,9 @@ logger = logging.getLogger(__name__)
 
 
 class InPlaceLoop(asyncio.AbstractEventLoop):
-    """Run callbacks one at a time, as any loop does, but in whichever thread calls ``call_soon_threadsafe``.
+    """Run callbacks one at a time, as any loop does, in whichever thread calls ``call_soon_threadsafe``.
 
-    It has what coroutines of a server need that waits for nothing but the server and its own threads: no sockets, no
+    It provides what a server's coroutines need if they wait only for the server and its own threads: no sockets, no
     timers. Callbacks have to be short, since others wait for them.
     """
 
@@ -26,13 +26,14 @@ class InPlaceLoop(asyncio.AbstractEventLoop):
         self._ready: deque[tuple[Context, Callable[..., Any], tuple[Any, ...]]] = deque()
         self._running = threading.Lock()
 
-    # Neither gives a handle: nobody here takes a callback back, and to make them costs more than to run most.
+    # Neither method returns a handle: no caller cancels a callback, and creating one costs more than running most
+    # callbacks.
     def call_soon(self, callback: Callable[..., Any], *args: Any, context: Context | None = None) -> None:  # type: ignore[override]
         self._ready.append((copy_context() if context is None else context, callback, args))
 
     def call_soon_threadsafe(self, callback: Callable[..., Any], *args: Any, context: Context | None = None) -> None:  # type: ignore[override]
         self.call_soon(callback, *args, context=context)
-        # Who does not get the lock may go: its holder looks once more after it gave the lock back.
+        # A thread that does not get the lock may leave: the holder checks once more after releasing it.
         while self._ready and self._running.acquire(blocking=False):
             try:
                 self._run_ready()
@@ -52,7 +53,7 @@ class InPlaceLoop(asyncio.AbstractEventLoop):
             asyncio._set_running_loop(None)
 
     def run_until_complete(self, future: Coroutine[Any, Any, Any]) -> Any:  # type: ignore[override]
-        """Sleep until the coroutine, which other threads carry forward, has ended, and return its result."""
+        """Block until the coroutine has completed in other threads, and return its result."""
         ended = threading.Event()
         task = self.create_task(future)
         task.add_done_callback(lambda _: ended.set())

@@ -1,4 +1,4 @@
-"""The panel's look and its sidebar, in the order in which finance works."""
+"""Appearance and sidebar of the panel. The sidebar follows the order in which finance staff work."""
 
 from collections.abc import Callable
 from typing import Any
@@ -9,7 +9,7 @@ from django.urls import reverse_lazy
 
 
 def allows(permission: str) -> Callable[[HttpRequest], bool]:
-    """Return whether a request's user has a permission, as the sidebar asks it."""
+    """Return a callable that tells the sidebar whether a request's user has a permission."""
 
     def is_allowed(request: HttpRequest) -> bool:
         return request.user.has_perm(permission)

@@ -1,4 +1,4 @@
-"""What a page may load, and what becomes of a request that came in the clear."""
+"""Content security policy of the pages, and the APIs' handling of plain HTTP."""
 
 from collections.abc import Callable
 
@@ -11,10 +11,10 @@ GetResponse = Callable[[HttpRequest], HttpResponseBase]
 
 
 def policy() -> str:
-    """Return the Content-Security-Policy of the pages: everything from this host, and no script but from a file.
+    """Return the Content-Security-Policy of the pages: only this host, and scripts only from files.
 
-    The panel's templates hold expressions that Alpine evaluates, hence 'unsafe-eval'; unfold writes its colours into
-    the page, hence 'unsafe-inline' for styles. The API documents send what is tried out to the vendors' hosts.
+    The panel's templates contain expressions that Alpine evaluates, hence 'unsafe-eval'. unfold writes its colours into
+    the page, hence 'unsafe-inline' for styles. The API documents send trial requests to the vendors' hosts.
     """
     vendors = " ".join(f"{host}:*" for host in settings.DIALECT_HOSTS)
     return "; ".join(
@@ -34,7 +34,7 @@ def policy() -> str:
 
 
 def content_security_policy(get_response: GetResponse) -> GetResponse:
-    """Send the policy with every page."""
+    """Send the policy with every HTML page."""
     sent = policy()
 
     def middleware(request: HttpRequest) -> HttpResponseBase:
@@ -47,9 +47,11 @@ def content_security_policy(get_response: GetResponse) -> GetResponse:
 
 
 class ApiSecurityMiddleware(SecurityMiddleware):
-    """Django's, without the redirect to https: a client would follow it and never learn that its key went in the clear.
+    """Django's middleware without the redirect to HTTPS.
 
-    The dialects refuse such a request in their vendor's shape.
+    A client would follow the redirect and never learn that its API key was sent in the clear.
+
+    The dialects refuse such a request in their vendor's format.
     """
 
     def __init__(self, get_response: GetResponse) -> None:

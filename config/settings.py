@@ -1,9 +1,11 @@
-"""The one settings file. Everything that differs between hosts comes from the environment, and what is
-given wrongly stops the start with the variable's name.
+"""Django settings.
 
-Without DATABASE_URL the program runs *embedded*: SQLite, queue and secret key live in one folder, `var/`,
-over plain HTTP on this machine. With DATABASE_URL it runs in *production*: a secret key and the allowed
-hosts have to be given, HTTPS is enforced and static files are collected.
+Everything that differs between hosts is read from the environment, and an invalid value stops the start with the
+variable's name.
+
+Without DATABASE_URL the program runs *embedded*: SQLite, message broker and secret key live in one folder, `var/`, and
+it serves plain HTTP on this machine. With DATABASE_URL it runs in *production*: a secret key and the allowed hosts are
+required, HTTPS is enforced and static files are collected.
 """
 
 import os
@@ -40,7 +42,7 @@ def envbool(name: str, default: bool) -> bool:
     if not value:
         return default
     if value.lower() not in YES + NO:
-        raise ImproperlyConfigured(f"{name}={value!r} is no yes or no: use 1 or 0.")
+        raise ImproperlyConfigured(f"{name}={value!r} is neither yes nor no: use 1 or 0.")
     return value.lower() in YES
 
 
@@ -49,12 +51,12 @@ def envint(name: str, default: int, *, least: int = 0) -> int:
     if not value:
         return default
     if not (value.isascii() and value.isdigit() and int(value) >= least):
-        raise ImproperlyConfigured(f"{name}={value!r} is no whole number of {least or 'zero'} or more.")
+        raise ImproperlyConfigured(f"{name}={value!r} is not a whole number of {least or 'zero'} or more.")
     return int(value)
 
 
 def envlist(name: str, default: list[str] | None = None) -> list[str]:
-    """Read a comma-separated list; without a default, at least one entry has to be given."""
+    """Read a comma-separated list. Without a default, at least one entry is required."""
     values = [entry.strip() for entry in os.environ.get(name, "").split(",") if entry.strip()]
     if not values and default is None:
         raise ImproperlyConfigured(f"{name} must be set: one or more values, separated by commas.")
@@ -62,26 +64,26 @@ def envlist(name: str, default: list[str] | None = None) -> list[str]:
 
 
 def envnetworks(name: str) -> list[IPv4Network | IPv6Network]:
-    """Read comma-separated addresses and networks, such as ``10.0.0.0/8``; none by default."""
+    """Read comma-separated addresses and networks, such as ``10.0.0.0/8``. Empty by default."""
     try:
         return [ip_network(entry) for entry in envlist(name, default=[])]
     except ValueError as error:
-        raise ImproperlyConfigured(f"{name} is a list of addresses and networks: {error}.") from error
+        raise ImproperlyConfigured(f"{name} must be a list of addresses and networks: {error}.") from error
 
 
 def envmap(name: str) -> dict[str, str]:
-    """Read comma-separated pairs such as ``a=1,b=2``; none by default."""
+    """Read comma-separated pairs such as ``a=1,b=2``. Empty by default."""
     pairs = [entry.partition("=") for entry in envlist(name, default=[])]
     if any(not (key.strip() and value.strip()) for key, _, value in pairs):
-        raise ImproperlyConfigured(f"{name} is a list of pairs, such as a=1,b=2.")
+        raise ImproperlyConfigured(f"{name} must be a list of pairs, such as a=1,b=2.")
     return {key.strip().lower(): value.strip() for key, _, value in pairs}
 
 
 def stored_secret(path: Path) -> str:
-    """Return the secret kept at `path`, making it first where there is none.
+    """Return the secret stored at `path`, creating it if there is none.
 
-    It is written beside and then linked into place: of several processes that start at once, one wins
-    and all read the same, whole secret.
+    The secret is written to another file and then linked into place: of several processes that start at once, one wins
+    and all read the same, complete secret.
     """
     if not path.exists():
         draft = path.with_name(f"{path.name}.{os.getpid()}")
@@ -93,48 +95,48 @@ def stored_secret(path: Path) -> str:
     return path.read_text()
 
 
-# Of 50 random characters there are about 300; words, rows of letters and what repeats have few.
+# 50 random characters have about 300 bits of entropy; words, rows of letters and repetitions have few.
 LEAST_BITS_OF_SECRET = 128
 
 
 def require_safety(
     *, secret_key: str, debug: bool, allowed_hosts: list[str], dialect_hosts: Iterable[str], broker: str
 ) -> None:
-    """Stop the start of what is reached by others with settings that would be their way in, or lose their work."""
+    """Stop the start of a production server with settings that are insecure or would lose work."""
     if len(secret_key) < 50 or bits_of(secret_key) < LEAST_BITS_OF_SECRET or secret_key.startswith("django-insecure-"):
         raise ImproperlyConfigured("SECRET_KEY can be guessed: use 50 or more random characters.")
     if debug:
-        raise ImproperlyConfigured("DEBUG=1 shows everybody the code and its data: leave it out in production.")
+        raise ImproperlyConfigured("DEBUG=1 shows the code and its data to everybody: unset it in production.")
     if any("*" in host for host in allowed_hosts):
-        raise ImproperlyConfigured("ALLOWED_HOSTS lets in any host by *: name the hosts that are served.")
+        raise ImproperlyConfigured("ALLOWED_HOSTS accepts any host with *: name the hosts that are served.")
     if any("*" in host or host.startswith(".") for host in dialect_hosts):
-        raise ImproperlyConfigured("DIALECT_HOSTS lets in more than one host by * or a leading dot: name each host.")
+        raise ImproperlyConfigured("DIALECT_HOSTS accepts more than one host with * or a leading dot: name each host.")
     if not broker:
         raise ImproperlyConfigured("CELERY_BROKER_URL must be set, such as redis://host:6379/0.")
-    # A folder is a queue for the processes of one host, which may be all that there are.
+    # A folder is accepted: it is a valid broker for processes on one host, and there may be only one.
     if urlsplit(broker).scheme == "memory":
         raise ImproperlyConfigured(
-            "CELERY_BROKER_URL names a queue that ends with its process: use redis:// or rediss://."
+            "CELERY_BROKER_URL names a broker that lives in one process: use redis:// or rediss://."
         )
 
 
 def keep_private(folder: Path) -> None:
-    """Let only its owner read a folder and what is in it, also what was made earlier with wider rights."""
+    """Restrict a folder and its files to their owner, including files created earlier with wider permissions."""
     os.umask(0o077)
     for path in (folder, *folder.iterdir(), *folder.glob("queue/*")):
-        # What belongs to another user can't be changed, and is theirs to answer for.
+        # Files of another user can't be changed, and are that user's responsibility.
         with suppress(PermissionError, FileNotFoundError):
             mode = path.lstat().st_mode
-            # A sticky folder is everybody's.
+            # A folder with the sticky bit is shared on purpose.
             if mode & 0o077 and not mode & stat.S_ISVTX and not stat.S_ISLNK(mode):
                 path.chmod(stat.S_IMODE(mode) & 0o700)
 
 
 def keep_file_private(path: Path) -> None:
-    """Let only its owner read a database's file and those of its log, made here first where there is none."""
+    """Restrict a database file and its WAL files to their owner, creating the database file if there is none."""
     with suppress(FileExistsError):
         os.close(os.open(path, os.O_CREAT | os.O_EXCL, 0o600))
-    # SQLite gives what it makes beside a database the rights of its file.
+    # SQLite gives the files that it creates beside a database the permissions of the database file.
     for one in (path, path.with_name(f"{path.name}-wal"), path.with_name(f"{path.name}-shm")):
         with suppress(PermissionError, FileNotFoundError):
             if (mode := one.stat().st_mode) & 0o077:
@@ -142,7 +144,7 @@ def keep_file_private(path: Path) -> None:
 
 
 def database(url: str) -> dict[str, Any]:
-    """Return Django's settings for a database URL; only sqlite and postgres(ql) are accepted."""
+    """Return Django's settings for a database URL. Only sqlite and postgres(ql) are accepted."""
     scheme = urlsplit(url).scheme
     if scheme not in ("sqlite", "postgres", "postgresql"):
         raise ImproperlyConfigured(f"DATABASE_URL begins with {scheme!r}: use postgres:// or sqlite://.")
@@ -152,11 +154,11 @@ def database(url: str) -> dict[str, Any]:
     except ValueError as error:
         raise ImproperlyConfigured(f"DATABASE_URL cannot be read: {error}") from error
     if not parsed["NAME"]:
-        raise ImproperlyConfigured("DATABASE_URL names no database.")
+        raise ImproperlyConfigured("DATABASE_URL does not name a database.")
     options = parsed.setdefault("OPTIONS", {})
     if scheme == "sqlite":
-        # IMMEDIATE takes the write lock at BEGIN, where waiting is possible: a transaction that read first
-        # and then wants to write fails at once. FULL makes an acknowledged record survive a power cut.
+        # IMMEDIATE takes the write lock at BEGIN, where waiting is possible: a transaction that reads first and then
+        # wants to write fails at once. FULL makes an acknowledged record survive a power cut.
         options["transaction_mode"] = "IMMEDIATE"
         options["timeout"] = 30
         options["init_command"] = "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA foreign_keys = ON"
@@ -165,13 +167,13 @@ def database(url: str) -> dict[str, Any]:
     else:
         parsed["CONN_HEALTH_CHECKS"] = True
         options.setdefault("connect_timeout", 5)
-        # A host that is lost, with all that is on its way there and back, is given up after about as long.
+        # A lost host is given up after about 20 seconds, whether the connection is idle or has data in flight.
         options.setdefault("keepalives_idle", 10)
         options.setdefault("keepalives_interval", 5)
         options.setdefault("keepalives_count", 2)
         options.setdefault("tcp_user_timeout", 20_000)
         if envbool("PREPARED_STATEMENTS", default=True):
-            # What each usage request runs is planned once a connection, not once a request.
+            # The statements of usage requests are planned once per connection, not once per request.
             options["server_side_binding"] = True
             options["prepare_threshold"] = 5
     return parsed
@@ -187,7 +189,7 @@ HTTPS = envbool("HTTPS", default=not EMBEDDED)
 STATIC_COLLECTED = envbool("STATIC_COLLECTED", default=not EMBEDDED)
 
 DEBUG = envbool("DEBUG", default=False)
-# Host name -> vendor: below its own host a vendor's paths stand at the root, as its clients were written for.
+# Host name -> vendor. On its own host a vendor's paths stand at the root, as its clients expect.
 DIALECT_HOSTS = envmap("DIALECT_HOSTS")
 if EMBEDDED:
     SECRET_KEY = os.environ.get("SECRET_KEY") or stored_secret(VAR / "secret_key")
@@ -210,13 +212,13 @@ if DATABASES["default"]["ENGINE"].endswith("sqlite3") and not EMBEDDED:
     keep_file_private(Path(DATABASES["default"]["NAME"]))
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
-# How many seconds a statement may take on PostgreSQL, by kind of work; 0: any time. See billing/storage/timeouts.py.
+# Statement timeouts on PostgreSQL in seconds, by kind of work; 0: none. See billing/storage/timeouts.py.
 REQUEST_STATEMENT_SECONDS = envint("REQUEST_STATEMENT_SECONDS", 15)
 CLOSE_STATEMENT_SECONDS = envint("CLOSE_STATEMENT_SECONDS", 300)
 JOB_STATEMENT_SECONDS = envint("JOB_STATEMENT_SECONDS", 3600)
 
 INSTALLED_APPS = [
-    # unfold's templates and form widgets replace the admin's own, so it stands before it.
+    # unfold's templates and form widgets replace the admin's own, so it stands first.
     "unfold",
     "unfold.contrib.filters",
     "unfold.contrib.forms",
@@ -237,7 +239,7 @@ INSTALLED_APPS = [
 ]
 
 MIDDLEWARE = [
-    # Before all that looks at the host: whoever asks after our health knows us by an address.
+    # Before everything that checks the host: a health check addresses the process by IP address.
     "config.health.answer_probes",
     "django.middleware.security.SecurityMiddleware",
     "config.security.content_security_policy",
@@ -253,7 +255,7 @@ MIDDLEWARE = [
     "billing.admin.shown.ShowsOneWorkspace",
     "usage.dialects.hosts.dialect_hosts",
 ]
-# What of it the APIs need; config/wsgi.py tells their paths from those of pages.
+# The part of it that the APIs need. config/wsgi.py tells their paths from those of pages.
 API_MIDDLEWARE = [
     "config.health.answer_probes",
     "config.security.ApiSecurityMiddleware",
@@ -287,7 +289,7 @@ USE_TZ = True
 STATIC_URL = "static/"
 STATIC_ROOT = VAR / "static" if STATIC_COLLECTED else None
 WHITENOISE_USE_FINDERS = not STATIC_COLLECTED
-# Uploaded usage files wait here for the worker; they are never served.
+# Uploaded usage files wait here for the worker. They are never served.
 MEDIA_ROOT = VAR / "uploads"
 STORAGES = {
     "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
@@ -301,21 +303,21 @@ STORAGES = {
 }
 FILE_UPLOAD_PERMISSIONS = 0o600
 
-# How many bytes a body may have: of a page's form, and of an API's request, before and after it is decompressed.
+# Maximum size of a body in bytes: of a page's form, and of an API request before and after it is decompressed.
 DATA_UPLOAD_MAX_MEMORY_SIZE = envint("FORM_BODY_BYTES", 5 * 1024 * 1024)
 API_BODY_BYTES = envint("API_BODY_BYTES", 1024 * 1024)
-# What is larger waits on disk until it is whole.
+# Larger bodies are stored on disk until they are complete.
 BODY_SPOOL_BYTES = envint("BODY_SPOOL_BYTES", 64 * 1024)
-# A body has the grace, and then has to have come at this rate on the whole: a large one may take its time.
+# After the grace, a body must have arrived at this average rate. A large body may therefore take longer.
 BODY_GRACE_SECONDS = envint("BODY_GRACE_SECONDS", 20)
 BODY_BYTES_PER_SECOND = max(1, envint("BODY_BYTES_PER_SECOND", 500))
-# How many bodies one web process waits for. With one more, the one that has been coming longest is refused.
+# Maximum of bodies that one web process receives at a time. One more cancels the oldest.
 BODIES_AT_ONCE = max(1, envint("BODIES_AT_ONCE", 1000))
-# Threads of one web process that answer requests; each holds a database connection.
+# Request threads of one web process. Each holds a database connection.
 WEB_THREADS = max(1, envint("WEB_THREADS", 6))
-# How many requests of one client may wait for a thread of a web worker.
+# Maximum of one client's requests that wait for a thread of a web worker.
 REQUESTS_WAITING = max(1, envint("REQUESTS_WAITING", 100))
-# Several times what the panel's largest form holds, a price with its tiers: beyond it, nothing that was typed is kept.
+# Several times what the panel's largest form has, a price with its tiers. Input beyond the limit is lost.
 DATA_UPLOAD_MAX_NUMBER_FIELDS = envint("FORM_FIELDS", 10_000)
 
 AUTH_PASSWORD_VALIDATORS = [
@@ -329,37 +331,38 @@ AUTH_PASSWORD_VALIDATORS = [
 ]
 LOGIN_URL = "admin:login"
 LOGIN_REDIRECT_URL = "admin:index"
-# Wrong passwords that a place may try on an account in a window, and all places together before each has one alone.
+# Wrong passwords per window: of one address for an account, and of all addresses together. Beyond the second, each
+# address has one attempt.
 LOGIN_ATTEMPTS = envint("LOGIN_ATTEMPTS", 5, least=1)
 LOGIN_ATTEMPTS_PER_ACCOUNT = envint("LOGIN_ATTEMPTS_PER_ACCOUNT", 50, least=1)
 LOGIN_WINDOW_MINUTES = envint("LOGIN_WINDOW_MINUTES", 15, least=1)
-# Passwords that a web process hashes at once, for strangers and for known browsers each, and how long others wait.
+# Passwords that a web process hashes at once, for strangers and for known browsers each; and how long others wait.
 LOGIN_HASHES = envint("LOGIN_HASHES", 1, least=1)
 LOGIN_WAIT_SECONDS = envint("LOGIN_WAIT_SECONDS", 2)
-# For how long a browser in which a person has logged in is known.
+# How long a browser is known in which a user has logged in.
 LOGIN_DEVICE_DAYS = envint("LOGIN_DEVICE_DAYS", 90)
 
-# For how long it is known that a form of the panel was done, so that it leads to what came of it when it is sent again.
+# How long a submitted form of the panel is remembered, so that submitting it again leads to the first result.
 SENT_FORMS_KEPT_DAYS = envint("SENT_FORMS_KEPT_DAYS", 7, least=1)
-# Only what these proxies say of a client's address is believed.
+# Only these proxies are trusted to report a client's address.
 TRUSTED_PROXIES = envnetworks("TRUSTED_PROXIES")
 
 SECURE_SSL_REDIRECT = envbool("SSL_REDIRECT", default=HTTPS)
 SECURE_HSTS_SECONDS = envint("HSTS_SECONDS", default=365 * 24 * 3600) if HTTPS else 0
 SECURE_HSTS_INCLUDE_SUBDOMAINS = HTTPS
-# Browsers keep preloaded names for good, and the whole domain with them: somebody has to want that.
+# Browsers keep preloaded names for good, and the whole domain with them, so this needs a deliberate choice.
 SECURE_HSTS_PRELOAD = envbool("HSTS_PRELOAD", default=False) and HTTPS
 SILENCED_SYSTEM_CHECKS = [] if SECURE_HSTS_PRELOAD else ["security.W021"]
 SESSION_COOKIE_SECURE = HTTPS
 CSRF_COOKIE_SECURE = HTTPS
 CSRF_TRUSTED_ORIGINS = envlist("CSRF_TRUSTED_ORIGINS", default=[])
-# Only for a host behind a proxy that sets this header itself: any client could send it otherwise.
+# Only for a host behind a proxy that sets this header itself: otherwise any client could send it.
 if envbool("TRUST_PROXY_HEADER", default=False):
     SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
 
 
 def caches(url: str) -> dict[str, Any]:
-    """Return Django's settings for a cache URL; empty keeps the cache in each process."""
+    """Return Django's settings for a cache URL. An empty URL keeps the cache in each process."""
     scheme = urlsplit(url).scheme
     if scheme in ("redis", "rediss"):
         timeouts = {"socket_connect_timeout": 0.2, "socket_timeout": 0.2}
@@ -369,49 +372,49 @@ def caches(url: str) -> dict[str, Any]:
     return {"BACKEND": "django.core.cache.backends.locmem.LocMemCache"}
 
 
-# It counts requests for the rate limits, and nothing that may not be lost.
+# The cache counts requests for the rate limits. It holds nothing that must not be lost.
 CACHES = {"default": caches(envstr("CACHE_URL", ""))}
-# For keys without a limit of their own; 0: none.
+# Rate limit of API keys without one of their own; 0: none.
 REQUESTS_PER_MINUTE = envint("REQUESTS_PER_MINUTE", 0)
 
-# How long a reply under an idempotency key is given again.
+# How long the response to an idempotency key is stored and replayed.
 STORED_REPLY_DAYS = envint("STORED_REPLY_DAYS", 30)
-# How many seconds the statements of a list may take on PostgreSQL, and how many rows it is let skip.
+# Statement timeout of lists on PostgreSQL in seconds, and the maximum offset.
 LIST_STATEMENT_SECONDS = envint("LIST_STATEMENT_SECONDS", 2)
 LIST_OFFSET = envint("LIST_OFFSET", 1_000_000)
-# How many values the filters of a list name, and of how many lines records are found by those lines' own index.
+# Maximum of values in a list's filters; and up to how many lines a list of records uses the lines' own index.
 FILTER_VALUES = envint("FILTER_VALUES", 100)
 FILTER_LINES = envint("FILTER_LINES", 1000)
-# A page by cursor ends early behind the record with which the properties of its records have so many bytes.
+# A page by cursor ends early, after the record with which the properties of its records reach this many bytes.
 LIST_PAGE_BYTES = envint("LIST_PAGE_BYTES", 1024 * 1024)
-# Of a batch under an idempotency key, how many records may be without a key of their own.
+# Maximum of records without their own key in a batch under an idempotency key.
 KEYLESS_RECORDS = envint("KEYLESS_RECORDS", 500)
 
-# Usage that is dated more than this many hours ahead is refused by our own API, and shown as dated in the future where
-# other APIs take it.
+# Our own API refuses usage dated more than this many hours ahead. Usage from other APIs is accepted, and shown as dated
+# in the future.
 USAGE_AHEAD_HOURS = envint("USAGE_AHEAD_HOURS", 24)
 
-# A start that is more than this many days back or ahead is asked about: our own API takes it only where it is said to
-# be meant.
+# A start more than this many days in the past or the future needs confirmation: our own API accepts it only with an
+# explicit flag.
 DISTANT_START_DAYS = envint("DISTANT_START_DAYS", 366)
-# A last day that is more than this many days ahead is asked about in the panel: ten years, unless told otherwise.
+# An end more than this many days ahead needs confirmation in the panel. The default is ten years.
 DISTANT_END_DAYS = envint("DISTANT_END_DAYS", 3653)
-# How many aliases a customer has, and is made with in one request.
+# Maximum of aliases per customer, and per request that creates a customer.
 ALIASES_PER_CUSTOMER = envint("ALIASES_PER_CUSTOMER", 1000)
 ALIASES_PER_REQUEST = envint("ALIASES_PER_REQUEST", 100)
-# How many lines a subscription has, those that have ended included.
+# Maximum of lines per subscription, including ended ones.
 LINES_PER_SUBSCRIPTION = envint("LINES_PER_SUBSCRIPTION", 1000)
-# How many lines a subscription is made with in one request, and how many tiers these have in all; and those of a price.
+# Maximum of lines, and of their tiers in total, per request that creates a subscription; maximum of tiers per price.
 LINES_PER_REQUEST = envint("LINES_PER_REQUEST", 100)
 TIERS_PER_REQUEST = envint("TIERS_PER_REQUEST", 1000)
 TIERS_PER_PRICE = envint("TIERS_PER_PRICE", 100)
-# How many billing periods of a brick's usage are told in one reply, and how many buckets of a series.
+# Maximum of billing periods in one response about a brick's usage, and of buckets in a series.
 USAGE_PERIODS = envint("USAGE_PERIODS", 1000)
 USAGE_BUCKETS = envint("USAGE_BUCKETS", 1000)
-# How many records a batch has.
+# Maximum of records per batch.
 RECORDS_PER_BATCH = envint("RECORDS_PER_BATCH", 5000, least=1)
 
-# A dialect answers as its vendor does, so each brings its own authentication, errors and paging.
+# A dialect answers as its vendor does, so each has its own authentication, errors and paging.
 REST_FRAMEWORK = {
     "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
     "DEFAULT_PARSER_CLASSES": ["rest_framework.parsers.JSONParser"],
@@ -423,7 +426,7 @@ REST_FRAMEWORK = {
     "URL_FORMAT_OVERRIDE": None,
     "TEST_REQUEST_DEFAULT_FORMAT": "json",
 }
-# Each dialect has a document of its own; the check would look for one of all.
+# Each dialect has its own API document; the check would look for a single one.
 SPECTACULAR_SETTINGS = {
     "OAS_VERSION": "3.1.0",
     "VERSION": "1.0",
@@ -445,10 +448,10 @@ LOGGING = {
     "filters": {"in_a_line": {"()": "config.logs.InALine"}},
     "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "line", "filters": ["in_a_line"]}},
     "root": {"handlers": ["console"], "level": LOG_LEVEL},
-    # Django's own handlers write to the console only under DEBUG, and by mail otherwise.
+    # Django's own handlers write to the console only under DEBUG, and otherwise send mail.
     "loggers": {
         "django": {"handlers": [], "propagate": True},
-        # Two lines for each task, and the schedule sends one every few seconds; failures are still written.
+        # Silence two lines per task: the schedule sends one every few seconds. Failures are still logged.
         "celery.worker.strategy": {"level": "WARNING"},
         "celery.app.trace": {"level": "WARNING"},
     },
@@ -456,7 +459,7 @@ LOGGING = {
 
 
 def broker_options(scheme: str) -> dict[str, Any]:
-    """Return kombu's options for a broker scheme; refuse one that is not supported."""
+    """Return kombu's options for a broker's URL scheme. Refuse unsupported schemes."""
     if scheme == "filesystem":
         folders = {"data_folder_in": "messages", "data_folder_out": "messages", "control_folder": "control"}
         for folder in folders.values():
@@ -468,12 +471,12 @@ def broker_options(scheme: str) -> dict[str, Any]:
         }
     if scheme in ("redis", "rediss"):
         return {
-            # A killed worker's task is given to another after this long. A task that runs longer is given out
-            # twice, which a job bears: it is a row, and claimed.
+            # A killed worker's task is redelivered after this long. So is a task that runs longer, which is safe: a job
+            # is a row, and claimed.
             "visibility_timeout": 300,
             "unacked_restore_interval": 2,
             "unacked_restore_throttle": 1,
-            # With Redis down, a web request has to learn so at once and go on without it.
+            # If Redis is down, a web request has to notice at once and continue without it.
             "socket_connect_timeout": 1,
             "socket_timeout": 2,
             "max_retries": 0,
@@ -488,8 +491,8 @@ CELERY_BROKER_TRANSPORT_OPTIONS = broker_options(urlsplit(CELERY_BROKER_URL).sch
 CELERY_BROKER_CONNECTION_TIMEOUT = 1
 CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
 CELERY_BROKER_CONNECTION_MAX_RETRIES = None
-# A Redis that refuses writes for a while (it became a replica, or has lost its own) answers with an error of a command,
-# not of the connection: the worker waits for it all the same.
+# A Redis that refuses writes for a while (it became a replica, or has lost its own) answers with a command error, not a
+# connection error. The worker retries all the same.
 CELERY_BROKER_CHANNEL_ERROR_RETRY = True
 CELERY_TASK_PUBLISH_RETRY = False
 CELERY_TASK_SERIALIZER = "json"
@@ -499,11 +502,11 @@ CELERY_TASK_ACKS_LATE = True
 CELERY_TASK_REJECT_ON_WORKER_LOST = True
 CELERY_WORKER_PREFETCH_MULTIPLIER = 1
 CELERY_WORKER_HIJACK_ROOT_LOGGER = False
-# The broadcast queue of each former worker would stay behind in the folder for good.
+# Otherwise the broadcast queue of each former worker would stay in the folder for good.
 CELERY_WORKER_ENABLE_REMOTE_CONTROL = urlsplit(CELERY_BROKER_URL).scheme != "filesystem"
 CELERY_TIMEZONE = "UTC"
 CELERY_BEAT_SCHEDULE_FILENAME = str(VAR / "beat-schedule")
-# A turn that no worker took up before the next one is due is dropped, so that turns never pile up.
+# A task that no worker took before the next one is due expires, so that tasks never pile up.
 CELERY_BEAT_SCHEDULE = {
     "close what is due": {"task": "usage.close_due", "schedule": 300, "options": {"expires": 300}},
     "remove old replies": {"task": "usage.expire_replies", "schedule": 3600, "options": {"expires": 3600}},
@@ -511,23 +514,23 @@ CELERY_BEAT_SCHEDULE = {
     "count usages": {"task": "usage.count_usages", "schedule": 30, "options": {"expires": 30}},
 }
 
-# What one rule of events may hold: properties that it filters by, and values of each.
+# Limits of one event rule: properties in its filters, and values per property.
 EVENT_RULE_FILTERS = envint("EVENT_RULE_FILTERS", 20)
 EVENT_RULE_VALUES = envint("EVENT_RULE_VALUES", 100)
-# And of its filters, as JSON: lists of bricks show the rules of all.
+# Size of a rule's filters as JSON: lists of bricks show the rules of all.
 EVENT_RULE_BYTES = envint("EVENT_RULE_BYTES", 64 * 1024)
-# Of one record, as JSON with its numbers written out.
+# Size of one record's properties as JSON, with numbers written out.
 PROPERTIES_BYTES = envint("PROPERTIES_BYTES", 64 * 1024)
-# Events that wait under a name are given to whoever gets it at once up to this number, and by a task beyond it.
+# Up to this many unmatched events are matched at once when an alias is added; more are matched by a task.
 MATCH_AT_ONCE = envint("MATCH_AT_ONCE", 1000)
 
-# A close run whose workers have been silent for this long is taken up by others.
+# A close run whose workers have not sent a heartbeat for this long is taken over by others.
 CLOSE_HEARTBEAT_SECONDS = envint("CLOSE_HEARTBEAT_SECONDS", 60)
-# How many tasks a close run is spread over; each goes on until nothing is left to take.
+# Tasks per close run. Each goes on until no work is left.
 CLOSE_WORKERS = envint("CLOSE_WORKERS", 4, least=1)
-# A sweep that is longer ago than this is told as late by /readyz; one is due every 20 seconds.
+# /readyz reports the sweep as late if the last one is older than this. One is due every 20 seconds.
 SWEEP_LATE_SECONDS = envint("SWEEP_LATE_SECONDS", 120)
-# How many subscriptions are closed in one transaction.
+# Subscriptions closed per transaction.
 CLOSE_BATCH = envint("CLOSE_BATCH", 1000, least=1)
-# A subscription of which more periods are due at once is parked: it starts by mistake in a distant year.
+# A subscription with more due periods than this is parked: it probably starts in a distant year by mistake.
 CLOSE_MAX_PERIODS = envint("CLOSE_MAX_PERIODS", 120, least=1)

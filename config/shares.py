@@ -1,7 +1,7 @@
-"""Requests that wait for a thread: clients take turns, and none of them holds all threads.
+"""Fair queue for requests that wait for a thread: clients take turns, and none holds all threads.
 
-Who a client is, is known once one of its requests was let in; its credentials, as they came, are remembered then. All
-others are strangers, told apart by their addresses, and share few threads, whatever they send as a key.
+A client is known once one of its requests was authenticated: its credentials are then remembered as sent. All other
+clients are strangers. They are told apart by address and share few threads, whatever key they send.
 """
 
 import re
@@ -16,7 +16,7 @@ from django.http.response import HttpResponseBase
 
 Item = TypeVar("Item")
 
-# Where who was let in is told, by an API or a page.
+# Key of the WSGI environment under which an API or a page names the authenticated client.
 CLIENT = "arrears.client"
 STRANGERS = "strangers"
 REFUSED = "refused"
@@ -26,14 +26,17 @@ _SESSION = re.compile(rf"(?:^|; ?){re.escape(settings.SESSION_COOKIE_NAME)}=([^;
 
 
 class Client(NamedTuple):
-    """``group`` is what has a share of the threads; within it, those of different ``name`` take turns."""
+    """Sender of a request.
+
+    A ``group`` has a share of the threads; within it, requests of different ``name`` take turns.
+    """
 
     group: str
     name: str
 
 
 class Clients:
-    """Who is who, by what their requests carry."""
+    """Clients by the credentials that their requests carry."""
 
     def __init__(self) -> None:
         self._known: OrderedDict[tuple[str, ...], str] = OrderedDict()
@@ -44,7 +47,10 @@ class Clients:
         return Client(group, group) if group else Client(STRANGERS, environ["REMOTE_ADDR"])
 
     def remember(self, environ: dict[str, Any], *, known_as: str) -> None:
-        """Remember who has been let in, where that is not known: ``known_as`` is the group that the request had."""
+        """Remember the client of an authenticated request unless it is known.
+
+        ``known_as`` is the group that the request had.
+        """
         group = environ.get(CLIENT)
         if group in (None, known_as):
             return
@@ -62,7 +68,7 @@ def _carried(environ: dict[str, Any]) -> tuple[str, ...]:
 def tell_who_is_logged_in(
     get_response: Callable[[HttpRequest], HttpResponseBase],
 ) -> Callable[[HttpRequest], HttpResponseBase]:
-    """Tell whose request it was, where the page has asked for the person."""
+    """Name the logged-in user as the client, if the page has loaded the user."""
 
     def middleware(request: HttpRequest) -> HttpResponseBase:
         response = get_response(request)
@@ -88,11 +94,11 @@ class _Group(Generic[Item]):
 
 
 class Shares(Generic[Item]):
-    """A queue that gives the waiting groups' items in turns, of each no more than its share at a time.
+    """Queue that serves groups in turn, each with no more items at work than its share.
 
-    So one whose requests take long, or who sends thousands at once, waits for itself, and only so many wait. With
-    ``threads`` that take items, strangers have a quarter of them, and everybody else leaves one to others beside.
-    ``done`` has to be called when an item's work is over.
+    A group whose requests are slow, or that sends thousands at once, delays only itself, and its queue is bounded. Of
+    ``threads`` consumers, strangers get a quarter; any other group leaves one free beside these. Call ``done`` when an
+    item is finished.
     """
 
     def __init__(self, *, threads: int, at_most_waiting: int) -> None:
@@ -102,11 +108,11 @@ class Shares(Generic[Item]):
         self._at_most_waiting = at_most_waiting
         self._changed = threading.Condition()
         self._groups: dict[str, _Group[Item]] = {}
-        # The groups that have something waiting and may have more at work, each once.
+        # Groups that have items waiting and are below their share, each once.
         self._next: deque[str] = deque()
 
     def put(self, client: Client, item: Item) -> bool:
-        """Let an item wait; return False, and leave it, where as many of its client do."""
+        """Enqueue an item. Return False without enqueuing it if too many of its client's items are waiting."""
         with self._changed:
             group = self._groups.setdefault(client.group, _Group())
             was_waiting = bool(group.waiting)
@@ -119,7 +125,7 @@ class Shares(Generic[Item]):
             return True
 
     def get(self) -> tuple[str, Item]:
-        """Wait for the next item, and return it with its group."""
+        """Wait for the next item and return its group and the item."""
         with self._changed:
             while not self._next:
                 self._changed.wait()

@@ -1,8 +1,8 @@
 """Start everything on this machine: `python -m config.supervisor`.
 
-It prepares the database, then keeps three children running: web, worker and schedule. A child that dies is
-started again; Ctrl-C or SIGTERM stops all of them. Each child has a session of its own, because a Celery
-worker that gets its signal by the process group hangs: only its main process may be told.
+Prepares the database, then runs three child processes: web, worker and schedule. A child that exits is restarted;
+Ctrl-C or SIGTERM stops all of them. Each child has a session of its own, because a Celery worker hangs if its whole
+process group is signalled: only its main process may be.
 """
 
 import ctypes
@@ -54,14 +54,14 @@ def say(name: str, line: str) -> None:
 
 
 def die_with_parent() -> None:
-    """Ask Linux to end this child when the supervisor is killed, so that none keeps the port."""
+    """Ask Linux to terminate this child when the supervisor is killed, so that no child keeps the port."""
     if sys.platform == "linux":
         LIBC.prctl(PR_SET_PDEATHSIG, signal.SIGTERM)
 
 
 def require_free_port() -> None:
     if not PORT.isascii() or not PORT.isdigit() or not 0 < int(PORT) < 65536:
-        sys.exit(f"PORT={PORT!r} is no port: use a number from 1 to 65535.")
+        sys.exit(f"PORT={PORT!r} is not a port: use a number from 1 to 65535.")
     try:
         socket.create_server((HOST, int(PORT))).close()
     except OSError as error:
@@ -70,7 +70,10 @@ def require_free_port() -> None:
 
 
 def prepare() -> dict[str, Any] | None:
-    """Migrate, and in embedded mode fill an empty database with the demo; return how to use the demo."""
+    """Migrate, and in embedded mode load the demo into an empty database.
+
+    Return how to use the demo, if there is one.
+    """
     # Models can be imported only after django.setup.
     from billing.models import Workspace  # noqa: PLC0415
     from usage import demo  # noqa: PLC0415
@@ -78,7 +81,7 @@ def prepare() -> dict[str, Any] | None:
     call_command("migrate", interactive=False, verbosity=0)
     if settings.STATIC_COLLECTED:
         call_command("collectstatic", interactive=False, verbosity=0)
-    # A production database never gets a demo by itself, and its logs no passwords.
+    # A production database never gets a demo by itself, nor passwords in its logs.
     if settings.EMBEDDED and not Workspace.objects.exists():
         print("Filling the empty database with a demo workspace ...", flush=True)
         demo.load(as_of=timezone.now())
@@ -143,7 +146,10 @@ class Child:
         threading.Thread(target=relay, args=(self.name, self.process.stdout), daemon=True).start()
 
     def tend(self) -> None:
-        """Start the child again where it ended by itself, later each time while it does not last a minute."""
+        """Restart the child if it has exited.
+
+        The delay doubles, up to 30 seconds, while the child does not last a minute.
+        """
         now = time.monotonic()
         if self.due is None and self.process.poll() is not None:
             self.end_session()
@@ -154,7 +160,7 @@ class Child:
             self.start()
 
     def end_session(self) -> None:
-        """Kill what the child left behind, which is the child itself where it did not stop in time."""
+        """Kill the rest of the child's session, including the child itself if it did not stop in time."""
         with suppress(ProcessLookupError):
             os.killpg(self.process.pid, signal.SIGKILL)
 

@@ -16,7 +16,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("admin/workspace/", admin.site.admin_view(switch), name="panel_workspace"),
     path("admin/login/", login),
     path("admin/password_change/", admin.site.admin_view(change_own_password)),
-    # In place of unfold's own, which keeps what one request found for those that follow.
+    # Replaces unfold's own, which caches the results of one request for later ones.
     path("admin/search/", admin.site.admin_view(palette)),
     path("admin/", admin.site.urls),
     path("docs/", include("usage.dialects.pages")),

@@ -1,4 +1,4 @@
-"""The web server: ``python -m config.web`` is granian with the front in place, and takes granian's options."""
+"""The web server: ``python -m config.web`` runs granian with ``config.front`` and takes granian's options."""
 
 import functools
 import os
@@ -18,25 +18,25 @@ from config.folder import var_folder
 from config.loop import InPlaceLoop
 from usage.server_address import origin, publish_while_alive
 
-# Each costs a socket and some memory, but no thread; a connection counts as long as it is open.
+# Maximum of open connections. Each costs a socket and some memory, but no thread.
 CONNECTIONS = 4096
-# What requests at work get before a server without its supervisor is killed.
+# Time for running requests before a server without its supervisor is killed.
 GRACE_SECONDS = 10
 OPTIONS = ["--interface", "rsgi", "--no-ws", "--backlog", "1024", "--backpressure", str(CONNECTIONS)]
-# While the server waits to see which version of HTTP a client speaks, no deadline runs: a connection that says nothing
-# would be kept for ever. Of HTTP/1 alone it has the time of a header, ``--http1-header-read-timeout``.
+# No timeout applies while the server detects the HTTP version, so a silent connection would be kept forever. With
+# HTTP/1 alone, the header timeout applies: ``--http1-header-read-timeout``.
 OPTIONS += ["--http", "1"]
-# A worker that is killed takes nothing with it but its own requests.
+# If a worker is killed, only its own requests are lost.
 OPTIONS += ["--respawn-failed-workers"]
 
 
 @loops.register("auto")
 def in_place_loop() -> InPlaceLoop:
-    return InPlaceLoop()  # type: ignore[abstract]  # of a loop it has what coroutines here need
+    return InPlaceLoop()  # type: ignore[abstract]  # it has the methods that coroutines here need
 
 
 def allow_connections() -> None:
-    """Raise the soft limit of open files, which is 1,024 on many machines, as far as connections need it."""
+    """Raise the soft limit of open files, 1,024 on many machines, to what the connections need."""
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     wanted = 2 * CONNECTIONS if hard == resource.RLIM_INFINITY else min(2 * CONNECTIONS, hard)
     if soft != resource.RLIM_INFINITY and soft < wanted:
@@ -45,7 +45,7 @@ def allow_connections() -> None:
 
 
 def end_with(supervisor: int) -> None:
-    """End when the supervisor is gone. The signal that tells of it is lost where it comes while the server starts."""
+    """Exit when the supervisor is gone. The parent-death signal is lost if it arrives while the server starts."""
     while os.getppid() == supervisor:
         time.sleep(1)
     os.kill(os.getpid(), signal.SIGTERM)
@@ -55,13 +55,13 @@ def end_with(supervisor: int) -> None:
 
 
 def address_by(options: Mapping[str, Any]) -> str | None:
-    """Return where granian is reached with these options; None where it listens at no address of the network."""
+    """Return the URL that granian serves with these options, or None if it listens on a Unix socket."""
     scheme = "https" if options["ssl_certificate"] else "http"
     return None if options["uds"] else origin(host=options["host"], port=str(options["port"]), scheme=scheme)
 
 
 def telling(serve: Callable[..., Any] | None) -> Callable[..., Any]:
-    """Return granian's command, which is given the options that were read, as one that first tells where it runs."""
+    """Wrap granian's command, which receives the parsed options, so that it first publishes its address."""
 
     assert serve is not None
 
@@ -79,7 +79,7 @@ def main(arguments: list[str]) -> None:
     if supervisor := os.environ.get("ARREARS_SUPERVISOR"):
         threading.Thread(target=end_with, args=(int(supervisor),), daemon=True).start()
     else:
-        # A supervisor tells itself.
+        # The supervisor publishes the address itself.
         cli.callback = telling(cli.callback)
     cli([*OPTIONS, *arguments, "config.front:application"], auto_envvar_prefix="GRANIAN")
 

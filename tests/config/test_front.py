@@ -127,7 +127,7 @@ def test_a_body_that_comes_too_slowly_is_refused(strict, piriod):
         answer = read(connection)
 
         assert answer.status == 408
-        assert b"<h1>The form came too slowly</h1>" in answer.body
+        assert b"<h1>The form arrived too slowly</h1>" in answer.body
     assert recorded(strict, piriod) == before
 
 

@@ -46,10 +46,10 @@ def test_envlist_splits_at_commas(monkeypatch):
 @pytest.mark.parametrize(
     ("reader", "value", "message"),
     [
-        (lambda: settings.envbool("X", default=False), "maybe", "X='maybe' is no yes or no: use 1 or 0."),
-        (lambda: settings.envint("X", 1), "-1", "X='-1' is no whole number of zero or more."),
-        (lambda: settings.envint("X", 5, least=1), "0", "X='0' is no whole number of 1 or more."),
-        (lambda: settings.envint("X", 1), "²", "X='²' is no whole number of zero or more."),
+        (lambda: settings.envbool("X", default=False), "maybe", "X='maybe' is neither yes nor no: use 1 or 0."),
+        (lambda: settings.envint("X", 1), "-1", "X='-1' is not a whole number of zero or more."),
+        (lambda: settings.envint("X", 5, least=1), "0", "X='0' is not a whole number of 1 or more."),
+        (lambda: settings.envint("X", 1), "²", "X='²' is not a whole number of zero or more."),
         (lambda: settings.envstr("X"), "", "X must be set."),
         (lambda: settings.envlist("X"), " , ", "X must be set: one or more values, separated by commas."),
     ],
@@ -66,7 +66,7 @@ def test_reader_refuses_nonsense_by_name(monkeypatch, reader, value, message):
     [
         ("mysql://db.example/arrears", "DATABASE_URL begins with 'mysql': use postgres:// or sqlite://."),
         ("arrears", "DATABASE_URL begins with '': use postgres:// or sqlite://."),
-        ("postgres://db.example", "DATABASE_URL names no database."),
+        ("postgres://db.example", "DATABASE_URL does not name a database."),
     ],
 )
 def test_database_refuses_what_it_cannot_serve(url, message):
@@ -115,14 +115,14 @@ def test_production_requires(name, tmp_path):
         ),
         ("SECRET_KEY", "ab" * 40, "SECRET_KEY can be guessed: use 50 or more random characters."),
         ("SECRET_KEY", f"django-insecure-{PRODUCTION['SECRET_KEY']}", "SECRET_KEY can be guessed: use 50 or more"),
-        ("DEBUG", "1", "DEBUG=1 shows everybody the code and its data: leave it out in production."),
-        ("ALLOWED_HOSTS", "*", "ALLOWED_HOSTS lets in any host by *: name the hosts that are served."),
-        ("ALLOWED_HOSTS", "billing.example.com,*.example.com", "ALLOWED_HOSTS lets in any host by *: name the hosts"),
+        ("DEBUG", "1", "DEBUG=1 shows the code and its data to everybody: unset it in production."),
+        ("ALLOWED_HOSTS", "*", "ALLOWED_HOSTS accepts any host with *: name the hosts that are served."),
+        ("ALLOWED_HOSTS", "billing.example.com,*.example.com", "ALLOWED_HOSTS accepts any host with *: name the hosts"),
         ("CELERY_BROKER_URL", "", "CELERY_BROKER_URL must be set, such as redis://host:6379/0."),
-        ("CELERY_BROKER_URL", "memory://", "CELERY_BROKER_URL names a queue that ends with its process: use redis://"),
-        ("DIALECT_HOSTS", "*=piriod", "DIALECT_HOSTS lets in more than one host by * or a leading dot: name each"),
-        ("DIALECT_HOSTS", ".example.com=piriod", "DIALECT_HOSTS lets in more than one host by * or a leading dot"),
-        ("DIALECT_HOSTS", "a.example=rebilly,*.b.example=piriod", "DIALECT_HOSTS lets in more than one host by *"),
+        ("CELERY_BROKER_URL", "memory://", "CELERY_BROKER_URL names a broker that lives in one process: use redis://"),
+        ("DIALECT_HOSTS", "*=piriod", "DIALECT_HOSTS accepts more than one host with * or a leading dot: name each"),
+        ("DIALECT_HOSTS", ".example.com=piriod", "DIALECT_HOSTS accepts more than one host with * or a leading dot"),
+        ("DIALECT_HOSTS", "a.example=rebilly,*.b.example=piriod", "DIALECT_HOSTS accepts more than one host with *"),
     ],
 )
 def test_production_refuses_what_is_unsafe(name, value, message, tmp_path):
@@ -170,7 +170,7 @@ def test_networks_are_read(monkeypatch, named):
 def test_what_is_no_network_is_refused(monkeypatch, named):
     monkeypatch.setenv("PROXIES", named)
 
-    with pytest.raises(ImproperlyConfigured, match="^PROXIES is a list of addresses and networks: "):
+    with pytest.raises(ImproperlyConfigured, match="^PROXIES must be a list of addresses and networks: "):
         settings.envnetworks("PROXIES")
 
 
