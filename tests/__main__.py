@@ -1,10 +1,10 @@
 """Run the whole suite on each database: `python -m tests [pytest arguments]`, which `make test` calls.
 
-First on SQLite, as the program runs by default, then on PostgreSQL. A service that is not there is left out
-and named at the end; with REQUIRE_SERVICES=1 that is an error, with SERVICES=none none is looked for.
+SQLite, the default, comes first, then PostgreSQL. Tests of a missing service are left out and reported at the end. With
+REQUIRE_SERVICES=1 a missing service is an error; with SERVICES=none no service is used.
 
-The whole suite is measured for coverage, and lists its ten slowest tests. Only with all services is the coverage
-complete, so only then has it a floor.
+The whole suite measures coverage and lists its ten slowest tests. Coverage is complete only with all services, so the
+floors apply only then.
 """
 
 import os
@@ -19,7 +19,7 @@ from tests import coverage_floors, services
 def run_pytest(database_url: str, arguments: list[str]) -> int:
     environment = {**os.environ, "DATABASE_URL": database_url}
     environment.pop("ARREARS_TEST_VAR", None)
-    # Processes cost more to start than a chosen few tests take. Three keep two cores busy: many tests wait for others.
+    # Starting processes costs more than a few chosen tests take. Three keep two cores busy, since many tests wait.
     whole = ["-n", "3", "--dist", "loadgroup", "--durations=10", "--cov", "--cov-append", "--cov-report="]
     return subprocess.run([sys.executable, "-m", "pytest", *(arguments or whole)], env=environment).returncode
 
@@ -51,7 +51,7 @@ def main(arguments: list[str]) -> int:
         if low and not missing:
             print(f"Coverage is below its floor: {', '.join(low)}.")
             return 1
-    # A choice of tests may exist for one of the databases only: then the empty run of the other is fine.
+    # A selection of tests may exist for one database only: then the empty run of the other is fine.
     run = [code for code in codes.values() if code != pytest.ExitCode.NO_TESTS_COLLECTED]
     return max(run, default=int(pytest.ExitCode.NO_TESTS_COLLECTED))
 

@@ -1,7 +1,7 @@
-"""Finds statements of the program that read or write a tenant's table without naming its workspace.
+"""Detection of the program's statements that read or write a tenant table without naming its workspace.
 
-A table is bound where its ``workspace_id`` is compared, for each row that counts, to a value or to a ``workspace_id``
-that is bound itself: of another table, of an outer statement, or of rows that were given or selected before.
+A table is bound if its ``workspace_id`` is compared, for each row that counts, to a value or to a ``workspace_id`` that
+is bound itself: that of another table, of an outer statement, or of rows given or selected before.
 """
 
 import re
@@ -23,12 +23,12 @@ ROOT = Path(__file__).parents[1]
 PROGRAM = tuple(f"{ROOT}/{name}/" for name in ("billing", "usage", "config"))
 TESTS = f"{ROOT}/tests/"
 COLUMN = "workspace_id"
-# Definitions and maintenance are of a table as a whole.
+# Definition and maintenance concern a table as a whole.
 _WHOLE_TABLES = re.compile(
     r"\s*(CREATE|ALTER|DROP|TRUNCATE|ANALYZE|VACUUM|COMMENT|COPY|PRAGMA|LOCK|SET|EXPLAIN)\b", re.I
 )
 
-# Says nothing of which rows are read, and not all spellings of it are parsed.
+# Locking clauses do not affect which rows are read, and sqlglot does not parse all of them.
 _LOCKS = re.compile(
     r"FOR (NO KEY UPDATE|KEY SHARE|UPDATE|SHARE)( OF [\w\", .]+?)?( SKIP LOCKED| NOWAIT)?"
     r"(?=\s*($|\)|ON CONFLICT|RETURNING|--))"
@@ -36,12 +36,12 @@ _LOCKS = re.compile(
 
 
 class UnboundStatement(AssertionError):
-    """A statement reads or writes the rows of every workspace."""
+    """A statement reads or writes rows of every workspace."""
 
 
 @cache
 def tenant_tables() -> frozenset[str]:
-    """Return the tables whose rows are a workspace's; the keys, which tell the workspace, are looked up before it."""
+    """Return the tables with rows of one workspace. API keys are left out: they are looked up to find the workspace."""
     return frozenset(
         model._meta.db_table
         for model in apps.get_models()
@@ -52,13 +52,13 @@ def tenant_tables() -> frozenset[str]:
 
 
 def watch(connection: BaseDatabaseWrapper, **_: Any) -> None:
-    """Have the statements of a connection checked, of whichever thread it is."""
+    """Check the statements of a connection, whichever thread uses it."""
     if check not in connection.execute_wrappers:
         connection.execute_wrappers.append(check)
 
 
 def check(execute: Callable[..., Any], sql: str, params: Any, many: bool, context: dict[str, Any]) -> Any:
-    """Run a statement; raise ``UnboundStatement`` where it is the program's and leaves a tenant's table unbound."""
+    """Run a statement. Raise ``UnboundStatement`` if the program sent it and it leaves a tenant table unbound."""
     if (
         crossing() is None
         and (unbound := unbound_tables(str(sql), context["connection"].vendor))
@@ -69,7 +69,7 @@ def check(execute: Callable[..., Any], sql: str, params: Any, many: bool, contex
 
 
 def _is_the_programs() -> bool:
-    """Tell whether the nearest caller within the project is the program, not a test."""
+    """Return whether the nearest caller within the project is the program and not a test."""
     frame: Any = sys._getframe(2)
     while frame is not None:
         name = frame.f_code.co_filename
@@ -112,7 +112,10 @@ def _unbound(statement: Any) -> Iterator[str]:
 
 
 def _sources(statement: Any) -> Iterator[tuple[str, str]]:
-    """Yield alias and name of what a statement itself reads or writes; of what is derived, the name is empty."""
+    """Yield alias and name of each source that a statement itself reads or writes.
+
+    Derived tables have an empty name.
+    """
     for node in statement.find_all(exp.Table, exp.Subquery, exp.Unnest, exp.Lateral):
         if _owner(node) is not statement or not _is_source(node):
             continue
@@ -124,7 +127,10 @@ def _is_source(node: Any) -> bool:
 
 
 def _owner(node: Any) -> Any:
-    """Return the statement that a node is a part of; a subquery in FROM is a part, what stands in it is not."""
+    """Return the statement that a node belongs to.
+
+    A subquery in FROM belongs to it, the subquery's content does not.
+    """
     found: Any = node.parent
     while found is not None and not isinstance(found, exp.Select | exp.Update | exp.Delete | exp.Insert):
         found = found.parent
@@ -132,7 +138,9 @@ def _owner(node: Any) -> Any:
 
 
 def _conditions(statement: Any) -> Iterator[tuple[Any, str]]:
-    """Yield what a statement demands, with the one table of whose rows alone it does; empty: of all."""
+    """Yield each condition of a statement with the only table whose rows it restricts, or an empty name for all
+    tables.
+    """
     for node in statement.find_all(exp.Where, exp.Join):
         if _owner(node) is not statement:
             continue
@@ -153,7 +161,7 @@ def _conjuncts(condition: Any) -> Iterator[Any]:
 
 def _bound(statement: Any, sources: dict[str, str]) -> set[str]:
     tables = [alias for alias, name in sources.items() if name in tenant_tables()]
-    # What is derived, given or of an outer statement is bound where it is read.
+    # Derived tables, values and outer statements are bound where they are read.
     bound: set[str] = set()
     bound_by: list[tuple[str, str]] = []
     for condition, outer in _conditions(statement):
@@ -169,7 +177,9 @@ def _bound(statement: Any, sources: dict[str, str]) -> set[str]:
 
 
 def _compared(condition: Any, tables: list[str]) -> Iterator[tuple[str, str]]:
-    """Yield the tables whose workspace has to equal something, and of which table that is; empty: a value."""
+    """Yield each table whose workspace is compared, with the table that it is compared to, or an empty name for a
+    value.
+    """
     if isinstance(condition, exp.In) and (alias := _alias(condition.this, tables)):
         yield alias, ""
     if isinstance(condition, exp.EQ):

@@ -23,19 +23,19 @@ hypothesis_settings.load_profile("arrears")
 
 services.queue_in_memory(app)
 connection_created.connect(bound.watch)
-# Each test has a client with the whole middleware, which would look through all static files first.
+# Each test has a client with the whole middleware, which would otherwise scan all static files first.
 django_settings.WHITENOISE_AUTOREFRESH = True
 
 
-# Measuring costs two thirds as much again. So it is of the tests that mirror the code, not of those that go through all
-# of it once more; on PostgreSQL, of what differs there.
+# Measuring coverage adds two thirds to the time. So only tests that mirror the code are measured, not those that run
+# through all of it again; on PostgreSQL, only what differs there.
 MIRRORS = ("billing", "config", "usage")
 MIRRORS_ON_POSTGRESQL = ("billing/storage", "billing/invoicing", "usage/ledger", "usage/metering", "usage/closing")
 TESTS = Path(__file__).parent
 
 
 def is_measured(item: pytest.Item) -> bool:
-    """Tell whether a test counts for coverage on the database at hand."""
+    """Return whether a test is measured for coverage on the current database."""
     path = item.path.relative_to(TESTS)
     if connection.vendor != "postgresql":
         return path.parts[0] in MIRRORS
@@ -45,18 +45,18 @@ def is_measured(item: pytest.Item) -> bool:
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     unusable = {service.mark for service in services.look() if service.missing}
-    # The pass on SQLite comes first, and is there on every machine.
+    # The SQLite pass comes first, and runs on every machine.
     unusable.add("once" if connection.vendor == "postgresql" else "postgres")
     left_out = [item for item in items if any(item.get_closest_marker(mark) for mark in unusable)]
     items[:] = [item for item in items if item not in left_out]
     config.hook.pytest_deselected(items=left_out)
     for item in items:
-        # What a module has built for all of its tests is built once, in one process.
+        # A module's shared set-up is built once, in one process.
         if item.get_closest_marker("together"):
-            item.add_marker(pytest.mark.xdist_group(item.module.__name__))  # type: ignore[attr-defined]  # a function's
+            item.add_marker(pytest.mark.xdist_group(item.module.__name__))  # type: ignore[attr-defined]  # a function has a module
         if not is_measured(item):
             item.add_marker("no_cover")
-        # One Redis database, one screen, one folder of packages: tests that use them take turns.
+        # There is one Redis database, one screen and one package folder: tests that use them take turns.
         for mark in ("redis", "browser", "node"):
             if item.get_closest_marker(mark):
                 item.add_marker(pytest.mark.xdist_group(mark))
@@ -70,7 +70,7 @@ def pytest_report_header() -> list[str]:
 
 @pytest.fixture(scope="session")
 def django_db_setup(django_db_setup: None, django_db_blocker: Any) -> None:
-    """Draw the primary keys of lines far from their numbers, so that no test can take one for the other."""
+    """Draw the primary keys of lines far from their numbers, so that no test can mistake one for the other."""
     with django_db_blocker.unblock(), connection.cursor() as cursor:
         if connection.vendor == "postgresql":
             cursor.execute("SELECT setval(pg_get_serial_sequence('billing_line', 'id'), 1000000)")
@@ -81,14 +81,14 @@ def django_db_setup(django_db_setup: None, django_db_blocker: Any) -> None:
 
 @pytest.fixture(autouse=True)
 def _no_trusted_keys() -> None:
-    """Keys of a test that is over went away with its rows."""
+    """Forget the keys of earlier tests: their rows are gone."""
     keys.forget_trusted()
     keys.forget_noted()
 
 
 @pytest.fixture
 def one_connection() -> Iterator[None]:
-    """Leave the connection, in whose transaction the test stands, open over a request's beginning and end."""
+    """Keep the connection, which holds the test's transaction, open across the beginning and end of requests."""
     signals = (request_started, request_finished)
     for signal in signals:
         signal.disconnect(close_old_connections)
@@ -99,7 +99,7 @@ def one_connection() -> Iterator[None]:
 
 @pytest.fixture
 def eager_tasks() -> Iterator[Celery]:
-    """Run tasks at once, in this process, where they would be queued."""
+    """Run tasks at once in this process instead of queuing them."""
     app.conf.update(task_always_eager=True, task_eager_propagates=True)
     yield app
     app.conf.update(task_always_eager=False, task_eager_propagates=False)
@@ -107,7 +107,7 @@ def eager_tasks() -> Iterator[Celery]:
 
 @pytest.fixture
 def redis_url() -> Iterator[str]:
-    """Give the URL of a Redis database that is empty, and is emptied again."""
+    """Yield the URL of a Redis database that is emptied before and after."""
     with redis.Redis.from_url(services.REDIS_URL) as client:
         client.flushdb()
         yield services.REDIS_URL
@@ -116,10 +116,10 @@ def redis_url() -> Iterator[str]:
 
 @pytest.fixture(scope="session")
 def chromium() -> Iterator[Browser]:
-    # Playwright's synchronous interface keeps an event loop in this thread, for which Django refuses the ORM.
+    # Playwright's synchronous interface keeps an event loop in this thread, and Django refuses the ORM there.
     os.environ["DJANGO_ALLOW_ASYNC_UNSAFE"] = "1"
     with sync_playwright() as playwright:
-        # In a container, Chromium neither has a sandbox of its own nor a large /dev/shm.
+        # In a container, Chromium has neither a sandbox of its own nor a large /dev/shm.
         browser = playwright.chromium.launch(
             executable_path=services.CHROMIUM, args=["--no-sandbox", "--disable-dev-shm-usage"]
         )

@@ -1,6 +1,6 @@
-"""Report how much of the code the suite ran, by lines and branches, and fail below the floors.
+"""Report of the suite's coverage, by lines and branches. It fails below the floors.
 
-The whole suite leaves its measurements in ``.coverage``: both databases together, since each has branches of its own.
+The whole suite leaves its measurements in ``.coverage``: both databases together, since each has its own branches.
 """
 
 import json
@@ -11,7 +11,8 @@ from typing import Any
 
 from coverage import Coverage
 
-# Percent. The whole is what it was when it was last raised; the packages that turn usage into money have a higher one.
+# Percent. The floor of the whole is its value when it was last raised. Packages that turn usage into money have a
+# higher one.
 WHOLE = 90.0
 PACKAGES = {
     "usage/ledger": 95.0,
@@ -23,12 +24,12 @@ PACKAGES = {
 
 
 def begin() -> None:
-    """Forget the measurements of earlier runs."""
+    """Delete the measurements of earlier runs."""
     Coverage().erase()
 
 
 def below_floor() -> list[str]:
-    """Print the coverage of the whole and of each package that has a floor; return those below it."""
+    """Print the coverage of the whole and of each package with a floor. Return those below their floor."""
     files = _measured()
     missed = []
     for name, floor in {"": WHOLE, **PACKAGES}.items():
@@ -50,7 +51,7 @@ def _measured() -> Mapping[str, dict[str, int]]:
 
 
 def _share(summaries: Iterator[dict[str, int]]) -> float:
-    """Return the percentage of statements and branches that ran, 0 where there are none."""
+    """Return the percentage of statements and branches that ran, or 0 if there are none."""
     ran = there = 0
     for summary in summaries:
         ran += summary["covered_lines"] + summary["covered_branches"]

@@ -1,4 +1,4 @@
-"""Rows for tests, made through the domain where it has a function for it; no surprises in the defaults."""
+"""Factories for test rows, made through the domain where it has a function for it. Defaults hold no surprises."""
 
 from collections.abc import Sequence
 from datetime import UTC, date, datetime
@@ -40,7 +40,7 @@ def customer(owner: Workspace, name: str = "Globex", **fields: Any) -> Customer:
 
 def brick(owner: Workspace, name: str = "API calls", aggregation: str = "sum", **fields: Any) -> Brick:
     if aggregation == EVENTS.name:
-        # Without a rule yet: ``event_brick`` has one.
+        # Without a rule yet: ``event_brick`` adds one.
         return Brick.objects.create(workspace=owner, name=name, aggregation=aggregation, **fields)
     return catalog.create_brick(
         workspace=owner, name=name, aggregation=aggregation, as_of=moment("2026-01-01"), **fields
@@ -56,7 +56,7 @@ def event_brick(
     as_of: str = "2026-01-01",
     **terms: Any,
 ) -> Brick:
-    """A brick that counts events: all messages, unless the rule's ``terms`` say otherwise."""
+    """Return a brick that counts events: all messages, unless the rule's ``terms`` differ."""
     rule = catalog.EventTerms(event_type=event_type, aggregation=aggregation, **terms)
     return catalog.create_brick(workspace=owner, name=name, aggregation=EVENTS.name, rule=rule, as_of=moment(as_of))
 
@@ -110,7 +110,7 @@ def line(
     starts_on: date = date(2026, 1, 1),
     **fields: Any,
 ) -> Line:
-    """A line at $2 a unit, with a workspace, customer, brick and monthly subscription of its own."""
+    """Return a line at $2 a unit, with its own workspace, customer, brick and monthly subscription."""
     owner = owner or workspace()
     what = brick(owner, aggregation=aggregation)
     agreed = subscription(customer(owner), starts_on=starts_on, **fields)
@@ -118,12 +118,12 @@ def line(
 
 
 def counting_line(of: Customer, what: Brick, unit_price: str = "2", **fields: Any) -> Line:
-    """A line of a brick that counts events, at $2 an event, in a monthly subscription of its own."""
+    """Return a line of a brick that counts events, at $2 an event, in its own monthly subscription."""
     return contracts.add_line(subscription=subscription(of, **fields), brick=what, price=price(what, unit_price))
 
 
 def moment(text: str, *, tz: str = "UTC") -> datetime:
-    """A moment written as local time: '2026-01-31 12:00'."""
+    """Return a moment from local time: '2026-01-31 12:00'."""
     return datetime.fromisoformat(text).replace(tzinfo=ZoneInfo(tz)).astimezone(UTC)
 
 

@@ -1,4 +1,4 @@
-"""Failures as they come out of Django: its own exception, raised from the driver's."""
+"""Database failures as Django raises them: its own exception, raised from the driver's."""
 
 from typing import Any
 
@@ -7,7 +7,7 @@ from psycopg import errors
 
 
 def raised(error: Exception, kind: type[Error] = OperationalError) -> Error:
-    """Return what Django raises where the driver raised ``error``."""
+    """Return the exception that Django raises for the driver's ``error``."""
     told = kind(*error.args)
     told.__cause__ = error
     return told
@@ -18,7 +18,7 @@ def lost_connection(kind: type[Error] = OperationalError) -> Error:
 
 
 def slowly(execute: Any, statement: str, parameters: Any, many: bool, context: Any) -> Any:
-    """Have a statement about the ledger take ten seconds longer; of PostgreSQL, around its statements."""
+    """Execution wrapper for PostgreSQL that delays statements about the ledger by ten seconds."""
     if 'FROM "usage_usagerecord"' in statement:
         execute("SELECT pg_sleep(10)", (), False, context)
     return execute(statement, parameters, many, context)

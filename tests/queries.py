@@ -1,4 +1,4 @@
-"""What a function asked the database about rows."""
+"""Captured statements about rows."""
 
 from django.test.utils import CaptureQueriesContext
 
@@ -6,5 +6,5 @@ _SETTING = ("SAVEPOINT", "RELEASE", "SET ", "BEGIN", "COMMIT")
 
 
 def about_rows(queries: CaptureQueriesContext) -> list[str]:
-    """Return the statements that were captured, without those that begin, limit and end a transaction."""
+    """Return the captured statements without those that begin, limit and end a transaction."""
     return [query["sql"] for query in queries if not query["sql"].startswith(_SETTING)]

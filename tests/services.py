@@ -1,7 +1,7 @@
-"""What the suite runs against: the environment of a test process, and the services it may find.
+"""Environment of a test process, and the services that the suite may use.
 
-Loaded as a pytest plugin ahead of the settings, so that any way of starting pytest is safe: no test
-process touches `var/`, and none talks to a broker that others listen to.
+Loaded as a pytest plugin before the settings, so that any way of starting pytest is safe: no test process touches
+`var/`, and none uses a message broker that others consume from.
 """
 
 import atexit
@@ -16,7 +16,7 @@ import psycopg
 import redis
 from celery import Celery
 
-# Tables that tests have just filled look large to the planner, which then compiles for longer than it reads.
+# Freshly filled tables look large to the planner, which then compiles a query for longer than it runs.
 os.environ.setdefault("PGOPTIONS", "-c jit=off")
 
 POSTGRES_URL = os.environ.get("TEST_DATABASE_URL") or "postgres://postgres@127.0.0.1:5432/postgres"
@@ -51,7 +51,7 @@ def redis_missing() -> str:
 
 @functools.cache
 def look() -> list[Service]:
-    """Return each service the suite can use; `missing` is empty or says why it cannot be used."""
+    """Return each service that the suite can use. `missing` is empty or says why it cannot be used."""
     unwanted = "SERVICES=none" if os.environ.get("SERVICES") == "none" else ""
     return [
         Service(
@@ -85,21 +85,21 @@ NO_BROKER = "redis://127.0.0.1:1/0"
 
 
 def queue_in_memory(app: Celery) -> None:
-    """Let the tasks that this process sends wait in it, whatever its settings name."""
-    # Celery goes by the variable before it looks at its settings.
+    """Keep the tasks that this process sends in memory, whatever its settings say."""
+    # Celery prefers the variable to its settings.
     os.environ.pop("CELERY_BROKER_URL", None)
     app.conf.update(broker_url="memory://", broker_transport_options={})
 
 
 def pytest_addoption() -> None:
-    """Prepare the environment; of pytest's hooks, this is called before pytest-django reads the settings."""
-    # Started by another test process (xdist), this one shares its folder and must not remove it.
+    """Prepare the environment: pytest calls this hook before pytest-django reads the settings."""
+    # A process that another test process started (xdist) shares its folder and must not remove it.
     if "ARREARS_TEST_VAR" not in os.environ:
         folder = tempfile.mkdtemp(prefix="arrears-tests-")
         atexit.register(shutil.rmtree, folder, ignore_errors=True)
         os.environ["ARREARS_TEST_VAR"] = folder
     os.environ["ARREARS_VAR"] = os.environ["ARREARS_TEST_VAR"]
-    # With a database server this is production, which takes no queue in memory; the tests' own process is given one.
+    # With a database server this is production, which refuses a broker in memory. The tests' process gets one later.
     os.environ["CELERY_BROKER_URL"] = NO_BROKER if os.environ.get("DATABASE_URL") else "memory://"
     os.environ["HTTPS"] = "0"
     os.environ["STATIC_COLLECTED"] = "0"

@@ -1,7 +1,7 @@
-"""A large ledger on PostgreSQL, made in SQL, in which what is looked for lies where a bad plan would find it last.
+"""Large, skewed ledger on PostgreSQL, built in SQL. Rows that are searched for lie where a bad plan finds them last.
 
-Of ``count`` records, three in ten are events. The first thousandth happened on one old day, and among them are all that
-are rare: of a source, a dialect, an event type, late, corrected and retracted ones. None waits for a customer.
+Of ``count`` records, three in ten are events. The first thousandth happened on one old day and includes all rare
+records: of a source, a dialect, an event type; late, corrected and retracted ones. None is unmatched.
 """
 
 from dataclasses import dataclass
@@ -27,7 +27,7 @@ class Skewed:
 
 
 def build(count: int, *, code: str = "skewed", lines: int = LINES) -> Skewed:
-    """Make the workspace and its records; no index is left out, so drop them before for a great many."""
+    """Create the workspace and its records. Indexes are kept: drop them first for very large counts."""
     workspace = make.workspace(code)
     text = make.api_key(workspace)
     line, empty = make.line(workspace, reference=f"{code} sub"), _empty(workspace)
@@ -69,7 +69,7 @@ def _empty(workspace: Workspace) -> Line:
     )
 
 
-# The first thousandth is of an old day; a record among the first twenty is rare in its own way.
+# The first thousandth is of an old day; each record among the first twenty is rare in its own way.
 _RECORDS = """
 INSERT INTO usage_usagerecord (id, workspace_id, line_id, quantity, customer_id, customer_alias, event_type,
     occurred_at, recorded_at, is_late, kind, source, dialect, key, recorded_by, note, properties)
@@ -104,9 +104,9 @@ FROM retraction WHERE former.id = retraction.origin_id
 
 
 def drop_foreign_keys() -> list[str]:
-    """Drop the foreign keys, whose checks take longer than all the rest; return what adds them again.
+    """Drop the foreign keys, whose checks take longer than everything else. Return the statements that restore them.
 
-    Of a test's transaction, before anything is written in it: they are there again when it is rolled back.
+    Call it in a test's transaction before writing anything: the rollback restores them.
     """
     with connection.cursor() as cursor:
         cursor.execute(
@@ -120,7 +120,10 @@ def drop_foreign_keys() -> list[str]:
 
 
 def copy_rows(model: type, *, of: Any, count: int, **columns: str) -> None:
-    """Insert copies of a row in SQL: ``columns`` by their SQL, in which ``n`` counts from 1 and ``row`` is the row."""
+    """Insert copies of a row in SQL.
+
+    ``columns`` are SQL expressions in which ``n`` counts from 1 and ``row`` is the row.
+    """
     fields = [str(field.column) for field in model._meta.concrete_fields]  # type: ignore[attr-defined]
     names = [name for name in fields if name != "id" or "id" in columns]
     values = ", ".join(columns.get(name, f"row.{name}") for name in names)

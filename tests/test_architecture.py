@@ -1,4 +1,4 @@
-"""The rules that hold all over the code: who may import whom, what every table has, what every function says."""
+"""Rules for the whole code: who may import whom, what every table has, what every function documents."""
 
 import ast
 import importlib
@@ -32,7 +32,7 @@ PACKAGES = ("config", "billing", "usage")
 MODELS = [model for label in ("billing", "usage") for model in apps.get_app_config(label).get_models()]
 FIELDS = [field for model in MODELS for field in model._meta.concrete_fields]
 
-# Known to be unique beyond a workspace: a workspace itself, and the key that tells which one it is.
+# Unique across workspaces: the workspace itself, and the API key that identifies it.
 NOT_OF_A_WORKSPACE = {
     "billing_workspace_code_is_unique": ("code", "mode"),
     "billing_api_key_digest_is_unique": ("digest",),
@@ -120,8 +120,8 @@ def test_every_table_of_a_tenant_carries_its_workspace():
         if not any(field.name == "workspace" and not field.null for field in model._meta.concrete_fields)
     ]
 
-    # People log in, send forms and choose what they are shown over all workspaces; when the schedule last ran through
-    # is the installation's.
+    # Logins, submitted forms and the choice of a workspace belong to a user, and the schedule's last run to the
+    # installation.
     assert sorted(without) == ["LoginTally", "ScheduleTurn", "SentForm", "ShownWorkspace", "Workspace"]
 
 
@@ -139,7 +139,7 @@ def test_every_unique_constraint_begins_with_the_workspace():
 def test_no_column_is_unique_by_itself():
     unique = [str(field) for field in FIELDS if field.unique and not field.primary_key]
 
-    # A workspace has one twin; the table of workspaces is not divided among them.
+    # Each workspace has one twin. The table of workspaces is not divided among them.
     assert unique == ["billing.Workspace.live"]
     assert [model.__name__ for model in MODELS if model._meta.unique_together] == []
 

@@ -1,4 +1,4 @@
-"""What the check of statements finds: a tenant's table whose rows of other workspaces a statement could reach."""
+"""The statement check finds tenant tables of which a statement could reach rows of other workspaces."""
 
 from contextlib import nullcontext
 
@@ -84,7 +84,7 @@ def test_the_program_reads_no_tenants_table_without_a_workspace_but_where_it_say
     monkeypatch.setattr("usage.heartbeats.across", lambda _: nullcontext())
     with pytest.raises(UnboundStatement, match="billing_closerun without a workspace"):
         stalled(as_of=now)
-    # What a test asks is its own business.
+    # Statements of a test are not checked.
     assert not at_work().exists()
     with across(Across.SWEEP):
         assert stalled(as_of=now) == []

@@ -1,4 +1,4 @@
-"""How much a database does for a function, counted and not timed: instructions on SQLite, rows on PostgreSQL."""
+"""Work that a database does for a function, counted and not timed: instructions on SQLite, rows on PostgreSQL."""
 
 import json
 from collections.abc import Callable
@@ -12,7 +12,7 @@ _INSTRUCTIONS = 100
 
 
 def work_of(run: Callable[[], Any]) -> int:
-    """Run a function of SELECTs; return the rows that the nodes of their plans took in hand, or the instructions."""
+    """Run a function that only reads. Return the rows that the nodes of its plans processed, or the instructions."""
     return _rows(run) if connection.vendor == "postgresql" else _instructions(run)
 
 

@@ -1,4 +1,4 @@
-"""The front on an ordinary event loop, before an application that tells what it was given."""
+"""``config.front`` on an ordinary event loop, in front of an application that echoes the request."""
 
 import json
 import time
@@ -7,7 +7,7 @@ from django.http import HttpResponse, StreamingHttpResponse
 
 from config import front
 
-# How many responses were closed, which is where Django ends a request and gives its old connections up.
+# One entry per closed response: closing is where Django ends a request and drops its old connections.
 closed: list[bool] = []
 
 

@@ -1,4 +1,4 @@
-"""The program's own web server in a process of its own, and requests as bytes."""
+"""The program's web server in its own process, and requests as raw bytes."""
 
 import os
 import socket
@@ -15,7 +15,7 @@ WITHOUT = {"DATABASE_URL", "SECRET_KEY", "ALLOWED_HOSTS", "CELERY_BROKER_URL"}
 
 
 def embedded(var: Path, **settings: Any) -> dict[str, str]:
-    """Return the environment of a server on SQLite, with a folder and settings of its own."""
+    """Return the environment of a server on SQLite, with its own folder and settings."""
     inherited = {name: value for name, value in os.environ.items() if name not in WITHOUT}
     return inherited | {"ARREARS_VAR": str(var)} | {name: str(value) for name, value in settings.items()}
 
@@ -34,7 +34,7 @@ def free_port() -> int:
 
 @contextmanager
 def serving(env: Mapping[str, str], *command: str) -> Iterator[tuple[int, subprocess.Popen[bytes]]]:
-    """Start the web server, or the command given, wait until it answers, and stop it in the end."""
+    """Start the web server or the given command, wait until it answers, and stop it at the end."""
     port = free_port()
     options = ["--port", str(port), "--log-level", "error"]
     module, *target = command or ("config.web",)
@@ -81,7 +81,7 @@ def head(method: str, path: str, headers: Mapping[str, Any] | None = None) -> by
 
 
 def read(connection: socket.socket, method: str = "GET") -> HTTPResponse:
-    """Return the answer, its body read: ``.body``."""
+    """Return the response, with its body read into ``.body``."""
     response = HTTPResponse(connection, method=method)
     response.begin()
     response.body = response.read()  # type: ignore[attr-defined]

@@ -10,7 +10,7 @@ from psycopg import errors
 from config.logs import InALine
 from tests.failures import lost_connection, raised
 
-# Of the sheet that all of these pages share.
+# From the style sheet that all error pages share.
 LOOK = "--paper: #fff"
 
 

@@ -1,4 +1,4 @@
-"""The queue of the embedded way of running, as processes that are killed and disks that are full leave it."""
+"""The embedded mode's message broker after killed processes and full disks."""
 
 import os
 import shutil
@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 from kombu import Connection, Exchange, Queue
 
-import config.celery  # noqa: F401  (it names our transport)
+import config.celery  # noqa: F401  (it registers our transport)
 from config import file_queue
 from config.settings import BASE
 
@@ -62,7 +62,7 @@ def received(connection: Connection) -> list[str]:
 
 @pytest.fixture
 def connection(tmp_path, monkeypatch):
-    # What was declared is kept for the whole process: a process of its own has declared nothing yet.
+    # Declarations are kept for the whole process: start as a process that has declared nothing yet.
     monkeypatch.setattr(file_queue.Transport, "global_state", type(file_queue.Transport.global_state)())
     with connect(tmp_path) as connection:
         yield connection
@@ -106,7 +106,7 @@ def test_a_process_that_starts_over_a_torn_table_replaces_it(connection, tmp_pat
 
 
 def test_a_table_that_can_not_be_written_is_an_error_of_the_queue(connection, tmp_path):
-    # A folder stands where the file should be, which nobody can replace by a file.
+    # A folder in place of the file, which nobody can replace by a file.
     (tmp_path / "control" / "celery.exchange" / "x").mkdir(parents=True)
 
     with pytest.raises(connection.channel_errors):

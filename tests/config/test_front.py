@@ -1,4 +1,4 @@
-"""The web server with clients of every kind: slow ones, large ones, ones that break off, and honest ones between."""
+"""The web server with all kinds of clients: slow, large and interrupted requests, and honest ones among them."""
 
 import json
 import os
@@ -35,14 +35,14 @@ def facts(var):
 
 @pytest.fixture(scope="module")
 def patient(var):
-    """A server that gives bodies a minute."""
+    """Start a server that gives bodies a minute."""
     with serving(embedded(var, BODY_GRACE_SECONDS=60)) as (port, _):
         yield port
 
 
 @pytest.fixture(scope="module")
 def strict(var):
-    """A server that gives bodies a second, and then wants 1,000 bytes in each."""
+    """Start a server that gives bodies one second, and then requires 1,000 bytes per second."""
     settings = {"BODY_GRACE_SECONDS": 1, "BODY_BYTES_PER_SECOND": 1000, "BODIES_AT_ONCE": 5, "BODY_SPOOL_BYTES": 5000}
     with serving(embedded(var, **settings)) as (port, _):
         yield port
@@ -59,7 +59,7 @@ def echo(var):
 
 @pytest.fixture
 def piriod(facts):
-    """Give a function that returns a usage as its client sends it: path, headers, body."""
+    """Return a function that gives a usage report as its client sends it: path, headers, body."""
     about = facts["piriod"]
 
     def usage(quantity: int = 1) -> tuple[str, dict[str, str], bytes]:
@@ -76,7 +76,7 @@ def recorded(port, piriod) -> int:
 
 
 def workers(pid: int) -> list[int]:
-    """Return the processes of a server that serve; where they are spawned, multiprocessing has one of its own."""
+    """Return the worker processes of a server. If they are spawned, multiprocessing adds one of its own."""
     listed = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
     return [int(child) for child in listed if b"resource_tracker" not in Path(f"/proc/{child}/cmdline").read_bytes()]
 
@@ -105,7 +105,7 @@ def test_slow_bodies_hold_up_nobody(patient, piriod, attacked):
             connection.setblocking(False)
             with pytest.raises(BlockingIOError):
                 connection.recv(1)
-    # That they broke off is found out by and by, and the tests that follow are the same client.
+    # The server notices closed connections only after a while, and the following tests are the same client.
     wait_until(lambda: ask(patient, "POST", path, headers, body).status == 201)
 
 
@@ -176,7 +176,7 @@ def test_a_body_may_end_with_the_trailers_that_it_announces(patient, piriod):
         with connect(patient, head("POST", path, framing | announced) + sent) as connection:
             assert read(connection).status == status
     assert recorded(patient, piriod) == before + 1
-    # Half of a form is a form.
+    # A truncated form is still a valid form.
     form = {"Transfer-Encoding": "chunked", "Trailer": "X-Checksum"}
     with connect(patient, head("POST", "/admin/login/", form) + whole) as connection:
         assert read(connection).status == 400
@@ -193,7 +193,7 @@ def test_a_body_is_bounded_however_it_comes(patient, piriod):
         (known, large),
         (unknown, chunked(large)),
         ({"Content-Length": 10**12}, b"{"),
-        # It ends where its chunks do, whatever else is said.
+        # The chunks decide where it ends, whatever the length says.
         (unknown | {"Content-Length": 5}, chunked(large)),
     ]
     for framing, sent in framings:
@@ -205,7 +205,7 @@ def test_a_body_is_bounded_however_it_comes(patient, piriod):
     answer = ask(patient, "POST", "/admin/login/", body=b"a" * (5 * 1024 * 1024 + 1))
     assert answer.status == 413
     assert b"<h1>The form is too large</h1>" in answer.body
-    # What is no larger is read: it has no token against forgery.
+    # A body within the limit is read, and refused for its missing CSRF token.
     assert ask(patient, "POST", "/admin/login/", body=b"a" * (5 * 1024 * 1024)).status == 403
     assert recorded(patient, piriod) == before
 
@@ -342,7 +342,7 @@ def test_a_request_is_ended_as_django_ends_it(echo, path):
 
     ask(echo, "GET", path)
 
-    # The one before, and this one.
+    # The request before, and this one.
     time.sleep(0.2)
     assert json.loads(ask(echo, "GET", "/").body)["closed"] == before + 2
 
@@ -361,7 +361,7 @@ def test_slow_answers_to_one_client_hold_up_no_other(echo, varies):
 
         assert ask(echo, "GET", "/", {"Authorization": "Token another"}).status == 200
 
-        # Each of the slow ones takes a second.
+        # Each of the slow requests takes one second.
         assert time.monotonic() - began < 0.9
 
 
@@ -370,13 +370,13 @@ def test_who_sends_more_than_may_wait_is_told_to_come_again(var):
     options = ["granian", "--interface", "rsgi", "--no-ws", "tests.config.echo:application"]
     with serving(embedded(var, REQUESTS_WAITING=3), *options) as (port, _), ExitStack() as stack:
         slow = [stack.enter_context(connect(port, head("GET", "/slow")))]
-        # The first is at work before the others come, however busy the machine is.
+        # The first is being handled before the others arrive, however busy the machine is.
         time.sleep(0.3)
         slow += [stack.enter_context(connect(port, head("GET", "/slow"))) for _ in range(9)]
         answers = [read(connection) for connection in slow]
 
-    # Strangers have one thread: one of them is at work, and three wait. The program answers the others in its own way,
-    # or the server by itself where so many wait even for that.
+    # Strangers have one thread: one request is being handled and three wait. The program refuses the others, or the
+    # server does if too many wait even for that.
     let_through = [b"arrears.unread" not in answer.body for answer in answers if answer.status == 200]
     assert sum(let_through) == 4
     assert {answer.status for answer in answers} <= {200, 503}

@@ -1,4 +1,4 @@
-"""What probes are told."""
+"""Health checks."""
 
 from datetime import timedelta
 
@@ -22,7 +22,7 @@ def _nothing_kept():
 
 @pytest.fixture
 def swept():
-    """Have the sweep run through as long ago as told."""
+    """Return a function that records a completed sweep of the given age."""
 
     def sweep(seconds: float) -> None:
         schedule.note_turn(task=tasks.sweep.name, as_of=timezone.now() - timedelta(seconds=seconds))

@@ -17,7 +17,7 @@ PRODUCTION = {
     "CELERY_BROKER_URL": "redis://queue.example/0",
     "HTTPS": "",
     "STATIC_COLLECTED": "",
-    # The browser tests of the same process may have set it.
+    # Browser tests in the same process may have set it.
     "DJANGO_ALLOW_ASYNC_UNSAFE": "",
 }
 
@@ -185,7 +185,7 @@ EMBEDDED = {
     "CELERY_BROKER_URL": "",
     "DJANGO_ALLOW_ASYNC_UNSAFE": "",
 }
-# Writes to the database while another connection reads it, so that both files of its log are there.
+# Writes to the database while another connection reads it, so that both WAL files exist.
 WRITE = """
 from django.db import connection
 from config.celery import app

@@ -21,7 +21,7 @@ def taken(shares: Shares[int], number: int) -> list[tuple[str, int]]:
 
 
 def nothing_more_of(shares: Shares[int]) -> bool:
-    """Tell whether whoever asks for the next item has to wait."""
+    """Return whether a call for the next item would block."""
     return not shares._next
 
 
@@ -138,5 +138,5 @@ def test_whoever_was_let_in_is_known_by_what_their_requests_carry(carried):
     clients.remember({**environ, CLIENT: "workspace 7"}, known_as=STRANGERS)
 
     assert clients.client_of(environ) == known("workspace 7")
-    # What else is sent with it makes a stranger of it, and no second client.
+    # Other credentials sent with it make the client a stranger, not a second client.
     assert clients.client_of({**environ, "HTTP_AUTHORIZATION": "x"}) == Client(STRANGERS, "192.0.2.1")

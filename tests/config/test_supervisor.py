@@ -103,7 +103,7 @@ def test_the_demo_says_where_the_server_is_that_runs(start, port, tmp_path):
     wait_until(lambda: answers(port))
     assert base_by(tmp_path, "--json") == f"http://127.0.0.1:{port}"
     assert base_by(tmp_path, "--shell") == f"BASE=http://127.0.0.1:{port}"
-    # What is said wins over what runs.
+    # The variable takes precedence over the running server.
     assert base_by(tmp_path, "--json", PORT="1234") == "http://127.0.0.1:1234"
 
     supervisor.kill()
@@ -138,7 +138,7 @@ def test_supervisor_refuses_a_port_in_use(start, port):
 
 
 def test_web_whose_supervisor_is_gone_ends_by_itself(tmp_path, port):
-    # What it is told of the supervisor's death may be lost while it starts: here nobody tells it anything.
+    # The signal of the supervisor's death may be lost while the server starts: here nobody sends one.
     gone = subprocess.Popen([sys.executable, "-c", ""])
     gone.wait()
     command = [sys.executable, "-m", "config.web", "--port", str(port), "--log-level", "warning"]

@@ -1,4 +1,4 @@
-"""Where a server runs: it tells so in its folder for as long as it does, and commands go by that."""
+"""A server publishes its address in its folder while it runs, and commands read it there."""
 
 import json
 import subprocess
@@ -40,7 +40,7 @@ TELLS += "server_address.publish_while_alive(Path(sys.argv[1]), sys.argv[2]); pr
 
 @contextmanager
 def telling(folder: Path, address: str) -> Iterator[subprocess.Popen[bytes]]:
-    """A process that tells, or waits to tell, an address until it is killed."""
+    """Run a process that publishes an address, or waits to do so, until it is killed."""
     with subprocess.Popen([sys.executable, "-c", TELLS, str(folder), address], stdout=subprocess.PIPE) as process:
         assert process.stdout is not None
         process.stdout.readline()
