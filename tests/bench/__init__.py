@@ -1,1 +1,1 @@
-"""Benchmarks: ours against the limit of the same machine in the same run, printed as ratios. Nothing here is a test."""
+"""Benchmarks: the program against the limit of the same machine in the same run, printed as ratios. No tests."""

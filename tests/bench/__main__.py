@@ -1,4 +1,4 @@
-"""``make bench``: on PostgreSQL, in a database of its own that is dropped afterwards."""
+"""``make bench``: run the benchmarks on PostgreSQL, in a database of their own that is dropped afterwards."""
 
 import argparse
 import os
@@ -65,7 +65,7 @@ def _measure() -> int:
     if asked.records is not None:
         size = replace(size, large_ledger=asked.records)
     for name in asked.parts or benches:
-        # Each part as it ends: a later one takes minutes, and may fail.
+        # Print each part when it ends: a later one takes minutes, and may fail.
         report.print_table(benches[name](size))
     return 0
 

@@ -1,4 +1,4 @@
-"""One view that parses JSON and makes one durable INSERT into the ledger's table, without a check of anything."""
+"""View that parses JSON and makes one durable INSERT into the ledger's table, without any validation."""
 
 import json
 import os

@@ -1,4 +1,4 @@
-"""The limit of intake: the same database and server, and of Django nothing but a view."""
+"""Settings of the intake limit: the same database and server, and only a view of Django."""
 
 from config.settings import *  # noqa: F403
 

@@ -1,6 +1,6 @@
 """The native API's batches of 1,000 records against COPY of the same rows into the same table, in turns.
 
-Of each batch, one record in 50 is of a line that is not there, and one in 50 has a key that was sent before.
+In each batch, one record in 50 names a missing line, and one in 50 has a key that was already used.
 """
 
 import json
@@ -31,9 +31,9 @@ _COLUMNS = (
 
 
 def run(size: Size) -> list[Row]:
-    """Measure rounds of batches, from one sender and from four, each in turns with the limit; quote the medians.
+    """Measure rounds of batches from one and from four senders, in turns with the limit. Report the medians.
 
-    Then the same onto lines with a limit against those without one, and beside many lines against beside few.
+    Then compare batches onto lines with and without a limit, and beside many and few lines.
     """
     setting = build("batch", lines=size.lines)
     bounded = build("bounded", lines=size.lines)
@@ -50,7 +50,7 @@ def run(size: Size) -> list[Row]:
 
 
 def _against(setting: Setting, other: Setting, port: int, size: Size, what: str, to_reach: str) -> Row:
-    """Compare another setting's batches with a setting's, in turns."""
+    """Compare the batches of two settings, in turns."""
     _send(other, port, "warm-other", 1, size)
     rounds = [
         (_send(other, port, f"other-{n}", 1, size), _send(setting, port, f"one-{n}", 1, size))
@@ -62,7 +62,7 @@ def _against(setting: Setting, other: Setting, port: int, size: Size, what: str,
 
 
 def _rates(setting: Setting, name: str, size: Size) -> float:
-    # A server of its own: one that runs has planned its statements already.
+    # A new server: one that has been running has planned its statements already.
     with serving(PROGRAM, "config.settings") as port:
         _send(setting, port, f"warm-{name}", 1, size)
         return statistics.median(_send(setting, port, f"{name}-{n}", 1, size) for n in range(size.rounds))
@@ -81,7 +81,7 @@ def _row(setting: Setting, port: int, senders: int, size: Size) -> Row:
 
 
 def _send(setting: Setting, port: int, name: str, senders: int, size: Size) -> float:
-    """Return how many records a second are recorded, those that are refused not counted."""
+    """Return how many records are accepted per second. Refused records are not counted."""
     target = Target(
         path="/api/usage/batch/",
         headers={"Authorization": f"Bearer {setting.key}"},

@@ -1,4 +1,4 @@
-"""Closing 10,000 subscriptions with 1,000,000 records, against one aggregate and a COPY of as many rows."""
+"""Closing of 10,000 subscriptions with 1,000,000 records, against one aggregate and a COPY of as many rows."""
 
 import os
 import subprocess
@@ -33,7 +33,7 @@ INSERT INTO billing_line (workspace_id, number, subscription_id, brick_id, price
 SELECT workspace_id, row_number() OVER (), id, %(brick)s, %(price)s, starts_at, open_from_at
 FROM billing_subscription WHERE workspace_id = %(workspace)s
 """
-# The records of all lines in turn, as they come in over a month.
+# Records of all lines in turn, as they arrive over a month.
 _RECORDS = """
 INSERT INTO usage_usagerecord
     (workspace_id, line_id, quantity, occurred_at, recorded_at, is_late, kind, source, dialect, recorded_by, note)
@@ -45,7 +45,7 @@ ORDER BY n, l.id
 
 
 def run(size: Size) -> list[Row]:
-    """Measure at the given number of records a subscription, and at a tenth of it for the growth."""
+    """Measure at the given number of records per subscription, and at a tenth of it for the growth."""
     subscriptions, each = size.subscriptions, size.records_each
     few, _ = _measure("close-few", subscriptions, each // 10)
     many, limit = _measure("close-many", subscriptions, each)
@@ -82,14 +82,14 @@ def _load(code: str, subscriptions: int, each: int) -> Workspace:
     with connection.cursor() as cursor:
         for statement in (_SUBSCRIPTIONS, _LINES, _RECORDS):
             cursor.execute(statement, parameters)
-        # As a month leaves them: written to disk, and vacuumed some time before it ends.
+        # The state after a month: written to disk, and vacuumed some time before the end.
         cursor.execute("CHECKPOINT")
         cursor.execute("VACUUM ANALYZE")
     return workspace
 
 
 def _limit(workspace: Workspace) -> float:
-    """Time one aggregate over the records, and a COPY of the invoices and lines that we made into tables like ours."""
+    """Time one aggregate over the records, and a COPY of the created invoices and lines into tables like ours."""
     with connection.cursor() as cursor:
         copies = []
         for table in ("billing_invoice", "billing_invoiceline"):
@@ -113,7 +113,7 @@ def _aggregate_and_copy(workspace: Workspace, copies: list[tuple[str, bytes]]) -
                 copy.write(rows)
 
 
-# As a queue's worker: started, connected and waiting for the run's id.
+# The state of a broker's worker: started, connected and waiting for the run's id.
 _WORKER = """
 from django.db import connection
 from django.utils import timezone

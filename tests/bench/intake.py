@@ -1,4 +1,6 @@
-"""One record a request, each dialect, against a bare view with one INSERT: same server, same database, in turns."""
+"""One record per request, for each dialect, against a bare view with one INSERT: same server, same database, in
+turns.
+"""
 
 import json
 import statistics
@@ -20,7 +22,7 @@ mutation ($timestamp: DateTime!, $subscriptionId: String!, $brickId: String!, $c
 
 
 def run(size: Size) -> list[Row]:
-    """Measure every dialect in turns with the limit, and quote the median of the rounds' ratios."""
+    """Measure every dialect in turns with the limit. Report the median of the rounds' ratios."""
     setting = build("intake", lines=size.lines)
     with (
         serving(PROGRAM, "config.settings") as ours,

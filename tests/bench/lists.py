@@ -1,4 +1,4 @@
-"""Every list and filter of a large ledger, against the same of a small one: its time must not grow with the table."""
+"""Lists and filters of a large ledger, against the same of a small one: the time must not grow with the table."""
 
 import statistics
 import time
@@ -17,7 +17,7 @@ from usage import ledger
 
 
 def run(size: Size) -> list[Row]:
-    """Measure each with a small ledger and with a large one, and quote the medians."""
+    """Measure each with a small and with a large ledger. Report the medians."""
     small, large = _measure(size.small_ledger, size.rounds), _measure(size.large_ledger, size.rounds)
     return [
         Row(
@@ -36,7 +36,7 @@ def _measure(records: int, rounds: int) -> dict[tuple[str, str], float]:
         with _without_indexes():
             owner = skewed.build(records).workspace
         with connection.cursor() as cursor:
-            # As autovacuum does: what an index alone can answer is answered by it.
+            # As autovacuum does: index-only scans need it.
             cursor.execute("VACUUM usage_usagerecord")
         analyse()
         ledger.count_usages()
@@ -56,16 +56,16 @@ def _measure(records: int, rounds: int) -> dict[tuple[str, str], float]:
 
 @contextmanager
 def _any_time() -> Iterator[None]:
-    """Let statements take as long as they take, which after each transaction only the setting does."""
+    """Disable the statement timeout, and the setting from which each transaction's end restores it."""
     with override_settings(REQUEST_STATEMENT_SECONDS=0):
-        connection.limit_statements(0, for_session=True)  # type: ignore[attr-defined]  # our backend's
+        connection.limit_statements(0, for_session=True)  # type: ignore[attr-defined]  # method of our backend
         yield
-    connection.limit_statements(None, for_session=True)  # type: ignore[attr-defined]  # our backend's
+    connection.limit_statements(None, for_session=True)  # type: ignore[attr-defined]  # method of our backend
 
 
 @contextmanager
 def _without_indexes() -> Iterator[None]:
-    """Begin with no rows, and build the ledger's indexes once all are there: for millions the only way to wait for."""
+    """Start without rows, and build the ledger's indexes after loading: the only feasible way for millions of rows."""
     with connection.cursor() as cursor:
         tables = ", ".join(connection.introspection.django_table_names(only_existing=True, include_views=False))
         cursor.execute(f"TRUNCATE {tables} CASCADE")

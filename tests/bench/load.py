@@ -1,4 +1,4 @@
-"""A load of HTTP requests over kept-alive connections, light enough to leave the machine to the server."""
+"""HTTP load over kept-alive connections, light enough to leave the machine to the server."""
 
 import asyncio
 import time
@@ -9,9 +9,9 @@ from itertools import count, takewhile
 
 @dataclass(frozen=True)
 class Target:
-    """What is sent: ``body(n)`` makes the n-th request's JSON, so that each is another record.
+    """Request to send. ``body(n)`` returns the JSON of the n-th request, so that each reports another record.
 
-    A reply with ``refusal`` in it, though its status be the expected one, says that nothing was recorded.
+    A response that contains ``refusal`` recorded nothing, even with the expected status.
     """
 
     path: str
@@ -22,7 +22,7 @@ class Target:
 
 
 def requests_a_second(target: Target, *, port: int, seconds: float, connections: int = 16, first: int) -> float:
-    """Send as many requests as get answered in that time; raise on any other answer than the expected one."""
+    """Return how many requests per second are answered. Raise on any unexpected response."""
     until = time.perf_counter() + seconds
     numbers = takewhile(lambda _: time.perf_counter() < until, count(first))
     bodies = (target.body(n) for n in numbers)
@@ -31,7 +31,7 @@ def requests_a_second(target: Target, *, port: int, seconds: float, connections:
 
 
 def seconds_for(target: Target, bodies: Sequence[str], *, port: int, connections: int) -> float:
-    """Send these bodies, each once, and return how long it took; raise on any other answer than the expected one."""
+    """Send each body once and return how long it took. Raise on any unexpected response."""
     _, took = asyncio.run(_send_all(target, port, iter(bodies), connections))
     return took
 

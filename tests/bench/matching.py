@@ -1,4 +1,4 @@
-"""Giving a customer a name under which many events wait: how long the request takes, and then the job."""
+"""Adding an alias that many unmatched events name: the time of the request, and then of the job."""
 
 import time
 
@@ -15,7 +15,7 @@ from usage.models import Matching, UsageRecord
 
 
 def run(size: Size) -> list[Row]:
-    """Measure it with as many events as are matched at once, and with many; the request is to take no longer."""
+    """Measure as many events as are matched at once, and many. The request must not take longer for the latter."""
     at_once, _ = _measure("match-few", size.few_events)
     request, job = _measure("match-many", size.many_events)
     return [
@@ -31,7 +31,7 @@ def run(size: Size) -> list[Row]:
 
 
 def _measure(code: str, count: int) -> tuple[float, float]:
-    """Return how many seconds the name takes, and how many the job."""
+    """Return the seconds that adding the alias takes, and those of the job."""
     workspace = make.workspace(code)
     customer = make.customer(workspace)
     first = make.event(workspace, "waiting", "2026-01-10", key="0")

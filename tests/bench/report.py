@@ -1,4 +1,4 @@
-"""The table that is printed: ours, the limit, the ratio and what is to be reached."""
+"""Printed table: ours, the limit, the ratio and the goal."""
 
 from dataclasses import dataclass
 

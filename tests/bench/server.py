@@ -1,4 +1,4 @@
-"""A web server as production has it, in a process of its own."""
+"""Web server as in production, in its own process."""
 
 import os
 import socket
@@ -16,7 +16,7 @@ PORTS = count(8951)
 
 THREADS = 8
 PROGRAM = ["config.web"]
-# Of the server what it cannot do without: it calls the view in the thread that the request came to.
+# The minimal server: it calls the view in the thread that receives the request.
 _PLAIN = ["granian", "--interface", "wsgi", "--no-ws", "--blocking-threads", str(THREADS), "--backpressure", "64"]
 BARE = [*_PLAIN, "tests.bench.bare:application"]
 # The program without its front.
@@ -25,7 +25,7 @@ BEHIND = [*_PLAIN, "config.wsgi:application"]
 
 @contextmanager
 def serving(command: Sequence[str], settings: str) -> Iterator[int]:
-    """Start a server of one process and give its port; stop it in the end."""
+    """Start a server of one process, yield its port, and stop it at the end."""
     port = next(PORTS)
     process = subprocess.Popen(
         [sys.executable, "-m", *command, "--host", "127.0.0.1", "--port", str(port), "--log-level", "warning"],

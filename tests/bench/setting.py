@@ -1,4 +1,4 @@
-"""What reported usage is of: many customers of one brick, each with a subscription, its line and an alias."""
+"""Many customers of one brick, each with a subscription, its line and an alias."""
 
 from dataclasses import dataclass
 
@@ -17,11 +17,11 @@ class Setting:
     lines: list[Line]
 
     def line(self, n: int) -> Line:
-        """Return the n-th record's line: many services report at the same time, not one."""
+        """Return the n-th record's line, in turn: many services report at the same time, not one."""
         return self.lines[n % len(self.lines)]
 
     def alias(self, n: int) -> str:
-        """Return a name of that line's customer."""
+        """Return an alias of that line's customer."""
         return f"customer-{n % len(self.lines)}"
 
 
@@ -44,7 +44,7 @@ def build(code: str, *, lines: int) -> Setting:
 
 
 def add_lines(setting: Setting, count: int) -> None:
-    """Give the workspace many more lines, on which nothing is reported, each in a subscription of its own."""
+    """Add lines without usage, each in its own subscription."""
     line = setting.lines[0]
     drawn = f"md5('{setting.workspace.code} {{}} ' || n)::uuid"
     customer, subscription = drawn.format("c"), drawn.format("s")
@@ -55,7 +55,7 @@ def add_lines(setting: Setting, count: int) -> None:
 
 
 def analyse() -> None:
-    """Have the planner know what was built, as autovacuum sees to in production."""
+    """Update the planner's statistics, as autovacuum does in production."""
     with connection.cursor() as cursor:
         cursor.execute("ANALYZE")
 

@@ -1,4 +1,4 @@
-"""How much is measured: enough for figures, or just enough to see that every part still measures."""
+"""Size of a benchmark: large for figures, or minimal to check that every part still runs."""
 
 from dataclasses import dataclass
 
@@ -6,15 +6,15 @@ from dataclasses import dataclass
 @dataclass(frozen=True)
 class Size:
     lines: int  # on which usage is reported in turn
-    rounds: int  # of which the median is quoted
-    seconds: float  # a round of single requests
-    batches: int  # a round
-    lines_beside: int  # on which nothing is reported
-    subscriptions: int  # of a close
+    rounds: int  # the median is reported
+    seconds: float  # per round of single requests
+    batches: int  # per round
+    lines_beside: int  # without usage
+    subscriptions: int  # per close
     records_each: int
-    few_events: int  # that wait for a name
+    few_events: int  # unmatched
     many_events: int
-    small_ledger: int  # records, beside which a list's time is to stay
+    small_ledger: int  # records; the time of a list must not grow from here
     large_ledger: int
 
 

@@ -9,13 +9,13 @@ PASSWORD = "a long enough password"
 
 @pytest.fixture
 def visited() -> list[str]:
-    """The addresses that the page has asked for, in order."""
+    """Addresses that the page has requested, in order."""
     return []
 
 
 @pytest.fixture
 def page(chromium: Browser, live_server, visited: list[str]) -> Iterator[Page]:
-    """The panel in a browser, logged in as Fiona of finance; fails where a page throws or misses something."""
+    """Yield the panel in a browser, logged in as Fiona of finance. Fail if a page throws or a resource is missing."""
     User.objects.create_superuser("fiona", password=PASSWORD, first_name="Fiona", last_name="Ledger")
     context = chromium.new_context(viewport={"width": 1440, "height": 900}, locale="en-GB", timezone_id="Asia/Tokyo")
     page = context.new_page()
@@ -23,7 +23,7 @@ def page(chromium: Browser, live_server, visited: list[str]) -> Iterator[Page]:
     problems: list[str] = []
     page.on("request", lambda request: visited.append(request.url))
     page.on("pageerror", lambda error: problems.append(str(error)))
-    # A browser tells here what a page's policy has kept it from.
+    # The browser reports here what the content security policy blocked.
     page.on("console", lambda message: problems.extend([message.text] * (message.type == "error")))
     page.on("response", lambda response: problems.extend([response.url] * (response.status >= 400)))
     page.goto(f"{live_server.url}/admin/login/")

@@ -1,4 +1,4 @@
-"""The API documents in a real browser: shown, tried out, and with nothing asked of another host."""
+"""The API documents in a real browser: shown, tried out, and without requests to other hosts."""
 
 from urllib.parse import urlsplit
 

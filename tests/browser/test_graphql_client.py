@@ -1,4 +1,4 @@
-"""Usage entered by hand through the API, as the vendor's help article tells it, with the panel's own client."""
+"""Usage entered by hand through the API with the panel's own client, as the vendor's help article describes."""
 
 from typing import Any
 from urllib.parse import urlsplit
@@ -26,7 +26,7 @@ def query(page: Page) -> str:
 
 
 def fill_in(page: Page, argument: str, text: str) -> None:
-    """Write an argument in place of what stands on its line."""
+    """Replace the text of an argument."""
     page.locator(".graphiql-query-editor .CodeMirror-line").filter(has_text=f"{argument}:").click()
     page.keyboard.press("End")
     page.keyboard.press("Shift+Home")
@@ -34,7 +34,7 @@ def fill_in(page: Page, argument: str, text: str) -> None:
 
 
 def run(page: Page) -> Any:
-    """Run the query and return what was answered, once it is shown."""
+    """Run the query and return the response that is shown."""
     with page.expect_response("**/salesbricks/api/v1/usage") as reply:
         page.locator(".graphiql-execute-button").click()
     expect(page.locator(".graphiql-response .CodeMirror-code")).to_contain_text('"success": true')

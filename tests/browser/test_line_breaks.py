@@ -1,4 +1,4 @@
-"""Identifiers with line breaks, which a browser takes out of the fields that show them."""
+"""Identifiers with line breaks, which browsers remove from the fields that show them."""
 
 import pytest
 from playwright.sync_api import Page

@@ -1,4 +1,4 @@
-"""The panel as finance meets it, in a real browser."""
+"""The panel's work of finance staff, in a real browser."""
 
 import os
 import re
@@ -22,7 +22,7 @@ pytestmark = [pytest.mark.once, pytest.mark.browser, pytest.mark.django_db(trans
 
 
 def keep(page: Page, name: str) -> None:
-    """Keep a picture of the page where SCREENSHOTS names a folder."""
+    """Save a screenshot if SCREENSHOTS names a folder."""
     if folder := os.environ.get("SCREENSHOTS"):
         page.screenshot(path=Path(folder) / f"{name}.png", full_page=True)
 
@@ -33,7 +33,7 @@ def go(page: Page, base: str, name: str, *args: object, query: str = "") -> None
 
 
 def a_customer_of_globex() -> Line:
-    """Globex at 10 units for $2 and the rest for $1, with a gauge and a fee beside."""
+    """Return a line of Globex with 10 units at $2 and the rest at $1, in a subscription with a gauge and a fee."""
     line = make.line(
         make.workspace(time_zone="Europe/Berlin"),
         model="graduated",
@@ -372,7 +372,7 @@ def test_long_words_stay_on_the_page_and_ids_in_tables_are_readable(page, live_s
 
     for name, pk in (("billing_subscription_change", line.subscription_id), ("billing_customer_change", customer.pk)):
         go(page, live_server.url, name, pk)
-        # A UUID in two rows of 13 pixels' letters.
+        # A UUID in two rows of 13-pixel letters.
         assert page.locator("td.id code").first.bounding_box()["height"] < 50, name
         assert is_within(), name
     page.get_by_role("button", name="Save", exact=True).click()

@@ -1,4 +1,4 @@
-"""Vendors' clients that are packages of npm, installed as their locks say."""
+"""Vendors' clients from npm, installed from their lock files."""
 
 import fcntl
 import subprocess
@@ -8,10 +8,10 @@ import pytest
 
 
 def install(folder: Path) -> Path:
-    """Install a folder's packages, unless they are there, and return where they are."""
+    """Install a folder's packages unless they are there. Return their folder."""
     packages, lock = folder / "node_modules", folder / "package-lock.json"
     done = packages / ".package-lock.json"
-    # Several processes of the suite may want them at once.
+    # Several processes of the suite may install at once.
     with lock.open() as held:
         fcntl.flock(held, fcntl.LOCK_EX)
         if not done.exists() or done.stat().st_mtime < lock.stat().st_mtime:

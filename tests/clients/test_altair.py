@@ -1,4 +1,4 @@
-"""Altair, the GraphQL client that Salesbricks' help article names, on a site of its own in a real browser."""
+"""Altair, the GraphQL client that Salesbricks' help article names, on its own site in a real browser."""
 
 import json
 import subprocess
@@ -24,7 +24,7 @@ FOLDER = Path(__file__).parent / "altair"
 
 
 class Site(ThreadingHTTPServer):
-    """Altair's files; the first page is its own package's, rendered with options."""
+    """Altair's files. The first page is rendered by Altair's own package, with options."""
 
     page = b""
 
@@ -55,7 +55,7 @@ class Files(SimpleHTTPRequestHandler):
 
 @pytest.fixture(scope="module")
 def site() -> Iterator[Site]:
-    """Altair on a port of its own: for the browser another site than the API's."""
+    """Serve Altair on its own port: for the browser, another origin than the API's."""
     files = npm.install(FOLDER) / "altair-static/build/dist"
     with Site(("127.0.0.1", 0), partial(Files, directory=str(files))) as server:
         thread = threading.Thread(target=server.serve_forever)

@@ -1,4 +1,4 @@
-"""Rebilly's own client for JavaScript, with nothing changed but its addresses."""
+"""Rebilly's own JavaScript client, unchanged except for its addresses."""
 
 import json
 import subprocess
@@ -35,7 +35,7 @@ def line():
 
 @pytest.fixture
 def run(live_server, line):
-    """Run calls of the client, each a method and its options, and return what came of them."""
+    """Run calls of the client, each a method and its options. Return their results."""
     key = make.api_key(line.workspace)
 
     def run(*calls: Any, **settings: Any) -> list[Any]:

@@ -1,4 +1,4 @@
-"""The program as a newcomer starts it: a server process on SQLite, reached over HTTP, with no queue to be found."""
+"""The program as a newcomer starts it: a server process on SQLite, reached over HTTP, without a message broker."""
 
 import json
 import os
@@ -23,7 +23,7 @@ def environment(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
     var: Path = tmp_path_factory.mktemp("var")
     without = {"DATABASE_URL", "SECRET_KEY", "ALLOWED_HOSTS"}
     inherited = {name: value for name, value in os.environ.items() if name not in without}
-    # Port 1: a Redis that is down.
+    # Nothing listens on port 1: a Redis that is down.
     return inherited | {"ARREARS_VAR": str(var), "CELERY_BROKER_URL": "redis://127.0.0.1:1/0"}
 
 

@@ -1,10 +1,10 @@
-"""``make faults``: kill whatever the program consists of while it works, and check ledger, invoices and numbers.
+"""``make faults``: kill every part of the program while it works, then check ledger, invoices and numbers.
 
-On each way of running, in turn: usage is reported, corrected and retracted by every dialect, periods are closed, issued
-and discarded, and meanwhile each of web, worker, schedule, PostgreSQL and Redis is killed three times a round, and
-three of them are terminated, stopped for a while or made to refuse, at moments and in ways that the seed draws. Then
-everything is checked against what senders were told. All of it has servers of its own on loopback, which end with it;
-where something is wrong, the logs are kept.
+Each way of running is tried in turn. Senders report, correct and retract usage through every dialect; periods are
+closed, issued and discarded. Meanwhile each of web, worker, schedule, PostgreSQL and Redis is killed three times a
+round, and three of them are terminated, stopped for a while or made to refuse. The seed decides when and how. Then
+everything is checked against the responses that the senders got. All servers are started for this run on loopback and
+stopped after it. If something is wrong, the logs are kept.
 """
 
 import argparse
@@ -40,14 +40,14 @@ def main() -> int:
 
 def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="make faults", description=__doc__, usage='make faults ARGS="..."')
-    parser.add_argument("--rounds", type=int, default=1, help="rounds on each way, each of three kills a target (1)")
+    parser.add_argument("--rounds", type=int, default=1, help="rounds per way, each with three kills per target (1)")
     parser.add_argument("--seed", type=int, default=secrets.randbelow(10**6), help="draws targets, kinds and moments")
     parser.add_argument("--ways", nargs="+", choices=[*WAYS], default=[*WAYS], metavar="WAY", help="of: %(choices)s")
     asked = parser.parse_args()
     if not 1 <= asked.rounds <= 1000:
         parser.error("--rounds is a number from 1 to 1000")
     if sys.platform != "linux":
-        parser.error("processes are told apart by /proc, which Linux alone has")
+        parser.error("processes are told apart by /proc, which only Linux has")
     return asked
 
 
@@ -57,7 +57,7 @@ def _missing() -> str:
 
 
 def _run(way: str, asked: argparse.Namespace) -> int:
-    """Run one way in a process of its own; keep its folder where it fails."""
+    """Run one way in its own process. Keep its folder if it fails."""
     folder = Path(tempfile.mkdtemp(prefix=f"arrears-faults-{way}-"))
     begun = time.monotonic()
     say(f"\n{way}")
@@ -74,7 +74,7 @@ def _run(way: str, asked: argparse.Namespace) -> int:
 
 
 def _wait_for(child: subprocess.Popen[bytes]) -> int:
-    """Wait for the end; whoever ends this process ends the other, and waits until it has tidied up."""
+    """Wait for the child to exit. If this process is ended, end the child and wait until it has cleaned up."""
 
     def end(number: int, _: object) -> None:
         child.terminate()

@@ -1,6 +1,6 @@
-"""What must hold once all is up again, each against what senders were told and nothing else.
+"""Invariants that must hold once everything is up again, checked only against the responses that senders got.
 
-Each check gives what it finds wrong, in words; none gives an exception for that.
+Each check yields what it finds wrong, in words, and never raises for it.
 """
 
 from collections import Counter, defaultdict
@@ -21,7 +21,7 @@ Kind = UsageRecord.Kind
 
 
 def all_wrong(setting: Setting, journal: Journal) -> list[str]:
-    """Return all that is wrong, with the check that found it."""
+    """Return everything that is wrong, with the name of the check that found it."""
     return [f"{check.__name__}: {wrong}" for check in CHECKS for wrong in check(setting, journal)]
 
 
@@ -30,7 +30,7 @@ def records_of(setting: Setting) -> UsageRecordQuerySet:
 
 
 def each_record_is_there_once(setting: Setting, journal: Journal) -> Iterator[str]:
-    """What was acknowledged is there once, with what was last acknowledged of it; nothing is there that nobody sent."""
+    """Acknowledged usage exists once, with its last acknowledged quantity. Nothing exists that nobody sent."""
     entries = Counter(records_of(setting).filter(kind=Kind.ENTRY, origin=None).values_list("occurred_at", flat=True))
     live: dict[datetime, list[UsageRecord]] = defaultdict(list)
     for record in records_of(setting).live():
@@ -63,7 +63,7 @@ def _quantity(record: UsageRecord) -> Decimal | None:
 
 
 def what_was_accepted_adds_up(setting: Setting, _: Journal) -> Iterator[str]:
-    """accepted = counted + unmatched + void + superseded + retracted, where invoices say what was counted."""
+    """accepted = counted + unmatched + void + superseded + retracted, where invoices give what was counted."""
     is_tip = Q(superseded_by=None)
     is_nobodys = Q(customer=None, line=None) & ~Q(kind=Kind.RETRACTION)
     found = records_of(setting).aggregate(
@@ -113,7 +113,7 @@ def numbers_have_no_gap(setting: Setting, _: Journal) -> Iterator[str]:
 
 
 def amounts_are_those_of_what_was_sent(setting: Setting, journal: Journal) -> Iterator[str]:
-    """Each customer's month costs the sum of what was sent for it at its price, rounded once, over all invoices."""
+    """Each customer's month costs the sum of the usage sent for it at its price, rounded once, over all invoices."""
     expected = _expected_amounts(setting, journal)
     billed: dict[tuple[str, bool, date], Decimal] = defaultdict(Decimal)
     for line in _issued_lines(setting):
@@ -124,7 +124,7 @@ def amounts_are_those_of_what_was_sent(setting: Setting, journal: Journal) -> It
 
 
 def _expected_amounts(setting: Setting, journal: Journal) -> dict[tuple[str, bool, date], Decimal]:
-    """Add up the journal. Of what nobody knows the fate, the ledger alone can tell whether it came."""
+    """Add up the journal. If the outcome of a request is unknown, only the ledger can tell whether it was recorded."""
     there = set(records_of(setting).filter(kind=Kind.ENTRY).values_list("occurred_at", flat=True))
     totals: dict[tuple[str, bool, date], Decimal] = defaultdict(Decimal)
     for entry in journal.entries:
@@ -157,7 +157,7 @@ def _latest_lines(setting: Setting) -> dict[tuple[str, bool, date], InvoiceLine]
 
 
 def nobody_was_told_anything_strange(_: Setting, journal: Journal) -> Iterator[str]:
-    """Where something is out of reach the answer is 503, and what is right is never refused."""
+    """The response is 503 if a service is unavailable, and a valid request is never refused."""
     yield from journal.surprises
 
 

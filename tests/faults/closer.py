@@ -1,4 +1,4 @@
-"""Finance, by the API: closes month after month, issues or discards, and leaves whatever a fault interrupts."""
+"""Finance staff, simulated through the API: closes each month, then issues or discards, despite interruptions."""
 
 import random
 import subprocess
@@ -18,7 +18,7 @@ from tests.faults.processes import Failed, die_with_parent
 from tests.faults.setting import Setting
 
 POLL_SECONDS = 0.1
-# For so long a run may be left alone, before a person says the command.
+# How long a run may stand still before a person would use the command.
 IMPATIENT_SECONDS = 4
 AT_WORK = ("computing", "issuing")
 
@@ -32,7 +32,7 @@ class Closer:
     stopping: threading.Event
     environment: Mapping[str, str]
     month: int = 1
-    # Since when the same runs have been at work.
+    # The runs at work, and since when the same ones are.
     waiting: tuple[tuple[int, ...], float] = ((), 0)
 
     @property
@@ -40,7 +40,7 @@ class Closer:
         return len(self.setting.months) - 1
 
     def run(self) -> None:
-        """Close, decide and close again until told to stop; what is left then is finished by ``finish``."""
+        """Close, issue or discard, and close again until told to stop. ``finish`` completes the rest."""
         while not self.stopping.wait(POLL_SECONDS):
             runs = self._unfinished()
             for run in runs:
@@ -50,7 +50,10 @@ class Closer:
             self._start()
 
     def finish(self, *, seconds: float) -> None:
-        """Issue what waits for it and close the rest, differences too; raise ``Failed`` where that does not end."""
+        """Issue what is in review and close the rest, including differences.
+
+        Raise ``Failed`` if that does not end in time.
+        """
         deadline = time.monotonic() + seconds
         while time.monotonic() < deadline:
             runs, is_last = self._unfinished(), self.month == self._last
@@ -83,7 +86,7 @@ class Closer:
         return bool(at_work) and time.monotonic() > self.waiting[1] + IMPATIENT_SECONDS
 
     def _close_by_command(self) -> None:
-        """Let a timer's command take up what was interrupted, beside workers that may be back meanwhile."""
+        """Resume interrupted runs with the timer's command, beside workers that may be back meanwhile."""
         until = self.setting.months[self.month] - timedelta(days=1)
         command = ["manage.py", "close", "--workspace", self.setting.code, "--until", until.isoformat()]
         if self.rng.random() < 0.5:
@@ -100,7 +103,7 @@ class Closer:
             self.journal.wonder(f"{' '.join(command)}: {done.returncode} {done.stderr[-1000:]}")
 
     def _decide(self, run: Mapping[str, Any]) -> None:
-        """Issue or discard drafts; discard now and then also what is being computed, which may be refused."""
+        """Issue or discard drafts. Now and then discard a run that is still computing, which may be refused."""
         if run["state"] == "review":
             word = self.rng.choices(["issue", "discard"], [2, 1])[0]
         elif run["state"] == "computing" and self.rng.random() < 0.02:

@@ -1,4 +1,4 @@
-"""How each vendor's clients report usage, change it and take it back: requests as values, and what answers say."""
+"""Requests with which each vendor's clients report, correct and retract usage, and their answers' meaning."""
 
 import base64
 from collections.abc import Callable, Mapping
@@ -24,7 +24,10 @@ class Call:
 
 @dataclass(frozen=True)
 class Dialect:
-    """``handle`` reads from an answer what the record is called later; ``decimals`` is how fine quantities may be."""
+    """Requests of a dialect.
+
+    ``handle`` reads the record's id from an answer; ``decimals`` is the precision of quantities.
+    """
 
     name: str
     headers: Callable[[Setting], dict[str, str]]
@@ -147,7 +150,7 @@ SEQUENCE = Dialect(
     decimals=3,
     has_keys=True,
     is_of_events=True,
-    # The last event received under its id counts, and one of nobody's takes the former back.
+    # The last event under an id counts. One for an unknown customer retracts the former.
     correct=lambda entry: ("POST", "/sequence/api/usage-events", _event(_named(entry), entry)),
     retract=lambda entry: ("POST", "/sequence/api/usage-events", _event(VOID, entry)),
 )

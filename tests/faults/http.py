@@ -1,4 +1,4 @@
-"""One request at a time over a connection of its own, from a client that gives up after a while."""
+"""HTTP client that sends one request per connection, with a timeout."""
 
 import http.client
 from collections.abc import Mapping
@@ -7,20 +7,20 @@ from typing import Any
 
 from billing.storage.jsontext import decode
 
-# What may be open when a fault strikes: whether it was done is not known.
+# A request may be open when a fault strikes: after this, its outcome is unknown.
 PATIENCE_SECONDS = 20
 
 
 @dataclass(frozen=True)
 class Answer:
-    """What came back; a status of 0 where nothing did."""
+    """Response to a request, with status 0 if there was none."""
 
     status: int
     body: Any = None
 
     @property
     def is_unknown(self) -> bool:
-        """Whether the sender can't tell what became of it: nothing came back, or that something was out of reach."""
+        """Whether the sender can't know the outcome: there was no response, or it reports an unavailable service."""
         return self.status in (0, 503)
 
     @property

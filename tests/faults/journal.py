@@ -1,4 +1,4 @@
-"""What senders were told of what they sent, kept apart from the program: the other side of every check."""
+"""Journal of what senders sent and were answered, kept apart from the program. Every check compares with it."""
 
 import json
 import threading
@@ -15,10 +15,10 @@ ACKNOWLEDGED, UNKNOWN, REFUSED = "acknowledged", "unknown", "refused"
 
 @dataclass
 class Entry:
-    """One piece of usage. No two have the same moment, by which it is found again in the ledger.
+    """One piece of usage. Its moment is unique and identifies it in the ledger.
 
-    ``quantity`` is what was last acknowledged, of an event the property that is added up. ``subscription`` is the
-    number of the customer that it is of, None for a name that is nobody's.
+    ``quantity`` is the last acknowledged one; of an event, the property that is added up. ``subscription`` is the
+    number of its customer, or None for an unknown alias.
     """
 
     moment: datetime

@@ -1,4 +1,4 @@
-"""Processes under a manager that starts again whatever ends, as the README asks of production; none outlives a run."""
+"""Process manager that restarts whatever exits, as the README asks of production. No process outlives a run."""
 
 import ctypes
 import os
@@ -19,18 +19,21 @@ RESTART_SECONDS = 1
 
 
 class Failed(Exception):
-    """What was to hold does not."""
+    """An expectation does not hold."""
 
 
 def die_with_parent(number: int = signal.SIGKILL) -> None:
-    """Called in a child before it becomes its program: it ends when what started it ends, however that does."""
+    """Terminate this child when its parent exits, in whatever way.
+
+    Called in the child before it executes its program.
+    """
     if sys.platform == "linux":
         LIBC.prctl(PR_SET_PDEATHSIG, number)
 
 
 @dataclass
 class Service:
-    """One program: of a session of its own, writing to a log, started again a moment after it has ended."""
+    """One program in its own session, writing to a log, restarted a moment after it exits."""
 
     name: str
     command: Sequence[str]
@@ -38,7 +41,7 @@ class Service:
     log: Path
     # User and group.
     runs_as: tuple[int, int] | None = None
-    # What it gets in the end, and what it gets from Linux where nobody is left to end it.
+    # Signal that ends it in the normal case, and the one that Linux sends if its manager is gone.
     farewell: int = signal.SIGTERM
     last_word: int = signal.SIGKILL
     process: subprocess.Popen[bytes] | None = None
@@ -74,14 +77,14 @@ class Service:
         self.starts += 1
 
     def end_group(self) -> None:
-        """Kill what the main process left behind, as a manager does that ends a whole control group."""
+        """Kill the rest of the process group, as a manager does that ends a whole control group."""
         with suppress(ProcessLookupError):
             os.killpg(self.pid, signal.SIGKILL)
 
 
 @dataclass
 class Manager:
-    """Keeps services running until it is closed, which ends them in the opposite order."""
+    """Keep services running until it is closed. Closing ends them in reverse order."""
 
     services: list[Service] = field(default_factory=list)
 
@@ -115,7 +118,7 @@ class Manager:
 
 
 def end(service: Service) -> None:
-    """End a service for good: asked first, killed where it takes too long."""
+    """End a service for good: terminate it, and kill it if it takes too long."""
     assert service.process is not None
     below = descendants(service.pid)
     for pid in (service.pid, *below):
@@ -142,7 +145,7 @@ def children() -> dict[int, list[int]]:
     for entry in Path("/proc").iterdir():
         if entry.name.isdigit():
             with suppress(OSError, IndexError, ValueError):
-                # The name of the program stands in brackets, and may hold blanks and brackets itself.
+                # The program's name is in brackets, and may itself contain blanks and brackets.
                 state, parent = (entry / "stat").read_text().rpartition(")")[2].split()[:2]
                 if state != "Z":
                     found.setdefault(int(parent), []).append(int(entry.name))
@@ -150,7 +153,7 @@ def children() -> dict[int, list[int]]:
 
 
 def descendants(pid: int) -> list[int]:
-    """Return a process's children and theirs, parents first."""
+    """Return a process's descendants, parents first."""
     by_parent = children()
     found = list(by_parent.get(pid, []))
     for one in found:
@@ -165,7 +168,7 @@ def command_of(pid: int) -> str:
 
 
 def with_environment(assignment: str) -> Iterator[int]:
-    """Give the other processes that were started with this assignment in their environment."""
+    """Yield the other processes that were started with this assignment in their environment."""
     for entry in Path("/proc").iterdir():
         if entry.name.isdigit() and int(entry.name) != os.getpid():
             with suppress(OSError):

@@ -1,7 +1,7 @@
-"""Services that report usage, each one request after the other, and note what they were told.
+"""Services that report usage, one request after the other, and note the responses.
 
-A sender that was told nothing sends again what it may send again: what has a key, and changes. What has none it
-leaves alone, and may neither find twice.
+A sender without a response repeats only safe requests: those with a key, and changes. A request without a key is not
+repeated, and must not be recorded twice.
 """
 
 import itertools
@@ -20,7 +20,7 @@ from tests.faults.setting import Setting
 BATCH = 20
 PAUSE_SECONDS = 0.03
 RETRY_SECONDS = 0.5
-# Which is drawn how often.
+# Weights with which actions are drawn.
 ACTIONS = {"report": 12, "batch": 3, "correct": 4, "retract": 3}
 _serial = itertools.count(1)
 
@@ -61,7 +61,7 @@ class Sender:
         return [entry]
 
     def _batch(self, _: list[Entry]) -> list[Entry]:
-        """Send records with keys of their own, or without any under an idempotency key, or bare."""
+        """Send records with their own keys, or without any under an idempotency key, or with neither."""
         kind = self.rng.choice(["keys", "idempotent", "bare"])
         entries = [self._entry(NATIVE, has_key=kind == "keys") for _ in range(BATCH)]
         self.journal.add(*entries)
@@ -105,7 +105,7 @@ class Sender:
             assert dialect.retract is not None
             answer, tries = self._insist(dialect.changing(self.setting, chosen, dialect.retract), may_repeat=True)
             chosen.is_retracted = answer.is_taken or (tries > 1 and answer.status in (400, 404))
-            # Rebilly keeps what stands on an issued invoice.
+            # Rebilly refuses changes to records on an issued invoice.
             if not chosen.is_retracted and answer.status != 409:
                 self._leave(chosen, mine, dialect, "retract", answer)
         return []
@@ -122,7 +122,7 @@ class Sender:
         return self.rng.choice(changeable) if changeable else None
 
     def _leave(self, entry: Entry, mine: list[Entry], dialect: Dialect, action: str, answer: Answer) -> None:
-        """Say that a change came to nothing; one of which nothing is known even now can't be held against anything."""
+        """Report the unexpected response to a change, and leave the record alone from then on."""
         self._wonder(dialect, action, answer)
         mine.remove(entry)
 
@@ -130,7 +130,7 @@ class Sender:
         number = next(_serial)
         since, until = self.setting.window()
         seconds = self.rng.randrange(int((until - since).total_seconds()))
-        # No two have the same: the microseconds count.
+        # No two records have the same moment: the microseconds differ.
         moment: datetime = since + timedelta(seconds=seconds, microseconds=number % 1_000_000)
         is_nobodys = dialect is SEQUENCE and self.rng.random() < 0.15
         return Entry(
@@ -146,7 +146,7 @@ class Sender:
         return Decimal(self.rng.randrange(10**dialect.decimals, 1000 * 10**dialect.decimals)).scaleb(-dialect.decimals)
 
     def _insist(self, call: Call, *, may_repeat: bool) -> tuple[Answer, int]:
-        """Send until something is known, where it may be sent again; return the answer and how often it was sent."""
+        """Send until the outcome is known, if repeating is safe. Return the answer and the number of attempts."""
         for tries in itertools.count(1):
             answer = ask(self.port, call.method, call.path, call.headers, call.text)
             self.journal.count(f"status {answer.status}")
@@ -166,5 +166,5 @@ def _is_duplicate(answer: Answer) -> bool:
 
 
 def _is_concurrent(answer: Answer) -> bool:
-    """Whether the same request is at work still, from a connection that was given up."""
+    """Return whether the same request is still being handled, from a connection that was given up."""
     return "is being worked on" in str(answer.body)

@@ -1,4 +1,4 @@
-"""What the load is about: customers with a subscription each, that counts usage of a line and events of a customer."""
+"""Customers with a subscription each, which counts usage of a line and events of a customer."""
 
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
@@ -21,7 +21,7 @@ VOID = "VOID"
 
 @dataclass(frozen=True)
 class Target:
-    """One customer's ways to be named, by vendor."""
+    """Identifiers of one customer, by vendor."""
 
     number: int
     line: int
@@ -36,7 +36,7 @@ class Setting:
     code: str
     key: str
     targets: tuple[Target, ...]
-    # The first days of the months that are used, and of the one after the last.
+    # First days of the months in use, and of the month after the last.
     months: tuple[date, ...]
 
     def window(self) -> tuple[datetime, datetime]:
@@ -45,7 +45,7 @@ class Setting:
 
 
 def months_before(today: date) -> tuple[date, ...]:
-    """Return the first days of whole months that are over, and of the month of ``today``."""
+    """Return the first days of past whole months, and of the month of ``today``."""
     days = [today.replace(day=1)]
     for _ in range(MONTHS):
         days.append((days[-1] - timedelta(days=1)).replace(day=1))
@@ -53,7 +53,7 @@ def months_before(today: date) -> tuple[date, ...]:
 
 
 def build(code: str, *, today: date, customers: int = CUSTOMERS) -> Setting:
-    """Make a workspace whose subscriptions have ended with the last whole month, so that any difference is billed."""
+    """Create a workspace whose subscriptions ended with the last whole month, so that any difference is billed."""
     months = months_before(today)
     workspace = parties.create_workspace(code=code, name=code, time_zone=TIME_ZONE.key, currency="USD")
     _, key = create_key(workspace=workspace, name="faults", created_by="faults")

@@ -1,6 +1,6 @@
-"""One way of running, from its start to its last check: ``python -m tests.faults.story WAY FOLDER SEED ROUNDS``.
+"""Test of one way of running, from start to last check: ``python -m tests.faults.story WAY FOLDER SEED ROUNDS``.
 
-In a process of its own, since Django is set up once in a process, for one database.
+It needs its own process, since Django is set up once per process, for one database.
 """
 
 import os
@@ -23,13 +23,13 @@ SENDERS = 3
 MOST_REQUESTS = 20_000
 KILLS_EACH, OTHERS = 3, 3
 QUIET_SECONDS = (0.2, 1.5)
-# Two turns of the schedule, each with the worker's time to take it up, after a heartbeat that has to be missed.
+# A missed heartbeat, then two turns of the schedule, then time for the worker to take the task.
 SWEEPS_SECONDS = 3 + 2 * 20 + 15
 PROBLEM, BROKEN = 1, 70
 
 
 def say(text: str) -> None:
-    """Tell whoever is still listening."""
+    """Print a line. If nobody reads the output any more, discard it."""
     try:
         print(text, flush=True)
     except BrokenPipeError:
@@ -39,7 +39,7 @@ def say(text: str) -> None:
 def main(name: str, folder: Path, seed: int, rounds: int) -> int:
     for number in (signal.SIGTERM, signal.SIGHUP, signal.SIGINT):
         signal.signal(number, lambda number, _: sys.exit(128 + number))
-    # Told, not killed: there is much to end.
+    # Terminated, not killed: there is much to clean up.
     die_with_parent(signal.SIGTERM)
     (folder / "logs").mkdir(parents=True)
     (folder / "var").mkdir(mode=0o700)
@@ -67,7 +67,7 @@ class _Story:
         if not way.database:
             os.environ.pop("DATABASE_URL", None)
         os.environ["DJANGO_SETTINGS_MODULE"] = "config.settings"
-        import django  # noqa: PLC0415  # its settings are this way's
+        import django  # noqa: PLC0415  # the settings depend on the way
 
         django.setup()
 
@@ -120,7 +120,10 @@ class _Story:
 
     @contextmanager
     def _load(self, number: int) -> Iterator[None]:
-        """Report usage and close periods for as long as this is open; senders stop once they know all they can."""
+        """Report usage and close periods while the block runs.
+
+        Senders stop once no outcome is open that can be known.
+        """
         from tests.faults.senders import Sender  # noqa: PLC0415
 
         self.stopping.clear()
@@ -151,10 +154,10 @@ class _Story:
         if failures:
             raise Failed(f"the load ended: {failures[0]!r}") from failures[0]
         if any(thread.is_alive() for thread in threads):
-            raise Failed("a sender is told nothing, although all is up")
+            raise Failed("a sender gets no answer although everything is up")
 
     def _wait_until_served(self) -> None:
-        """Wait for what the load needs to go on; workers and the schedule may be down while the next is struck."""
+        """Wait for what the load needs to go on. Workers and the schedule may be down when the next fault strikes."""
         wait_for(
             lambda: ask(self.way.port, "GET", "/healthz", {}).status == 200,
             "an answer of the web server",
@@ -172,18 +175,18 @@ class _Story:
         return ask(self.way.port, "GET", "/healthz", {}).status == 200
 
     def _wait_for_sweeps(self) -> None:
-        """Whatever has to go on by itself has to be through within two sweeps; what waits for a person may wait."""
+        """Require that all automatic work is done within two sweeps. Work that waits for a person may remain."""
         from django.db import connection  # noqa: PLC0415
 
         from usage import closing  # noqa: PLC0415
 
-        # It was struck as well.
+        # The connection may be broken by a fault.
         connection.close()
-        what = "the end of all that goes on by itself"
+        what = "the end of all automatic work"
         wait_for(lambda: not closing.at_work().exists(), what, seconds=SWEEPS_SECONDS)
 
     def _require_work(self, number: int) -> None:
-        """A round in which nothing was going on proves nothing."""
+        """Fail if nothing happened in a round: it would prove nothing."""
         answers = self.journal.answers
         least = {"report": 50, "batch": 10, "correct": 10, "retract": 10, "close": 2, "issue": 1}
         idle = [what for what, count in least.items() if answers[what] < count * number]
@@ -201,7 +204,7 @@ class _Story:
 def _noting(run: Any, failures: list[BaseException]) -> None:
     try:
         run()
-    except BaseException as failure:  # noqa: BLE001  # told by whoever waits for the thread
+    except BaseException as failure:  # noqa: BLE001  # raised again by the code that joins the thread
         failures.append(failure)
 
 

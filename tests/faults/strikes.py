@@ -1,4 +1,4 @@
-"""Faults: what is struck, how, and how it is put right again where it does not by itself."""
+"""Faults: their target, their kind, and the repair if the target does not recover by itself."""
 
 import os
 import random
@@ -33,7 +33,7 @@ class Fault:
 
 
 def plan(rng: random.Random, targets: tuple[str, ...], *, kills: int, others: int) -> list[Fault]:
-    """Draw so many kills of each target, one of them plain, and so many gentler faults of any, in a drawn order."""
+    """Draw ``kills`` kills of each target, one of them plain, and ``others`` gentler faults, in random order."""
     faults = []
     for target in targets:
         drawn = ["SIGKILL", *(rng.choice(KILLS[target]) for _ in range(kills - 1))]
@@ -45,13 +45,13 @@ def plan(rng: random.Random, targets: tuple[str, ...], *, kills: int, others: in
 
 
 def strike(fault: Fault, way: Way, rng: random.Random) -> None:
-    """Wait until the target is up, and strike it; returns once what passes by itself has passed."""
+    """Wait until the target is up, and strike it. Return once a temporary fault has passed."""
     wait_for(lambda: way.processes_of(fault.target), f"the return of {fault.target}", seconds=RETURN_SECONDS)
     STRIKES[fault.kind](fault, way, rng)
 
 
 def _kill(fault: Fault, way: Way, rng: random.Random) -> None:
-    """Kill the main process or, as often, one below it."""
+    """Kill the main process or, as often, one of its descendants."""
     processes = way.processes_of(fault.target)
     main_or_other = processes[:1] if rng.random() < 0.5 else processes
     if main_or_other:
@@ -75,11 +75,11 @@ def _stop_a_while(fault: Fault, way: Way, rng: random.Random) -> None:
 
 
 def _kill_between_statements(fault: Fault, way: Way, rng: random.Random) -> None:
-    """Kill a worker that has a transaction open, and no statement at work in it."""
+    """Kill a worker that has a transaction open but no statement running."""
     if way.database:
         _wait_between_statements(way, seconds=10)
     else:
-        # SQLite tells nobody: while a run is at work, most moments are such.
+        # SQLite does not show transactions: while a run is at work, most moments qualify.
         with suppress(Exception):
             wait_for(lambda: CloseRun.objects.filter(state__in=CloseRun.ACTIVE).exists(), "", seconds=10)
     for pid in way.processes_of(fault.target):
@@ -111,7 +111,7 @@ def _signal_main(way: Way, fault: Fault, number: int) -> None:
 
 
 def _kill_a_backend(fault: Fault, way: Way, rng: random.Random) -> None:
-    """Kill one server process: PostgreSQL then ends all others and recovers."""
+    """Kill one backend: PostgreSQL then terminates all others and recovers."""
     with suppress(psycopg.Error), psycopg.connect(way.database, connect_timeout=5, autocommit=True) as connection:
         asked = "SELECT pid FROM pg_stat_activity WHERE backend_type = 'client backend' AND pid <> pg_backend_pid()"
         backends = [pid for (pid,) in connection.execute(asked).fetchall()]
@@ -141,7 +141,7 @@ STRIKES: dict[str, Callable[[Fault, Way, random.Random], None]] = {
     "SIGKILL of a backend": _kill_a_backend,
     "refuses writes": _refuse_writes,
 }
-# What ends a target without a chance to tidy up, and what it can prepare for or outlive.
+# Faults that end a target without a clean-up, and faults that it can prepare for or outlive.
 KILLS = {
     "web": ["SIGKILL"],
     "worker": ["SIGKILL", "SIGKILL between two statements"],

@@ -1,4 +1,4 @@
-"""The checks see what they are for: each is shown books in which one thing is wrong."""
+"""Each check detects its fault in books where only one thing is wrong."""
 
 from datetime import UTC, date, datetime
 from decimal import Decimal
@@ -32,7 +32,7 @@ def entry(day: int, quantity: str, *, subscription: int | None = 0, is_event: bo
 
 
 def recorded(setting: Setting, one: Entry) -> ledger.Recorded | ledger.RecordedEvent:
-    """Put into the ledger what an entry says was acknowledged."""
+    """Record in the ledger what an entry says was acknowledged."""
     origin = Origin(setting.workspace_id, "api", one.dialect, "tests")
     if one.is_event:
         name = NOBODYS_NAME if one.subscription is None else f"customer-{one.subscription}"
@@ -45,7 +45,7 @@ def recorded(setting: Setting, one: Entry) -> ledger.Recorded | ledger.RecordedE
 
 @pytest.fixture
 def journal(setting: Setting) -> Journal:
-    """Books that are right: 10 and 2.5 calls, 7 calls that were taken back, and three sorts of events."""
+    """Return correct books: 10 and 2.5 calls, 7 retracted calls, and three sorts of events."""
     kept = [entry(1, "10"), entry(2, "2.5", subscription=1), entry(3, "7")]
     events = [
         entry(4, "3", is_event=True, key="a"),

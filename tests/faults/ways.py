@@ -1,4 +1,4 @@
-"""The two ways of running the program, each with servers of its own on ports of its own, on loopback only."""
+"""The two ways of running the program, each with its own servers and ports, on loopback only."""
 
 import os
 import secrets
@@ -18,7 +18,7 @@ import redis
 
 from tests.faults.processes import Manager, Service, command_of, descendants, wait_for
 
-# Short, so that the sweep takes up within its turns what a killed worker left; small batches, so that kills find some.
+# Short, so that the sweep resumes a killed worker's run within its turns; small batches, so that kills hit some.
 PACE = {"CLOSE_HEARTBEAT_SECONDS": "3", "CLOSE_BATCH": "4", "CLOSE_WORKERS": "2", "LOG_LEVEL": "WARNING"}
 START_SECONDS = 60
 PLAIN = {"STATIC_COLLECTED": "0", "HTTPS": "0", "PYTHONUNBUFFERED": "1", "PORT": "0"}
@@ -27,7 +27,7 @@ CELERY = [sys.executable, "-m", "celery", "-A", "config"]
 
 @dataclass
 class Way:
-    """A running installation: where it listens, what can be struck, and what the checks have to know."""
+    """Running installation: where it listens, what can be struck, and what the checks need."""
 
     name: str
     folder: Path
@@ -40,11 +40,11 @@ class Way:
     services: dict[str, list[Service]] = field(default_factory=dict)
 
     def start(self) -> None:
-        """Start the program, once its database has been prepared."""
+        """Start the program. The database must have been prepared."""
         START[self.name](self)
 
     def processes_of(self, target: str) -> list[int]:
-        """Return the processes that a target is of now, main ones first; none where it is down."""
+        """Return the current processes of a target, main ones first. Empty if it is down."""
         if self.name == "embedded" and target != "supervisor":
             supervisor = self.services["supervisor"][0]
             below = descendants(supervisor.pid) if supervisor.is_running else []
@@ -61,7 +61,7 @@ class Way:
         self.services.setdefault(target, []).append(self.manager.add(service))
 
 
-# How the supervisor's children are told apart.
+# Command line parts that tell the supervisor's children apart.
 MAIN = {"web": "config.web", "worker": " worker ", "schedule": " beat "}
 
 
@@ -78,7 +78,7 @@ def _environment(folder: Path, **more: str) -> dict[str, str]:
 
 @contextmanager
 def embedded(folder: Path) -> Iterator[Way]:
-    """SQLite and the filesystem queue under ``config.supervisor``, as ``make run`` starts it."""
+    """Run SQLite and the filesystem broker under ``config.supervisor``, as ``make run`` does."""
     with Manager() as manager:
         port = free_port()
         environment = _environment(folder, PORT=str(port), CELERY_BROKER_URL="filesystem://localhost")
@@ -92,7 +92,7 @@ def _start_embedded(way: Way) -> None:
 
 @contextmanager
 def production(folder: Path) -> Iterator[Way]:
-    """PostgreSQL and Redis, two web processes, two workers and one schedule, started as the README says."""
+    """Run PostgreSQL, Redis, two web processes, two workers and one schedule, started as the README says."""
     with ExitStack() as stack:
         data = stack.enter_context(_data_folder())
         manager = stack.enter_context(Manager())
@@ -122,7 +122,7 @@ def _start_production(way: Way) -> None:
 
 @contextmanager
 def _data_folder() -> Iterator[Path]:
-    """A folder that belongs to whom PostgreSQL runs as: an unprivileged user where this one is root."""
+    """Create a folder owned by the user that PostgreSQL runs as: an unprivileged user if this one is root."""
     folder = Path(tempfile.mkdtemp(prefix="arrears-faults-postgresql-"))
     try:
         yield folder
@@ -131,7 +131,7 @@ def _data_folder() -> Iterator[Path]:
 
 
 def _cluster(data: Path, logs: Path, manager: Manager) -> tuple[str, Service]:
-    """Make and start a PostgreSQL cluster."""
+    """Create and start a PostgreSQL cluster."""
     programs = postgresql_programs()
     assert programs is not None
     password = secrets.token_urlsafe(20)
@@ -149,7 +149,7 @@ def _cluster(data: Path, logs: Path, manager: Manager) -> tuple[str, Service]:
     command = [str(programs / "postgres"), "-D", str(data / "cluster"), "-p", str(port)]
     for option in ("listen_addresses=127.0.0.1", "unix_socket_directories=", "shared_buffers=32MB"):
         command += ["-c", option]
-    # Fast in the end; immediately, with its children, where nobody is left to end it.
+    # Fast shutdown in the end; immediate shutdown, with all backends, if the manager is gone.
     signals = {"farewell": signal.SIGINT, "last_word": signal.SIGQUIT}
     log_path = logs / "postgresql.log"
     service = Service("postgresql", command, os.environ, log_path, runs_as=user, **signals)  # type: ignore[arg-type]
@@ -186,7 +186,7 @@ def reaches_redis(port: int) -> bool:
 
 
 def postgresql_programs() -> Path | None:
-    """Return where this machine's newest PostgreSQL has its programs; Debian keeps them off the PATH."""
+    """Return the folder of this machine's newest PostgreSQL programs: Debian keeps them off the PATH."""
     on_path = shutil.which("initdb")
     if on_path:
         return Path(on_path).resolve().parent
@@ -198,7 +198,7 @@ def postgresql_programs() -> Path | None:
 def unprivileged_user() -> tuple[int, int] | None:
     if os.geteuid() != 0:
         return None
-    import pwd  # noqa: PLC0415  # of POSIX alone
+    import pwd  # noqa: PLC0415  # exists on POSIX only
 
     for name in ("postgres", "nobody"):
         try:
