@@ -1,4 +1,4 @@
-"""Several closers at once, as people and programs may be."""
+"""Concurrent closers, as people and programs may be."""
 
 from datetime import datetime
 
@@ -9,7 +9,7 @@ from usage import closing
 
 
 def close_beside_others(workspace: Workspace, at: datetime) -> None:
-    """Close and issue in small batches; whoever comes after the first is a further worker of the first one's run."""
+    """Close and issue in small batches. Any closer after the first joins its run as a further worker."""
     try:
         run = closing.start(workspace=workspace, until_at=at, by="finance", as_of=at)
     except closing.NothingToClose as nothing:

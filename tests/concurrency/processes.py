@@ -1,4 +1,4 @@
-"""The program's own processes, on the test database and a queue of their own."""
+"""The program's own processes, on the test database and with their own message broker."""
 
 import os
 import subprocess
@@ -15,7 +15,7 @@ from tests import services
 
 
 def environment(var: Path, *, broker: str) -> dict[str, str]:
-    """Production settings for a child process that shares this test's PostgreSQL database."""
+    """Return production settings for a child process that shares this test's PostgreSQL database."""
     server = urlsplit(services.POSTGRES_URL)
     return os.environ | {
         "DATABASE_URL": urlunsplit(server._replace(path=f"/{connection.settings_dict['NAME']}")),
@@ -28,7 +28,7 @@ def environment(var: Path, *, broker: str) -> dict[str, str]:
 
 
 def call(*arguments: str, env: dict[str, str]) -> str:
-    """Run a command of the program to its end and return what it said."""
+    """Run a command of the program to its end and return its output."""
     done = subprocess.run([sys.executable, *arguments], env=env, capture_output=True, text=True, timeout=60)
     assert done.returncode == 0, done.stderr
     return done.stdout
@@ -36,7 +36,7 @@ def call(*arguments: str, env: dict[str, str]) -> str:
 
 @contextmanager
 def worker(env: dict[str, str], *, pool: str = "solo") -> Iterator[subprocess.Popen[bytes]]:
-    """A queue worker, of one process unless it is told otherwise, stopped at the end if it still runs."""
+    """Run a worker, by default with one process. Stop it at the end if it still runs."""
     options = [
         f"--pool={pool}",
         "--concurrency=1",

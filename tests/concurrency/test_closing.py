@@ -58,12 +58,12 @@ def test_six_closers_at_once_make_one_invoice_per_period():
     assert Invoice.objects.count() == BillingPeriod.objects.count() == 40
     assert {str(total) for total in Invoice.objects.values_list("total", flat=True)} == {"10.0000"}
     assert {run.state for run in CloseRun.objects.all()} == {CloseRun.State.REVIEW}
-    # Whoever was second to a subscription left it alone.
+    # The second worker at a subscription left it alone.
     assert CloseItem.objects.filter(holds_subscription=True).count() == CloseItem.objects.count() == 40
 
 
 def test_runs_that_are_started_worked_on_issued_and_discarded_at_once_never_wait_for_each_other():
-    # X's have ended and are closed whole, late usage of theirs comes all the time; Y's are monthly.
+    # X's subscriptions have ended and are closed entirely, with late usage arriving all the time; Y's are monthly.
     workspace = make.workspace()
     x, y = lines_of(workspace, 6, ends_on=date(2026, 2, 1)), lines_of(workspace, 6, "unit_days")
     for line in [*x, *y]:
@@ -83,7 +83,7 @@ def test_runs_that_are_started_worked_on_issued_and_discarded_at_once_never_wait
                 run = closing.start(workspace=workspace, until_at=rng.choice(untils), by="m", as_of=untils[-1])
                 if rng.random() < 0.8:
                     closing.work(workspace_id=run.workspace_id, run_id=run.pk, clock=lambda: untils[-1], batch=3)
-                # A run that is in review, whoever made it, can be issued or discarded there and then.
+                # A run in review, whoever started it, can be issued or discarded at once.
                 decide_on_one(workspace, rng)
 
     at_once(
@@ -113,7 +113,7 @@ def decide_on_one(workspace: Workspace, rng: random.Random) -> None:
     try:
         decide(run=run, by="m", as_of=MARCH)
     except (invoicing.UnableToIssue, invoicing.UnableToDiscard) as refused:
-        # That another manager was faster is the only reason: no run stands in the way of another.
+        # The only reason is that another manager was faster: no run blocks another.
         if not re.search("not waiting for review|can't be discarded", str(refused)):
             raise
     else:

@@ -1,4 +1,4 @@
-"""Usages are counted for good only where no record can come to light any more."""
+"""Usages are counted for good only where no earlier record can still be committed."""
 
 import threading
 
@@ -51,7 +51,7 @@ def test_a_record_that_is_not_committed_yet_is_waited_for(has_an_id):
     slow_id, (marks, counts, quick) = at_once([slow, others])
 
     assert slow_id < quick
-    # The slow one could still come: nothing behind the first is counted for good.
+    # The slow record could still be committed: nothing after the first is counted for good.
     assert marks == [first.id, first.id]
     assert counts == [2]
     assert ledger.usages_of_lines(workspace=line.workspace) == 3
@@ -86,7 +86,7 @@ def test_what_is_counted_beside_many_writers_adds_up():
     ledger.count_usages()
 
     assert UsageCount.objects.get().record_id == UsageRecord.objects.latest("pk").pk
-    # Of each 60, 20 were taken back.
+    # Of each 60, 20 were retracted.
     assert ledger.usages_of_lines(workspace=line.workspace) == 160
 
 

@@ -1,4 +1,4 @@
-"""The cutoff of a close, beside an insert that waits for its lock: what is counted and what comes later never mix."""
+"""The cutoff of a close beside an insert that waits for its lock. What is counted and what comes later never mix."""
 
 from collections.abc import Callable
 
@@ -17,7 +17,7 @@ pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.postgres]
 def read_after(
     lock: Callable[[], object], other: Callable[[], int], owner: Workspace, insert: Callable[[], int]
 ) -> None:
-    """Lock as closing does, let an insert wait, have another record written, and only then read the cutoff."""
+    """Lock as closing does, let an insert wait, record something else, and only then read the cutoff."""
     cutoffs: list[int] = []
 
     def read() -> None:

@@ -121,7 +121,7 @@ def test_each_event_sent_during_closes_is_billed_exactly_once():
     brick = make.event_brick(owner, aggregation="sum", property="length")
     price = make.price(brick)
     customers = [make.customer(owner, f"customer {n}", aliases=[f"c{n}"]) for n in range(6)]
-    # Two subscriptions each, so that customers and batches cross.
+    # Two subscriptions each, so that customers and batches overlap.
     lines = [
         contracts.add_line(subscription=make.subscription(customer), brick=brick, price=price)
         for customer in customers * 2
@@ -169,7 +169,7 @@ def test_each_event_sent_during_closes_is_billed_exactly_once():
 
 
 def test_an_event_draws_its_id_only_under_the_lock_of_its_customer():
-    """The exact cutoff stands on this order in the plan: the id's nextval above the row lock, not below it."""
+    """The exact cutoff depends on this order in the plan: the id's nextval above the row lock, not below it."""
     owner = make.workspace()
     make.customer(owner, aliases=["gx"])
     command = ReportEvent(
@@ -195,9 +195,9 @@ def test_an_event_draws_its_id_only_under_the_lock_of_its_customer():
 def while_held(
     hold: Callable[[], Any], job: Callable[[], Result], *, meanwhile: Callable[[], Any] | None = None
 ) -> Result:
-    """Do something in a transaction and let a job begin meanwhile; commit once it waits, and return what it returns.
+    """Hold locks in a transaction, start a job, commit once the job waits, and return the job's result.
 
-    ``meanwhile``: what the transaction does yet while the job waits.
+    ``meanwhile`` runs in the transaction while the job waits.
     """
 
     def run() -> Result:
@@ -308,7 +308,7 @@ def test_events_that_wait_in_thousands_are_matched_beside_intakes_and_closes_and
     def intake() -> None:
         for number in range(100):
             make.event(owner, "gx", AT, key=f"after-{number}")
-            # One that may still wait: it is the customer's, whichever comes first.
+            # It may still be unmatched, and becomes the customer's whichever comes first.
             make.event(owner, "gx", AT, key=f"before-{number * 25}")
 
     def closes() -> None:

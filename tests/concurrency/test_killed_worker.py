@@ -83,7 +83,7 @@ def test_a_worker_killed_in_the_middle_of_matching_loses_and_doubles_no_event(tm
         return job
 
     with worker(env) as first:
-        # Once: to send it again takes longer than many a batch of events.
+        # Once: sending it again takes longer than many batches of events.
         assert sweep(env)
         wait_for(lambda: progress().matched_count > 0)
         first.kill()
@@ -190,7 +190,7 @@ def has_state(run: CloseRun, state: str) -> bool:
 
 
 def sweep(env: dict[str, str]) -> str:
-    """What the schedule does every few seconds."""
+    """Run the task that the schedule sends every few seconds."""
     return call("-m", "celery", "-A", "config", "call", "usage.sweep", env=env)
 
 

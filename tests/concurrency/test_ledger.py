@@ -48,7 +48,7 @@ def test_eight_corrections_of_one_record_make_one_chain():
 
 @transaction.atomic
 def test_a_record_draws_its_id_only_under_the_lock_of_its_line_which_an_index_finds():
-    """The exact cutoff stands on this order in the plan: the id's nextval above the row lock, not below it."""
+    """The exact cutoff depends on this order in the plan: the id's nextval above the row lock, not below it."""
     line = make.line()
     command = RecordUsage(
         origin=Origin(workspace_id=line.workspace_id, source="api", dialect="piriod", recorded_by="tests"),
@@ -60,7 +60,7 @@ def test_a_record_draws_its_id_only_under_the_lock_of_its_line_which_an_index_fi
     (where,) = conditions(command.address, workspace_id=line.workspace_id, occurred_at=at)
     statement, parameters = insert_entry(command, where, Decimal(1), at, at)
     with connection.cursor() as cursor:
-        # A table as small as this one would be read whole.
+        # A sequential scan would be cheaper on such a small table.
         cursor.execute("SET LOCAL enable_seqscan = off")
         cursor.execute(f"EXPLAIN (VERBOSE, COSTS OFF) {statement}", parameters)
         plan = [row[0] for row in cursor.fetchall()]
@@ -69,5 +69,5 @@ def test_a_record_draws_its_id_only_under_the_lock_of_its_line_which_an_index_fi
     locks = next(n for n, step in enumerate(plan) if "LockRows" in step)
     assert draws < locks
     assert not any("nextval" in step for step in plan[locks:])
-    # Of a table as small as this one its key finds it as quickly as its number.
+    # On such a small table, the primary key is as quick as the number's index.
     assert any("Index Scan using billing_line_" in step for step in plan[locks:])

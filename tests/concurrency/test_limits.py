@@ -29,7 +29,7 @@ def total() -> Decimal:
 
 
 def send(line, quantity: str, *, accepts_part: bool = False) -> Decimal:
-    """Return what was taken of a quantity."""
+    """Return the accepted part of a quantity."""
     command = RecordUsage(
         origin=Origin(workspace_id=line.workspace_id, source="api", dialect="rebilly", recorded_by="tests"),
         address=LineByNumber(line.number),
@@ -72,7 +72,7 @@ def test_a_limit_that_is_set_meanwhile_counts_what_is_being_recorded():
 
     of_limiter, *of_others = at_once([limit, *[lambda: send(line, "1", accepts_part=True)] * (CLIENTS - 1)])
 
-    # Whoever came before the limit has been counted, even while recording, and nobody after it went beyond.
+    # Usage before the limit was counted, even if it was being recorded, and usage after it did not exceed it.
     assert of_limiter + sum(of_others) <= max(4, sum(of_others))
     assert send(line, "1") == 0
 

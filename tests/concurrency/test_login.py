@@ -1,4 +1,4 @@
-"""Many passwords at once, as many web processes get them: no more are looked at than the limit says."""
+"""Concurrent passwords, as many web processes receive them: no more are checked than the limit allows."""
 
 from contextlib import nullcontext
 
@@ -15,7 +15,7 @@ NOON = moment("2026-11-20 12:00")
 
 
 class OfOtherProcesses:
-    """The turns of processes that do not know of each other."""
+    """Turns of processes that do not know of each other."""
 
     def take(self, name):
         return nullcontext()
@@ -61,5 +61,5 @@ def test_what_is_over_is_swept_by_many_at_once():
 
     at_once([lambda n=n: guess(f"203.0.113.{n}", []) for n in range(12)])
 
-    # Each of the twelve, and the account's.
+    # One for each of the twelve addresses, and the account's.
     assert LoginTally.objects.count() == 13

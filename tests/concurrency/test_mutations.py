@@ -1,4 +1,4 @@
-"""Several mutations of one request, beside others that name the same lines in another order."""
+"""Several mutations in one request, beside requests that name the same lines in another order."""
 
 from decimal import Decimal
 

@@ -1,4 +1,4 @@
-"""Things that are made by several requests at once, under one id or one reference: one is made, the others are told."""
+"""Concurrent requests that create something under one id or reference: one creates it, the others are refused."""
 
 import threading
 import time
@@ -25,7 +25,7 @@ def workspace():
 
 
 def statuses(workspace, path, body):
-    """Return the statuses, sorted, of six clients that send the same at once."""
+    """Return the sorted statuses of six clients that send the same request at once."""
     clients = [Native(workspace) for _ in range(6)]
     return sorted(at_once([lambda api=api: api.post(path, **body).status_code for api in clients]))
 
@@ -120,7 +120,7 @@ def test_line_is_not_called_by_a_number_that_another_is_given_at_once(workspace)
 
 
 def adding_lines(workspace, count):
-    """Return functions that each add a line to a subscription of its own and return its number."""
+    """Return functions that each add a line to their own subscription and return its number."""
     price = make.price(make.brick(workspace))
 
     def adding(subscription):

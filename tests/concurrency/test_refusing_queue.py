@@ -1,4 +1,4 @@
-"""A Redis that refuses writes for a while, as one does that became a replica or has lost its own."""
+"""A Redis that refuses writes for a while, because it became a replica or has lost its own."""
 
 import shutil
 import socket
@@ -31,7 +31,7 @@ REFUSALS = {
 
 @pytest.fixture
 def server(tmp_path: Path) -> Iterator[redis.Redis]:
-    """A Redis of this test's own, which it may spoil."""
+    """Start a Redis of this test's own, which it may break."""
     with socket.create_server(("127.0.0.1", 0)) as free:
         port = free.getsockname()[1]
     command = ["redis-server", "--port", str(port), "--save", "", "--dir", str(tmp_path), "--loglevel", "warning"]

@@ -1,4 +1,4 @@
-"""A form that is sent again while the first is still running: one is done, and both lead to it."""
+"""A form submitted again while the first submission is still running: one is done, and both lead to its result."""
 
 import threading
 
@@ -31,7 +31,7 @@ def client_of(user: User) -> Client:
 
 @pytest.fixture
 def slowly(monkeypatch):
-    """Let what is done take until the second form has come, or a second."""
+    """Delay the work until the second form has arrived, or for a second."""
     began, second_came = threading.Event(), threading.Event()
 
     def slow(real):

@@ -1,4 +1,4 @@
-"""Real threads, each with a database connection of its own, let go at the same moment."""
+"""Threads with a database connection each, released at the same moment."""
 
 import threading
 from collections.abc import Callable, Sequence
@@ -11,7 +11,7 @@ Result = TypeVar("Result")
 
 
 def at_once(jobs: Sequence[Callable[[], Result]]) -> list[Result]:
-    """Run the jobs at the same time; return their results in order, or raise what the first to fail raised."""
+    """Run the jobs at the same time. Return their results in order, or raise what the first failed job raised."""
     gate = threading.Barrier(len(jobs))
 
     def run(job: Callable[[], Result]) -> Result:

@@ -1,6 +1,6 @@
-"""How PostgreSQL would run the statements of a function: read from its plans, at sizes that tests can build.
+"""PostgreSQL's query plans of a function's statements, at table sizes that tests can build.
 
-A plan is read as a prepared statement's: ``custom`` for the parameters at hand, ``generic`` for any.
+A plan is that of a prepared statement: ``custom`` for the given parameters, ``generic`` for any.
 """
 
 import json
@@ -16,7 +16,7 @@ from psycopg import ClientCursor, sql
 from psycopg.types.numeric import Int2, Int4
 
 MODES = ("custom", "generic")
-# Django tells the driver of some numbers how many bytes they have.
+# Django passes some integers to the driver with their size in bytes.
 _TYPES: dict[type, str] = {
     bool: "boolean",
     Int2: "smallint",
@@ -34,7 +34,7 @@ class Statement(NamedTuple):
 
 
 class Step(NamedTuple):
-    """A node of a plan that reads a table: how, by which index, and by what condition on it."""
+    """Plan node that reads a table: the method, the index, and the condition on the index."""
 
     node: str
     table: str
@@ -43,7 +43,7 @@ class Step(NamedTuple):
 
 
 def statements_of(run: Callable[[], Any]) -> list[Statement]:
-    """Run a function; return what it had the database do to rows."""
+    """Run a function and return its statements about rows."""
     found: list[Statement] = []
 
     def keep(execute: Any, text: str, parameters: Any, many: bool, context: Any) -> Any:
@@ -57,7 +57,7 @@ def statements_of(run: Callable[[], Any]) -> list[Statement]:
 
 
 def plan(statement: Statement, *, mode: str) -> dict[str, Any]:
-    """Return the plan of a statement as PostgreSQL tells it in JSON."""
+    """Return the plan of a statement as PostgreSQL's JSON."""
     names = [f"${n}" for n in range(1, len(statement.parameters) + 1)]
     text = statement.text % tuple(names) if names else statement.text
     types = f"({', '.join(map(_type, statement.parameters))})" if names else ""
@@ -80,7 +80,7 @@ def nodes_of(statement: Statement, *, mode: str) -> list[dict[str, Any]]:
 
 
 def reads(statement: Statement, *, mode: str) -> list[Step]:
-    """Return how a statement reads the tables that it reads."""
+    """Return the plan nodes of a statement that read tables."""
     return [
         Step(node["Node Type"], node.get("Relation Name", ""), node.get("Index Name"), node.get("Index Cond", ""))
         for node in nodes_of(statement, mode=mode)

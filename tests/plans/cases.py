@@ -1,6 +1,6 @@
-"""What lists are asked for at size, by dialect: each query is to be answered from an index.
+"""Queries of large lists, by dialect. Each must be answered from an index.
 
-A query names in braces what ``path_of`` looks up among the rows at hand.
+Names in braces are filled in by ``path_of`` from the rows of the test.
 """
 
 import base64
@@ -25,10 +25,10 @@ UNFILTERED = [
     (NATIVE, ""),
     (NATIVE, "state=all"),
     (PANEL, ""),
-    # Nearly all that there is.
+    # Nearly all records.
     (PANEL, "state=counts"),
 ]
-# Of so many lines that the first of the ledger's records are as good as any to see that there are many.
+# So many lines match that the first records of the ledger are as good as any.
 BROAD = [(NATIVE, "brick={brick}")]
 ORDERED = [
     (PIRIOD, "ordering=id"),
@@ -133,7 +133,7 @@ def path_of(owner: Workspace, dialect: str, query: str) -> str:
 
 
 def client_of(owner: Workspace, dialect: str) -> Client:
-    """Return a client that has a key of the workspace, or has logged in."""
+    """Return a client that has an API key of the workspace, or has logged in."""
     if dialect == PANEL:
         client = Client()
         user, _ = get_user_model().objects.get_or_create(username="reader", is_superuser=True, is_staff=True)

@@ -1,4 +1,4 @@
-"""What a batch looks up, it looks up by index: its price does not grow with the tables beside it."""
+"""A batch looks up everything by index: its cost does not grow with the tables."""
 
 from collections.abc import Callable
 from decimal import Decimal
@@ -21,7 +21,7 @@ TABLES = (Line, Subscription, Customer, CustomerAlias)
 
 @pytest.fixture
 def line() -> Line:
-    """A line beside 100,000 others, each of a customer and a subscription of its own."""
+    """Return a line beside 100,000 others, each with its own customer and subscription."""
     drop_foreign_keys()
     owner = make.workspace()
     one = make.line(owner)

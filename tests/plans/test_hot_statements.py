@@ -1,4 +1,4 @@
-"""What is done all the time reads by index what it needs, beside 10,000 contracts and 40,000 records of others."""
+"""Frequent statements read what they need by index, beside 10,000 contracts and 40,000 records of others."""
 
 import re
 from collections.abc import Callable, Iterator
@@ -26,7 +26,7 @@ LARGE = "usage_usagerecord|usage_matching|billing_(?:line|subscription|closerun|
 
 
 def copies(model: Any, pk: int | UUID, count: int, changes: str) -> None:
-    """Insert copies of a row, the n-th with these changes, as JSON of SQL expressions over ``n``."""
+    """Insert copies of a row. ``changes`` of the n-th are JSON of SQL expressions over ``n``."""
     table = model._meta.db_table
     with connection.cursor() as cursor:
         cursor.execute(
@@ -38,7 +38,7 @@ def copies(model: Any, pk: int | UUID, count: int, changes: str) -> None:
 
 @pytest.fixture
 def line() -> Line:
-    """One contract of a workspace that has many, with usage of January that is closed and issued."""
+    """Return a contract's line in a workspace with many, with usage of January that is closed and issued."""
     drop_foreign_keys()
     line = make.line()
     for day in range(1, 6):
@@ -73,7 +73,7 @@ def line() -> Line:
 
 @contextmanager
 def plans() -> Iterator[list[tuple[str, str]]]:
-    """Give each statement about a large table with its plan."""
+    """Collect each statement about a large table with its plan."""
     found: list[tuple[str, str]] = []
 
     def explain(execute: Callable[..., Any], sql: str, params: Any, many: bool, context: Any) -> Any:

@@ -1,4 +1,4 @@
-"""Lists of a large ledger are answered from indexes that lead to what is asked for, not by reading it backwards."""
+"""Lists of a large ledger are answered from selective indexes, not by reading the ledger backwards."""
 
 from collections.abc import Iterator
 from datetime import UTC, datetime
@@ -18,13 +18,13 @@ from usage.models import UsageRecord
 pytestmark = [pytest.mark.django_db, pytest.mark.postgres, pytest.mark.together]
 
 RECORDS = 300_000
-# In the order of ids, whatever the filter.
+# Indexes in id order, whatever the filter.
 IN_ORDER = ("usage_usagerecord_pkey", "usage_record_newest", "usage_record_newest_event")
 
 
 @pytest.fixture(scope="module")
 def owner(django_db_setup: Any, django_db_blocker: Any) -> Iterator[Workspace]:
-    """A workspace with 300,000 records, for all tests of the module, and removed after them."""
+    """Return a workspace with 300,000 records, shared by the module's tests and removed after them."""
     with django_db_blocker.unblock(), connection.cursor() as cursor:
         foreign_keys = skewed.drop_foreign_keys()
         try:
@@ -33,7 +33,7 @@ def owner(django_db_setup: Any, django_db_blocker: Any) -> Iterator[Workspace]:
             ledger.count_usages()
             yield made.workspace
         finally:
-            # Unlike a bare TRUNCATE, this gives the tests that follow their permissions and content types again.
+            # Unlike a bare TRUNCATE, flush restores the permissions and content types that later tests need.
             call_command("flush", interactive=False, verbosity=0)
             for add in foreign_keys:
                 cursor.execute(add)
@@ -62,7 +62,7 @@ def test_an_order_of_the_whole_workspace_is_not_made_by_sorting_it(owner, dialec
 
 @pytest.mark.parametrize("year", [2024, 2025, 2030])
 def test_what_an_invoice_line_has_counted_is_found_by_its_line(owner, year):
-    # Of 2030 the statistics know nothing.
+    # The statistics cover nothing of 2030.
     starts_at, ends_at = datetime(year, 1, 15, tzinfo=UTC), datetime(year, 2, 15, tzinfo=UTC)
     line = Line.objects.get(workspace=owner, number=1001)
     billed = InvoiceLine(pk=1, workspace=owner, line=line, cutoff=10**9, starts_at=starts_at, ends_at=ends_at)
@@ -75,7 +75,7 @@ def test_what_an_invoice_line_has_counted_is_found_by_its_line(owner, year):
 
 
 def statements_about(owner: Workspace, dialect: str, query: str) -> list[Statement]:
-    """Return what a list asks of the ledger."""
+    """Return the statements that a list sends about the ledger."""
     client, path = client_of(owner, dialect), path_of(owner, dialect, query)
     answers: list[Any] = []
     statements = statements_of(lambda: answers.append(client.get(path)))
@@ -84,7 +84,7 @@ def statements_about(owner: Workspace, dialect: str, query: str) -> list[Stateme
 
 
 def steps_of(owner: Workspace, dialect: str, query: str) -> list[Step]:
-    """Return how the ledger is read for a list."""
+    """Return the plan nodes with which a list reads the ledger."""
     return [
         step
         for statement in statements_about(owner, dialect, query)

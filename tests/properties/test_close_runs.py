@@ -1,4 +1,4 @@
-"""Whatever people and programs do to several runs at once: none waits for another, and all is billed once."""
+"""Whatever people and programs do to several runs at once: no run waits for another, and everything is billed once."""
 
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -24,8 +24,8 @@ pytestmark = pytest.mark.django_db
 MAY = make.moment("2026-05-01")
 UNTIL = ("2026-02-01", "2026-03-01", "2026-04-01")
 
-# A step: a run is started until then (and is to issue itself), or the n-th run is worked on for one batch or to its
-# end, issued, or discarded; or late usage comes of the subscription that has ended, or of the other.
+# A step: start a run until a day (and whether it issues automatically); work on the n-th run for one batch or to its
+# end; issue it; discard it; or record late usage of the ended or the other subscription.
 steps = st.lists(
     st.one_of(
         st.tuples(st.just("start"), st.sampled_from(UNTIL), st.booleans()),
@@ -38,7 +38,7 @@ steps = st.lists(
 
 @dataclass
 class Story:
-    """X has ended and is closed whole; Y is monthly, and its January is open."""
+    """X has ended and is closed entirely; Y is monthly, and its January is open."""
 
     workspace: Workspace = field(default_factory=make.workspace)
 
@@ -99,14 +99,14 @@ class Story:
             run.refresh_from_db()
             self.change(run, "issue")
             self.run(run)
-        # What was left to the runs above, and a period more, which brings the differences of those before it.
+        # The rest of the runs above, and a further period, which brings the differences of earlier ones.
         for _ in range(2):
             self.run(self.start("2026-05-01", True))
         assert self.start("2026-05-01", True) is None
 
 
 def one_batch(run: CloseRun) -> None:
-    """Its worker dies after a batch of one."""
+    """Run one batch of one item, after which the worker dies."""
 
     def die() -> Any:
         raise Killed

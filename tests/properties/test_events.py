@@ -1,4 +1,4 @@
-"""Whatever events come: what is counted and billed of them is what a person who reads them one by one would count."""
+"""Whatever events arrive: what is counted and billed equals a count by hand, one event after the other."""
 
 import re
 from dataclasses import dataclass
@@ -65,7 +65,7 @@ def as_text(value: Any) -> str | None:
 
 
 def counts(rule: EventRule, given: dict[str, Any]) -> bool:
-    """Tell whether a rule counts an event of these properties, the slow way."""
+    """Return whether a rule counts an event with these properties, the slow way."""
 
     def folded(text: str | None) -> str | None:
         return text if text is None or rule.is_case_sensitive else text.casefold()
@@ -78,7 +78,7 @@ def counts(rule: EventRule, given: dict[str, Any]) -> bool:
 
 
 def on_paper(rule: EventRule, found: list[dict[str, Any]]) -> Decimal:
-    """What a rule makes of events' properties, computed the slow way."""
+    """Return the quantity that a rule makes of events' properties, the slow way."""
     counted = [as_text(given.get("p")) for given in found if counts(rule, given)]
     if rule.aggregation == "count":
         return Decimal(len(counted))
@@ -131,7 +131,7 @@ def test_metering_counts_what_a_reader_counts(aggregation, sent, filters, negate
         transaction.set_rollback(True)
 
 
-# A step of the story: an event under one of a few keys, a name given, or a close and issue.
+# A step: an event under one of a few keys, an alias added, or a close and issue.
 steps = st.lists(
     st.one_of(
         st.tuples(st.just("report"), events, st.sampled_from([None, "k1", "k2", "k3"])),
@@ -163,7 +163,7 @@ def test_every_period_is_billed_what_its_live_events_cost(aggregation, story):
             expected = on_paper(rule, of_period) * Decimal("1.5")
             assert sum((row.amount for row in billed), Decimal(0)) == expected
             if aggregation == "unique":
-                # Each event that can't be read was told by an invoice that was drafted after it came.
+                # Each unreadable event is reported on an invoice that was drafted after it arrived.
                 unread = [
                     row.pk
                     for row in live

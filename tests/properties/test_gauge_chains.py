@@ -1,4 +1,4 @@
-"""Lines of a gauge in any order and with any changes: what each opens with, and what changes it, is as on paper."""
+"""Lines of a gauge in any order and with any changes: opening values and affected periods equal a count by hand."""
 
 from datetime import datetime, timedelta
 
@@ -19,21 +19,21 @@ pytestmark = pytest.mark.django_db
 
 DAY = timedelta(days=1)
 
-# A line: days of pause before it, days that it lasts (a voided one lasts none), whether it carries on, and what of the
-# records it has counted, in tenths.
+# A line: days of pause before it, its length in days (0 if voided), whether it carries the value on, and the counted
+# share of its records, in tenths.
 lines_of_a_gauge = st.lists(
     st.tuples(st.integers(0, 2), st.sampled_from([0, 3, 10]), st.sampled_from([True, True, False]), st.integers(0, 10)),
     min_size=2,
     max_size=8,
 )
-# By the position of the line or of the record: a value at an hour of the line, a correction, a retraction.
+# By the position of the line or the record: a value at an hour of the line, a correction, a retraction.
 steps = st.lists(
     st.tuples(st.sampled_from(["use", "use", "fix", "retract"]), st.integers(0, 30), st.integers(0, 239)), max_size=12
 )
 
 
 def agree(given_lines: list[tuple[int, int, bool, int]]) -> list[Line]:
-    """Put the lines into a subscription whose first three months are closed."""
+    """Add the lines to a subscription whose first three months are closed."""
     base = make.line(aggregation="unit_days")
     close_and_issue(base.workspace, "2026-04-01")
     base.refresh_from_db()
@@ -80,7 +80,7 @@ def tell(lines: list[Line], story: list[tuple[str, int, int]]) -> None:
 
 
 def formers(line: Line, lines: list[Line]) -> list[Line]:
-    """The lines whose values are carried on as far as this one, the last first."""
+    """Return the lines whose values are carried on up to this one, the last first."""
     before = sorted((one for one in lines if one.starts_at < line.starts_at), key=lambda one: one.starts_at)
     found: list[Line] = []
     if line.carries_on:

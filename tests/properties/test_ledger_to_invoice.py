@@ -1,4 +1,4 @@
-"""Whatever happens to a ledger: what is billed for a period is what a person with a calculator would bill."""
+"""Whatever happens to a ledger: the amount billed for a period equals a calculation by hand."""
 
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
@@ -30,7 +30,7 @@ class Entry:
     at: datetime
 
 
-# A step of the story: a record, a change of an earlier one (by position), or a close and issue.
+# A step: a record, a change of an earlier one (by position), or a close and issue.
 steps = st.lists(
     st.one_of(
         st.tuples(st.just("record"), st.builds(Entry, quantities, moments)),
@@ -43,7 +43,7 @@ steps = st.lists(
 
 
 def on_paper(entries: list[Entry], aggregation: str, starts_at: datetime, ends_at: datetime) -> Decimal:
-    """The quantity of a period, computed the slow way. Entries come in the order of their ledger ids."""
+    """Return the quantity of a period, computed the slow way. Entries are in the order of their ledger ids."""
     if aggregation == "sum":
         return sum((entry.quantity for entry in entries if starts_at <= entry.at < ends_at), Decimal(0))
     total, value, since = Decimal(0), Decimal(0), starts_at

@@ -1,4 +1,4 @@
-"""The steps that worked months are told in."""
+"""Steps of the worked months."""
 
 from billing import invoicing
 from billing.models import CloseRun, Invoice, Workspace
@@ -25,7 +25,7 @@ def close_and_issue(workspace: Workspace, until: str, *, tz: str = "UTC") -> Clo
 
 
 def totals(workspace: Workspace) -> list[str]:
-    """What was invoiced, in order: '20.00', and '-4.00' for a credit note."""
+    """Return the totals of all invoices in order: '20.00', and '-4.00' for a credit note."""
     return [f"{invoice.total:.2f}" for invoice in workspace.invoices.order_by("id")]
 
 

@@ -1,4 +1,4 @@
-"""Months of a customer whose service reports events, worked by hand."""
+"""Worked months of a customer whose service reports events."""
 
 from datetime import date
 
@@ -14,7 +14,7 @@ pytestmark = pytest.mark.django_db
 
 
 def quantities(invoice: Invoice) -> dict[str, str]:
-    """What each line of an invoice counted, with the number of its events."""
+    """Return the quantity of each line of an invoice, with its number of events."""
     return {
         line.description: f"{line.quantity.normalize():f} of {line.record_count}"
         for line in invoice.lines.order_by("position")
@@ -271,7 +271,7 @@ def test_a_discarded_run_is_computed_anew_whatever_came_meanwhile():
     counted_as_late = make.event(owner, "gx", "2026-01-06")
 
     invoicing.discard(run=run, by="finance", as_of=make.moment("2026-02-02"))
-    # The customer's mark stays where the close has put it: an event is called late that need not be.
+    # The customer's mark stays where the close put it: an event may be called late without need.
     again = make.event(owner, "gx", "2026-01-07")
     close_and_issue(owner, "2026-02-01")
     close_and_issue(owner, "2026-03-01")

@@ -1,4 +1,4 @@
-"""A gauge whose price changes: the line that follows carries its value on."""
+"""A gauge whose price changes: the following line carries its value on."""
 
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
@@ -23,7 +23,7 @@ def seats(unit_price: str = "2") -> Line:
 
 
 def follow(line: Line, at: str, unit_price: str = "3", *, from_at: str | None = None, **fields) -> Line:
-    """Change the price: the line ends and the next begins, at once unless it begins later."""
+    """Change the price: the line ends, and the next begins at once or later."""
     contracts.end_line(line=line, ends_at=make.moment(at))
     return contracts.add_line(
         subscription=line.subscription,
@@ -93,7 +93,7 @@ def test_a_value_of_its_own_stands_from_its_moment_on():
 
 
 def test_late_usage_of_the_former_line_changes_what_the_later_ones_open_with():
-    # It was 25 since 10 January: 5 x 6 days at $2 more on the first, and 5 x 16 and 5 x 28 days at $3 on the second.
+    # 25 since 10 January: 5 x 6 days at $2 more on the first line; 5 x 16 and 5 x 28 days at $3 more on the second.
     line = seats()
     make.use(line, "20", "2026-01-01")
     dearer = follow(line, "2026-01-16")
@@ -125,7 +125,7 @@ def test_a_correction_and_a_retraction_of_the_former_line_reach_the_later_one():
     make.take_back(corrected, recorded_at="2026-03-02")
     close_and_issue(line.workspace, "2026-04-01")
 
-    # Half of January's, then nothing of January's and February's (10 x 28 days at $3).
+    # January at half, then January and February at zero (February was 10 x 28 days at $3).
     assert billed(dearer) == [
         ("usage", "320", "960.00"),
         ("usage", "280", "840.00"),
@@ -152,7 +152,7 @@ def test_a_change_that_its_own_value_hides_bills_nothing_on_the_later_line():
 
 
 def test_the_value_passes_through_lines_that_had_none_of_their_own_and_stops_at_one_that_opens_at_zero():
-    # 20 from the 1st; lines from the 11th, the 21st, (anew) the 26th and the 29th of 31 days.
+    # 20 from the 1st; lines from the 11th, the 21st, the 26th (again) and the 29th of 31 days.
     first = seats("1")
     make.use(first, "20", "2026-01-01")
     second = follow(first, "2026-01-11", "1")
@@ -266,7 +266,7 @@ def test_a_discarded_run_finds_the_difference_again():
     assert billed(dearer) == [("usage", "320", "960.00"), ("usage", "280", "840.00"), ("true_up", "160", "-480.00")]
 
 
-# A hundredth of a day: 864 seconds, so that with whole quantities every amount is one of whole cents.
+# A hundredth of a day is 864 seconds: with whole quantities, every amount is in whole cents.
 steps = st.integers(1, 31 * 100 - 1)
 
 
@@ -314,7 +314,7 @@ def test_what_was_measured_is_exact():
 
 
 def test_a_flat_price_that_changes_at_noon_is_billed_in_sum_for_the_days_there_are():
-    # $31 a month, changed to $62 on 16 January at 12:00: 15 days at $1, 16 at $2. One day is never billed twice.
+    # $31 a month, changed to $62 on 16 January at 12:00: 15 days at $1, 16 at $2. No day is billed twice.
     line = make.line(aggregation="none", model="flat", unit_price="31")
     dearer = make.price(line.brick, "62", model="flat")
     contracts.end_line(line=line, ends_at=make.moment("2026-01-16 12:00"))

@@ -9,7 +9,7 @@ from tests.scenarios.closing import all_replay_identically, close_and_issue, tot
 pytestmark = pytest.mark.django_db
 
 
-# (zone, January's first moment and February's in UTC)
+# Time zone, and the first moments of January and February in UTC.
 ZONES = [
     ("Pacific/Tongatapu", "2025-12-31 11:00", "2026-01-31 11:00"),
     ("Pacific/Pago_Pago", "2026-01-01 11:00", "2026-02-01 11:00"),
@@ -43,7 +43,7 @@ def test_a_month_is_not_over_before_it_is_over_there():
     assert totals(line.workspace) == ["2.00"]
 
 
-# A gauge of 24 units at $1 through a month: 24 x days, less or plus the hour that the clock was changed by.
+# A gauge of 24 units at $1 for a month: 24 x days, less or plus the hour of the clock change.
 @pytest.mark.parametrize(
     ("month", "until", "hours", "total"),
     [(date(2026, 3, 1), "2026-04-01", 743, "743.00"), (date(2026, 10, 1), "2026-11-01", 745, "745.00")],
@@ -93,7 +93,7 @@ def test_longer_intervals(interval, ends):
     assert totals(line.workspace) == ["2.00"]
 
 
-# Tiers at, below and above each bound: 10 at $5, up to 20 at $4, the rest at $3; entering a tier costs its fee.
+# Tiers at, below and above each bound: 10 at $5, up to 20 at $4, the rest at $3; each tier entered costs its fee.
 TIERS = [("10", "5", "0"), ("20", "4", "1"), (None, "3", "2")]
 
 

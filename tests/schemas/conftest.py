@@ -6,12 +6,12 @@ from hypothesis import core
 
 @pytest.fixture(autouse=True)
 def _one_connection(one_connection: None) -> None:
-    """Requests of Schemathesis are WSGI's, which begin and end as a server's do."""
+    """Keep one connection: requests of Schemathesis use WSGI, and begin and end as a server's do."""
 
 
 @pytest.fixture(scope="package", autouse=True)
 def _printer() -> Iterator[None]:
-    """Schemathesis silences Hypothesis for good; other tests want to hear which example failed."""
+    """Restore Hypothesis's output, which Schemathesis silences for good: other tests need the failing example."""
     printer = vars(core)["RepresentationPrinter"]
     yield
     vars(core)["RepresentationPrinter"] = printer

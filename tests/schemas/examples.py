@@ -1,4 +1,4 @@
-"""How many requests are made up for each operation: the same ones each time."""
+"""Number of generated requests per operation. They are the same each time."""
 
 from hypothesis import HealthCheck, Phase, settings
 

@@ -1,4 +1,4 @@
-"""Whatever a GraphQL schema allows is answered in GraphQL's own way, and is no fault of ours."""
+"""Whatever a GraphQL schema allows is answered as GraphQL requires, and never causes a server error."""
 
 from collections.abc import Mapping
 

@@ -1,4 +1,4 @@
-"""Whatever is sent to an API: no fault of ours, and no answer but those that the API's own document has."""
+"""Whatever is sent to an API: no server error, and only responses that the API's own document lists."""
 
 import functools
 import re
@@ -40,7 +40,7 @@ each_operation = endpoints_of(lambda vendor: [] if dialects()[vendor.name].speak
 
 
 def find(endpoint: Endpoint, world: World, document: dict[str, Any]) -> tuple[APIOperation, dict[str, str]]:
-    """Return the document's operation that an endpoint is, and what the names in its path are in the world."""
+    """Return the document's operation for an endpoint, and the path parameters that exist in the world."""
     path = world.path(endpoint)
     for template, item in document["paths"].items():
         pattern = re.sub(r"\\\{(\w+)\\\}", r"(?P<\1>[^/]+)", re.escape(document["servers"][0]["url"] + template))
@@ -51,14 +51,14 @@ def find(endpoint: Endpoint, world: World, document: dict[str, Any]) -> tuple[AP
 
 
 def with_known(case: Case, known: Mapping[str, Any], names: set[str]) -> Case:
-    """Put what is there in the place of what was made up, so that some cases are about things that are known."""
+    """Replace generated values with existing ones, so that some cases concern existing objects."""
     if isinstance(case.body, dict):
         case.body |= {name: known[name] for name in names & case.body.keys()}
     return case
 
 
 def check_answers(vendor: Vendor, endpoint: Endpoint, document: dict[str, Any]) -> None:
-    """Send what an operation may be sent, and what not; raise where an answer is a fault or not in the document."""
+    """Send valid and invalid requests of an operation. Raise on a server error or an undocumented response."""
     world = vendor.world()
     operation, ids = find(endpoint, world, document)
     query = dict(parse_qsl(world.url(endpoint).partition("?")[2]))

@@ -1,6 +1,6 @@
-"""Each limit of the README's table is tried at it and above it: here, where no other test does.
+"""Limits of the README's table, tried at the limit and above it, unless another test does.
 
-A test says by the mark ``bound`` which limits it tries.
+The mark ``bound`` names the limits that a test tries.
 """
 
 import ast
@@ -35,9 +35,9 @@ from usage.dialects.salesbricks_v1 import documents
 from usage.dialects.shared import bodies, idempotency
 
 ROOT = Path(__file__).resolve().parents[2]
-# Of settings that are called otherwise than their variable.
+# Settings whose names differ from their variables.
 CALLED = {"FORM_BODY_BYTES": "DATA_UPLOAD_MAX_MEMORY_SIZE", "FORM_FIELDS": "DATA_UPLOAD_MAX_NUMBER_FIELDS"}
-# What is no setting, by what it is in the code.
+# Limits without a setting, by their constants in the code.
 FIXED = {
     "--backpressure": web.CONNECTIONS,
     "--http1-header-read-timeout": HTTP1Settings().header_read_timeout,
@@ -59,7 +59,7 @@ FIXED = {
 
 
 def table() -> dict[str, str]:
-    """Return the limits of the README by their settings, or in words where they have none, each with its default."""
+    """Return the README's limits by setting, or by description if they have none, each with its default."""
     section = (ROOT / "README.md").read_text().partition("## Limits\n")[2].partition("\n## ")[0]
     rows = [re.split(r"\s*\|\s*", line)[1:-1] for line in section.splitlines() if line.startswith("| ")][1:]
     named = {}
@@ -72,7 +72,7 @@ def table() -> dict[str, str]:
 
 
 def tried() -> set[str]:
-    """Return the limits that tests are marked with."""
+    """Return the limits that marked tests try."""
     marks = (
         call
         for path in (ROOT / "tests").rglob("test_*.py")
@@ -176,7 +176,7 @@ def test_a_browser_is_known_for_so_many_days_and_no_longer():
 
 @contextmanager
 def reading_takes(seconds: float, *words: str) -> Iterator[None]:
-    """Take so long before each statement with these words that changes nothing."""
+    """Delay each read statement that contains these words."""
 
     def sleep(execute: Any, sql: str, params: Any, many: bool, context: Any) -> Any:
         if all(word in sql for word in words) and not sql.lstrip().startswith(("INSERT", "UPDATE", "DELETE")):

@@ -1,7 +1,7 @@
-"""Each page of the panel, as its URL patterns name it: who may open it, and what of another workspace it can be told.
+"""Pages of the panel by URL pattern: who may open each, and that none shows anything of another workspace.
 
-A page that is added later is in here by its pattern. One below no model, or with an argument of a new name, fails until
-somebody has said what it is.
+New pages are included by their pattern. A page below no model, or with a new argument name, fails until it is described
+here.
 """
 
 from collections.abc import Iterator
@@ -24,7 +24,7 @@ from usage.models import UsageRecord
 
 pytestmark = pytest.mark.django_db
 
-# What any of the staff may open: it shows what they may see, and their own password.
+# Pages for all staff: each shows only what its user may see, or changes their own password.
 FOR_ALL_STAFF = {
     "index",
     "login",
@@ -40,7 +40,7 @@ FOR_ALL_STAFF = {
 
 
 def patterns() -> Iterator[tuple[str, URLPattern]]:
-    """Give the panel's named pages, those below models with the model's name."""
+    """Yield the panel's named pages, those below a model with the model's name."""
     for one in admin.site.get_urls():
         if isinstance(one, URLPattern):
             if one.name:
@@ -56,7 +56,7 @@ PAGES = [(label, pattern) for label, pattern in patterns() if label]
 
 
 def things(code: str) -> dict[str, Any]:
-    """Return a row of each model, by the model's name, and what else stands in paths."""
+    """Return a row of each model by the model's name, and the other path arguments."""
     owner = make.workspace(code, next_line_number=1 + 1000 * Workspace.objects.count())
     line = make.line(owner)
     make.use(line, "3", "2026-01-10")
@@ -105,12 +105,12 @@ def test_every_page_is_below_a_model_or_known():
 
 
 def test_each_page_is_there_for_an_administrator():
-    """So that what follows is about pages that are there, with rows that are there."""
+    """Ensure that the tests below concern pages and rows that exist."""
     client, answers = administrator(), {}
     for name, url in urls(things("acme")).items():
         answers[name] = client.get(url).status_code
 
-    # What is not to be edited, added or deleted is refused to everybody; actions of other states lead back.
+    # Pages to edit, add or delete what may not be are refused to everybody; actions of other states redirect.
     refused = {name for name, status in answers.items() if status not in (200, 302)}
     assert {name.rsplit("_", 1)[1] for name in refused} <= {
         "add",
@@ -157,12 +157,12 @@ def test_whoever_may_only_view_changes_nothing_on_any_page():
 
 @pytest.mark.django_db(transaction=True)
 def test_what_is_sent_to_any_page_is_answered_where_nothing_holds_it_together():
-    """As people send it: a test's own transaction would hide what a page may not do outside of one."""
+    """Without a test's own transaction, which would hide what a page may not do outside of one."""
     of = urls(things("acme"))
     views = (f"{model._meta.app_label}.view_{model._meta.model_name}" for model in MODELS.values())
     for client in (administrator(), client_of(*views, name="Vera Viewer")):
         for name, url in of.items():
-            # Raises what would be a fault of ours.
+            # A server error raises here.
             answer = client.post(url, {"form_token": str(uuid4())})
             assert answer.status_code in (200, 302, 403, 404, 405), name
 
@@ -176,7 +176,8 @@ def test_pages_of_what_is_not_there_say_so():
     for name, url in urls(absent).items():
         if "00000000-0000" in url or "1000000000" in url:
             answer = client.get(url)
-            # Django leads from what is not there to the panel's first page; what nobody may, nobody may here either.
+            # Django redirects from missing objects to the panel's index. What nobody may do, this user may not do
+            # either.
             is_told = answer.status_code in (403, 404) or answer.get("Location") == reverse("admin:index")
             assert is_told, (name, answer.status_code)
 
@@ -187,7 +188,7 @@ def nested() -> list[tuple[str, URLPattern]]:
 
 @pytest.mark.parametrize("nested", nested(), ids=lambda pair: pair[1].name)
 def test_what_is_below_a_row_is_that_rows(nested):
-    """A subscription's page and a line of another workspace, and the other way round."""
+    """A subscription's page with a line of another workspace, and the reverse."""
     ours, theirs = things("acme"), things("other")
     names = [ARGUMENTS[name] for name in nested[1].pattern.converters]
     before = rows()
