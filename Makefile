@@ -22,13 +22,13 @@ check: .venv/dev.stamp ## format, lint, types, import contracts, migrations, set
 	$(PY) manage.py makemigrations --check --dry-run
 	$(PY) manage.py check --fail-level WARNING
 
-bench: .venv/dev.stamp ## measure against the limits of this machine (ARGS=...)
+bench: .venv/dev.stamp ## benchmark against the limits of this machine (ARGS=...)
 	@exec $(PY) -m tests.bench $(ARGS)
 
-faults: .venv/dev.stamp ## kill what runs while it works, and check the books (ARGS="--rounds 3 --seed 7")
+faults: .venv/dev.stamp ## kill running parts under load, and check the books (ARGS="--rounds 3 --seed 7")
 	@exec $(PY) -m tests.faults $(ARGS)
 
-mutants: .venv/dev.stamp ## change rating, money and calendar in small ways, and list the changes that no test notices
+mutants: .venv/dev.stamp ## run mutation tests of rating, money and calendar, and list the survivors
 	@SERVICES=none .venv/bin/mutmut run --max-children 2 $(ARGS) | tr '\r' '\n' | tail -1
 	@.venv/bin/mutmut results
 
@@ -36,12 +36,12 @@ format: .venv/dev.stamp ## format and sort imports in place
 	$(PY) -m ruff check --select I --fix
 	$(PY) -m ruff format
 
-lock: ## resolve the dependencies anew (needs uv)
+lock: ## resolve the dependencies again (needs uv)
 	@command -v uv >/dev/null || { echo "make lock needs uv: pip install uv" >&2; exit 1; }
 	$(COMPILE) --output-file config/locks/run.txt
 	$(COMPILE) --extra dev --constraint config/locks/run.txt --output-file config/locks/dev.txt
 
-# The ledger in var/ stays: remove that folder by hand to begin anew.
+# Keeps the ledger in var/: remove that folder by hand to start over.
 clean: ## remove the environment and all caches, not the data in var/
 	rm -rf .venv var/static mutants .coverage .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
@@ -49,8 +49,8 @@ clean: ## remove the environment and all caches, not the data in var/
 COMPILE = uv pip compile pyproject.toml --quiet --upgrade --universal --python-version 3.11 \
 	--generate-hashes --no-header --no-emit-index-url
 
-# A stamp is as old as the last install from its lock, so nothing is installed, or asked of the network,
-# until the lock changes. The dev lock contains the run lock.
+# A stamp is as old as the last install from its lock file: until the lock changes, nothing is installed or downloaded.
+# The dev lock contains the run lock.
 .venv/run.stamp: config/locks/run.txt
 	$(INSTALL)
 	@touch $@
