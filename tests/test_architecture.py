@@ -193,19 +193,19 @@ def test_decimals_are_added_by_the_exact_sum_only():
     assert [name for name, text in sources(but=("billing/storage/exact.py",)) if inexact.search(text)] == []
 
 
-# Who may name an aggregation: those that define or register one, the demo's data, and a vendor's API, where a setting
-# of the vendor means one.
+# Modules that may name an aggregation: those that define or register one, the demo's data, and a vendor's API, where
+# a setting of the vendor stands for one.
 VENDORS = {path.parent.name for path in (ROOT / "usage/dialects").glob("*/__init__.py")} - {"native", "shared"}
 NAMING = ("billing/aggregations.py", "usage/metering/", "usage/demo/", *(f"usage/dialects/{name}/" for name in VENDORS))
 NAMES = sorted({each.name for each in (*AGGREGATIONS, *EVENT_AGGREGATIONS)})
-# A name in quotes that an aggregation is compared with, or set to, in Python, in SQL or in a template.
+# A quoted name that an aggregation is compared with or set to, in Python, SQL or a template.
 NAMED = re.compile(
     r"""aggregation\w*["'\])]*\s*(?:[=!]=|=|<>|(?:not\s+)?in\b)\s*[\[({]*\s*["'](?:NAMES)["']""".replace(
         "NAMES", "|".join(NAMES)
     ),
     re.IGNORECASE,
 )
-# One that stands for nothing else in this code.
+# A name with no other meaning in this code.
 UNMISTAKABLE = re.compile(r"\bunit_days\b", re.IGNORECASE)
 CONSTANTS = {name for name, value in vars(table).items() if isinstance(value, Aggregation | EventAggregation)}
 CONSTANT = re.compile(rf"\b(?:metering|table)\.(?:{'|'.join(sorted(CONSTANTS))})\b")

@@ -1,4 +1,4 @@
-"""What the documentation names is there, and what is there is named."""
+"""Links, paths and modules in the documentation: each exists, and each module, page and make target is named."""
 
 import re
 from pathlib import Path
@@ -12,7 +12,7 @@ PAGES = sorted(
     if not {".venv", "node_modules", "var", "mutants", "static"} & set(page.relative_to(ROOT).parts)
 )
 _LINK = re.compile(r"\]\((?!https?://|mailto:|#)([^)#\s]+)")
-# A path that begins at the root of the project.
+# A path from the project's root.
 _PATH = re.compile(r"`((?:billing|config|docs|templates|tests|usage)/[\w./*-]*)`")
 
 
@@ -26,7 +26,7 @@ def test_every_link_leads_somewhere(page):
 
 
 @pytest.mark.parametrize("page", PAGES, ids=named)
-def test_every_path_is_there(page):
+def test_every_path_exists(page):
     assert [path for path in _PATH.findall(page.read_text()) if not list(ROOT.glob(path.rstrip("/")))] == []
 
 
@@ -38,7 +38,7 @@ def test_the_readme_of_a_package_names_each_of_its_modules(package):
         for path in folder.iterdir()
         if path.suffix == ".py" or (path / "__init__.py").exists()
     }
-    # What Django looks for in any app needs no word.
+    # Modules that Django expects in any app need no description.
     modules -= {"__init__.py", "apps.py", "admin/", "management/", "migrations/", "templatetags/"}
     table = "\n".join(line for line in (folder / "README.md").read_text().splitlines() if line.startswith("|"))
 

@@ -53,9 +53,9 @@ def _measure() -> int:
     modules = (intake, batch, close, matching, lists)
     benches = {module.__name__.rpartition(".")[2]: module.run for module in modules}
     parser = argparse.ArgumentParser(prog="make bench ARGS=...")
-    parser.add_argument("parts", nargs="*", help=f"of {', '.join(benches)}; all unless named")
-    parser.add_argument("--records", type=int, default=None, help="of the ledger whose lists are measured")
-    parser.add_argument("--quick", action="store_true", help="only see whether every part still measures")
+    parser.add_argument("parts", nargs="*", help=f"of {', '.join(benches)}; all by default")
+    parser.add_argument("--records", type=int, default=None, help="records of the ledger for the lists")
+    parser.add_argument("--quick", action="store_true", help="only check that every part still runs")
     asked = parser.parse_args()
     if unknown := ", ".join(sorted(set(asked.parts) - set(benches))):
         parser.error(f"There is no part {unknown}: name some of {', '.join(benches)}.")

@@ -93,7 +93,7 @@ def _send(setting: Setting, port: int, name: str, senders: int, size: Size) -> f
     took = seconds_for(target, bodies, port=port, connections=senders)
     recorded = UsageRecord.objects.filter(workspace=setting.workspace, key__startswith=f"{name}-").count()
     if recorded != size.batches * SIZE * (ODD - 2) // ODD:
-        raise RuntimeError("Not all was recorded that should be: the figure would be worthless.")
+        raise RuntimeError("Some records were not accepted: the figure would be worthless.")
     return recorded / took
 
 

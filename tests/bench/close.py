@@ -61,7 +61,7 @@ def _measure(code: str, subscriptions: int, each: int) -> tuple[float, float]:
     workspace = _load(code, subscriptions, each)
     ours = _close(workspace)
     if Invoice.objects.filter(workspace=workspace).count() != subscriptions:
-        raise RuntimeError("The close did not make one invoice a subscription: the figure would be worthless.")
+        raise RuntimeError("The close did not create one invoice per subscription: the figure would be worthless.")
     return ours, min(_limit(workspace) for _ in range(3))
 
 

@@ -44,5 +44,5 @@ def _measure(code: str, count: int) -> tuple[float, float]:
         ledger.work_on_matching(workspace_id=job.workspace_id, matching_id=job.pk, clock=timezone.now)
     matched = time.perf_counter()
     if UsageRecord.objects.unmatched().filter(workspace=workspace).exists():
-        raise RuntimeError("Events still wait: the figure would be worthless.")
+        raise RuntimeError("Some events are still unmatched: the figure would be worthless.")
     return named - begun, matched - named

@@ -78,7 +78,7 @@ def test_subscription_that_is_added_again_while_the_first_is_running_is_one(slow
 
 
 @pytest.mark.postgres
-def test_name_that_another_form_takes_after_it_was_looked_for_is_told_on_the_form(monkeypatch):
+def test_a_name_taken_after_validation_is_an_error_on_the_form(monkeypatch):
     client = client_of(User.objects.create_superuser("fiona"))
     url = reverse("admin:auth_group_add")
     typed = {**page_of(client, url), "name": "Sales"}

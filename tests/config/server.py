@@ -54,7 +54,7 @@ def serving(env: Mapping[str, str], *command: str) -> Iterator[tuple[int, subpro
 def wait_until(condition: Any, seconds: float = 30) -> None:
     deadline = time.monotonic() + seconds
     while not condition():
-        assert time.monotonic() < deadline, "waited in vain"
+        assert time.monotonic() < deadline, "timed out"
         time.sleep(0.05)
 
 

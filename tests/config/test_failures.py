@@ -72,7 +72,7 @@ def test_an_address_that_leads_nowhere_says_so():
 
 
 @pytest.mark.django_db
-def test_what_is_not_allowed_says_so():
+def test_a_forbidden_page_says_so():
     browser = Client()
     browser.force_login(User.objects.create(username="fiona", is_staff=True))
 
@@ -100,7 +100,7 @@ def test_a_request_that_cannot_be_read_says_so():
     assert LOOK in page.content.decode()
 
 
-def test_what_was_refused_is_logged_in_a_line(monkeypatch):
+def test_a_refused_request_is_logged_in_one_line(monkeypatch):
     (handler,) = (one for one in logging.getLogger().handlers if any(isinstance(each, InALine) for each in one.filters))
     monkeypatch.setattr(handler, "stream", StringIO())
 

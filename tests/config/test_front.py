@@ -82,7 +82,7 @@ def workers(pid: int) -> list[int]:
 
 
 @pytest.mark.parametrize("attacked", ["log-in", "API", "chunked API"])
-def test_slow_bodies_hold_up_nobody(patient, piriod, attacked):
+def test_slow_bodies_delay_no_other_client(patient, piriod, attacked):
     path, headers, body = piriod()
     begun = {
         "log-in": head("POST", "/admin/login/", {"Content-Length": 1000}) + b"a",
@@ -210,7 +210,7 @@ def test_a_body_is_bounded_however_it_comes(patient, piriod):
     assert recorded(patient, piriod) == before
 
 
-def test_who_has_no_key_learns_that_first(patient, piriod):
+def test_a_missing_key_is_reported_before_a_large_body(patient, piriod):
     path, _, body = piriod()
     assert ask(patient, "POST", path, body=body.ljust(1024 * 1024 + 1)).status == 401
 
@@ -270,7 +270,7 @@ def test_static_files_are_sent_in_whole_and_in_part(patient):
     assert missing.status == 416
 
 
-def test_slow_readers_hold_up_nobody(patient):
+def test_slow_readers_delay_no_other_client(patient):
     path = "/static/drf_spectacular_sidecar/swagger-ui-dist/swagger-ui-bundle.js"
     with ExitStack() as stack:
         for _ in range(50):
@@ -295,7 +295,7 @@ def test_a_page_and_its_head_have_the_same_length(patient):
     assert page.headers["Content-Type"] == about.headers["Content-Type"] == "text/html; charset=utf-8"
 
 
-def test_the_application_is_told_what_was_sent(echo):
+def test_the_application_receives_what_was_sent(echo):
     sent = (
         b"PUT /a%20b/%C3%BC/%2F/%FF//c/?q=%20&r=\xc3\xbc HTTP/1.1\r\nHost: h.example:81\r\nContent-Type: text/plain\r\n"
         b"Cookie: a=1\r\nCookie: b=2\r\nX-Twice: 1\r\nx-twice: 2\r\nX_Forwarded_Proto: https\r\nX-Key: \xff\r\n"
@@ -366,7 +366,7 @@ def test_slow_answers_to_one_client_hold_up_no_other(echo, varies):
 
 
 @pytest.mark.bound("REQUESTS_WAITING")
-def test_who_sends_more_than_may_wait_is_told_to_come_again(var):
+def test_more_requests_than_may_wait_are_refused(var):
     options = ["granian", "--interface", "rsgi", "--no-ws", "tests.config.echo:application"]
     with serving(embedded(var, REQUESTS_WAITING=3), *options) as (port, _), ExitStack() as stack:
         slow = [stack.enter_context(connect(port, head("GET", "/slow")))]

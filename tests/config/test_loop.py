@@ -76,7 +76,7 @@ def test_a_task_can_be_cancelled_and_its_error_is_its_own(loop):
     assert ends == ["cancelled"]
 
 
-def test_a_callback_that_fails_is_told_and_holds_up_nobody(loop, caplog):
+def test_a_failing_callback_is_logged_and_delays_no_other(loop, caplog):
     ran = []
     loop.call_soon(lambda: 1 / 0)
 

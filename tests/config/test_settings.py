@@ -132,7 +132,7 @@ def test_production_refuses_what_is_unsafe(name, value, message, tmp_path):
     assert checked.stderr.splitlines()[-1].startswith(f"django.core.exceptions.ImproperlyConfigured: {message}")
 
 
-def test_a_proxy_that_is_not_named_is_told_of(tmp_path):
+def test_a_proxy_without_trusted_proxies_is_a_warning(tmp_path):
     behind = {**PRODUCTION, "TRUST_PROXY_HEADER": "1"}
     unnamed = manage("check", "--deploy", "--fail-level", "WARNING", tmp_path=tmp_path, **behind)
     named = manage(
@@ -167,7 +167,7 @@ def test_networks_are_read(monkeypatch, named):
 
 
 @pytest.mark.parametrize("named", ["10.0.0.1/8", "proxy.example", "10.0.0.0/99"])
-def test_what_is_no_network_is_refused(monkeypatch, named):
+def test_an_invalid_network_is_refused(monkeypatch, named):
     monkeypatch.setenv("PROXIES", named)
 
     with pytest.raises(ImproperlyConfigured, match="^PROXIES must be a list of addresses and networks: "):
@@ -213,7 +213,7 @@ def test_only_its_owner_reads_what_the_embedded_program_keeps(tmp_path):
     assert stat.S_IMODE(var.stat().st_mode) == 0o700
 
 
-def test_what_was_made_with_wider_rights_is_closed(tmp_path):
+def test_files_with_wider_permissions_are_restricted(tmp_path):
     var = tmp_path / "var"
     (var / "queue" / "messages").mkdir(parents=True)
     for name in ("arrears.sqlite3", "arrears.sqlite3-wal", "secret_key", "beat-schedule.db"):

@@ -46,7 +46,7 @@ def test_strangers_take_turns_by_their_addresses():
 @pytest.mark.parametrize(
     ("threads", "of_one", "of_strangers"), [(6, 4, 1), (8, 6, 1), (12, 9, 2), (2, 1, 1), (1, 1, 1)]
 )
-def test_nobody_has_all_threads_neither_with_a_key_nor_with_many_wrong_ones(threads, of_one, of_strangers):
+def test_no_client_holds_all_threads_with_one_key_or_many_wrong_ones(threads, of_one, of_strangers):
     shares: Shares[int] = Shares(threads=threads, at_most_waiting=100)
     for n in range(50):
         shares.put(known("workspace 1"), n)
@@ -60,7 +60,7 @@ def test_nobody_has_all_threads_neither_with_a_key_nor_with_many_wrong_ones(thre
     assert shares.get() == ("workspace 2", 7)
 
 
-def test_whoever_has_its_share_goes_on_when_one_of_its_own_is_done():
+def test_a_group_at_its_share_continues_when_one_of_its_items_is_done():
     shares: Shares[int] = Shares(threads=4, at_most_waiting=100)
     for n in range(4):
         shares.put(known("large"), n)
@@ -128,7 +128,7 @@ def test_nothing_is_lost_or_done_twice_among_many_threads():
         {"HTTP_COOKIE": "a=b; sessionid=d; theme=dark"},
     ],
 )
-def test_whoever_was_let_in_is_known_by_what_their_requests_carry(carried):
+def test_an_authenticated_client_is_known_by_its_credentials(carried):
     clients = Clients()
     environ = {**carried, "REMOTE_ADDR": "192.0.2.1"}
     assert clients.client_of(environ) == Client(STRANGERS, "192.0.2.1")

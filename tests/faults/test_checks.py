@@ -87,25 +87,25 @@ def test_right_books_pass(setting, journal):
     assert [f"{amount:.2f}" for amount in billed] == ["0.12", "0.93", "3.70"]
 
 
-def test_what_was_acknowledged_and_is_not_there(setting, journal):
+def test_acknowledged_usage_that_is_missing(setting, journal):
     journal.add(entry(7, "1"))
 
     assert found(setting, journal) == {"each_record_is_there_once", "amounts_are_those_of_what_was_sent"}
 
 
-def test_what_was_never_sent(setting, journal):
+def test_usage_that_was_never_sent(setting, journal):
     journal.entries.pop(4)
 
     assert found(setting, journal) == {"each_record_is_there_once"}
 
 
-def test_what_was_refused_and_is_there(setting, journal):
+def test_refused_usage_that_was_recorded(setting, journal):
     journal.entries[4].fate = REFUSED
 
     assert found(setting, journal) == {"each_record_is_there_once"}
 
 
-def test_what_is_of_unknown_fate_may_be_there_or_not(setting, journal):
+def test_usage_of_unknown_outcome_may_exist_or_not(setting, journal):
     journal.entries[0].fate = UNKNOWN
     journal.add(entry(8, "1", subscription=1))
     journal.entries[-1].fate = UNKNOWN
@@ -114,7 +114,7 @@ def test_what_is_of_unknown_fate_may_be_there_or_not(setting, journal):
 
 
 @pytest.mark.parametrize("fate", [ACKNOWLEDGED, UNKNOWN])
-def test_what_is_there_twice(setting, journal, fate):
+def test_usage_that_was_recorded_twice(setting, journal, fate):
     journal.entries[0].fate = fate
     recorded(setting, journal.entries[0])
     close_and_issue(workspace(setting), "2026-06-02")
@@ -150,7 +150,7 @@ def test_a_record_that_vanished(setting, journal):
     assert "what_was_accepted_adds_up" in found(setting, journal)
 
 
-def test_a_run_that_nothing_takes_up(setting, journal):
+def test_a_run_that_nothing_resumes(setting, journal):
     CloseRun.objects.update(state=CloseRun.State.ISSUING)
 
     assert found(setting, journal) == {"all_runs_have_ended"}
@@ -183,7 +183,7 @@ def test_a_wrong_amount(setting, journal):
     assert "amounts_are_those_of_what_was_sent" in found(setting, journal)
 
 
-def test_an_answer_that_is_none_of_ours(setting, journal):
+def test_an_unexpected_answer(setting, journal):
     journal.wonder("native report: 500")
 
     assert found(setting, journal) == {"nobody_was_told_anything_strange"}

@@ -1,4 +1,6 @@
-"""Whatever people and programs do to several runs at once: no run waits for another, and everything is billed once."""
+"""Property test of several close runs: whatever people and programs do, no run waits for another, and everything is
+billed once.
+"""
 
 from contextlib import suppress
 from dataclasses import dataclass, field

@@ -1,4 +1,4 @@
-"""Whatever events arrive: what is counted and billed equals a count by hand, one event after the other."""
+"""Property test of events: what is counted and billed equals a count by hand, one event after the other."""
 
 import re
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""Whatever happens to a ledger: the amount billed for a period equals a calculation by hand."""
+"""Property test from ledger to invoice: the amount billed for a period equals a calculation by hand."""
 
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta

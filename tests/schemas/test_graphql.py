@@ -1,4 +1,6 @@
-"""Whatever a GraphQL schema allows is answered as GraphQL requires, and never causes a server error."""
+"""Schema test of the GraphQL APIs: whatever the schema allows is answered as GraphQL requires, without a server
+error.
+"""
 
 from collections.abc import Mapping
 

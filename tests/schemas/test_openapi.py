@@ -1,4 +1,4 @@
-"""Whatever is sent to an API: no server error, and only responses that the API's own document lists."""
+"""Schema test of the APIs: no request causes a server error, and every response is in the API's own document."""
 
 import functools
 import re
@@ -94,7 +94,7 @@ def test_every_answer_is_in_the_document(vendor, endpoint):
         (("components", "schemas", "Usage", "properties", "id"), {"type": "string"}, "Response violates schema"),
     ],
 )
-def test_an_answer_that_is_not_in_the_document_is_told(path, wrong, told):
+def test_an_undocumented_answer_is_reported(path, wrong, told):
     document = deepcopy(openapi("piriod"))
     *above, last = path
     part = functools.reduce(lambda found, name: found[name], above, document)
@@ -106,7 +106,7 @@ def test_an_answer_that_is_not_in_the_document_is_told(path, wrong, told):
         check_answers(PIRIOD, POST, document)
 
 
-def test_a_fault_of_ours_is_told(monkeypatch):
+def test_a_server_error_is_reported(monkeypatch):
     def fail(*_: Any, **__: Any) -> None:
         raise RuntimeError("a fault")
 

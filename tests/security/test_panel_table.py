@@ -145,7 +145,7 @@ def test_without_a_permission_no_page_opens_and_nothing_changes():
             assert {name: status for name, status in answers.items() if status not in (403, 404)} == {}
 
 
-def test_whoever_may_only_view_changes_nothing_on_any_page():
+def test_view_permission_alone_changes_nothing_on_any_page():
     of = urls(things("acme"))
     client = client_of(
         *(f"{model._meta.app_label}.view_{model._meta.model_name}" for model in MODELS.values()), name="Vera Viewer"
@@ -156,7 +156,7 @@ def test_whoever_may_only_view_changes_nothing_on_any_page():
 
 
 @pytest.mark.django_db(transaction=True)
-def test_what_is_sent_to_any_page_is_answered_where_nothing_holds_it_together():
+def test_every_page_answers_a_form_outside_of_a_transaction():
     """Without a test's own transaction, which would hide what a page may not do outside of one."""
     of = urls(things("acme"))
     views = (f"{model._meta.app_label}.view_{model._meta.model_name}" for model in MODELS.values())
@@ -167,7 +167,7 @@ def test_what_is_sent_to_any_page_is_answered_where_nothing_holds_it_together():
             assert answer.status_code in (200, 302, 403, 404, 405), name
 
 
-def test_pages_of_what_is_not_there_say_so():
+def test_pages_of_missing_rows_are_not_found():
     about, client = things("acme"), administrator()
     absent = {
         name: type("Absent", (), {"pk": "00000000-0000-4000-8000-000000000000" if len(str(row.pk)) > 30 else 10**9})
@@ -187,7 +187,7 @@ def nested() -> list[tuple[str, URLPattern]]:
 
 
 @pytest.mark.parametrize("nested", nested(), ids=lambda pair: pair[1].name)
-def test_what_is_below_a_row_is_that_rows(nested):
+def test_nested_rows_of_another_workspace_are_not_found(nested):
     """A subscription's page with a line of another workspace, and the reverse."""
     ours, theirs = things("acme"), things("other")
     names = [ARGUMENTS[name] for name in nested[1].pattern.converters]
@@ -239,7 +239,7 @@ MISSING = [
 
 
 @pytest.mark.parametrize(("name", "ids", "right"), MISSING)
-def test_what_is_not_there_is_not_found_by_whoever_has_the_right(name, ids, right):
+def test_a_missing_row_is_not_found_with_the_permission_and_forbidden_without(name, ids, right):
     subscription = make.line().subscription
     url = reverse(f"admin:{name}", args=[subscription.pk if one is None else one for one in ids])
     label = right.partition(".")[2].partition("_")[2]

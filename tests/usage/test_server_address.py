@@ -60,7 +60,7 @@ def test_of_two_servers_the_second_tells_once_the_first_is_gone(tmp_path):
     assert server_address.address_in(tmp_path) is None
 
 
-def test_who_waits_tells_after_one_that_takes_its_file_away(tmp_path):
+def test_a_waiting_server_publishes_its_address_after_the_first_ends(tmp_path):
     with ExitStack() as second:
         with server_address.published_in(tmp_path, "http://127.0.0.1:1"):
             second.enter_context(telling(tmp_path, "http://127.0.0.1:2"))
