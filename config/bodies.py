@@ -110,9 +110,7 @@ class Bodies:
 
 
 def _length_of(environ: Mapping[str, Any]) -> int | None:
-    """Return the length that the request declares, 0 if it has no body, or None if the length is not known in
-    advance.
-    """
+    """Return the declared length, 0 if the request has no body, or None if the length is unknown."""
     # Transfer-Encoding takes precedence over Content-Length if a client sends both.
     if "HTTP_TRANSFER_ENCODING" in environ:
         return None

@@ -22,9 +22,7 @@ def bad_request(request: HttpRequest, exception: Exception) -> HttpResponseBase:
 
 
 def server_error(request: HttpRequest) -> HttpResponseBase:
-    """Answer a request that raised an exception: 503 with Retry-After if the database was unavailable, otherwise
-    500.
-    """
+    """Answer a request that raised an exception: 503 with Retry-After in a database outage, otherwise 500."""
     outage = outage_of(sys.exc_info()[1])
     if outage is None:
         return defaults.server_error(request)

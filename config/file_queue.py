@@ -1,7 +1,7 @@
 """Message broker of the embedded mode: kombu's filesystem transport, made safe for processes that are killed.
 
 kombu creates a message's file before it writes the content, and rewrites the table of bindings in place. Another
-process can read half of either, and then stops. Here each file is written under another name and renamed, so that it is
+process can read half of either, and then exits. Here each file is written under another name and renamed, so that it is
 either complete or absent. A file that still can't be read, such as after a full disk, is skipped (a message) or rebuilt
 from what this process has declared (the table). A message may be lost: the queue is a hint, and the sweep finds the
 work that the message was about.
@@ -33,9 +33,7 @@ Binding = filesystem.exchange_queue_t
 
 
 class Channel(filesystem.Channel):
-    """Channel that writes by renaming, and takes a message by renaming it: only one of several consumers can
-    succeed.
-    """
+    """Channel that writes by renaming, and takes a message by renaming it: only one consumer can succeed."""
 
     def __init__(self, connection: Any, **kwargs: Any) -> None:
         super().__init__(connection, **kwargs)

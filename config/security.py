@@ -49,9 +49,8 @@ def content_security_policy(get_response: GetResponse) -> GetResponse:
 class ApiSecurityMiddleware(SecurityMiddleware):
     """Django's middleware without the redirect to HTTPS.
 
-    A client would follow the redirect and never learn that its API key was sent in the clear.
-
-    The dialects refuse such a request in their vendor's format.
+    A client would follow the redirect and never learn that its API key was sent in the clear. The dialects refuse such
+    a request in their vendor's format.
     """
 
     def __init__(self, get_response: GetResponse) -> None:

@@ -1,7 +1,4 @@
-"""Django settings.
-
-Everything that differs between hosts is read from the environment, and an invalid value stops the start with the
-variable's name.
+"""Django settings, read from the environment where hosts differ. An invalid value stops the start and is named.
 
 Without DATABASE_URL the program runs *embedded*: SQLite, message broker and secret key live in one folder, `var/`, and
 it serves plain HTTP on this machine. With DATABASE_URL it runs in *production*: a secret key and the allowed hosts are
@@ -311,11 +308,11 @@ BODY_SPOOL_BYTES = envint("BODY_SPOOL_BYTES", 64 * 1024)
 # After the grace, a body must have arrived at this average rate. A large body may therefore take longer.
 BODY_GRACE_SECONDS = envint("BODY_GRACE_SECONDS", 20)
 BODY_BYTES_PER_SECOND = max(1, envint("BODY_BYTES_PER_SECOND", 500))
-# Maximum of bodies that one web process receives at a time. One more cancels the oldest.
+# Maximum number of bodies that one web process receives at a time. One more cancels the oldest.
 BODIES_AT_ONCE = max(1, envint("BODIES_AT_ONCE", 1000))
 # Request threads of one web process. Each holds a database connection.
 WEB_THREADS = max(1, envint("WEB_THREADS", 6))
-# Maximum of one client's requests that wait for a thread of a web worker.
+# Maximum number of one client's requests that wait for a thread of a web worker.
 REQUESTS_WAITING = max(1, envint("REQUESTS_WAITING", 100))
 # Several times what the panel's largest form has, a price with its tiers. Input beyond the limit is lost.
 DATA_UPLOAD_MAX_NUMBER_FIELDS = envint("FORM_FIELDS", 10_000)
@@ -382,12 +379,12 @@ STORED_REPLY_DAYS = envint("STORED_REPLY_DAYS", 30)
 # Statement timeout of lists on PostgreSQL in seconds, and the maximum offset.
 LIST_STATEMENT_SECONDS = envint("LIST_STATEMENT_SECONDS", 2)
 LIST_OFFSET = envint("LIST_OFFSET", 1_000_000)
-# Maximum of values in a list's filters; and up to how many lines a list of records uses the lines' own index.
+# Maximum number of values in a list's filters; and up to how many lines a list of records uses the lines' own index.
 FILTER_VALUES = envint("FILTER_VALUES", 100)
 FILTER_LINES = envint("FILTER_LINES", 1000)
 # A page by cursor ends early, after the record with which the properties of its records reach this many bytes.
 LIST_PAGE_BYTES = envint("LIST_PAGE_BYTES", 1024 * 1024)
-# Maximum of records without their own key in a batch under an idempotency key.
+# Maximum number of records without their own key in a batch under an idempotency key.
 KEYLESS_RECORDS = envint("KEYLESS_RECORDS", 500)
 
 # Our own API refuses usage dated more than this many hours ahead. Usage from other APIs is accepted, and shown as dated
@@ -399,19 +396,19 @@ USAGE_AHEAD_HOURS = envint("USAGE_AHEAD_HOURS", 24)
 DISTANT_START_DAYS = envint("DISTANT_START_DAYS", 366)
 # An end more than this many days ahead needs confirmation in the panel. The default is ten years.
 DISTANT_END_DAYS = envint("DISTANT_END_DAYS", 3653)
-# Maximum of aliases per customer, and per request that creates a customer.
+# Maximum number of aliases per customer, and per request that creates a customer.
 ALIASES_PER_CUSTOMER = envint("ALIASES_PER_CUSTOMER", 1000)
 ALIASES_PER_REQUEST = envint("ALIASES_PER_REQUEST", 100)
-# Maximum of lines per subscription, including ended ones.
+# Maximum number of lines per subscription, including ended ones.
 LINES_PER_SUBSCRIPTION = envint("LINES_PER_SUBSCRIPTION", 1000)
-# Maximum of lines, and of their tiers in total, per request that creates a subscription; maximum of tiers per price.
+# Maximum number of lines, and of their tiers in total, per request that creates a subscription; and of tiers per price.
 LINES_PER_REQUEST = envint("LINES_PER_REQUEST", 100)
 TIERS_PER_REQUEST = envint("TIERS_PER_REQUEST", 1000)
 TIERS_PER_PRICE = envint("TIERS_PER_PRICE", 100)
-# Maximum of billing periods in one response about a brick's usage, and of buckets in a series.
+# Maximum number of billing periods in one response about a brick's usage, and of buckets in a series.
 USAGE_PERIODS = envint("USAGE_PERIODS", 1000)
 USAGE_BUCKETS = envint("USAGE_BUCKETS", 1000)
-# Maximum of records per batch.
+# Maximum number of records per batch.
 RECORDS_PER_BATCH = envint("RECORDS_PER_BATCH", 5000, least=1)
 
 # A dialect answers as its vendor does, so each has its own authentication, errors and paging.

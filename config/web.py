@@ -18,7 +18,7 @@ from config.folder import var_folder
 from config.loop import InPlaceLoop
 from usage.server_address import origin, publish_while_alive
 
-# Maximum of open connections. Each costs a socket and some memory, but no thread.
+# Maximum number of open connections. Each costs a socket and some memory, but no thread.
 CONNECTIONS = 4096
 # Time for running requests before a server without its supervisor is killed.
 GRACE_SECONDS = 10

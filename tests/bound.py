@@ -138,9 +138,7 @@ def _owner(node: Any) -> Any:
 
 
 def _conditions(statement: Any) -> Iterator[tuple[Any, str]]:
-    """Yield each condition of a statement with the only table whose rows it restricts, or an empty name for all
-    tables.
-    """
+    """Yield each condition of a statement with the only table that it restricts, or an empty name for all tables."""
     for node in statement.find_all(exp.Where, exp.Join):
         if _owner(node) is not statement:
             continue
@@ -177,9 +175,7 @@ def _bound(statement: Any, sources: dict[str, str]) -> set[str]:
 
 
 def _compared(condition: Any, tables: list[str]) -> Iterator[tuple[str, str]]:
-    """Yield each table whose workspace is compared, with the table that it is compared to, or an empty name for a
-    value.
-    """
+    """Yield each table whose workspace is compared, with the table compared to, or an empty name for a value."""
     if isinstance(condition, exp.In) and (alias := _alias(condition.this, tables)):
         yield alias, ""
     if isinstance(condition, exp.EQ):

@@ -1,5 +1,5 @@
-"""One record per request, for each dialect, against a bare view with one INSERT: same server, same database, in
-turns.
+"""Single-record requests of each dialect, in turns with a bare view that makes one INSERT on the same server and
+database.
 """
 
 import json

@@ -1,6 +1,4 @@
-"""Property test of several close runs: whatever people and programs do, no run waits for another, and everything is
-billed once.
-"""
+"""Property test of several close runs: whatever is done to them, no run waits for another, and all is billed once."""
 
 from contextlib import suppress
 from dataclasses import dataclass, field

@@ -1,6 +1,4 @@
-"""Property test of a gauge's lines, in any order and with any changes: opening values and affected periods equal a
-count by hand.
-"""
+"""Property test of a gauge's lines: opening values and affected periods equal a count by hand."""
 
 from datetime import datetime, timedelta
 

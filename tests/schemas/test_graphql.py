@@ -1,6 +1,4 @@
-"""Schema test of the GraphQL APIs: whatever the schema allows is answered as GraphQL requires, without a server
-error.
-"""
+"""Schema test of the GraphQL APIs: every valid operation gets a GraphQL response, without a server error."""
 
 from collections.abc import Mapping
 
