@@ -97,7 +97,7 @@ class DocumentTerms(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
     @classmethod
     def of(cls, terms: Terms) -> Self:
         tiers = tuple(DocumentTier(up_to=tier.up_to, unit_price=tier.unit_price, fee=tier.fee) for tier in terms.tiers)
-        return cls(model=terms.model.value, currency=terms.currency, unit_price=terms.unit_price, tiers=tiers)
+        return cls(model=terms.model.name, currency=terms.currency, unit_price=terms.unit_price, tiers=tiers)
 
     def as_dict(self) -> dict[str, Any]:
         return {

@@ -1,6 +1,7 @@
 """The tables of aggregations: what is registered, under which names, and what is asked of them."""
 
 from decimal import Decimal
+from typing import Any
 
 import pytest
 from django.db import connection
@@ -10,7 +11,7 @@ from billing.aggregations import OF_BRICKS, OF_RULES, Aggregation, EventAggregat
 from usage.metering import AGGREGATIONS, EVENT_AGGREGATIONS
 
 
-def an_aggregation(name: str = "reports", **properties: bool) -> Aggregation:
+def an_aggregation(name: str = "reports", **properties: Any) -> Aggregation:
     return Aggregation(name=name, label="Reports", short_label="report counter", **properties)
 
 

@@ -16,7 +16,7 @@ from tests.billing.admin.staff import administrator, client_of
 pytestmark = pytest.mark.django_db
 
 
-def subclasses(of: type) -> Iterator[type[Any]]:
+def subclasses(of: type[Any]) -> Iterator[type[Any]]:
     for below in of.__subclasses__():
         yield below
         yield from subclasses(below)
