@@ -348,8 +348,10 @@ WRITERS: dict[str, tuple[str, ...]] = {
 }
 # Written past their owner, or by code that does not say what it writes: package and table, each with its reason.
 PAST_THE_OWNER: dict[tuple[str, str], str] = {
-    ("billing.admin", "PriceTier"): "2026-11-27: the form of a price saves its tiers; catalog.change_price is there",
-    ("billing.admin", UNKNOWN): "2026-11-27: the forms of prices, keys and workspaces save rows; their owners can now",
+    (
+        "billing.admin",
+        UNKNOWN,
+    ): "2026-11-27: people and groups are saved by Django's own pages, of which billing has one",
     ("billing.invoicing", UNKNOWN): "deletes drafts and their periods, whose tables it has in a loop",
     ("billing.models", UNKNOWN): "what all rows of a tenant share deletes the row that it is called on",
     ("billing.storage", UNKNOWN): "bulk.insert writes the model that its caller names, who is found instead",

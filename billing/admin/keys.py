@@ -123,6 +123,11 @@ class ApiKeyAdmin(PanelAdmin):
     def revoked(self, key: ApiKey) -> str:
         return figures.moment(key.revoked_at, key.workspace.tz)
 
+    def save_model(self, request: HttpRequest, obj: ApiKey, form: WholeModelForm, change: bool) -> None:
+        # What was not touched may have been changed by others.
+        touched = [name for name in ("name", "requests_per_minute") if name in form.changed_data]
+        keys.update_key(key=obj, **{name: getattr(obj, name) for name in touched})
+
     def get_queryset(self, request: HttpRequest) -> QuerySet[ApiKey]:
         return keys.with_last_use(super().get_queryset(request))
 

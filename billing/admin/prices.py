@@ -27,6 +27,8 @@ from billing.models import Brick, Price, PriceTier
 from billing.money import format_price
 from billing.rating import Terms, TermsError, Tier, bound_order
 
+TIER_FIELDS = ("up_to", "unit_price", "fee")
+
 
 class PriceForm(WholeModelForm):
     brick = PickField(Brick)
@@ -82,18 +84,19 @@ class TierFormSet(SeenRows):
         model = rating.find_model(price.model)
         if any(self.errors) or model is None or not price.currency:
             return
-        rows = sorted(
-            (form for form in self.kept() if form.cleaned_data),
-            key=lambda form: bound_order(form.cleaned_data["up_to"]),
-        )
-        tiers = tuple(
-            Tier(**{name: form.cleaned_data[name] for name in ("up_to", "unit_price", "fee")}) for form in rows
-        )
         unit_price = price.unit_price or Decimal(0)
         try:
-            Terms(model=model, currency=price.currency, unit_price=unit_price, tiers=tiers)
+            Terms(model=model, currency=price.currency, unit_price=unit_price, tiers=tuple(self.tiers()))
         except TermsError as error:
-            self._name(error, rows)
+            self._name(error, self._typed())
+
+    def tiers(self) -> list[Tier]:
+        """Return the tiers as they were typed, in order."""
+        return [Tier(**{name: form.cleaned_data[name] for name in TIER_FIELDS}) for form in self._typed()]
+
+    def _typed(self) -> list[forms.ModelForm]:
+        typed = (form for form in self.kept() if form.cleaned_data)
+        return sorted(typed, key=lambda form: bound_order(form.cleaned_data["up_to"]))
 
     def kept(self) -> list[forms.ModelForm]:
         return [
@@ -109,26 +112,12 @@ class TierFormSet(SeenRows):
         elif error.field == "tiers":
             raise ValidationError(f"Tiers: {error.problem}")
 
-    def save(self, commit: bool = True) -> list[PriceTier]:
-        super().save(commit=False)
-        if not (self.new_objects or self.changed_objects or self.deleted_objects):
-            return []
-        # All rows are replaced: saved one by one, two tiers that swap their bounds would violate the unique constraint.
-        tiers = [form.instance for form in self.kept()]
-        rows = PriceTier.objects.filter(workspace_id=self.instance.workspace_id, price=self.instance)
-        former = list(rows)
-        rows.delete()
-        for tier in tiers:
-            tier.pk, tier.workspace_id, tier.price = None, self.instance.workspace_id, self.instance
-        catalog.note_tiers(self.instance, former, tiers)
-        return PriceTier.objects.bulk_create(tiers)
-
 
 class TierInline(OfWorkspace, TabularInline):
     model = PriceTier
     form = TierForm
     formset = TierFormSet
-    fields = ("up_to", "unit_price", "fee")
+    fields = TIER_FIELDS
     shown_fields = ("shown_up_to", "shown_unit_price", "shown_fee")
     verbose_name_plural = f"tiers, for {' and '.join(rating.names_of_models(asking_for='tiers'))} prices"
     extra = 0
@@ -226,7 +215,7 @@ class PriceAdmin(PanelAdmin):
 
     @column(description="Model", ordering="model")
     def model_name(self, price: Price) -> str:
-        return price.get_model_display().partition(":")[0]
+        return price.pricing.label
 
     @column(description="Unit price", ordering="unit_price")
     def unit_price_text(self, price: Price) -> str:
@@ -256,6 +245,26 @@ class PriceAdmin(PanelAdmin):
 
     def has_delete_permission(self, request: HttpRequest, obj: Price | None = None) -> bool:
         return False
+
+    def save_model(self, request: HttpRequest, obj: Price, form: PriceForm, change: bool) -> None:
+        """Leave a price to ``save_related``: it is saved with its tiers."""
+
+    def save_related(self, request: HttpRequest, form: PriceForm, formsets: Sequence[Any], change: bool) -> None:
+        for formset in formsets:
+            formset.save(commit=False)
+        tiers = next((formset.tiers() for formset in formsets), None)
+        price = form.instance
+        # What was not touched may have been changed by others.
+        columns = ("name", "model", "unit_price")
+        given = {name: getattr(price, name) for name in columns if not change or name in form.changed_data}
+        try:
+            if change:
+                catalog.change_price(price=price, tiers=tiers, **given)
+            else:
+                made = catalog.create_price(brick=price.brick, currency=price.currency, tiers=tiers or (), **given)
+                price.pk = made.pk
+        except TermsError as error:
+            raise ValidationError(f"The price is incomplete: {error}") from error
 
     def change_view(
         self, request: HttpRequest, object_id: str, form_url: str = "", extra_context: Any = None

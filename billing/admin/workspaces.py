@@ -104,6 +104,20 @@ class WorkspaceAdmin(InstallationAdmin):
         # The twin uses the sites of the live workspace.
         return self.inlines if obj is not None and obj.mode == Workspace.Mode.LIVE else ()
 
+    def save_model(self, request: HttpRequest, obj: Workspace, form: WorkspaceForm, change: bool) -> None:
+        # What was not touched may have been changed by others.
+        touched = [name for name in self.fields if name not in FIXED and name in form.changed_data]
+        parties.update_workspace(workspace=obj, **{name: getattr(obj, name) for name in touched})
+
+    def save_formset(self, request: HttpRequest, form: Any, formset: Any, change: bool) -> None:
+        formset.save(commit=False)
+        for allowed in formset.deleted_objects:
+            parties.remove_origin(allowed=allowed)
+        for allowed, _ in formset.changed_objects:
+            parties.update_origin(allowed=allowed, origin=allowed.origin)
+        for allowed in formset.new_objects:
+            parties.add_origin(workspace=allowed.workspace, origin=allowed.origin)
+
     @column(description="Mode", label={"live": "success", "test": "warning"}, ordering="mode")
     def mode_label(self, workspace: Workspace) -> tuple[str, str]:
         return workspace.mode, workspace.get_mode_display()
