@@ -55,7 +55,7 @@ NAVIGATION = [
         "items": [
             item("API keys", "key", "billing.apikey"),
             {"title": "GraphQL client", "icon": "terminal", "link": reverse_lazy("graphql_client")},
-            {"title": "API documents", "icon": "menu_book", "link": reverse_lazy("documents:index")},
+            {"title": "API pages", "icon": "menu_book", "link": reverse_lazy("api_pages:index")},
             item("Workspaces", "domain", "billing.workspace"),
             item("Users", "person", "auth.user"),
             item("Groups", "shield_person", "auth.group"),

@@ -14,7 +14,7 @@ def policy() -> str:
     """Return the Content-Security-Policy of the pages: only this host, and scripts only from files.
 
     The panel's templates contain expressions that Alpine evaluates, hence 'unsafe-eval'. unfold writes its colours into
-    the page, hence 'unsafe-inline' for styles. The API documents send trial requests to the vendors' hosts.
+    the page, hence 'unsafe-inline' for styles. The API pages send trial requests to the vendors' hosts.
     """
     vendors = " ".join(f"{host}:*" for host in settings.DIALECT_HOSTS)
     return "; ".join(

@@ -423,7 +423,7 @@ REST_FRAMEWORK = {
     "URL_FORMAT_OVERRIDE": None,
     "TEST_REQUEST_DEFAULT_FORMAT": "json",
 }
-# Each dialect has its own API document; the check would look for a single one.
+# Each dialect has its own API description; the check would look for a single one.
 SPECTACULAR_SETTINGS = {
     "OAS_VERSION": "3.1.0",
     "VERSION": "1.0",

@@ -45,7 +45,7 @@ def test_the_documents_may_send_to_the_vendors_own_hosts(settings):
 
 def test_an_api_sends_no_page_and_no_policy():
     assert HEADER not in Client().get("/piriod/usages/").headers
-    assert HEADER not in Client().get(reverse("documents:json", args=["native"])).headers
+    assert HEADER not in Client().get(reverse("api_pages:json", args=["native"])).headers
 
 
 @each_path

@@ -13,7 +13,7 @@ from schemathesis import Case
 from billing.storage.jsontext import encode
 from tests.schemas.examples import EXAMPLES
 from tests.usage.dialects.vendors import vendors_with
-from usage.dialects.pages import dialects
+from usage.dialects import BY_NAME
 
 pytestmark = [pytest.mark.django_db, pytest.mark.once]
 
@@ -30,12 +30,12 @@ class _Known(Visitor):
 
 
 @pytest.mark.parametrize("kind", ["Query", "Mutation"])
-@vendors_with(lambda vendor: dialects()[vendor.name].speaks_graphql)
+@vendors_with(lambda vendor: BY_NAME[vendor.name].speaks_graphql)
 def test_every_answer_is_graphqls(vendor, kind):
     world = vendor.world()
     line = world.things["line"]
     known = {"subscriptionId": str(line.subscription_id), "brickId": str(line.brick_id)}
-    operations = schemathesis.graphql.from_file(dialects()[vendor.name].graphql.read_text())[kind]
+    operations = schemathesis.graphql.from_file(BY_NAME[vendor.name].graphql.read_text())[kind]
 
     @EXAMPLES
     @given(st.one_of([operations[name].as_strategy() for name in operations]), st.booleans())

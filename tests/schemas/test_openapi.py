@@ -22,7 +22,8 @@ from tests.schemas.examples import EXAMPLES
 from tests.usage.dialects.vendors import endpoints_of
 from tests.usage.dialects.vendors.piriod import PIRIOD
 from tests.usage.dialects.vendors.vendor import Endpoint, Vendor, World
-from usage.dialects.pages import dialects, openapi
+from usage.dialects import BY_NAME
+from usage.dialects.pages import openapi
 from usage.dialects.piriod import translate
 
 pytestmark = [pytest.mark.django_db, pytest.mark.once]
@@ -36,7 +37,7 @@ CHECKS = [
 ]
 
 (POST,) = (endpoint for endpoint in PIRIOD.endpoints if endpoint.method == "POST")
-each_operation = endpoints_of(lambda vendor: [] if dialects()[vendor.name].speaks_graphql else vendor.endpoints)
+each_operation = endpoints_of(lambda vendor: [] if BY_NAME[vendor.name].speaks_graphql else vendor.endpoints)
 
 
 def find(endpoint: Endpoint, world: World, document: dict[str, Any]) -> tuple[APIOperation, dict[str, str]]:

@@ -31,8 +31,8 @@ from tests.usage.dialects.native.client import Native, wrong
 from usage import tasks
 from usage.admin import record_filters
 from usage.closing.work import TOOK_TOO_LONG
-from usage.dialects.salesbricks_v1 import documents
-from usage.dialects.shared import bodies, idempotency
+from usage.dialects.salesbricks_v1 import operations
+from usage.dialects.shared import idempotency, request_body
 
 ROOT = Path(__file__).resolve().parents[2]
 # Settings whose names differ from their variables.
@@ -42,19 +42,19 @@ FIXED = {
     "--backpressure": web.CONNECTIONS,
     "--http1-header-read-timeout": HTTP1Settings().header_read_timeout,
     "a token that is taken over as a key": keys.SHORTEST_GIVEN,
-    "characters of a GraphQL query": documents.MAX_CHARACTERS,
+    "characters of a GraphQL query": operations.MAX_CHARACTERS,
     "characters of an idempotency key": idempotency.LONGEST_KEY,
     "customers, and lines, that a search among the panel's usage looks through": record_filters.MOST_LINES,
     "digits of a number in properties, on either side of the point": jsontext.MAX_DIGITS,
     "digits of a quantity": 15,
-    "encodings of a body, one around the other": bodies.MAX_ENCODINGS,
-    "fields at the root of a GraphQL query": documents.MAX_ROOTS,
-    "fields of a GraphQL query, its fragments written out": documents.MAX_FIELDS,
-    "levels of a GraphQL query": documents.MAX_LEVELS,
+    "encodings of a body, one around the other": request_body.MAX_ENCODINGS,
+    "fields at the root of a GraphQL query": operations.MAX_ROOTS,
+    "fields of a GraphQL query, its fragments written out": operations.MAX_FIELDS,
+    "levels of a GraphQL query": operations.MAX_LEVELS,
     "levels of what is nested in properties": jsontext.MAX_LEVELS,
-    "members of a body in gzip": bodies.MAX_MEMBERS,
+    "members of a body in gzip": request_body.MAX_MEMBERS,
     "rows of a page": 100,
-    "tokens of a GraphQL query": documents.MAX_TOKENS,
+    "tokens of a GraphQL query": operations.MAX_TOKENS,
 }
 
 

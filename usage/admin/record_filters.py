@@ -13,7 +13,7 @@ from unfold.contrib.filters.admin import DropdownFilter
 from billing.models import Customer, Line
 from usage.admin.preview import invoice_line_or_none
 from usage.ahead import ahead_from
-from usage.dialects import NAMES
+from usage.dialects import RECORDED_AS
 from usage.dialects.shared.newest import GATHERED, are_few
 from usage.metering import RuleTooLarge
 from usage.models import UsageRecord
@@ -61,7 +61,7 @@ class DialectFilter(DropdownFilter):
     parameter_name = "dialect"
 
     def lookups(self, request: HttpRequest, model_admin: ModelAdmin) -> list[tuple[str, Any]]:
-        return [(name, name) for name in NAMES]
+        return [(name, name) for name in RECORDED_AS]
 
     def queryset(self, request: HttpRequest, queryset: Any) -> Any:
         return queryset.filter(dialect=self.value()) if self.value() else queryset
@@ -112,7 +112,7 @@ def search(records: QuerySet[UsageRecord], term: str, *, workspace_id: int) -> Q
         return records
     # The index of keys begins with the dialect, so the query names all dialects.
     by_key = UsageRecord.objects.filter(
-        workspace_id=workspace_id, dialect__in=NAMES, key__in=exact, superseded_by=None
+        workspace_id=workspace_id, dialect__in=RECORDED_AS, key__in=exact, superseded_by=None
     ).values_list("pk", flat=True)
     called = Customer.objects.filter(workspace_id=workspace_id, name__istartswith=term)
     customers = list(called.values_list("pk", flat=True)[:MOST_CUSTOMERS])

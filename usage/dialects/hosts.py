@@ -1,4 +1,4 @@
-"""Hosts that are given to one vendor: there its paths stand at the root, as its clients have them."""
+"""Serve a vendor's paths at the root of the hosts that ``DIALECT_HOSTS`` gives to it, as its clients have them."""
 
 from collections.abc import Callable
 
@@ -8,16 +8,18 @@ from django.http import HttpRequest
 from django.http.request import split_domain_port
 from django.http.response import HttpResponseBase
 
+from usage.dialects import VENDORS
+
 
 def vendor_of(host: str) -> str | None:
-    """Return the vendor that a ``Host`` header's name is given to, or None."""
-    # Read as Django reads it when it asks whether the host is allowed: with or without a port or a dot at its end.
+    """Return the vendor that the host of a ``Host`` header is given to, or None."""
+    # Parsed as Django parses it to check ALLOWED_HOSTS: with or without a port or a trailing dot.
     return settings.DIALECT_HOSTS.get(split_domain_port(host)[0]) if settings.DIALECT_HOSTS else None
 
 
 def dialect_hosts(get_response: Callable[[HttpRequest], HttpResponseBase]) -> Callable[[HttpRequest], HttpResponseBase]:
-    """Resolve the paths of a vendor's host below that vendor alone."""
-    from usage.dialects.urls import roots  # noqa: PLC0415  (the views are imported once the settings are whole)
+    """Resolve the paths of a vendor's host among that vendor's alone."""
+    from usage.dialects.urls import roots  # noqa: PLC0415  (views can be imported only once the settings are complete)
 
     def middleware(request: HttpRequest) -> HttpResponseBase:
         vendor = vendor_of(request.META.get("HTTP_HOST", ""))
@@ -29,11 +31,9 @@ def dialect_hosts(get_response: Callable[[HttpRequest], HttpResponseBase]) -> Ca
 
 
 def check_dialect_hosts(**_: object) -> list[CheckMessage]:
-    """Say which hosts are given to a vendor that there is not."""
-    from usage.dialects.urls import DIALECTS  # noqa: PLC0415  (as above)
-
+    """Report hosts that are given to an unknown vendor."""
     return [
-        Error(f"DIALECT_HOSTS gives {host} to {vendor!r}: use one of {', '.join(DIALECTS)}.", id="usage.E001")
+        Error(f"DIALECT_HOSTS gives {host} to {vendor!r}: use one of {', '.join(VENDORS)}.", id="usage.E001")
         for host, vendor in settings.DIALECT_HOSTS.items()
-        if vendor not in DIALECTS
+        if vendor not in VENDORS
     ]

@@ -1,9 +1,9 @@
-"""A client of Piriod, which holds every answer against the vendor's contract."""
+"""A client of Piriod, which checks every response against the vendor's API description."""
 
 from typing import Any
 
 from billing.storage.jsontext import decode
-from tests.contracts import contract
+from tests.api_descriptions import api_description
 from tests.usage.dialects.clients import NOW, ServiceClient
 
 WORKSPACE = "acc_01H8XYZ123ABC"
@@ -17,7 +17,7 @@ class Piriod(ServiceClient):
     def __call__(self, method: str, path: str = "", body: Any = None) -> Any:
         response = super().__call__(method, path, body)
         if response.status_code != 405:
-            contract("piriod").check(response)
+            api_description("piriod").check(response)
         return response
 
     def post(self, line_id: int, **fields: Any) -> Any:

@@ -1,4 +1,4 @@
-"""A client of Rebilly, which holds every answer against the vendor's contract."""
+"""A client of Rebilly, which checks every response against the vendor's API description."""
 
 from decimal import Decimal
 from typing import Any
@@ -6,7 +6,7 @@ from typing import Any
 from billing import contracts
 from billing.contracts import Limits
 from billing.storage.jsontext import decode
-from tests.contracts import contract
+from tests.api_descriptions import api_description
 from tests.usage.dialects.clients import NOW, ServiceClient
 
 MOUNT = "/rebilly/organizations/acme"
@@ -18,7 +18,7 @@ class Rebilly(ServiceClient):
 
     def __call__(self, method: str, path: str = "", body: Any = None) -> Any:
         response = super().__call__(method, path, body)
-        contract("rebilly").check(response)
+        api_description("rebilly").check(response)
         return response
 
     def post(self, subscription_id: Any, **fields: Any) -> Any:

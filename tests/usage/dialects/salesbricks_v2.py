@@ -1,10 +1,10 @@
-"""A client of Salesbricks v2, which holds every answer against the vendor's contract, and the vendor's bodies."""
+"""A client of Salesbricks v2 that checks each response against the vendor's API description, and its bodies."""
 
 from typing import Any
 
 from billing.models import Line
 from tests import factories as make
-from tests.contracts import contract
+from tests.api_descriptions import api_description
 from tests.usage.dialects.clients import ServiceClient
 
 SUBMITTED = {"message": "Usage entry submitted successfully."}
@@ -23,7 +23,7 @@ class Salesbricks(ServiceClient):
     def __call__(self, method: str, path: str = "", body: Any = None) -> Any:
         response = super().__call__(method, path, body)
         if response.status_code != 405:
-            contract("salesbricks_v2").check(response)
+            api_description("salesbricks_v2").check(response)
         return response
 
     @property

@@ -1,11 +1,11 @@
-"""A client of Sequence, which holds every answer against the vendor's contract, and the vendor's bodies."""
+"""A client of Sequence, which checks every response against the vendor's API description, and the vendor's bodies."""
 
 from base64 import b64encode
 from typing import Any
 
 from billing.models import Customer, Workspace
 from tests import factories as make
-from tests.contracts import contract
+from tests.api_descriptions import api_description
 from tests.usage.dialects.clients import ServiceClient
 
 NOT_FOUND = {"errors": [{"message": "Not found."}]}
@@ -25,7 +25,7 @@ class Sequence(ServiceClient):
     def __call__(self, method: str, path: str = "", body: Any = None) -> Any:
         response = super().__call__(method, path, body)
         if response.status_code != 405:
-            contract("sequence").check(response)
+            api_description("sequence").check(response)
         return response
 
     def report(self, alias: str | Customer = "globex", **fields: Any) -> Any:

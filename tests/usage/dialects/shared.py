@@ -9,7 +9,7 @@ from django.urls import URLPattern, URLResolver
 
 from billing.models import ApiKeyUse
 from tests.usage.dialects.vendors.vendor import Vendor
-from usage.dialects.shared.base import DialectView
+from usage.dialects.shared.view import DialectView
 
 # A refused request uses its key too.
 _TABLES = [

@@ -12,15 +12,16 @@ from drf_spectacular.drainage import GENERATOR_STATS
 from drf_spectacular.validation import validate_schema
 from graphql import build_schema
 
-from tests.contracts import contract
+from tests.api_descriptions import api_description
 from tests.usage.dialects.shared import served
-from usage.dialects.pages import dialects, openapi
-from usage.dialects.shared.openapi import build_document
+from usage.dialects import BY_NAME
+from usage.dialects.pages import openapi
+from usage.dialects.shared.openapi import describe
 from usage.dialects.urls import urlpatterns
 
-OPENAPI = [name for name, dialect in dialects().items() if not dialect.speaks_graphql]
-GRAPHQL = [name for name, dialect in dialects().items() if dialect.speaks_graphql]
-PUBLISHED = sorted(path.stem for path in Path(__file__).parents[2].joinpath("contracts").glob("*.yaml"))
+OPENAPI = [name for name, dialect in BY_NAME.items() if not dialect.speaks_graphql]
+GRAPHQL = [name for name, dialect in BY_NAME.items() if dialect.speaks_graphql]
+PUBLISHED = sorted(path.stem for path in Path(__file__).parents[2].joinpath("api_descriptions").glob("*.yaml"))
 METHODS = ("get", "post", "put", "patch", "delete")
 
 each_openapi = pytest.mark.parametrize("name", OPENAPI)
@@ -39,7 +40,7 @@ def test_every_dialect_has_a_document():
 
 @each_openapi
 def test_a_document_is_made_without_a_guess(name):
-    validate_schema(build_document(dialects()[name].patterns, servers=["/"]))
+    validate_schema(describe(BY_NAME[name].urls.urlpatterns, title=name, servers=["/"]))
 
     assert [*GENERATOR_STATS._warn_cache, *GENERATOR_STATS._error_cache] == []
 
@@ -83,7 +84,7 @@ def told(document):
 
 @pytest.mark.parametrize("name", [name for name in PUBLISHED if name in OPENAPI])
 def test_a_document_has_what_the_vendor_has_published(name):
-    published = told(contract(name).document)
+    published = told(api_description(name).content)
 
     assert published
     assert published - told(openapi(name)) == set()
@@ -110,7 +111,7 @@ def test_every_operation_has_a_name_of_its_own_a_key_and_its_errors(client, name
 def test_a_document_names_the_address_that_it_was_asked_at(client, name):
     document = client.get(f"/docs/{name}/openapi.json").json()
 
-    dialect = dialects()[name]
+    dialect = BY_NAME[name]
     assert document["info"]["title"] == dialect.title
     assert document["servers"] == [{"url": f"http://testserver/{dialect.vendor}/{dialect.below}".rstrip("/")}]
 

@@ -18,7 +18,7 @@ from billing.models import ApiKey, Line
 from tests import factories as make
 from tests.concurrency.threads import at_once
 from tests.failures import lost_connection
-from tests.queries import about_rows
+from tests.statements import about_rows
 from tests.usage.dialects.clients import ServiceClient
 from usage import tasks
 from usage.dialects.shared.idempotency import EXPIRED_AT_ONCE, expire_replies, fingerprint

@@ -10,11 +10,11 @@ from django.test.utils import CaptureQueriesContext
 
 from billing.storage.jsontext import decode
 from tests import factories as make
-from tests.queries import about_rows
+from tests.statements import about_rows
 from tests.usage.dialects.piriod import WORKSPACE, Piriod, ids
 from tests.usage.dialects.rebilly import Rebilly
 from usage.dialects.rebilly import identifiers
-from usage.dialects.shared import arrival
+from usage.dialects.shared import recording_order
 from usage.models import UsageRecord
 
 pytestmark = pytest.mark.django_db
@@ -34,7 +34,7 @@ OF_REBILLY = {"id": "id", "usageTime": "date_time", "createdTime": "created", "u
 @pytest.fixture(autouse=True)
 def few(monkeypatch):
     """Have no list so short that it is sorted."""
-    monkeypatch.setattr(arrival, "FEW", 0)
+    monkeypatch.setattr(recording_order, "FEW", 0)
 
 
 @pytest.fixture(params=[1, 2])
@@ -118,7 +118,7 @@ def test_a_page_costs_one_more_query_than_by_an_index(owner):
 
 def test_a_page_is_full_though_what_was_near_is_taken_back_meanwhile(owner, monkeypatch):
     piriod, wanted = Piriod(make.api_key(owner)), expected(owner, "-updated")
-    monkeypatch.setattr(arrival.Whole, "_near", lambda self, count: Q(pk=wanted[0]))
+    monkeypatch.setattr(recording_order.AllUsages, "_near", lambda self, count: Q(pk=wanted[0]))
 
     assert ids(piriod("GET", "usages/?ordering=-created&page_size=5")) == wanted[:5]
 
@@ -127,7 +127,7 @@ def test_a_page_is_full_though_what_was_near_is_taken_back_meanwhile(owner, monk
 @pytest.mark.parametrize("is_negated", [False, True])
 @pytest.mark.parametrize("spans", [["07-01T03:00:00Z..07-01T09:00:00Z"], ["..07-01T02:00:00Z", "07-01T15:00:00Z.."]])
 def test_usages_are_found_by_when_the_first_of_their_records_came(owner, monkeypatch, most, is_negated, spans):
-    monkeypatch.setattr(arrival, "MOST_CORRECTED", most)
+    monkeypatch.setattr(recording_order, "MOST_CORRECTED", most)
     rebilly = Rebilly(make.api_key(owner), mount="/rebilly")
     spans = [[end and f"2026-{end}" for end in span.split("..")] for span in spans]
 

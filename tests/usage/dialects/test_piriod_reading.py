@@ -6,7 +6,7 @@ from django.test.utils import CaptureQueriesContext
 
 from billing.keys import forget_trusted
 from tests import factories as make
-from tests.queries import about_rows
+from tests.statements import about_rows
 from tests.usage.dialects.piriod import WORKSPACE, Piriod, ids
 from usage.models import UsageRecord
 

@@ -7,8 +7,8 @@ from django.test.utils import CaptureQueriesContext
 from billing import contracts
 from billing.models import Invoice, InvoiceLine
 from tests import factories as make
-from tests.queries import about_rows
 from tests.scenarios.closing import close, close_and_issue, issue, totals
+from tests.statements import about_rows
 from tests.usage.dialects.rebilly import Rebilly, problem
 from usage.dialects.rebilly import identifiers
 

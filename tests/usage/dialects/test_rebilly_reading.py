@@ -8,7 +8,7 @@ from django.test.utils import CaptureQueriesContext
 
 from billing.storage.jsontext import decode
 from tests import factories as make
-from tests.queries import about_rows
+from tests.statements import about_rows
 from tests.usage.dialects.rebilly import MOUNT, Rebilly, named, problem, unreadable
 from usage.dialects.rebilly import identifiers
 from usage.models import UsageRecord

@@ -8,7 +8,7 @@ from graphql import build_client_schema, get_introspection_query, print_schema
 
 from tests import factories as make
 from tests.usage.dialects.clients import ServiceClient
-from usage.dialects.salesbricks_v1 import documents
+from usage.dialects.salesbricks_v1 import operations
 from usage.models import UsageRecord
 
 pytestmark = pytest.mark.django_db
@@ -128,7 +128,7 @@ def nested(levels: int) -> str:
 @pytest.mark.parametrize(
     ("query", "message"),
     [
-        ("#" + "x" * documents.MAX_CHARACTERS, "A query has at most 32768 characters."),
+        ("#" + "x" * operations.MAX_CHARACTERS, "A query has at most 32768 characters."),
         ("{ " + "apiVersion " * 999 + "}", "Syntax Error: Document contains more than 1000 tokens. Parsing aborted."),
         ("{ " + "apiVersion " * 301 + "}", "A query has at most 300 fields, its fragments written out."),
         ("{ " + " ".join(f"a{n}: apiVersion" for n in range(26)) + " }", "A query has at most 25 fields at its root."),
@@ -151,7 +151,7 @@ def test_a_query_is_bounded(ask, query, message):
 @pytest.mark.parametrize(
     "query",
     [
-        "{ apiVersion }".ljust(documents.MAX_CHARACTERS),
+        "{ apiVersion }".ljust(operations.MAX_CHARACTERS),
         "{ __schema { types { " + "name @include(if: true) " * 124 + "} } }",
         "{ __schema { types { " + "name " * 298 + "} } }",
         "{ " + " ".join(f"a{n}: apiVersion" for n in range(25)) + " }",
@@ -179,7 +179,7 @@ def test_only_so_many_errors_are_told(ask):
 
     messages = [error["message"] for error in response.json()["errors"]]
     assert response.status_code == 400
-    assert len(messages) == documents.MAX_ERRORS + 1
+    assert len(messages) == operations.MAX_ERRORS + 1
     assert messages[-1] == "Too many validation errors, error limit reached. Validation aborted."
 
 
@@ -190,16 +190,16 @@ def test_as_many_mutations_as_are_allowed_are_taken_at_once(ask):
         f'incrementCounter(timestamp: "2026-07-16T10:15:30Z", subscriptionId: "{line.subscription_id}",'
         f' brickId: "{line.brick_id}", count: 1) {{ success }}'
     )
-    query = "mutation { " + " ".join(f"a{n}: {mutation}" for n in range(documents.MAX_ROOTS)) + " }"
+    query = "mutation { " + " ".join(f"a{n}: {mutation}" for n in range(operations.MAX_ROOTS)) + " }"
 
     assert client("POST", "usage", {"query": query}).status_code == 200
-    assert UsageRecord.objects.count() == documents.MAX_ROOTS
+    assert UsageRecord.objects.count() == operations.MAX_ROOTS
 
 
 def test_a_query_is_read_once(ask, monkeypatch):
     query = "query ReadOnce { apiVersion }"
     ask(query)
-    monkeypatch.setattr(documents, "parse", None)
+    monkeypatch.setattr(operations, "parse", None)
 
     assert ask(query).json() == {"data": {"apiVersion": "v1"}}
 

@@ -12,7 +12,7 @@ from billing import contracts
 from billing.keys import forget_trusted
 from billing.storage.jsontext import decode
 from tests import factories as make
-from tests.queries import about_rows
+from tests.statements import about_rows
 from tests.usage.dialects.clients import ServiceClient
 from tests.usage.dialects.salesbricks_v2 import Salesbricks, bad_request, not_found
 
@@ -71,7 +71,7 @@ def test_a_transaction_id_may_be_any_text(line):
     salesbricks = Salesbricks(line)
     salesbricks.post(transaction_id="2026/07 ü?#%")
 
-    # The contract's paths know no slash within a name.
+    # The API description's paths have no slash within a parameter.
     shown = ServiceClient(salesbricks.mount, salesbricks.headers)(
         "GET", "usage/transactions/2026/07%20%C3%BC%3F%23%25/"
     )

@@ -12,7 +12,7 @@ from django.test.utils import CaptureQueriesContext
 from billing import parties
 from billing.keys import forget_trusted
 from tests import factories as make
-from tests.queries import about_rows
+from tests.statements import about_rows
 from tests.usage.dialects.sequence import Sequence, wrong
 from usage import ledger
 from usage.commands import Origin, RecordById, RetractUsage

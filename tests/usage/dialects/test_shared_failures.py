@@ -95,7 +95,7 @@ def test_what_nobody_expected_is_logged_and_answered_in_the_vendors_shape(vendor
         response = vendor.ask(endpoint, world)
 
     assert_refused(response, vendor, 500, "A server error occurred.")
-    assert [str(entry.exc_info[1]) for entry in caplog.records if entry.name == "usage.dialects.shared.base"] == [
+    assert [str(entry.exc_info[1]) for entry in caplog.records if entry.name == "usage.dialects.shared.errors"] == [
         "a fault"
     ]
 

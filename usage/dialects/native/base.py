@@ -15,13 +15,15 @@ from rest_framework.serializers import Serializer
 
 from billing.rating import TermsError
 from usage.dialects.native import errors
-from usage.dialects.native.documentation import NativeSchema
 from usage.dialects.native.fields import parse_id
 from usage.dialects.native.filters import NativeFilterSet
+from usage.dialects.native.openapi import NativeSchema
 from usage.dialects.native.pagination import CURSOR, SIZE, read_page
-from usage.dialects.shared.base import DialectView, KeyAuthentication, Problem
-from usage.dialects.shared.parameters import refuse_unknown
+from usage.dialects.shared.authentication import KeyAuthentication
+from usage.dialects.shared.errors import Problem
+from usage.dialects.shared.query_parameters import refuse_unknown
 from usage.dialects.shared.rates import Rate
+from usage.dialects.shared.view import DialectView
 from usage.ledger import UnableToRecord
 
 Row = TypeVar("Row", bound=Model)
@@ -42,7 +44,6 @@ class BearerAuthentication(KeyAuthentication):
 
 class NativeView(DialectView):
     dialect = "native"
-    title = "Arrears"
     schema = NativeSchema()
     error_style = errors.STYLE
     authentication_classes = (BearerAuthentication,)

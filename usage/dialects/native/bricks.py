@@ -17,9 +17,9 @@ from billing.aggregations import brick_choices, rule_choices
 from billing.catalog import EventTerms
 from billing.models import Brick, EventRule
 from usage.dialects.native.base import NativeView, row_by_id, shown_by
-from usage.dialects.native.documentation import by_id, creation, listing
 from usage.dialects.native.fields import FlagField, IdField, MomentField, ReferenceField, TextField, WordField
 from usage.dialects.native.filters import CreatedFilterSet, FlagFilter, TextFilter, WordFilter
+from usage.dialects.native.openapi import by_id, creation, listing
 from usage.dialects.shared.lists import bytes_of
 
 

@@ -17,10 +17,10 @@ from billing.storage.exact import ExactSum
 from usage import closing, tasks
 from usage.closing import missing_properties
 from usage.dialects.native.base import NativeView, row_by_number, shown_by
-from usage.dialects.native.documentation import creation, listing
 from usage.dialects.native.fields import WHOLE, CurrencyField, DayField, IdField, MomentField, TextField, WordField
 from usage.dialects.native.filters import MomentFilter, NativeFilterSet, WordFilter
 from usage.dialects.native.invoices import SpanSerializer
+from usage.dialects.native.openapi import creation, listing
 
 MOST_SHOWN = 100
 

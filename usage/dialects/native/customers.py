@@ -17,9 +17,9 @@ from billing import parties
 from billing.models import Customer, CustomerAlias
 from billing.storage.exact import WholeTotal
 from usage.dialects.native.base import NativeView, row_by_id, row_by_number, shown_by
-from usage.dialects.native.documentation import by_id, creation, listing
 from usage.dialects.native.fields import IdField, MomentField, ReferenceField, TextField, WordField
 from usage.dialects.native.filters import CreatedFilterSet, NativeFilterSet, TextFilter, WordFilter
+from usage.dialects.native.openapi import by_id, creation, listing
 from usage.dialects.shared.lists import bytes_of
 from usage.models import Matching
 

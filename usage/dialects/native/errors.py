@@ -9,7 +9,7 @@ from rest_framework import exceptions, serializers, status
 from rest_framework.settings import api_settings
 
 from billing.rating import TermsError
-from usage.dialects.shared.base import ErrorStyle, Problem
+from usage.dialects.shared.errors import ErrorStyle, Problem
 from usage.ledger import DuplicateKey, RecordNotFound, UnableToRecord
 
 MEDIA_TYPE = "application/problem+json"

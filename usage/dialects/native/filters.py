@@ -13,7 +13,7 @@ from django.db.models.enums import ChoicesType
 from billing.models import Workspace
 from usage.dialects.native.fields import GREATEST_WHOLE, WHOLE, parse_id
 from usage.dialects.shared.fields import NotAMoment, parse_moment
-from usage.dialects.shared.parameters import WholeFormField
+from usage.dialects.shared.query_parameters import WholeFormField
 
 Choices = list[tuple[str, str]]
 

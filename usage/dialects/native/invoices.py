@@ -15,7 +15,6 @@ from billing.models import Invoice, InvoiceLine
 from billing.money import format_money
 from usage.dialects.native import records
 from usage.dialects.native.base import NativeView, row_by_number, shown_by
-from usage.dialects.native.documentation import listing
 from usage.dialects.native.fields import WHOLE, CurrencyField, IdField, MomentField, TextField, WordField
 from usage.dialects.native.filters import (
     MomentFilter,
@@ -25,6 +24,7 @@ from usage.dialects.native.filters import (
     WholeFilter,
     WordFilter,
 )
+from usage.dialects.native.openapi import listing
 from usage.dialects.native.records import RecordSerializer
 from usage.dialects.shared.lists import within_time
 from usage.models import UsageRecord

@@ -18,7 +18,6 @@ from billing.catalog import PriceTerms
 from billing.models import Brick, Price, PriceTier
 from billing.rating import Tier
 from usage.dialects.native.base import NativeView, row_by_number, shown_by
-from usage.dialects.native.documentation import creation, listing
 from usage.dialects.native.fields import (
     CurrencyField,
     IdField,
@@ -30,6 +29,7 @@ from usage.dialects.native.fields import (
 )
 from usage.dialects.native.filters import CreatedFilterSet, NamedFilter, TextFilter, WordFilter
 from usage.dialects.native.lookups import find
+from usage.dialects.native.openapi import creation, listing
 
 MOST_TIERS = settings.TIERS_PER_PRICE
 FIXED = "A price is never edited: make another, end the line at the old one and add a line at the new one."

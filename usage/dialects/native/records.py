@@ -15,7 +15,7 @@ from rest_framework import serializers
 from billing.models import Customer, Line
 from billing.money import format_decimal
 from usage.ahead import too_far_ahead
-from usage.dialects import NAMES
+from usage.dialects import RECORDED_AS
 from usage.dialects.native.errors import ProblemSerializer, WrongSerializer
 from usage.dialects.native.fields import (
     WHOLE,
@@ -29,7 +29,7 @@ from usage.dialects.native.fields import (
     parse_id,
 )
 from usage.dialects.native.filters import FlagFilter, MomentFilter, NativeFilterSet, TextFilter, WordFilter
-from usage.dialects.native.reports import LONGEST_NOTE, LONGEST_TEXT
+from usage.dialects.native.translate import LONGEST_NOTE, LONGEST_TEXT
 from usage.dialects.shared import lists
 from usage.dialects.shared.fields import AnyJSONField
 from usage.ledger import DIGITS_AFTER_POINT, DIGITS_BEFORE_POINT, parse_line_number
@@ -262,7 +262,7 @@ class _KeyFilter(TextFilter):
         if not value:
             return queryset
         last = UsageRecord.objects.filter(
-            workspace=self.parent.workspace, dialect__in=NAMES, key=value, superseded_by=None
+            workspace=self.parent.workspace, dialect__in=RECORDED_AS, key=value, superseded_by=None
         )
         chains = list(last.values_list(Coalesce("origin_id", "id"), flat=True))
         return queryset.filter(Q(pk__in=chains) | Q(origin__in=chains), key=value)

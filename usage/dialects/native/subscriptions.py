@@ -26,10 +26,10 @@ from usage.dialects.native.agreements import (
     SubscriptionSerializer,
 )
 from usage.dialects.native.base import NativeView, row_by_id, row_by_number, shown_by
-from usage.dialects.native.documentation import by_id, creation, listing
 from usage.dialects.native.fields import parse_id
 from usage.dialects.native.filters import CreatedFilterSet, FlagFilter, NamedFilter, TextFilter, WordFilter
 from usage.dialects.native.lookups import find, find_by_number
+from usage.dialects.native.openapi import by_id, creation, listing
 
 # What a line takes in a reply, or a little more.
 LINE_BYTES = 400

@@ -15,7 +15,6 @@ from billing.money import format_money
 from usage import closing
 from usage.dialects.native.base import NativeView, row_by_id, shown_by
 from usage.dialects.native.closes import Conflict
-from usage.dialects.native.documentation import by_id
 from usage.dialects.native.errors import MEDIA_TYPE, ProblemSerializer
 from usage.dialects.native.fields import (
     CurrencyField,
@@ -35,6 +34,7 @@ from usage.dialects.native.invoices import (
     UnreadSerializer,
     shown_line,
 )
+from usage.dialects.native.openapi import by_id
 
 NO_PERIOD = "No period of this subscription is open: it has not begun, or its last one is closed."
 # A price that has lost its tiers, or a period beyond the calendar.

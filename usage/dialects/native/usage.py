@@ -16,10 +16,10 @@ from usage import ledger
 from usage.commands import CorrectUsage, RecordById, RecordUsage, ReportEvent, RetractUsage
 from usage.dialects.native import errors, records
 from usage.dialects.native.base import NativeView
-from usage.dialects.native.documentation import listing
 from usage.dialects.native.fields import WHOLE
+from usage.dialects.native.openapi import listing
 from usage.dialects.native.records import CorrectionSerializer, RecordFilter, RecordSerializer
-from usage.dialects.native.reports import Wrong, is_key, read_reports
+from usage.dialects.native.translate import Wrong, is_key, read_reports
 from usage.dialects.shared import lists
 from usage.dialects.shared.newest import are_few
 from usage.models import UsageRecord, UsageRecordQuerySet

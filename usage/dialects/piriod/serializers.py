@@ -18,7 +18,7 @@ from rest_framework import serializers
 from billing.models import Line, Workspace
 from usage.dialects.shared import lists
 from usage.dialects.shared.fields import MomentField, MomentOrDayField, NotAMoment, QuantityField, parse_moment_or_day
-from usage.dialects.shared.parameters import NumberFormField, WholeFormField
+from usage.dialects.shared.query_parameters import NumberFormField, WholeFormField
 from usage.ledger import DIGITS_AFTER_POINT, DIGITS_BEFORE_POINT
 from usage.models import UsageRecord
 

@@ -23,9 +23,10 @@ from usage.dialects.piriod.serializers import (
     UsagePageSerializer,
     UsageSerializer,
 )
-from usage.dialects.shared import arrival, lists
-from usage.dialects.shared.base import DialectView, KeyAuthentication
-from usage.dialects.shared.parameters import refuse_unknown
+from usage.dialects.shared import lists, recording_order
+from usage.dialects.shared.authentication import KeyAuthentication
+from usage.dialects.shared.query_parameters import refuse_unknown
+from usage.dialects.shared.view import DialectView
 from usage.models import UsageRecord, UsageRecordQuerySet
 
 
@@ -52,7 +53,6 @@ class TokenAuthentication(KeyAuthentication):
 
 class PiriodView(DialectView):
     dialect = "piriod"
-    title = "Piriod"
     header_parameters = (
         OpenApiParameter(
             "x-simple-workspace", str, OpenApiParameter.HEADER, required=True, description="The workspace's code."
@@ -133,7 +133,7 @@ class UsagePagination(PageNumberPagination):
             found = lists.in_order(found, total=total)
         else:
             total = ledger.usages_of_lines(workspace=self.whole)
-            found = arrival.Whole(found, workspace=self.whole, total=total)
+            found = recording_order.AllUsages(found, workspace=self.whole, total=total)
         paginator = Paginator(found, size)
         paginator.count = total
         return paginator

@@ -5,7 +5,7 @@ from typing import Any
 
 from rest_framework import serializers, status
 
-from usage.dialects.shared.base import ErrorStyle, Problem
+from usage.dialects.shared.errors import ErrorStyle, Problem
 from usage.ledger import LimitReached, RecordNotFound
 
 # Where the vendor has words of its own.

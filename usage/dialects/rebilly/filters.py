@@ -13,7 +13,7 @@ from django.db.models import Q
 from billing.models import Invoice, InvoiceLine, Line, Workspace
 from usage.dialects.rebilly import identifiers
 from usage.dialects.rebilly.grammar import Clause, Exact, MalformedFilter, Range
-from usage.dialects.shared import arrival, lists
+from usage.dialects.shared import lists, recording_order
 from usage.dialects.shared.fields import PLAIN_NUMBER, parse_moment
 from usage.ledger import QuantityRefused, exact_quantity, parse_line_number, parse_uuid
 
@@ -139,6 +139,6 @@ READERS: dict[str, Reader] = {
     "invoiceId": _named(_invoices),
     "usageTime": _between(_column("occurred_at"), _moment),
     "quantity": _between(_column("quantity"), _number),
-    "createdTime": _between(arrival.first_recorded, _moment),
+    "createdTime": _between(recording_order.first_recorded, _moment),
     "updatedTime": _between(_column("recorded_at"), _moment),
 }

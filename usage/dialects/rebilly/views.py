@@ -9,10 +9,11 @@ from usage import ledger
 from usage.dialects.rebilly import identifiers, queries, translate
 from usage.dialects.rebilly.errors import STYLE
 from usage.dialects.rebilly.serializers import UsageReply, UsageSerializer
-from usage.dialects.shared import arrival, lists
-from usage.dialects.shared.base import DialectView, KeyAuthentication
-from usage.dialects.shared.parameters import refuse_unknown
+from usage.dialects.shared import lists, recording_order
+from usage.dialects.shared.authentication import KeyAuthentication
+from usage.dialects.shared.query_parameters import refuse_unknown
 from usage.dialects.shared.rates import Rate
+from usage.dialects.shared.view import DialectView
 from usage.models import UsageRecord
 
 
@@ -41,7 +42,6 @@ class SecretKeyAuthentication(KeyAuthentication):
 
 class RebillyView(DialectView):
     dialect = "rebilly"
-    title = "Rebilly"
     error_style = STYLE
     authentication_classes = (SecretKeyAuthentication,)
     cors_headers = ("REB-APIKEY", "REB-API-CONSUMER", "Authorization", "Content-Type")
@@ -97,7 +97,7 @@ class UsageListView(RebillyView):
             rows = (
                 lists.in_order(found, total=total)
                 if asked.is_filtered
-                else arrival.Whole(found, workspace=self.workspace, total=total)
+                else recording_order.AllUsages(found, workspace=self.workspace, total=total)
             )
             page = list(rows[asked.offset : asked.offset + asked.limit])
             items, collection = queries.invoice_items(self.workspace, page), _collection(request)

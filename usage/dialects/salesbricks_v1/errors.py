@@ -5,7 +5,7 @@ from typing import Any
 
 from graphql import GraphQLError
 
-from usage.dialects.shared.base import ErrorStyle, Problem
+from usage.dialects.shared.errors import ErrorStyle, Problem
 
 BAD_INPUT = "BAD_USER_INPUT"
 

@@ -1,4 +1,4 @@
-"""Running an operation: all of its mutations are kept, or none."""
+"""Run an operation: all of its mutations are kept, or none."""
 
 from collections.abc import Callable
 from functools import partial
@@ -9,26 +9,26 @@ from graphql import ExecutionResult, GraphQLError, execute
 
 from usage import ledger
 from usage.commands import LineByBrick
-from usage.dialects.salesbricks_v1.documents import Document
 from usage.dialects.salesbricks_v1.mutations import naming
+from usage.dialects.salesbricks_v1.operations import Operations
 from usage.dialects.salesbricks_v1.schema import SCHEMA
 
 
 def run(
-    document: Document,
+    operations: Operations,
     *,
     workspace_id: int,
     root: dict[str, Any],
     variables: dict[str, Any] | None,
     operation_name: str | None,
 ) -> ExecutionResult:
-    """Run an operation of a document and return its data or its errors; with any error nothing is changed.
+    """Run one of the operations and return its data or its errors; with any error nothing is changed.
 
-    What a field raises beyond ``GraphQLError`` is raised again.
+    An exception of a field other than ``GraphQLError`` is raised again.
     """
-    run_with = partial(_run, document, variables=variables, operation_name=operation_name)
-    # One mutation is one statement, which needs no transaction around it.
-    if document.most_roots <= 1:
+    run_with = partial(_run, operations, variables=variables, operation_name=operation_name)
+    # One mutation is one statement and needs no transaction around it.
+    if operations.most_roots <= 1:
         return run_with(root)
     with transaction.atomic():
         _hold_lines(run_with, workspace_id)
@@ -39,7 +39,7 @@ def run(
 
 
 def _hold_lines(run_with: Callable[[dict[str, Any]], ExecutionResult], workspace_id: int) -> None:
-    # Variables, fragments and directives say which lines those are: what is run tells it, before anything is locked.
+    # Variables, fragments and directives decide which lines are named: a dry run finds them before any lock is taken.
     addresses: list[LineByBrick] = []
     run_with(naming(addresses))
     if addresses:
@@ -47,11 +47,11 @@ def _hold_lines(run_with: Callable[[dict[str, Any]], ExecutionResult], workspace
 
 
 def _run(
-    document: Document, root: dict[str, Any], *, variables: dict[str, Any] | None, operation_name: str | None
+    operations: Operations, root: dict[str, Any], *, variables: dict[str, Any] | None, operation_name: str | None
 ) -> ExecutionResult:
     result = execute(
         SCHEMA,
-        document.node,
+        operations.node,
         root_value=root,
         variable_values=variables,
         operation_name=operation_name,

@@ -3,12 +3,13 @@ from rest_framework import exceptions, status
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from usage.dialects.salesbricks_v1 import documents
+from usage.dialects.salesbricks_v1 import operations
 from usage.dialects.salesbricks_v1.errors import STYLE, listed
 from usage.dialects.salesbricks_v1.execution import run
 from usage.dialects.salesbricks_v1.mutations import resolvers
 from usage.dialects.salesbricks_v1.serializers import QuerySerializer
-from usage.dialects.shared.base import DialectView, KeyAuthentication
+from usage.dialects.shared.authentication import KeyAuthentication
+from usage.dialects.shared.view import DialectView
 
 
 class HeaderAuthentication(KeyAuthentication):
@@ -24,7 +25,6 @@ class HeaderAuthentication(KeyAuthentication):
 
 class SalesbricksView(DialectView):
     dialect = "salesbricks_v1"
-    title = "Salesbricks v1"
     error_style = STYLE
     authentication_classes = (HeaderAuthentication,)
     idempotency_header = "X-SALESBRICKS-IDEMPOTENT-OPERATION-KEY"
@@ -37,11 +37,11 @@ class UsageView(SalesbricksView):
     def post(self, request: Request) -> Response:
         asked = self.validated(QuerySerializer, request.data)
         try:
-            document = documents.read(asked["query"])
-        except documents.QueryRefused as refusal:
+            found = operations.read(asked["query"])
+        except operations.QueryRefused as refusal:
             return Response({"errors": listed(refusal.errors)}, status=status.HTTP_400_BAD_REQUEST)
         result = run(
-            document,
+            found,
             workspace_id=self.workspace.pk,
             root=resolvers(origin=self.origin, recorded_at=timezone.now()),
             variables=asked["variables"],
@@ -50,7 +50,7 @@ class UsageView(SalesbricksView):
         if not result.errors:
             return Response({"data": result.data})
         errors = listed(result.errors)
-        # Without a path it is the request that is wrong: no field was run.
+        # An error without a path is the request's: no field was run.
         if any(error.path is None for error in result.errors):
             return Response({"errors": errors}, status=status.HTTP_400_BAD_REQUEST)
         return Response({"data": result.data, "errors": errors})

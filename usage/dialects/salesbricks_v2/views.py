@@ -31,10 +31,11 @@ from usage.dialects.salesbricks_v2.serializers import (
     EntrySerializer,
     TransactionSerializer,
 )
-from usage.dialects.shared import lists, unread
-from usage.dialects.shared.base import DialectView, KeyAuthentication
-from usage.dialects.shared.parameters import refuse_unknown
+from usage.dialects.shared import lists, unread_events
+from usage.dialects.shared.authentication import KeyAuthentication
 from usage.dialects.shared.paths import as_written
+from usage.dialects.shared.query_parameters import refuse_unknown
+from usage.dialects.shared.view import DialectView
 from usage.models import UsageRecord, UsageRecordQuerySet
 
 
@@ -57,7 +58,6 @@ _MAY_BE_EMPTY = ("limit", "offset", "search", "window", "currentPeriod")
 
 class SalesbricksView(DialectView):
     dialect = "salesbricks_v2"
-    title = "Salesbricks v2"
     error_style = STYLE
     authentication_classes = (HeaderAuthentication,)
     idempotency_header = "X-SALESBRICKS-IDEMPOTENT-OPERATION-KEY"
@@ -127,7 +127,7 @@ class TransactionView(SalesbricksView):
 class BrickView(SalesbricksView):
     """A read of one brick in a subscription."""
 
-    cors_exposed = (unread.HEADER,)
+    cors_exposed = (unread_events.HEADER,)
 
     @property
     def naive_zone(self) -> tzinfo:
@@ -149,7 +149,7 @@ class BrickView(SalesbricksView):
 class PeriodsView(BrickView):
     @extend_schema(
         operation_id="getBrickUsage",
-        parameters=[PeriodsQuery, unread.IN_REPLY],
+        parameters=[PeriodsQuery, unread_events.IN_REPLY],
         responses=PolymorphicProxySerializer(
             component_name="BrickUsages",
             serializers=[BrickUsageSerializer, BrickUsageSerializer(many=True)],
@@ -164,7 +164,7 @@ class PeriodsView(BrickView):
             current = consumption.used_in_current_period(lines=lines, as_of=now)
             if current is None:
                 raise exceptions.NotFound("The brick is in no billing period that is running.")
-            return Response(translate.period(current), headers=unread.told(current.unread_count))
+            return Response(translate.period(current), headers=unread_events.told(current.unread_count))
         try:
             used = consumption.used_by_period(
                 lines=lines, as_of=now, starts_from=asked.get("starts_at"), ends_by=asked.get("ends_at")
@@ -172,12 +172,12 @@ class PeriodsView(BrickView):
         except SpanRefused as refusal:
             raise exceptions.ValidationError({translate.SPAN_FIELDS[refusal.field]: [str(refusal)]}) from refusal
         count = sum(one.unread_count for one in used)
-        return Response([translate.period(one) for one in used], headers=unread.told(count))
+        return Response([translate.period(one) for one in used], headers=unread_events.told(count))
 
 
 class SeriesView(BrickView):
     @extend_schema(
-        operation_id="getBrickUsageSeries", parameters=[SeriesQuery, unread.IN_REPLY], responses=SeriesSerializer
+        operation_id="getBrickUsageSeries", parameters=[SeriesQuery, unread_events.IN_REPLY], responses=SeriesSerializer
     )
     def get(self, request: Request, **ids: str) -> Response:
         asked, lines = self.asked(SeriesQuery), self.lines(**ids)
@@ -187,7 +187,7 @@ class SeriesView(BrickView):
         except SpanRefused as refusal:
             raise exceptions.ValidationError({translate.SPAN_FIELDS[refusal.field]: [str(refusal)]}) from refusal
         count = sum(one.unread_count for one in buckets)
-        return Response(translate.series(buckets, line=lines[-1], window=size), headers=unread.told(count))
+        return Response(translate.series(buckets, line=lines[-1], window=size), headers=unread_events.told(count))
 
 
 class EntriesView(BrickView):

@@ -12,10 +12,12 @@ from rest_framework.serializers import Serializer
 
 from usage.dialects.sequence.errors import STYLE
 from usage.dialects.sequence.fields import QueriedField
-from usage.dialects.sequence.pages import OF_PAGES
+from usage.dialects.sequence.pagination import OF_PAGES
 from usage.dialects.sequence.translate import FIELDS
-from usage.dialects.shared.base import DialectView, KeyAuthentication, Problem
-from usage.dialects.shared.parameters import refuse_unknown
+from usage.dialects.shared.authentication import KeyAuthentication
+from usage.dialects.shared.errors import Problem
+from usage.dialects.shared.query_parameters import refuse_unknown
+from usage.dialects.shared.view import DialectView
 from usage.metering import RuleTooLarge
 
 VERSIONS = ("2024-07-30", "latest")
@@ -43,7 +45,6 @@ class BasicAuthentication(KeyAuthentication):
 
 class SequenceView(DialectView):
     dialect = "sequence"
-    title = "Sequence"
     header_parameters = (OpenApiParameter("Sequence-Version", str, OpenApiParameter.HEADER, enum=VERSIONS),)
     error_style = STYLE
     authentication_classes = (BasicAuthentication,)

@@ -11,9 +11,9 @@ from rest_framework.serializers import Serializer
 
 from billing import parties
 from billing.models import Customer, CustomerAlias
-from usage.dialects.sequence import queries, translate
+from usage.dialects.sequence import rows, translate
 from usage.dialects.sequence.base import SequenceView, text_in_path, uuid_in_path
-from usage.dialects.sequence.pages import page
+from usage.dialects.sequence.pagination import page
 from usage.dialects.sequence.replies import AliasesReply, AliasPageReply, AliasReply, CustomerReply
 from usage.dialects.sequence.serializers import AliasChangeSerializer, AliasQuerySerializer, AliasSerializer
 from usage.dialects.shared.paths import as_written
@@ -26,7 +26,7 @@ class AliasesView(SequenceView):
     @extend_schema(operation_id="listCustomerAliases", parameters=[AliasQuerySerializer], responses=AliasPageReply)
     def get(self, request: Request) -> Response:
         asked = self.asked(AliasQuerySerializer)
-        found = queries.aliases(self.workspace)
+        found = rows.aliases(self.workspace)
         if "value" in asked:
             found = found.filter(value=asked["value"])
         return Response(page(found, asked, show=partial(translate.alias, workspace=self.workspace)))
@@ -34,7 +34,7 @@ class AliasesView(SequenceView):
     @extend_schema(operation_id="createCustomerAlias", request=AliasSerializer, responses={201: AliasReply})
     def post(self, request: Request) -> Response:
         data = self.validated(AliasSerializer, request.data)
-        customer = queries.customer(self.workspace, data["customerId"])
+        customer = rows.customer(self.workspace, data["customerId"])
         if customer is None:
             raise exceptions.ValidationError({"customerId": ["There is no such customer."]})
         added = parties.add_alias(customer=customer, value=data["value"], label=data["label"] or "")
@@ -57,7 +57,7 @@ class AliasView(SequenceView):
         return Response(shown | {"deletedAt": translate.moment(timezone.now())})
 
     def _alias(self, told: str) -> CustomerAlias:
-        alias = queries.alias_with_id(self.workspace, uuid_in_path(told))
+        alias = rows.alias_with_id(self.workspace, uuid_in_path(told))
         if alias is None:
             raise exceptions.NotFound
         return alias
@@ -67,10 +67,10 @@ class CustomerAliasesView(SequenceView):
     @extend_schema(operation_id="listAliasesOfCustomer", responses=AliasesReply)
     def get(self, request: Request, customer_id: str) -> Response:
         self.asked(Serializer)
-        customer = queries.customer(self.workspace, text_in_path(customer_id))
+        customer = rows.customer(self.workspace, text_in_path(customer_id))
         if customer is None:
             raise exceptions.NotFound
-        found = queries.aliases(self.workspace).filter(customer=customer).order_by("id")
+        found = rows.aliases(self.workspace).filter(customer=customer).order_by("id")
         return Response({"items": [translate.alias(row, workspace=self.workspace) for row in found]})
 
 

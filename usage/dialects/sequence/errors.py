@@ -4,7 +4,7 @@ from typing import Any
 
 from rest_framework import status
 
-from usage.dialects.shared.base import ErrorStyle, Problem
+from usage.dialects.shared.errors import ErrorStyle, Problem
 
 _MESSAGE = {"message": {"type": "string"}}
 _LISTED = {"type": "object", "properties": {"field": {"type": "string"}, **_MESSAGE}, "required": ["message"]}

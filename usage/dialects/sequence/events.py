@@ -9,9 +9,9 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from usage import ledger
-from usage.dialects.sequence import queries, translate
+from usage.dialects.sequence import rows, translate
 from usage.dialects.sequence.base import SequenceView
-from usage.dialects.sequence.pages import page
+from usage.dialects.sequence.pagination import page
 from usage.dialects.sequence.replies import EventPageReply, EventReply
 from usage.dialects.sequence.serializers import EventQuerySerializer, EventSerializer
 from usage.dialects.shared import lists
@@ -26,7 +26,7 @@ class EventsView(SequenceView):
         # By when they were received, unless they are asked for by when they happened: then by that.
         by_time = "sortBy" not in asked and {"eventTimestampAfter", "eventTimestampBefore"} & asked.keys()
         with lists.within_time(narrow_by="customerAlias, eventType or the events' timestamps"):
-            found = queries.events(self.workspace, asked)
+            found = rows.events(self.workspace, asked)
             # The index of aliases has the events of each in order, but not those of several.
             is_short = not by_time and len(asked.get("customerAlias", ())) > 1 and are_few(found)
             return Response(

@@ -12,13 +12,13 @@ from rest_framework.response import Response
 
 from billing import catalog
 from billing.models import EventRule, Line
-from usage.dialects.sequence import queries, translate
+from usage.dialects.sequence import rows, translate
 from usage.dialects.sequence.base import SequenceView, uuid_in_path
 from usage.dialects.sequence.calculation import calculate
-from usage.dialects.sequence.pages import page
+from usage.dialects.sequence.pagination import page
 from usage.dialects.sequence.replies import CalculationReply, MetricPageReply, MetricReply
 from usage.dialects.sequence.serializers import CalculationSerializer, MetricQuerySerializer, MetricSerializer
-from usage.dialects.shared import unread
+from usage.dialects.shared import unread_events
 from usage.ledger import find_customers
 from usage.metering import EVENTS
 
@@ -28,7 +28,7 @@ class MetricsView(SequenceView):
     def get(self, request: Request) -> Response:
         asked = self.asked(MetricQuerySerializer)
         show = partial(translate.metric, workspace=self.workspace)
-        found = queries.listed_metrics(self.workspace, asked)
+        found = rows.listed_metrics(self.workspace, asked)
         return Response(page(found, asked, by="first_rule", sized="filters", show=show))
 
     @extend_schema(operation_id="createUsageMetric", request=MetricSerializer, responses={201: MetricReply})
@@ -41,13 +41,13 @@ class MetricsView(SequenceView):
             as_of=timezone.now(),
             **translate.brick_fields(data),
         )
-        made = queries.metrics(self.workspace).get(brick=brick)
+        made = rows.metrics(self.workspace).get(brick=brick)
         return Response(translate.metric(made, workspace=self.workspace), status=status.HTTP_201_CREATED)
 
 
 class OneMetricView(SequenceView):
     def metric(self, told: str) -> EventRule:
-        found = queries.metrics(self.workspace).filter(brick=uuid_in_path(told)).first()
+        found = rows.metrics(self.workspace).filter(brick=uuid_in_path(told)).first()
         if found is None:
             raise exceptions.NotFound
         return found
@@ -84,7 +84,7 @@ class MetricView(OneMetricView):
 
 
 class CalculationView(OneMetricView):
-    cors_exposed = (unread.HEADER,)
+    cors_exposed = (unread_events.HEADER,)
 
     @property
     def naive_zone(self) -> tzinfo:
@@ -92,7 +92,7 @@ class CalculationView(OneMetricView):
 
     @extend_schema(
         operation_id="calculateUsageMetric",
-        parameters=[CalculationSerializer, unread.IN_REPLY],
+        parameters=[CalculationSerializer, unread_events.IN_REPLY],
         responses=CalculationReply,
     )
     def get(self, request: Request, metric_id: str) -> Response:
@@ -108,4 +108,4 @@ class CalculationView(OneMetricView):
             ends_at=asked["periodEnd"],
         )
         shown = translate.calculation(calculation, rule=rule)
-        return Response(shown, headers=unread.told(calculation.unread_count))
+        return Response(shown, headers=unread_events.told(calculation.unread_count))

@@ -16,9 +16,9 @@ from usage.dialects.sequence.fields import (
     PeriodEdgeField,
     RepeatedField,
 )
-from usage.dialects.sequence.pages import ASC, DESC, PageSerializer
+from usage.dialects.sequence.pagination import ASC, DESC, PageSerializer
 from usage.dialects.shared.fields import MomentField
-from usage.dialects.shared.parameters import WholeField
+from usage.dialects.shared.query_parameters import WholeField
 
 METRIC_TYPES = ("SIMPLE", "GROUPED")
 AGGREGATION_TYPES = ("COUNT", "SUM", "UNIQUE", "CUSTOM")

@@ -1,6 +1,6 @@
-"""Idempotency keys: the reply to what was done is kept in its transaction, and a repeat gets it again.
+"""Idempotency keys: the reply to a request is kept in its transaction, and a repeated request gets the same reply.
 
-What was refused, or failed, is worked on anew: what was in its way may be gone. Some vendors keep that too.
+A request that was refused or failed is processed anew: the cause may be gone. Some vendors keep those replies too.
 """
 
 import hashlib
@@ -32,7 +32,7 @@ EXPIRED_AT_ONCE = 500
 
 
 class KeyReused(exceptions.APIException):
-    """The same key came with another request before."""
+    """The key was used for another request before."""
 
     default_detail = "This idempotency key was used for another request."
 
@@ -46,19 +46,27 @@ class InProgress(exceptions.APIException):
     default_detail = "A request with this idempotency key is being worked on."
 
 
-def fingerprint(request: Request, body: bytes) -> str:
-    """Return the digest of what has to be the same for a request to be the same.
+def sent_key(request: Request, *, header: str) -> str | None:
+    """Return the idempotency key in a header, or None; raise ``ValidationError`` where it is too long or not ASCII."""
+    key: str = request.META.get(f"HTTP_{header.upper().replace('-', '_')}", "").strip()
+    if len(key) > LONGEST_KEY or not key.isprintable() or not key.isascii():
+        raise exceptions.ValidationError(f"{header} has at most {LONGEST_KEY} characters, all of them plain ASCII.")
+    return key or None
 
-    That is its method, its path as it is served, its parameters and what its JSON means, however it is written.
+
+def fingerprint(request: Request, body: bytes) -> str:
+    """Return a digest that is equal for equal requests.
+
+    Requests are equal by method, path as it is served, parameters and the meaning of their JSON, however it is written.
     """
     parameters = sorted(request.query_params.lists())
-    # Without the slash that some dialects' paths end in, as in the replies that are kept.
+    # Kept replies have the path without the slash that some dialects' paths end in.
     about = json.dumps([request.method, request.path.removesuffix("/"), parameters])
     return hashlib.sha256(f"{about}\0".encode() + _meaning(body)).hexdigest()
 
 
 def _meaning(body: bytes) -> bytes:
-    """Return one text for all ways of writing the same JSON; what is none means itself alone."""
+    """Return one text for all ways of writing the same JSON; other bodies are returned as they are."""
     try:
         return "".join(_tokens(decode(body))).encode()
     except MalformedJSON:
@@ -66,9 +74,9 @@ def _meaning(body: bytes) -> bytes:
 
 
 def _tokens(value: Any) -> list[str]:
-    # Without recursion: handing each token up through all levels takes a time that grows with their product.
+    # Without recursion: passing each token up through all levels takes time proportional to tokens times levels.
     tokens: list[str] = []
-    # What is still to be written, the next one last: tokens, and values to take apart.
+    # A stack of what is still to be written, the next one last: tokens, and values to take apart.
     left: list[tuple[bool, Any]] = [(False, value)]
     while left:
         is_token, part = left.pop()
@@ -94,7 +102,7 @@ def _tokens(value: Any) -> list[str]:
 
 
 def _number(value: Decimal) -> str:
-    """Return a number's one text: 7, 7.0 and 70e-1 are the same."""
+    """Return the canonical text of a number: 7, 7.0 and 70e-1 are the same."""
     sign, digits, exponent = value.as_tuple()
     significant = "".join(map(str, digits)).rstrip("0")
     if not significant:
@@ -112,11 +120,11 @@ def answer_once(
     handle: Callable[[], Response],
     is_kept: Callable[[Response], bool],
 ) -> Response:
-    """Return ``handle()``'s reply, kept where ``is_kept`` says so, or the reply kept under the key.
+    """Return the reply kept under the key, or that of ``handle()``, which is kept where ``is_kept`` says so.
 
-    ``sent`` is the request's fingerprint. What ``handle`` writes and the reply to it are committed together. Keys are
-    the API key's own. Raises ``KeyReused`` with ``reuse_status`` where the key came with another request,
-    ``InProgress`` where that one is being answered.
+    ``sent`` is the request's fingerprint. What ``handle`` writes and its reply are committed together. Idempotency keys
+    belong to one API key. Raises ``KeyReused`` with ``reuse_status`` where the key was used for another request,
+    ``InProgress`` while a request with the key is being processed.
     """
     with transaction.atomic(), _alone(f"{api_key.pk}:{key}"):
         stored = StoredReply.objects.filter(workspace_id=workspace_id, api_key=api_key, key=key).first()
@@ -150,9 +158,9 @@ def _keep(response: Response, *, api_key: ApiKey, workspace_id: int, key: str, s
 
 
 def expire_replies(*, as_of: datetime) -> int:
-    """Remove the replies that are older than they are kept for, and return how many; after that a key is a new one.
+    """Remove the replies older than ``STORED_REPLY_DAYS``, and return how many; their keys can be used anew.
 
-    One short transaction for each batch, so that nobody waits for it.
+    Each batch has a short transaction of its own, so that no request waits for it.
     """
     removed = 0
     while (gone := _expire_next(as_of)) is not None:
@@ -162,7 +170,7 @@ def expire_replies(*, as_of: datetime) -> int:
 
 @transaction.atomic
 def _expire_next(as_of: datetime) -> int | None:
-    """Remove the next batch, and return how many of it; None where there was none."""
+    """Remove the next batch, and return its size; None where nothing was left."""
     timeouts.allow(settings.JOB_STATEMENT_SECONDS)
     expired = StoredReply.objects.filter(created_at__lt=as_of - timedelta(days=settings.STORED_REPLY_DAYS))
     with across(Across.EXPIRY):
@@ -179,14 +187,14 @@ _lock = Lock()
 
 @contextmanager
 def _alone(name: str) -> Iterator[None]:
-    """Hold a key against all other requests until commit, or raise ``InProgress``."""
+    """Lock a key until commit; raise ``InProgress`` where another request holds it."""
     with _lock:
         if name in _at_work:
             raise InProgress
         _at_work.add(name)
     try:
         if connection.vendor == "postgresql":
-            # Other processes, which this one's set does not know. SQLite has its one writer.
+            # Against other processes, which `_at_work` does not know. SQLite has only one writer.
             with connection.cursor() as cursor:
                 cursor.execute("SELECT pg_try_advisory_xact_lock(hashtextextended(%s, 0))", [f"reply {name}"])
                 if not cursor.fetchone()[0]:

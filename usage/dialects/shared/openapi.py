@@ -1,4 +1,4 @@
-"""The OpenAPI document of a dialect. What all dialects have alike is said here; views say what is their own."""
+"""Describe a dialect in OpenAPI: what all dialects have in common is added here to what its views say of themselves."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime
@@ -14,9 +14,10 @@ from drf_spectacular.plumbing import ResolvedComponent, get_doc
 from drf_spectacular.renderers import OpenApiJsonRenderer
 from drf_spectacular.utils import OpenApiParameter, OpenApiResponse
 
-from usage.dialects.shared.base import DialectView, KeyAuthentication
+from usage.dialects.shared.authentication import KeyAuthentication
 from usage.dialects.shared.idempotency import LONGEST_KEY
 from usage.dialects.shared.rates import Rate
+from usage.dialects.shared.view import DialectView
 
 _ANY_RATE = Rate(limit=2, remaining=1, resets_at=datetime(2026, 1, 1, tzinfo=UTC), retry_after=1)
 _SECONDS = {"schema": {"type": "integer"}, "description": "Seconds to wait."}
@@ -32,13 +33,13 @@ _DESCRIPTION = (
 
 
 class KeyScheme(OpenApiAuthenticationExtension):
-    """Where a key stands, as its dialect's authentication says."""
+    """The security schemes that a dialect's authentication declares."""
 
     target_class = KeyAuthentication
     match_subclasses = True
 
     @property
-    def name(self) -> list[str]:  # type: ignore[override]  # of several, each is enough
+    def name(self) -> list[str]:  # type: ignore[override]  # any one of several is enough
         return list(self.target.security)
 
     def get_security_definition(self, auto_schema: AutoSchema) -> list[Mapping[str, str]]:  # type: ignore[override]
@@ -49,7 +50,7 @@ class KeyScheme(OpenApiAuthenticationExtension):
 
 
 class DialectSchema(AutoSchema):
-    """Adds to a view's own words the headers and the errors that `DialectView` has for every request."""
+    """Adds to a view's operations the headers and the errors that `DialectView` has for every request."""
 
     @property
     def _dialect(self) -> DialectView:
@@ -114,13 +115,12 @@ class DialectSchema(AutoSchema):
         return self.registry[component]
 
 
-def build_document(patterns: Sequence[URLPattern | URLResolver], *, servers: Sequence[str]) -> dict[str, Any]:
-    """Return the OpenAPI document of a dialect's URL patterns, the last of which is its view of unknown paths.
+def describe(patterns: Sequence[URLPattern | URLResolver], *, title: str, servers: Sequence[str]) -> dict[str, Any]:
+    """Return the OpenAPI description of a dialect's URL patterns.
 
     Paths are relative to ``servers``, the URLs of the dialect's mount.
     """
-    title = patterns[-1].callback.cls.title  # type: ignore[union-attr]
-    document = SchemaGenerator(patterns=patterns).get_schema(request=None, public=True)
-    document["info"] |= {"title": title, "description": _DESCRIPTION}
-    document["servers"] = [{"url": url} for url in servers]
-    return msgspec.json.decode(OpenApiJsonRenderer().render(document))
+    description = SchemaGenerator(patterns=patterns).get_schema(request=None, public=True)
+    description["info"] |= {"title": title, "description": _DESCRIPTION}
+    description["servers"] = [{"url": url} for url in servers]
+    return msgspec.json.decode(OpenApiJsonRenderer().render(description))

@@ -3,7 +3,7 @@
 import functools
 import re
 from collections.abc import Iterator
-from importlib import import_module
+from types import ModuleType
 from typing import Any
 
 from django.http import HttpRequest
@@ -54,9 +54,9 @@ def served(route: str, view: Any, *, name: str | None = None) -> URLPattern:
     return URLPattern(ServedPattern(route, name=name), view, None, name)
 
 
-def mounted(route: str, module: str) -> URLResolver:
+def mounted(route: str, urls: ModuleType) -> URLResolver:
     """Return the patterns of a module below a path such as ``salesbricks/api/v2/``."""
-    return URLResolver(ServedPattern(route, is_endpoint=False), import_module(module))
+    return URLResolver(ServedPattern(route, is_endpoint=False), urls)
 
 
 def as_written(text: str) -> Iterator[str]:

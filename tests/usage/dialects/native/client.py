@@ -1,18 +1,18 @@
-"""A client of the native API, which holds every answer against the API's own document."""
+"""A client of the native API, which checks every response against the API's own description."""
 
 import functools
 from typing import Any
 
 from billing.models import Workspace
 from tests import factories as make
-from tests.contracts import Contract
+from tests.api_descriptions import APIDescription
 from tests.usage.dialects.clients import ServiceClient
 from usage.dialects.pages import openapi
 
 
 @functools.cache
-def contract() -> Contract:
-    return Contract("native", openapi("native"))
+def api_description() -> APIDescription:
+    return APIDescription("native", openapi("native"))
 
 
 class Native(ServiceClient):
@@ -22,9 +22,9 @@ class Native(ServiceClient):
 
     def __call__(self, method: str, path: str = "", body: Any = None) -> Any:
         response = super().__call__(method, path, body)
-        # What is not served is not documented.
+        # What is not served is not described.
         if response.status_code not in (404, 405):
-            contract().check(response)
+            api_description().check(response)
         return response
 
     def get(self, path: str) -> Any:

@@ -8,7 +8,7 @@ from billing import contracts, parties
 from billing.contracts import Limits
 from billing.models import Line
 from tests import factories as make
-from tests.queries import about_rows
+from tests.statements import about_rows
 from tests.usage.dialects.native.client import Native, wrong
 from usage.models import UsageRecord
 

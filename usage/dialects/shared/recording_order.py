@@ -59,7 +59,7 @@ _ORDERS = {
 }
 
 
-class Whole:
+class AllUsages:
     """All usages of a workspace, in their order; to be sliced. Few of them are sorted."""
 
     def __init__(self, found: QuerySet[UsageRecord], *, workspace: Workspace, total: int) -> None:

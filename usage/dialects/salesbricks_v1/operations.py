@@ -1,4 +1,4 @@
-"""GraphQL documents: parsed and validated once, and bounded in all that could make one costly."""
+"""Read the operations in the text of a GraphQL request: parse and validate once, and bound what they cost."""
 
 import functools
 from dataclasses import dataclass
@@ -25,13 +25,13 @@ MAX_LEVELS = 20
 MAX_FIELDS = 300
 MAX_ROOTS = 25
 MAX_ERRORS = 20
-# Clients send the same few documents again and again; one with its values written into it is seen once.
-KEPT_DOCUMENTS = 128
+# Clients send the same few texts again and again; a text with its values written into it is sent once.
+KEPT_TEXTS = 128
 LONGEST_KEPT = 4000
 
 
 class QueryRefused(Exception):
-    """The text is no query of the schema, or one beyond a bound."""
+    """The text is not a valid query of the schema, or exceeds a bound."""
 
     def __init__(self, *errors: GraphQLError) -> None:
         super().__init__(*errors)
@@ -39,21 +39,21 @@ class QueryRefused(Exception):
 
 
 @dataclass(frozen=True, slots=True)
-class Document:
-    """A valid document. ``most_roots``: the number of root fields of its largest operation."""
+class Operations:
+    """The valid operations of a request's text. ``most_roots``: the number of root fields of the largest one."""
 
     node: DocumentNode
     most_roots: int
 
 
-def read(text: str) -> Document:
-    """Return the document of a query's text; raise ``QueryRefused``."""
+def read(text: str) -> Operations:
+    """Return the operations of a request's text; raise ``QueryRefused``."""
     if len(text) > MAX_CHARACTERS:
         raise QueryRefused(GraphQLError(f"A query has at most {MAX_CHARACTERS} characters."))
     return _kept(text) if len(text) <= LONGEST_KEPT else _read(text)
 
 
-def _read(text: str) -> Document:
+def _read(text: str) -> Operations:
     try:
         node = parse(text, max_tokens=MAX_TOKENS)
     except GraphQLError as error:
@@ -63,15 +63,15 @@ def _read(text: str) -> Document:
     most_roots = _bounded(node)
     if errors := validate(SCHEMA, node, max_errors=MAX_ERRORS):
         raise QueryRefused(*errors)
-    return Document(node, most_roots)
+    return Operations(node, most_roots)
 
 
-_kept = functools.lru_cache(maxsize=KEPT_DOCUMENTS)(_read)
+_kept = functools.lru_cache(maxsize=KEPT_TEXTS)(_read)
 
 
 @dataclass(frozen=True, slots=True)
 class _Extent:
-    """How large a selection is once its fragments are written out."""
+    """The size of a selection once its fragments are written out."""
 
     roots: int = 0
     fields: int = 0
@@ -79,9 +79,9 @@ class _Extent:
 
 
 class _Extents:
-    def __init__(self, document: DocumentNode) -> None:
+    def __init__(self, text: DocumentNode) -> None:
         self._fragments = {
-            node.name.value: node for node in document.definitions if isinstance(node, FragmentDefinitionNode)
+            node.name.value: node for node in text.definitions if isinstance(node, FragmentDefinitionNode)
         }
         self._known: dict[str, _Extent] = {}
 
@@ -101,17 +101,17 @@ class _Extents:
 
     def _of_fragment(self, name: str) -> _Extent:
         if name not in self._known:
-            # A fragment that comes back to itself is no larger for it here, and refused when it is validated.
+            # A fragment that contains itself counts as empty here; validation refuses it.
             self._known[name] = _Extent()
             fragment = self._fragments.get(name)
             self._known[name] = self.of(fragment.selection_set) if fragment else _Extent()
         return self._known[name]
 
 
-def _bounded(document: DocumentNode) -> int:
+def _bounded(text: DocumentNode) -> int:
     """Return the number of root fields of the largest operation; raise ``QueryRefused`` beyond a bound."""
-    extents, most_roots = _Extents(document), 0
-    for node in document.definitions:
+    extents, most_roots = _Extents(text), 0
+    for node in text.definitions:
         if not isinstance(node, OperationDefinitionNode | FragmentDefinitionNode):
             continue
         extent = extents.of(node.selection_set)

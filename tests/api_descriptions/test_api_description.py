@@ -1,4 +1,4 @@
-"""The check itself: each way in which an answer can leave its contract is told, and by name."""
+"""The check itself reports, by name, each way in which a response can differ from its API description."""
 
 from copy import deepcopy
 from typing import Any
@@ -8,7 +8,7 @@ from django.http import HttpResponse
 from jsonschema import SchemaError, ValidationError
 from referencing.exceptions import Unresolvable
 
-from tests.contracts import Contract
+from tests.api_descriptions import APIDescription
 
 MEASURES = {
     "openapi": "3.1.0",
@@ -69,7 +69,7 @@ def answer(method: str, path: str, status: int, body: str = "", **headers: str) 
 
 def objection(response: Any) -> str:
     with pytest.raises(AssertionError) as raised:
-        Contract("measures", MEASURES).check(response)
+        APIDescription("measures", MEASURES).check(response)
     return str(raised.value)
 
 
@@ -85,8 +85,8 @@ def objection(response: Any) -> str:
     ],
     ids=str,
 )
-def test_an_answer_that_is_documented_passes(response):
-    Contract("measures", MEASURES).check(response)
+def test_a_described_response_passes(response):
+    APIDescription("measures", MEASURES).check(response)
 
 
 @pytest.mark.parametrize(
@@ -115,24 +115,26 @@ def test_an_answer_that_is_documented_passes(response):
     ],
     ids=str,
 )
-def test_an_answer_that_is_not_documented_is_told(response, words):
+def test_a_response_that_is_not_described_is_reported(response, words):
     assert words in objection(response)
 
 
-def test_another_content_type_is_told():
+def test_another_content_type_is_reported():
     response = answer("GET", "/levels/1", 200, "[]")
     response.headers["Content-Type"] = "application/problem+json"
 
     assert "as 'application/problem+json'; documented: application/json" in objection(response)
 
 
-def test_a_document_that_is_not_sound_is_not_loaded():
+def test_an_invalid_description_is_not_loaded():
     def changed(**parts: Any) -> dict[str, Any]:
         return deepcopy(MEASURES) | parts
 
     with pytest.raises(ValidationError):
-        Contract("measures", changed(info={"title": "Measures"}))
+        APIDescription("measures", changed(info={"title": "Measures"}))
     with pytest.raises(SchemaError):
-        Contract("measures", changed(components={**MEASURES["components"], "schemas": {"Level": {"type": "text"}}}))
+        APIDescription(
+            "measures", changed(components={**MEASURES["components"], "schemas": {"Level": {"type": "text"}}})
+        )
     with pytest.raises(Unresolvable):
-        Contract("measures", changed(components={"schemas": MEASURES["components"]["schemas"]}))
+        APIDescription("measures", changed(components={"schemas": MEASURES["components"]["schemas"]}))

@@ -10,7 +10,7 @@ from rest_framework import serializers
 
 from billing.models import Workspace
 from usage.dialects.shared import lists
-from usage.dialects.shared.parameters import WholeField
+from usage.dialects.shared.query_parameters import WholeField
 
 LARGEST_ID = BigIntegerField.MAX_BIGINT
 LARGEST_PAGE = 100

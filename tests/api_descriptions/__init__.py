@@ -1,6 +1,6 @@
-"""What vendors have published of their APIs, one OpenAPI 3.1 document each; and whether an answer keeps to it.
+"""The API descriptions that vendors have published, one OpenAPI 3.1 file each, and a check of responses against them.
 
-The documents are written from the vendors' facts, not from our code. Paths are relative to the mount in ``servers``.
+The descriptions are written from the vendors' facts, not from our code. Paths are relative to the mount in ``servers``.
 """
 
 import functools
@@ -20,7 +20,7 @@ from referencing.jsonschema import DRAFT202012
 
 _METHODS = ("get", "put", "post", "delete", "patch")
 _NAME = re.compile(r"\{[^{}]+\}")
-_BASE = "urn:contract"
+_BASE = "urn:api-description"
 
 _formats = FormatChecker(formats=["uuid"])
 
@@ -56,23 +56,23 @@ class _Operation:
         return f"{self.method} {self.path}"
 
 
-class Contract:
-    """An OpenAPI 3.1 document that answers are held against; raises where the document itself is not sound."""
+class APIDescription:
+    """An OpenAPI 3.1 description that responses are checked against. Raises where it is itself invalid."""
 
-    def __init__(self, name: str, document: Mapping[str, Any]) -> None:
+    def __init__(self, name: str, content: Mapping[str, Any]) -> None:
         self.name = name
-        self.document = _with_text_keys(document)
-        validate_schema(self.document)
-        self.registry = Registry().with_resource(_BASE, DRAFT202012.create_resource(self.document))
-        self.mounts = [server["url"].rstrip("/") for server in self.document["servers"]]
+        self.content = _with_text_keys(content)
+        validate_schema(self.content)
+        self.registry = Registry().with_resource(_BASE, DRAFT202012.create_resource(self.content))
+        self.mounts = [server["url"].rstrip("/") for server in self.content["servers"]]
         self.operations = list(self._operations())
-        for where in _schemas(self.document):
+        for where in _schemas(self.content):
             Draft202012Validator.check_schema(where)
-        for reference in _references(self.document):
+        for reference in _references(self.content):
             self._at(reference)
 
     def check(self, response: Any) -> None:
-        """Assert that a test client's response is one that the document has: status, headers, type and body."""
+        """Assert that a test client's response is described: its status, headers, content type and body."""
         request = response.request
         operation = self._operation(request["REQUEST_METHOD"], request["PATH_INFO"])
         pointer, documented = self._response(operation, response)
@@ -90,7 +90,7 @@ class Contract:
             self._check_value(about, schema, json.loads(response.content))
 
     def _operations(self) -> Iterator[_Operation]:
-        for path, item in self.document["paths"].items():
+        for path, item in self.content["paths"].items():
             for method in item:
                 if method in _METHODS:
                     # A path is served with its last slash and without it.
@@ -158,21 +158,21 @@ def _parts(value: Any) -> Iterator[Any]:
         yield from _parts(part)
 
 
-def _references(document: Any) -> Iterator[str]:
-    for part in _parts(document):
+def _references(content: Any) -> Iterator[str]:
+    for part in _parts(content):
         if isinstance(part, dict) and isinstance(part.get("$ref"), str):
             yield part["$ref"]
 
 
-def _schemas(document: Any) -> Iterator[Any]:
-    for part in _parts(document):
+def _schemas(content: Any) -> Iterator[Any]:
+    for part in _parts(content):
         if isinstance(part, dict) and isinstance(part.get("schema"), dict):
             yield part["schema"]
-    yield from document.get("components", {}).get("schemas", {}).values()
+    yield from content.get("components", {}).get("schemas", {}).values()
 
 
 @functools.cache
-def contract(name: str) -> Contract:
-    """Return the contract of ``tests/contracts/<name>.yaml``."""
+def api_description(name: str) -> APIDescription:
+    """Return the description in ``tests/api_descriptions/<name>.yaml``."""
     text = (Path(__file__).parent / f"{name}.yaml").read_text()
-    return Contract(name, yaml.load(text, Loader=_Loader))
+    return APIDescription(name, yaml.load(text, Loader=_Loader))
