@@ -1,4 +1,4 @@
-"""The API documents in a real browser: shown, tried out, and without requests to other hosts."""
+"""The API pages in a real browser: shown, tried out, and without requests to other hosts."""
 
 from urllib.parse import urlsplit
 
@@ -11,19 +11,19 @@ from tests.browser.test_panel import keep
 pytestmark = [pytest.mark.once, pytest.mark.browser, pytest.mark.django_db(transaction=True)]
 
 
-def test_a_document_is_read_and_tried_out_without_asking_another_host(page, live_server, visited):
+def test_an_api_page_is_read_and_tried_out_without_a_request_to_another_host(page, live_server, visited):
     line = make.line()
     key = make.api_key(line.workspace)
 
     page.goto(f"{live_server.url}/docs/")
-    keep(page, "documents")
+    keep(page, "api-pages")
     page.locator("tr", has_text="Piriod").get_by_role("link", name="Read and try").click()
     page.get_by_role("button", name="Authorize").click()
     page.get_by_label("Value").fill(f"Token {key}")
     page.get_by_label("Apply credentials").click()
     page.get_by_role("button", name="Close").click()
     page.locator("#operations-usages-listUsages").click()
-    keep(page, "document")
+    keep(page, "api-page")
     page.get_by_role("button", name="Try it out").click()
     page.get_by_placeholder("x-simple-workspace").fill("acme")
     page.get_by_role("button", name="Execute").click()

@@ -13,7 +13,7 @@ from billing.aggregations import brick_choices
 from billing.documents import DocumentCustomer, DocumentLine, InvoiceDocument
 from billing.models import Invoice, InvoiceLine
 from billing.money import format_money
-from usage.dialects.native import records
+from usage.dialects.native import usage_serializers
 from usage.dialects.native.base import NativeView, row_by_number, shown_by
 from usage.dialects.native.fields import WHOLE, CurrencyField, IdField, MomentField, TextField, WordField
 from usage.dialects.native.filters import (
@@ -25,7 +25,7 @@ from usage.dialects.native.filters import (
     WordFilter,
 )
 from usage.dialects.native.openapi import listing
-from usage.dialects.native.records import RecordSerializer
+from usage.dialects.native.usage_serializers import RecordSerializer
 from usage.dialects.shared.lists import within_time
 from usage.models import UsageRecord
 
@@ -248,4 +248,6 @@ class InvoiceRecordListView(InvoicesView):
             raise exceptions.NotFound
         counted = UsageRecord.objects.with_line_numbers().counted_by(line)
         with within_time(narrow_by="page_size"):
-            return self.page(self.filtered(NoFilter, counted), records.show, by="occurred_at", sized="properties")
+            return self.page(
+                self.filtered(NoFilter, counted), usage_serializers.show, by="occurred_at", sized="properties"
+            )

@@ -28,8 +28,8 @@ from usage.dialects.native.fields import (
     WordField,
 )
 from usage.dialects.native.filters import CreatedFilterSet, NamedFilter, TextFilter, WordFilter
-from usage.dialects.native.lookups import find
 from usage.dialects.native.openapi import creation, listing
+from usage.dialects.native.rows import find
 
 MOST_TIERS = settings.TIERS_PER_PRICE
 FIXED = "A price is never edited: make another, end the line at the old one and add a line at the new one."

@@ -15,8 +15,13 @@ from billing import contracts
 from billing.calendar import midnight
 from billing.contracts import LineTerms
 from billing.models import Brick, Customer, Line, Price, Subscription
-from usage.dialects.native import agreements, prices
-from usage.dialects.native.agreements import (
+from usage.dialects.native import prices, subscriptions_serializers
+from usage.dialects.native.base import NativeView, row_by_id, row_by_number, shown_by
+from usage.dialects.native.fields import parse_id
+from usage.dialects.native.filters import CreatedFilterSet, FlagFilter, NamedFilter, TextFilter, WordFilter
+from usage.dialects.native.openapi import by_id, creation, listing
+from usage.dialects.native.rows import find, find_by_number
+from usage.dialects.native.subscriptions_serializers import (
     EndedSubscriptionSerializer,
     EndSerializer,
     LineAloneSerializer,
@@ -25,11 +30,6 @@ from usage.dialects.native.agreements import (
     NewSubscriptionSerializer,
     SubscriptionSerializer,
 )
-from usage.dialects.native.base import NativeView, row_by_id, row_by_number, shown_by
-from usage.dialects.native.fields import parse_id
-from usage.dialects.native.filters import CreatedFilterSet, FlagFilter, NamedFilter, TextFilter, WordFilter
-from usage.dialects.native.lookups import find, find_by_number
-from usage.dialects.native.openapi import by_id, creation, listing
 
 # What a line takes in a reply, or a little more.
 LINE_BYTES = 400
@@ -61,7 +61,11 @@ class SubscriptionFilter(CreatedFilterSet):
 
 
 class SubscriptionsView(NativeView):
-    paths = {f"{side}_limit_{kind}": f"limits.{side}.{kind}" for side in agreements.SIDES for kind in agreements.KINDS}
+    paths = {
+        f"{side}_limit_{kind}": f"limits.{side}.{kind}"
+        for side in subscriptions_serializers.SIDES
+        for kind in subscriptions_serializers.KINDS
+    }
     paths |= {"number": "id"}
 
     def subscriptions(self) -> QuerySet[Subscription]:
@@ -85,7 +89,7 @@ class SubscriptionsView(NativeView):
         for path, sent in lines.items():
             brick = bricks[f"{path}brick"]
             price = known.get(f"{path}price") or prices.terms(sent["price"], brick=brick, currency=currency)
-            limits = agreements.limits(sent.get("limits", {}))
+            limits = subscriptions_serializers.limits(sent.get("limits", {}))
             found.append(LineTerms(**{**sent, "brick": brick, "price": price, "limits": limits}))
         return found
 
@@ -107,7 +111,7 @@ class SubscriptionListView(SubscriptionsView):
         Ids and references may be those of the system that it comes from: its clients then report here as they are.
         """
         data = self.validated(NewSubscriptionSerializer, request.data)
-        agreements.check_starts(data, as_of=timezone.now())
+        subscriptions_serializers.check_starts(data, as_of=timezone.now())
         customers = Customer.objects.filter(workspace=self.workspace).select_related("workspace")
         customer = find(customers, {"customer": data.pop("customer")})["customer"]
         starts_at = self.start(data)
@@ -160,7 +164,7 @@ class LineListView(SubscriptionsView):
         """Add a line. Of a gauge, the reply tells what it opens with."""
         subscription = row_by_id(self.subscriptions(), subscription_id)
         data = self.validated(NewLineSerializer, request.data)
-        agreements.check_starts(data, as_of=timezone.now())
+        subscriptions_serializers.check_starts(data, as_of=timezone.now())
         [terms] = self.terms({"": data}, currency=subscription.currency)
         return self.created(show_line(contracts.add_line(subscription=subscription, **vars(terms))))
 
@@ -177,7 +181,7 @@ class LineView(SubscriptionsView):
         """Set the line's limits. Nothing else of a line changes: to change its price, end it and add the next."""
         line = self.line(subscription_id, line_id)
         data = self.validated(LineChangeSerializer, request.data)
-        limits = agreements.limits(data["limits"], former=line)
+        limits = subscriptions_serializers.limits(data["limits"], former=line)
         return Response(show_line(contracts.set_limits(line=line, limits=limits)))
 
 

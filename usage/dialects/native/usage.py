@@ -14,12 +14,13 @@ from rest_framework.response import Response
 
 from usage import ledger
 from usage.commands import CorrectUsage, RecordById, RecordUsage, ReportEvent, RetractUsage
-from usage.dialects.native import errors, records
+from usage.dialects.native import errors, usage_serializers
 from usage.dialects.native.base import NativeView
 from usage.dialects.native.fields import WHOLE
 from usage.dialects.native.openapi import listing
-from usage.dialects.native.records import CorrectionSerializer, RecordFilter, RecordSerializer
 from usage.dialects.native.translate import Wrong, is_key, read_reports
+from usage.dialects.native.usage_filters import RecordFilter
+from usage.dialects.native.usage_serializers import CorrectionSerializer, RecordSerializer
 from usage.dialects.shared import lists
 from usage.dialects.shared.newest import are_few
 from usage.models import UsageRecord, UsageRecordQuerySet
@@ -54,12 +55,12 @@ class RecordListView(UsageView):
         with lists.within_time(narrow_by="line, customer, customer_alias, key or the moments of usage"):
             found = self.filtered(RecordFilter, self.records())
             is_short = by == "pk" and bool(_WITHOUT_ORDER & request.query_params.keys()) and are_few(found)
-            return self.page(found, records.show, by=by, sized="properties", are_gathered=is_short)
+            return self.page(found, usage_serializers.show, by=by, sized="properties", are_gathered=is_short)
 
     @extend_schema(
         operation_id="reportUsage",
-        request=records.NEW_RECORD,
-        responses={201: RecordSerializer, (409, errors.MEDIA_TYPE): records.TakenSerializer},
+        request=usage_serializers.NEW_RECORD,
+        responses={201: RecordSerializer, (409, errors.MEDIA_TYPE): usage_serializers.TakenSerializer},
         parameters=[OpenApiParameter("Location", str, OpenApiParameter.HEADER, response=[201])],
     )
     def post(self, request: Request) -> Response:
@@ -72,7 +73,7 @@ class RecordListView(UsageView):
         if isinstance(command, dict):
             raise exceptions.ValidationError(command)
         try:
-            return self.created(records.show(_report(command, recorded_at=now)))
+            return self.created(usage_serializers.show(_report(command, recorded_at=now)))
         except ledger.DuplicateKey as duplicate:
             problem = errors.body(errors.refused(duplicate)) | {"record": duplicate.record_id}
             return Response(problem, status=status.HTTP_409_CONFLICT)
@@ -113,7 +114,9 @@ def _report(command: RecordUsage | ReportEvent, *, recorded_at: datetime) -> Usa
 
 class BatchView(UsageView):
     @extend_schema(
-        operation_id="reportUsageBatch", request=records.BatchSerializer, responses=records.BatchReplySerializer
+        operation_id="reportUsageBatch",
+        request=usage_serializers.BatchSerializer,
+        responses=usage_serializers.BatchReplySerializer,
     )
     def post(self, request: Request) -> Response:
         """Report many at once, lines and events alike: each is taken or refused for itself.
@@ -131,7 +134,7 @@ class BatchView(UsageView):
         ]
         counts = Counter(result["status"] for result in results)
         self.has_changed = counts["recorded"] > 0
-        return Response({**{word: counts[word] for word in records.OUTCOMES}, "results": results})
+        return Response({**{word: counts[word] for word in usage_serializers.OUTCOMES}, "results": results})
 
     def batch(self, data: Any) -> list[Any]:
         """Return the records that were sent, not looked into; raise ``ValidationError``."""
@@ -181,7 +184,7 @@ def _result(index: int, outcome: ledger.Recorded | ledger.RecordedEvent | ledger
 class RecordView(UsageView):
     @extend_schema(operation_id="readUsage", responses=RecordSerializer)
     def get(self, request: Request, record_id: str) -> Response:
-        return Response(records.show(self.live_record(record_id)))
+        return Response(usage_serializers.show(self.live_record(record_id)))
 
     @extend_schema(operation_id="correctUsage", request=CorrectionSerializer, responses=RecordSerializer)
     def patch(self, request: Request, record_id: str) -> Response:
@@ -191,7 +194,7 @@ class RecordView(UsageView):
         command = CorrectUsage(origin=self.origin, target=RecordById(record.handle), **changes)
         correct = ledger.correct_event if record.line_id is None else ledger.correct
         corrected = correct(command=command, recorded_at=timezone.now())
-        return Response(records.show(self.records().get(pk=corrected.id)))
+        return Response(usage_serializers.show(self.records().get(pk=corrected.id)))
 
     @extend_schema(operation_id="retractUsage", responses={204: None})
     def delete(self, request: Request, record_id: str) -> Response:

@@ -1,16 +1,20 @@
-"""Errors as Rebilly words them: problem details, with the fields that are at fault."""
+"""Rebilly's errors: problem details with the invalid fields."""
 
 from http import HTTPStatus
 from typing import Any
 
-from rest_framework import serializers, status
+from rest_framework import exceptions, serializers, status
 
 from usage.dialects.shared.errors import ErrorStyle, Problem
 from usage.ledger import LimitReached, RecordNotFound
 
-# Where the vendor has words of its own.
-# Some of HTTP's own phrases have changed from one Python to the next.
+# The vendor's own titles, and those that differ between versions of Python.
 TITLES = {413: "Content Too Large", 422: "Validation error", 429: "Rate Limit Exceeded"}
+
+
+class Invoiced(exceptions.APIException):
+    status_code = status.HTTP_409_CONFLICT
+    default_detail = "This usage is on an issued invoice."
 
 
 class InvalidFieldReply(serializers.Serializer):

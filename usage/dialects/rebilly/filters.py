@@ -11,14 +11,13 @@ from typing import Any
 from django.db.models import Q
 
 from billing.models import Invoice, InvoiceLine, Line, Workspace
-from usage.dialects.rebilly import identifiers
+from usage.dialects.rebilly import identifiers, rows
 from usage.dialects.rebilly.grammar import Clause, Exact, MalformedFilter, Range
 from usage.dialects.shared import lists, recording_order
 from usage.dialects.shared.fields import PLAIN_NUMBER, parse_moment
 from usage.ledger import QuantityRefused, exact_quantity, parse_line_number, parse_uuid
 
 NONE = "null"
-NO_INVOICE = 0
 
 _DAY = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
 _LAST_MOMENT = timedelta(days=1, microseconds=-1)
@@ -28,7 +27,7 @@ Reader = Callable[[Sequence[Exact | Range], Workspace], Q]
 
 
 def condition(clauses: Iterable[Clause], *, workspace: Workspace) -> Q:
-    """Return the condition on what ``queries.Asked.matching`` looks through; raise ``MalformedFilter``."""
+    """Return the condition on ``rows.filterable_usages``; raise ``MalformedFilter``."""
     whole = Q()
     for clause in clauses:
         reader = READERS.get(clause.field)
@@ -123,7 +122,9 @@ def _invoices(texts: list[str], workspace: Workspace) -> Q:
     )
     lines = Line.objects.filter(workspace=workspace, pk__in=of_invoices.values("line"))
     matches = lists.of_lines(lines) & Q(first_invoice_id__in=numbers)
-    return matches | Q(first_invoice_id=NO_INVOICE) if NONE in [text.strip().lower() for text in texts] else matches
+    return (
+        matches | Q(first_invoice_id=rows.NO_INVOICE) if NONE in [text.strip().lower() for text in texts] else matches
+    )
 
 
 def _numbers(prefix: str, texts: list[str]) -> list[int]:

@@ -5,7 +5,7 @@ from typing import Any
 
 from usage.commands import LineByName, Origin, RecordById, RecordUsage, RetractUsage
 from usage.dialects.rebilly import identifiers
-from usage.dialects.rebilly.queries import InvoiceItem
+from usage.dialects.rebilly.rows import InvoiceItem
 from usage.dialects.shared.fields import json_number
 from usage.ledger import Recorded
 from usage.models import UsageRecord
@@ -37,7 +37,7 @@ def new_usage(recorded: Recorded, *, collection: str) -> dict[str, Any]:
 
 
 def usage(record: UsageRecord, *, item: InvoiceItem | None, collection: str) -> dict[str, Any]:
-    """Return a record of ``queries.usages`` as Rebilly shows it."""
+    """Return a record of ``rows.usages`` as Rebilly shows it."""
     assert record.line is not None
     return _usage(
         record,

@@ -1,6 +1,7 @@
 from django.urls import re_path
 
 from usage.dialects.rebilly import views
+from usage.dialects.rebilly.base import RebillyView
 from usage.dialects.shared.paths import served
 
 urlpatterns = [
@@ -9,5 +10,5 @@ urlpatterns = [
     served("usages/<str:usage_id>", views.UsageView.as_view()),
     served("organizations/<str:organization>/usages", views.OrganizationUsageListView.as_view()),
     served("organizations/<str:organization>/usages/<str:usage_id>", views.OrganizationUsageView.as_view()),
-    re_path("", views.RebillyView.as_view()),
+    re_path("", RebillyView.as_view()),
 ]

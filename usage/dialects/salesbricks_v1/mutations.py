@@ -1,4 +1,4 @@
-"""What the vendor's mutations do: each is one entry in the ledger."""
+"""Resolve the vendor's mutations: each records one entry in the ledger."""
 
 import functools
 import uuid
@@ -6,7 +6,6 @@ from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
-from decimal import Decimal
 from typing import Any
 
 from graphql import GraphQLError
@@ -14,18 +13,19 @@ from graphql import GraphQLError
 from billing.models import Brick
 from usage import ledger
 from usage.commands import LineByBrick, Origin, RecordUsage
+from usage.dialects.salesbricks_v1 import translate
 from usage.dialects.salesbricks_v1.errors import bad_input
 from usage.ledger import LineNotFound, UnableToRecord
 from usage.metering import SUM, UNIT_DAYS
 
 NO_SUCH_LINE = "There is no such brick in such a subscription."
-# What a process knows of the bricks that usage was reported of lately.
+# The bricks whose aggregation a process remembers, the latest reported ones.
 KNOWN_BRICKS = 10_000
 
 
 @dataclass(frozen=True, slots=True)
 class Mutation:
-    """A mutation, its argument with the quantity, and how the bricks that it is for are aggregated."""
+    """A mutation, the name of its quantity argument, and the aggregation of the bricks that it is for."""
 
     name: str
     quantity: str
@@ -40,18 +40,18 @@ _FOR = {mutation.aggregation: mutation.name for mutation in MUTATIONS}
 
 
 def resolvers(*, origin: Origin, recorded_at: datetime) -> dict[str, Any]:
-    """Return the root of all operations: each of its fields' values, or what computes it."""
+    """Return the root value of all operations: for each field its value, or its resolver."""
     changes = {mutation.name: _resolver(mutation, origin, recorded_at) for mutation in MUTATIONS}
     return {"apiVersion": "v1", **changes}
 
 
 def naming(addresses: list[LineByBrick]) -> dict[str, Any]:
-    """Return a root whose mutations change nothing, and only add to a list which lines they are about."""
+    """Return a root value whose mutations change nothing and only add the lines that they name to a list."""
 
     def note(info: Any, **sent: Any) -> dict[str, bool]:
-        # What is no id names no line: the mutation itself will say so.
+        # An invalid id names no line: the mutation itself will refuse it.
         with suppress(GraphQLError):
-            addresses.append(LineByBrick(_uuid(sent, "subscriptionId"), _uuid(sent, "brickId")))
+            addresses.append(translate.line_of(sent))
         return {"success": True}
 
     return {"apiVersion": "v1", **{mutation.name: note for mutation in MUTATIONS}}
@@ -62,7 +62,7 @@ def _resolver(mutation: Mutation, origin: Origin, recorded_at: datetime) -> Call
         try:
             ledger.record(command=_record_usage(mutation, sent, origin), recorded_at=recorded_at)
         except UnableToRecord as error:
-            fields = {"line": "brickId", "occurred_at": "timestamp", "quantity": mutation.quantity}
+            fields = translate.FIELDS | {"quantity": mutation.quantity}
             message = NO_SUCH_LINE if isinstance(error, LineNotFound) else error.message
             raise bad_input(message, fields.get(error.field or "")) from error
         return {"success": True}
@@ -71,31 +71,19 @@ def _resolver(mutation: Mutation, origin: Origin, recorded_at: datetime) -> Call
 
 
 def _record_usage(mutation: Mutation, sent: dict[str, Any], origin: Origin) -> RecordUsage:
-    subscription_id, brick_id = _uuid(sent, "subscriptionId"), _uuid(sent, "brickId")
+    line = translate.line_of(sent)
     if sent[mutation.quantity] < 0:
         raise bad_input("Ensure this value is greater than or equal to 0.", mutation.quantity)
-    aggregation = _aggregation(origin.workspace_id, brick_id)
+    aggregation = _aggregation(origin.workspace_id, line.brick_id)
     if aggregation != mutation.aggregation:
         other = _FOR.get(aggregation)
         raise bad_input(f"This brick is for {other}." if other else "This brick takes no usage entries.", "brickId")
-    return RecordUsage(
-        origin=origin,
-        address=LineByBrick(subscription_id, brick_id),
-        quantity=Decimal(sent[mutation.quantity]),
-        occurred_at=sent["timestamp"],
-    )
-
-
-def _uuid(sent: dict[str, Any], field: str) -> uuid.UUID:
-    try:
-        return uuid.UUID(sent[field])
-    except ValueError:
-        raise bad_input("Must be a valid UUID.", field) from None
+    return translate.record_usage(sent, line=line, quantity=sent[mutation.quantity], origin=origin)
 
 
 @functools.lru_cache(maxsize=KNOWN_BRICKS)
 def _aggregation(workspace_id: int, brick_id: uuid.UUID) -> str:
-    """Return how a brick is aggregated, which is fixed once a subscription has it; raise ``LineNotFound`` before."""
+    """Return the aggregation of a brick, which is fixed once a line has it; raise ``LineNotFound`` before that."""
     sold = Brick.objects.filter(workspace_id=workspace_id, pk=brick_id, lines__isnull=False)
     aggregation = sold.values_list("aggregation", flat=True).first()
     if aggregation is None:

@@ -13,9 +13,10 @@ from billing.money import format_decimal, format_price
 from billing.rating import PER_UNIT
 from usage.commands import KEEP, CorrectUsage, LineByBrick, Origin, RecordByKey, RecordUsage, RetractUsage
 from usage.consumption import Bucket, PeriodUsage
-from usage.dialects.salesbricks_v2.serializers import DEPRECATED
 from usage.models import UsageRecord
 
+# The former name of ``value``.
+DEPRECATED = "count"
 DEPRECATION = {
     "code": "DEPRECATED_FIELD",
     "field": DEPRECATED,

@@ -1,10 +1,12 @@
 """Customers, and the aliases under which their events are reported."""
+# ruff: noqa: N815  (the vendor's names)
 
 from functools import partial
+from typing import Any
 
 from django.utils import timezone
 from drf_spectacular.utils import extend_schema
-from rest_framework import exceptions, status
+from rest_framework import exceptions, serializers, status
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.serializers import Serializer
@@ -13,11 +15,67 @@ from billing import parties
 from billing.models import Customer, CustomerAlias
 from usage.dialects.sequence import rows, translate
 from usage.dialects.sequence.base import SequenceView, text_in_path, uuid_in_path
-from usage.dialects.sequence.pagination import page
-from usage.dialects.sequence.replies import AliasesReply, AliasPageReply, AliasReply, CustomerReply
-from usage.dialects.sequence.serializers import AliasChangeSerializer, AliasQuerySerializer, AliasSerializer
+from usage.dialects.sequence.fields import MAX_NAME, NameField
+from usage.dialects.sequence.pagination import PageSerializer, PaginationReply, page
 from usage.dialects.shared.paths import as_written
 from usage.ledger import find_customers
+
+
+class LabelField(serializers.CharField):
+    def __init__(self, **options: Any) -> None:
+        super().__init__(max_length=MAX_NAME, required=False, allow_null=True, allow_blank=True, **options)
+
+
+class AliasSerializer(serializers.Serializer):
+    customerId = NameField()
+    value = NameField()
+    label = LabelField(default=None)  # type: ignore[assignment]  # fields have labels too
+
+
+class AliasChangeSerializer(serializers.Serializer):
+    label = LabelField()  # type: ignore[assignment]  # as above
+
+
+class AliasQuerySerializer(PageSerializer):
+    value = NameField(required=False)
+
+
+class AliasReply(serializers.Serializer):
+    id = serializers.UUIDField()
+    sequenceAccountId = serializers.CharField()
+    customerId = serializers.UUIDField()
+    value = serializers.CharField()
+    createdAt = serializers.DateTimeField()
+    deletedAt = serializers.DateTimeField(required=False)
+    label = serializers.CharField(required=False)  # type: ignore[assignment]  # fields have labels too
+
+
+class AliasPageReply(serializers.Serializer):
+    items = AliasReply(many=True)
+    pagination = PaginationReply()
+
+
+class AliasesReply(serializers.Serializer):
+    items = AliasReply(many=True)
+
+
+class AddressReply(serializers.Serializer):
+    line1 = serializers.CharField()
+    line2 = serializers.CharField(required=False)
+    town = serializers.CharField()
+    postcode = serializers.CharField()
+    country = serializers.CharField(allow_null=True)
+
+
+class CustomerReply(serializers.Serializer):
+    id = serializers.UUIDField()
+    createdAt = serializers.DateTimeField()
+    legalName = serializers.CharField()
+    address = AddressReply()
+    email = serializers.CharField()
+    billingEmails = serializers.ListField(child=serializers.CharField())
+    integrationIds = serializers.ListField(child=serializers.DictField(), max_length=0)
+    taxStatus = serializers.ChoiceField(["TAXED"])
 
 
 class AliasesView(SequenceView):

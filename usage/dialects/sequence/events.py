@@ -1,21 +1,60 @@
 """Usage events: reported one by one, superseded by their own id, and listed."""
+# ruff: noqa: N815  (the vendor's names)
 
 from functools import partial
 
 from django.utils import timezone
 from drf_spectacular.utils import extend_schema
-from rest_framework import status
+from rest_framework import serializers, status
 from rest_framework.request import Request
 from rest_framework.response import Response
 
 from usage import ledger
 from usage.dialects.sequence import rows, translate
 from usage.dialects.sequence.base import SequenceView
-from usage.dialects.sequence.pagination import page
-from usage.dialects.sequence.replies import EventPageReply, EventReply
-from usage.dialects.sequence.serializers import EventQuerySerializer, EventSerializer
+from usage.dialects.sequence.fields import NameField, ObjectField, RepeatedField
+from usage.dialects.sequence.pagination import ASC, DESC, PageSerializer, PaginationReply, page
 from usage.dialects.shared import lists
+from usage.dialects.shared.fields import MomentField
 from usage.dialects.shared.newest import are_few
+from usage.dialects.shared.query_parameters import WholeField
+
+LARGEST_OFFSET = 2**31 - 1
+
+
+class EventSerializer(serializers.Serializer):
+    customerEventId = NameField(required=False, allow_null=True, default=None)
+    customerAlias = NameField()
+    eventType = NameField()
+    eventTimestamp = MomentField(required=False, allow_null=True, default=None)
+    eventProperties = ObjectField(required=False, allow_null=True, default=None)
+
+
+class EventQuerySerializer(PageSerializer):
+    offset = WholeField(required=False, min_value=0, max_value=LARGEST_OFFSET, default=0)
+    sortOrder = serializers.ChoiceField([ASC, DESC], required=False, default=DESC)
+    sortBy = serializers.ChoiceField(["createdAt"], required=False)
+    customerAlias = RepeatedField(required=False)
+    unmappedAliasesOnly = serializers.BooleanField(required=False, default=False)
+    eventType = NameField(required=False)
+    eventId = serializers.UUIDField(required=False)
+    eventTimestampBefore = MomentField(required=False)
+    eventTimestampAfter = MomentField(required=False)
+
+
+class EventReply(serializers.Serializer):
+    id = serializers.UUIDField()
+    customerEventId = serializers.CharField()
+    customerAlias = serializers.CharField()
+    eventType = serializers.CharField()
+    sequenceAccountId = serializers.CharField()
+    eventTimestamp = serializers.DateTimeField()
+    eventProperties = serializers.DictField()
+
+
+class EventPageReply(serializers.Serializer):
+    items = EventReply(many=True)
+    pagination = PaginationReply()
 
 
 class EventsView(SequenceView):

@@ -1,12 +1,14 @@
 """Usage metrics: bricks that count events, each by a rule that a change replaces and no closed period loses."""
+# ruff: noqa: N815  (the vendor's names)
 
 from datetime import tzinfo
 from functools import partial
+from typing import Any
 
 from django.db.models import Q
 from django.utils import timezone
 from drf_spectacular.utils import extend_schema
-from rest_framework import exceptions, status
+from rest_framework import exceptions, serializers, status
 from rest_framework.request import Request
 from rest_framework.response import Response
 
@@ -15,12 +17,109 @@ from billing.models import EventRule, Line
 from usage.dialects.sequence import rows, translate
 from usage.dialects.sequence.base import SequenceView, uuid_in_path
 from usage.dialects.sequence.calculation import calculate
-from usage.dialects.sequence.pagination import page
-from usage.dialects.sequence.replies import CalculationReply, MetricPageReply, MetricReply
-from usage.dialects.sequence.serializers import CalculationSerializer, MetricQuerySerializer, MetricSerializer
+from usage.dialects.sequence.fields import CommaSeparatedField, FiltersField, NameField, NamesField, PeriodEdgeField
+from usage.dialects.sequence.pagination import PageSerializer, PaginationReply, page
 from usage.dialects.shared import unread_events
 from usage.ledger import find_customers
 from usage.metering import EVENTS
+
+METRIC_TYPES = ("SIMPLE", "GROUPED")
+AGGREGATION_TYPES = ("COUNT", "SUM", "UNIQUE", "CUSTOM")
+
+
+class MetricSerializer(serializers.Serializer):
+    """A metric as a whole: to make one, and to replace one."""
+
+    name = serializers.CharField(max_length=Brick._meta.get_field("name").max_length)
+    description = serializers.CharField(
+        max_length=Brick._meta.get_field("description").max_length,
+        required=False,
+        allow_null=True,
+        allow_blank=True,
+        default=None,
+    )
+    metricType = serializers.ChoiceField(METRIC_TYPES)
+    eventType = NameField()
+    aggregationType = serializers.ChoiceField(AGGREGATION_TYPES)
+    aggregationProperty = NameField(required=False, allow_null=True, allow_blank=True, default=None)
+    groupingProperty = NameField(required=False, allow_null=True, allow_blank=True, default=None)
+    unit = serializers.CharField(
+        max_length=Brick._meta.get_field("unit_label").max_length,
+        required=False,
+        allow_null=True,
+        allow_blank=True,
+        default=None,
+    )
+    propertyFilters = FiltersField(required=False, allow_null=True, default=None)
+    propertiesToNegate = NamesField(required=False, allow_null=True, default=None)
+    caseSensitive = serializers.BooleanField(required=False, allow_null=True, default=None)
+
+    def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
+        refused = {}
+        if attrs["metricType"] == "GROUPED":
+            refused["metricType"] = ["Grouping is not offered: a metric makes one quantity. Use SIMPLE."]
+        elif attrs["groupingProperty"]:
+            refused["groupingProperty"] = ["Grouping is not offered: a metric makes one quantity."]
+        if attrs["aggregationType"] == "CUSTOM":
+            refused["aggregationType"] = ["There are no custom aggregations. Use COUNT, SUM or UNIQUE."]
+        if refused:
+            raise serializers.ValidationError(refused)
+        return attrs
+
+
+class MetricQuerySerializer(PageSerializer):
+    name = NameField(required=False)
+    id = NameField(required=False)
+    eventType = CommaSeparatedField(required=False)
+    eventProperty = CommaSeparatedField(required=False)
+    aggregationType = CommaSeparatedField(required=False, choices=AGGREGATION_TYPES)
+
+
+class CalculationSerializer(serializers.Serializer):
+    customerAliases = CommaSeparatedField()
+    periodStart = PeriodEdgeField(is_end=False)
+    periodEnd = PeriodEdgeField(is_end=True)
+
+    def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
+        if attrs["periodEnd"] <= attrs["periodStart"]:
+            raise serializers.ValidationError({"periodEnd": ["The period ends before it starts."]})
+        return attrs
+
+
+class MetricReply(serializers.Serializer):
+    id = serializers.UUIDField()
+    sequenceAccountId = serializers.CharField()
+    name = serializers.CharField()
+    description = serializers.CharField(allow_null=True)
+    metricType = serializers.ChoiceField(METRIC_TYPES[:1])
+    eventType = serializers.CharField()
+    aggregationType = serializers.ChoiceField(AGGREGATION_TYPES[:3])
+    aggregationProperty = serializers.CharField(allow_null=True)
+    groupingProperty = serializers.CharField(allow_null=True)
+    unit = serializers.CharField()
+    createdAt = serializers.DateTimeField()
+    deletedAt = serializers.DateTimeField(allow_null=True)
+    propertyFilters = serializers.DictField(child=serializers.ListField(child=serializers.CharField()))
+    propertiesToNegate = serializers.ListField(child=serializers.CharField())
+    caseSensitive = serializers.BooleanField()
+    parameters = serializers.ListField(child=serializers.DictField(), max_length=0)
+
+
+class MetricPageReply(serializers.Serializer):
+    items = MetricReply(many=True)
+    pagination = PaginationReply()
+
+
+class CalculationReply(serializers.Serializer):
+    name = serializers.CharField()
+    metricType = serializers.ChoiceField(METRIC_TYPES[:1])
+    eventType = serializers.CharField()
+    aggregationType = serializers.ChoiceField(AGGREGATION_TYPES[:3])
+    eventCount = serializers.IntegerField()
+    value = serializers.FloatField(help_text="All digits of the exact decimal.")
+    unit = serializers.CharField()
+    minEventId = serializers.UUIDField(required=False)
+    maxEventId = serializers.UUIDField(required=False)
 
 
 class MetricsView(SequenceView):

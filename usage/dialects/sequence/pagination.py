@@ -36,6 +36,11 @@ class CursorField(serializers.Field):
         return int(text)
 
 
+class PaginationReply(serializers.Serializer):
+    after = serializers.CharField(required=False)
+    before = serializers.CharField(required=False)
+
+
 class PageSerializer(serializers.Serializer):
     """What the query of every list may have; of these, what is sent empty is not sent."""
 

@@ -1,21 +1,17 @@
-"""Usage records: what clients send and what they are shown, and the filters of their list."""
+"""Usage records: what clients send and what they are shown."""
 
 from datetime import datetime
 from typing import Any
 
 from django.conf import settings
-from django.db.models import Q, QuerySet, TextChoices
-from django.db.models.functions import Coalesce
 from django.utils import timezone
 from drf_spectacular.extensions import OpenApiSerializerFieldExtension
 from drf_spectacular.openapi import AutoSchema
 from drf_spectacular.utils import Direction, PolymorphicProxySerializer, extend_schema_field
 from rest_framework import serializers
 
-from billing.models import Customer, Line
 from billing.money import format_decimal
 from usage.ahead import too_far_ahead
-from usage.dialects import RECORDED_AS
 from usage.dialects.native.errors import ProblemSerializer, WrongSerializer
 from usage.dialects.native.fields import (
     WHOLE,
@@ -26,14 +22,11 @@ from usage.dialects.native.fields import (
     TextField,
     WordField,
     as_utc,
-    parse_id,
 )
-from usage.dialects.native.filters import FlagFilter, MomentFilter, NativeFilterSet, TextFilter, WordFilter
 from usage.dialects.native.translate import LONGEST_NOTE, LONGEST_TEXT
-from usage.dialects.shared import lists
 from usage.dialects.shared.fields import AnyJSONField
-from usage.ledger import DIGITS_AFTER_POINT, DIGITS_BEFORE_POINT, parse_line_number
-from usage.models import UsageRecord, UsageRecordQuerySet
+from usage.ledger import DIGITS_AFTER_POINT, DIGITS_BEFORE_POINT
+from usage.models import UsageRecord
 
 
 @extend_schema_field({"oneOf": [WHOLE, {"type": "string", "minLength": 1, "maxLength": LONGEST_TEXT}]})
@@ -206,91 +199,3 @@ def show(record: UsageRecord) -> dict[str, Any]:
         "note": record.note,
         "properties": record.properties,
     }
-
-
-class _LinesFilter(TextFilter):
-    """Records of the lines that a name means. The lines first: there are far fewer of them than records."""
-
-    def filter(self, queryset: QuerySet, value: str) -> QuerySet:
-        return queryset.filter(lists.of_lines(self.lines(value))) if value else queryset
-
-    def lines(self, value: str) -> QuerySet[Line]:
-        return Line.objects.filter(_named(self.field_name, value), workspace=self.parent.workspace)
-
-
-class _LineFilter(_LinesFilter):
-    def lines(self, value: str) -> QuerySet[Line]:
-        # As a report names it: 001 is no second spelling of 1, and may be another line's reference.
-        number = parse_line_number(value)
-        known = Q(reference=value) | (Q() if number is None else Q(number=number))
-        return Line.objects.filter(known, workspace=self.parent.workspace)
-
-
-class _CustomerFilter(TextFilter):
-    """Records of a customer's lines, and events that named the customer."""
-
-    def filter(self, queryset: QuerySet, value: str) -> QuerySet:
-        if not value:
-            return queryset
-        workspace = self.parent.workspace
-        own = Customer.objects.filter(_named("", value), workspace=workspace)
-        customers = list(own.values_list("pk", flat=True))
-        lines = Line.objects.filter(workspace=workspace, subscription__customer__in=customers)
-        return queryset.filter(Q(customer__in=customers) | lists.of_lines(lines))
-
-
-def _named(path: str, value: str) -> Q:
-    prefix = f"{path}__" if path else ""
-    known = parse_id(value)
-    by_reference = Q(**{f"{prefix}reference": value})
-    return by_reference if known is None else by_reference | Q(**{f"{prefix}pk": known})
-
-
-class _UnmatchedFilter(FlagFilter):
-    def filter(self, queryset: UsageRecordQuerySet, value: bool | str) -> UsageRecordQuerySet:
-        if value == "":
-            return queryset
-        if value:
-            return queryset.of_nobody()
-        return queryset.exclude(line=None, customer=None)
-
-
-class _KeyFilter(TextFilter):
-    """Records with a sender's key: of the chains whose last record has it, since only that one is in the index."""
-
-    def filter(self, queryset: QuerySet, value: str) -> QuerySet:
-        if not value:
-            return queryset
-        last = UsageRecord.objects.filter(
-            workspace=self.parent.workspace, dialect__in=RECORDED_AS, key=value, superseded_by=None
-        )
-        chains = list(last.values_list(Coalesce("origin_id", "id"), flat=True))
-        return queryset.filter(Q(pk__in=chains) | Q(origin__in=chains), key=value)
-
-
-class State(TextChoices):
-    LIVE = "live", "What counts"
-    ALL = "all", "With what was superseded or retracted"
-
-
-class _StateFilter(WordFilter):
-    def filter(self, queryset: UsageRecordQuerySet, value: str) -> UsageRecordQuerySet:
-        return queryset if value == State.ALL else queryset.live()
-
-
-class RecordFilter(NativeFilterSet):
-    line = _LineFilter(help_text="By id or reference.")
-    subscription = _LinesFilter(field_name="subscription", help_text="By id or reference.")
-    brick = _LinesFilter(field_name="brick", help_text="By id or reference.")
-    customer = _CustomerFilter(help_text="By id or reference.")
-    customer_alias = TextFilter()
-    event_type = TextFilter()
-    unmatched = _UnmatchedFilter(help_text="Events whose alias names nobody, yet.")
-    occurred_from = MomentFilter(field_name="occurred_at", lookup_expr="gte", help_text="Used at this moment or later.")
-    occurred_before = MomentFilter(field_name="occurred_at", lookup_expr="lt", help_text="Used before this moment.")
-    recorded_from = MomentFilter(field_name="recorded_at", lookup_expr="gte", help_text="Got at this moment or later.")
-    recorded_before = MomentFilter(field_name="recorded_at", lookup_expr="lt", help_text="Got before this moment.")
-    source = WordFilter(UsageRecord.Source)
-    dialect = TextFilter()
-    key = _KeyFilter()
-    state = _StateFilter(State, help_text="What counts, unless all is asked for.")
