@@ -8,7 +8,7 @@ from django.urls import reverse
 from config import security
 from config.settings import API_MIDDLEWARE, BASE
 from tests.billing.admin.staff import administrator
-from tests.usage.dialects.shared import assert_refused, nothing_changed
+from tests.usage.dialects.shared.assertions import assert_refused, nothing_changed
 from tests.usage.dialects.vendors import each_path
 
 pytestmark = pytest.mark.django_db

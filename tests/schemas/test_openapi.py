@@ -19,9 +19,9 @@ from schemathesis.specs.openapi import checks
 
 from config.wsgi import application
 from tests.schemas.examples import EXAMPLES
+from tests.usage.dialects.piriod.vendor import VENDOR as PIRIOD
+from tests.usage.dialects.vendor import Endpoint, Vendor, World
 from tests.usage.dialects.vendors import endpoints_of
-from tests.usage.dialects.vendors.piriod import PIRIOD
-from tests.usage.dialects.vendors.vendor import Endpoint, Vendor, World
 from usage.dialects import BY_NAME
 from usage.dialects.pages import openapi
 from usage.dialects.piriod import translate

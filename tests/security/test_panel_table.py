@@ -19,7 +19,7 @@ from tests import factories as make
 from tests.billing.admin.staff import administrator, client_of, errors_of
 from tests.scenarios.closing import close_and_issue
 from tests.usage.admin.test_records import adding, typed
-from tests.usage.dialects.shared import nothing_changed, rows
+from tests.usage.dialects.shared.assertions import nothing_changed, rows
 from usage.models import UsageRecord
 
 pytestmark = pytest.mark.django_db

@@ -13,7 +13,7 @@ from tests import factories as make
 from tests.billing.admin.staff import administrator
 from tests.scenarios.closing import close, close_and_issue
 from tests.usage.dialects.native.client import Native
-from tests.usage.dialects.sequence import Sequence, refused
+from tests.usage.dialects.sequence.client import Sequence, refused
 from usage import closing
 from usage.dialects.sequence.calculation import calculate
 from usage.models import UsageRecord

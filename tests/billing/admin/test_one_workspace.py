@@ -19,7 +19,7 @@ from tests import factories as make
 from tests.billing.admin.pages import page_of, shown_on
 from tests.billing.admin.staff import administrator, client_of, errors_of, logged_in, problems_of, turn_to
 from tests.scenarios.closing import close_and_issue
-from tests.usage.dialects.shared import nothing_changed
+from tests.usage.dialects.shared.assertions import nothing_changed
 from usage.models import UsageRecord
 
 pytestmark = pytest.mark.django_db

@@ -16,8 +16,8 @@ from tests import factories as make
 from tests.billing.admin.staff import administrator
 from tests.scenarios.closing import all_replay_identically, close, close_and_issue
 from tests.usage.dialects.native.client import Native
-from tests.usage.dialects.salesbricks_v2 import Salesbricks
-from tests.usage.dialects.sequence import Sequence
+from tests.usage.dialects.salesbricks_v2.client import Salesbricks
+from tests.usage.dialects.sequence.client import Sequence
 from tests.usage.metering.windows import window
 from usage import closing
 from usage.closing import missing_properties, surprising_lines

@@ -6,8 +6,8 @@ import pytest
 
 from tests import factories as make
 from tests.usage.dialects.native.client import Native, wrong
-from tests.usage.dialects.sequence import Sequence
-from tests.usage.dialects.sequence import wrong as wrong_in_sequence
+from tests.usage.dialects.sequence.client import Sequence
+from tests.usage.dialects.sequence.client import wrong as wrong_in_sequence
 from usage import ledger
 from usage.commands import Origin, RecordById, RetractUsage
 from usage.models import UsageRecord

@@ -13,8 +13,8 @@ from billing.models import Customer, CustomerAlias, Line
 from tests import factories as make
 from tests.billing.admin.staff import administrator, errors_of
 from tests.usage.dialects.native.client import Native, wrong
-from tests.usage.dialects.sequence import Sequence
-from tests.usage.dialects.sequence import wrong as sequence_wrong
+from tests.usage.dialects.sequence.client import Sequence
+from tests.usage.dialects.sequence.client import wrong as sequence_wrong
 
 pytestmark = pytest.mark.django_db
 

@@ -8,8 +8,8 @@ from tests import factories as make
 from tests.scenarios.closing import close_and_issue, totals
 from tests.usage.dialects.clients import ServiceClient
 from tests.usage.dialects.native.client import Native
-from tests.usage.dialects.piriod import WORKSPACE, Piriod
-from tests.usage.dialects.sequence import Sequence
+from tests.usage.dialects.piriod.client import WORKSPACE, Piriod
+from tests.usage.dialects.sequence.client import Sequence
 from usage.models import UsageRecord
 
 pytestmark = pytest.mark.django_db

@@ -1,0 +1,51 @@
+"""What the shared suite asserts again and again."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from django.apps import apps
+from django.urls import URLPattern, URLResolver
+
+from billing.models import ApiKeyUse
+from tests.usage.dialects.vendor import Vendor
+from usage.dialects.shared.view import DialectView
+
+# A refused request uses its key too.
+_TABLES = [
+    model
+    for label in ("billing", "usage")
+    for model in apps.get_app_config(label).get_models()
+    if model is not ApiKeyUse
+]
+
+
+def rows() -> dict[str, list[dict[str, Any]]]:
+    """Return all that is stored."""
+    return {model.__name__: list(model._default_manager.order_by("pk").values()) for model in _TABLES}
+
+
+@contextmanager
+def nothing_changed() -> Iterator[None]:
+    before = rows()
+    yield
+    assert rows() == before
+
+
+def assert_refused(response: Any, vendor: Vendor, status: int, message: str, field: str | None = None) -> None:
+    assert (response.status_code, response.json()) == (status, vendor.error(status, message, field))
+    assert response.headers["Content-Type"] == vendor.error_type
+
+
+def served(patterns: list[URLPattern | URLResolver], prefix: str = "") -> Iterator[tuple[str, str, str]]:
+    """Give the dialect, the method and the path of everything that is served."""
+    for pattern in patterns:
+        route = prefix + str(pattern.pattern).removeprefix("^")
+        if isinstance(pattern, URLResolver):
+            yield from served(pattern.url_patterns, route)
+        else:
+            view: Any = getattr(pattern.callback, "cls", None)
+            if view is None or not issubclass(view, DialectView):
+                continue
+            methods = {"get", "post", "put", "patch", "delete"}.intersection(dir(view))
+            yield from ((view.dialect, method.upper(), route) for method in methods)
