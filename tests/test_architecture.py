@@ -61,7 +61,7 @@ DOMAIN = [
 def broken_contracts(folder: Path) -> list[str]:
     linter = Path(sys.executable).with_name("lint-imports")
     run = subprocess.run([linter, "--no-cache"], cwd=folder, capture_output=True, text=True)
-    broken = sorted(re.findall(r"^(.+) BROKEN$", run.stdout, re.MULTILINE))
+    broken = sorted(re.findall(r"^(.+) BROKEN\b", run.stdout, re.MULTILINE))
     assert (run.returncode == 0) is (broken == []), run.stdout + run.stderr
     assert " KEPT" in run.stdout, run.stdout + run.stderr
     return broken

@@ -9,6 +9,7 @@ from django.test import Client
 from billing.models import Line, Workspace
 from billing.storage.jsontext import encode
 from tests import factories as make
+from tests.usage.dialects.facts import Books, Facts
 from usage import ledger
 
 Things = Mapping[str, Any]
@@ -63,7 +64,8 @@ class Vendor:
     tells that a day alone is a time. ``error`` makes an
     error's body of status, message and field, ``invalid`` is the status where a field is at fault and
     ``wrong_query`` where a parameter is, ``refusals`` those
-    for what is not there.
+    for what is not there. ``report_facts`` reports facts to a workspace as the vendor's clients do; ``counts_events``
+    tells that they do so by events.
     """
 
     name: str
@@ -75,6 +77,8 @@ class Vendor:
     challenge: str
     endpoints: tuple[Endpoint, ...]
     unserved: tuple[Endpoint, ...]
+    report_facts: Callable[[Books, Facts], None]
+    counts_events: bool = False
     populate: Callable[[Line], dict[str, Any]] = lambda line: {}
     recorded: Callable[[Line], dict[str, Any]] = lambda line: {"line": line.pk, "quantity": 7}
     foreign: Callable[[Line], tuple[int, Any]] | None = None

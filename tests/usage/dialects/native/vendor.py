@@ -7,6 +7,7 @@ from billing import parties
 from billing.models import Line
 from tests import factories as make
 from tests.scenarios.closing import close
+from tests.usage.dialects.facts import Books, Facts, sent
 from tests.usage.dialects.vendor import Endpoint, Things, Vendor, used
 
 
@@ -99,8 +100,17 @@ NATIVE_BILLING = (
     Endpoint("GET", "/api/invoices/{invoice.pk}/"),
     Endpoint("GET", "/api/invoices/{invoice.pk}/lines/1/records/"),
 )
+
+
+def report_facts(books: Books, facts: Facts) -> None:
+    send = books.client("/api", authorization=f"Bearer {books.key}")
+    for line, quantity, at in facts:
+        sent(send("POST", "/usage/", {"line": line.number, "quantity": quantity, "occurred_at": at}), 201)
+
+
 VENDOR = Vendor(
     name="native",
+    report_facts=report_facts,
     path="/api/usage/",
     headers=lambda key, workspace: {"authorization": f"Bearer {key}"},
     report=native_usage,

@@ -3,6 +3,7 @@
 from typing import Any
 
 from billing.models import Line
+from tests.usage.dialects.facts import Books, Facts, number, sent
 from tests.usage.dialects.vendor import Endpoint, Vendor, used
 
 
@@ -14,8 +15,16 @@ def piriod_usage(line: Line) -> dict[str, Any]:
     return {"subscription_line": line.number, "date_time": "2026-07-16T10:15:30Z", "quantity": 7}
 
 
+def report_facts(books: Books, facts: Facts) -> None:
+    send = books.client("/piriod", authorization=f"Token {books.key}", x_simple_workspace="acme")
+    for line, quantity, at in facts:
+        body = {"subscription_line": line.number, "date_time": at, "quantity": number(quantity)}
+        sent(send("POST", "/usages/", body), 201)
+
+
 VENDOR = Vendor(
     name="piriod",
+    report_facts=report_facts,
     path="/piriod/usages/",
     headers=lambda key, workspace: {"authorization": f"Token {key}", "x-simple-workspace": workspace},
     report=piriod_usage,

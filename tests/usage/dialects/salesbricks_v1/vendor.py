@@ -3,6 +3,7 @@
 from typing import Any
 
 from billing.models import Line
+from tests.usage.dialects.facts import Books, Facts, sent
 from tests.usage.dialects.vendor import Endpoint, Vendor
 
 
@@ -32,8 +33,19 @@ def not_incremented(line: Line) -> dict[str, Any]:
     return {"data": None, "errors": [{**error, **where}]}
 
 
+def report_facts(books: Books, facts: Facts) -> None:
+    send = books.client("/salesbricks/api/v1", x_salesbricks_key=books.key)
+    for line, quantity, at in facts:
+        mutation, argument = ("incrementCounter", "count") if line == books.counter else ("setGauge", "value")
+        arguments = f'timestamp: "{at}", subscriptionId: "{line.subscription_id}", brickId: "{line.brick_id}"'
+        query = f"mutation {{ {mutation}({arguments}, {argument}: {quantity}) {{ success }} }}"
+        reply = sent(send("POST", "/usage", {"query": query}), 200)
+        assert reply == {"data": {mutation: {"success": True}}}
+
+
 VENDOR = Vendor(
     name="salesbricks_v1",
+    report_facts=report_facts,
     path="/salesbricks/api/v1/usage",
     headers=lambda key, workspace: {"x-salesbricks-key": key},
     report=increment,

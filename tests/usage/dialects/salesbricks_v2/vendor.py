@@ -3,6 +3,7 @@
 from typing import Any
 
 from billing.models import Line
+from tests.usage.dialects.facts import Books, Facts, number, sent
 from tests.usage.dialects.vendor import Endpoint, Vendor, transaction, used
 
 
@@ -35,8 +36,17 @@ def salesbricks_entry(line: Line) -> dict[str, Any]:
     }
 
 
+def report_facts(books: Books, facts: Facts) -> None:
+    send = books.client("/salesbricks/api/v2", x_salesbricks_key=books.key)
+    for line, quantity, at in facts:
+        ids = {"subscription_id": str(line.subscription_id), "brick_id": str(line.brick_id)}
+        body = {**ids, "transaction_id": f"{line.number} {at}", "value": number(quantity), "time": at}
+        sent(send("POST", "/usage", body), 201)
+
+
 VENDOR = Vendor(
     name="salesbricks_v2",
+    report_facts=report_facts,
     path="/salesbricks/api/v2/usage",
     headers=lambda key, workspace: {"x-salesbricks-key": key},
     report=salesbricks_entry,

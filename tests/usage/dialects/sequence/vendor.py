@@ -1,10 +1,12 @@
 """Sequence, as the shared suite needs it described."""
 
+import base64
 from typing import Any
 
 from billing import catalog, parties
 from billing.models import Line
 from tests import factories as make
+from tests.usage.dialects.facts import Books, Facts, number, sent
 from tests.usage.dialects.sequence.client import basic
 from tests.usage.dialects.vendor import Endpoint, Vendor
 from usage.dialects.sequence import identifiers
@@ -41,8 +43,18 @@ def sequence_things(line: Line) -> dict[str, Any]:
     return {"customer": customer, "alias": alias, "alias_id": alias_id, "metric": metric}
 
 
+def report_facts(books: Books, facts: Facts) -> None:
+    credentials = "Basic " + base64.b64encode(f"acme:{books.key}".encode()).decode()
+    send = books.client("/sequence/api", authorization=credentials)
+    for _, quantity, at in facts:
+        event = {"customerAlias": "globex", "eventType": "used", "eventTimestamp": at}
+        sent(send("POST", "/usage-events", event | {"eventProperties": {"quantity": number(quantity)}}), 201)
+
+
 VENDOR = Vendor(
     name="sequence",
+    report_facts=report_facts,
+    counts_events=True,
     path="/sequence/api/usage-events",
     headers=lambda key, workspace: {"authorization": basic(key)},
     report=sequence_event,
