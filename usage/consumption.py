@@ -83,7 +83,7 @@ def lines_of_brick(*, workspace: Workspace, subscription_id: uuid.UUID, brick_id
         .order_by("starts_at")
     )
     if not lines:
-        raise LineNotFound("There is no such brick in such a subscription.")
+        raise LineNotFound("Unknown subscription or brick.")
     if not lines[0].brick.is_metered:
         raise LineNotMetered("This line is not metered: it takes no usage.")
     return lines

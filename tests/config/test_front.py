@@ -122,7 +122,9 @@ def test_a_body_that_comes_too_slowly_is_refused(strict, piriod):
         with connect(strict, head("POST", path, headers | framing) + part) as connection:
             answer = read(connection)
 
-            assert (answer.status, json.loads(answer.body)) == (408, {"detail": "The body came too slowly."}), framing
+            assert (answer.status, json.loads(answer.body)) == (408, {"detail": "The body arrived too slowly."}), (
+                framing
+            )
     with connect(strict, head("POST", "/admin/login/", {"Content-Length": 50}) + b"a") as connection:
         answer = read(connection)
 

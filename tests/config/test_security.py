@@ -57,7 +57,7 @@ def test_a_request_in_the_clear_is_refused_in_the_vendors_shape_and_not_led_on(v
     with nothing_changed():
         response = vendor.ask(endpoint, world)
 
-    message = "This API is served over https alone. A key that was sent over plain http went in the clear: replace it."
+    message = "This API is served over https only. A key sent over plain http may have been read: replace it."
     assert_refused(response, vendor, 403, message)
     assert vendor.ask(endpoint, world, secure=True).status_code < 300 or endpoint in vendor.unserved
 

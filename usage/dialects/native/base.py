@@ -1,4 +1,4 @@
-"""What every view of the native API has: its key, its problems, its lists."""
+"""The base of the native API's views: the key, the rate headers, errors and lists."""
 
 import functools
 from collections.abc import Callable, Mapping, Sequence
@@ -49,7 +49,7 @@ class NativeView(DialectView):
     authentication_classes = (BearerAuthentication,)
     idempotency_header = "Idempotency-Key"
     idempotency_reuse_status = status.HTTP_422_UNPROCESSABLE_ENTITY
-    # Of the domain's fields, those that clients know by another path.
+    # The domain's fields that have another path in requests.
     paths: ClassVar[Mapping[str, str]] = {}
     cors_exposed = ("Location", "RateLimit-Limit", "RateLimit-Remaining", "RateLimit-Reset", "Retry-After")
 
@@ -82,7 +82,7 @@ class NativeView(DialectView):
         return response
 
     def filtered(self, filter_class: type[NativeFilterSet], queryset: QuerySet) -> QuerySet:
-        """Return the rows that the query asks for; raise ``ValidationError`` naming a parameter at fault."""
+        """Return the rows that the query string asks for; raise ``ValidationError`` naming the invalid parameters."""
         query = self.request.query_params
         refuse_unknown(query, {*filter_class.base_filters, CURSOR, SIZE})
         if empty := [name for name, value in query.items() if not value]:
@@ -99,9 +99,9 @@ class NativeView(DialectView):
         gather: Callable[[Sequence[Any]], None] | None = None,
         **options: Any,
     ) -> Response:
-        """Answer with one page, newest first; ``show`` makes a row what a reply says of it.
+        """Answer with one page, newest first; ``show`` returns the body of a row.
 
-        ``gather`` reads what the rows contain, of those alone that the page shows. ``options`` are those of
+        ``gather`` reads what the rows of the page contain, in one go. ``options`` are those of
         ``read_page``.
         """
         page = read_page(queryset, request=self.request, workspace=self.workspace, **options)
@@ -110,13 +110,13 @@ class NativeView(DialectView):
         return Response({"results": list(map(show, page.rows)), "next": page.next, "previous": page.previous})
 
     def created(self, shown: dict[str, Any]) -> Response:
-        """Answer that something was made below the path asked, under its ``id``."""
+        """Answer 201 with the ``Location`` of what was created, by its ``id`` below the path of the request."""
         location = f"{self.request.path.rstrip('/')}/{shown['id']}/"
         return Response(shown, status=status.HTTP_201_CREATED, headers={"Location": location})
 
 
 def row_by_id(queryset: QuerySet[Row], text: str) -> Row:
-    """Return the row whose UUID stands in a path; raise ``NotFound``, also for what can't be one."""
+    """Return the row by the UUID in a path; raise ``NotFound``, also for an invalid UUID."""
     known = parse_id(text)
     row = None if known is None else queryset.filter(pk=known).first()
     if row is None:
@@ -125,7 +125,7 @@ def row_by_id(queryset: QuerySet[Row], text: str) -> Row:
 
 
 def row_by_number(queryset: QuerySet[Row], text: str, *, field: str = "pk") -> Row:
-    """Return the row whose whole number stands in a path; raise ``NotFound``, also for what can't be one."""
+    """Return the row by the whole number in a path; raise ``NotFound``, also for an invalid number."""
     is_number = text.isascii() and text.isdigit() and len(text) < 20
     row = queryset.filter(**{field: int(text)}).first() if is_number else None
     if row is None:
@@ -135,5 +135,5 @@ def row_by_number(queryset: QuerySet[Row], text: str, *, field: str = "pk") -> R
 
 @functools.cache
 def shown_by(serializer_class: type[Serializer]) -> Callable[[Any], dict[str, Any]]:
-    """Return what makes a row what a reply says of it."""
+    """Return the function that turns a row into its body."""
     return serializer_class().to_representation

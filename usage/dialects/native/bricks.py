@@ -1,4 +1,4 @@
-"""Bricks: what is sold, and of those that count events, the rule that says which."""
+"""Bricks, with the rule of those that count events."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -24,7 +24,7 @@ from usage.dialects.shared.lists import bytes_of
 
 
 class FiltersField(serializers.DictField):
-    """Property -> values; how many there may be is looked at before any of them is read."""
+    """Property -> values; their number is checked before any of them is read."""
 
     default_error_messages = {"many": "Ensure this field has no more than {most} filters."}
 
@@ -42,7 +42,12 @@ class FiltersField(serializers.DictField):
 class RuleSerializer(serializers.Serializer):
     event_type = TextField(max_length=255)
     aggregation = WordField(choices=rule_choices)
-    property = TextField(max_length=255, allow_blank=True, default="", help_text="What is added or told apart.")
+    property = TextField(
+        max_length=255,
+        allow_blank=True,
+        default="",
+        help_text="The property whose values are added or counted distinctly.",
+    )
     filters = FiltersField(default=dict, help_text="Property -> the values that count; an event has to match all.")
     negated = serializers.ListField(
         child=TextField(max_length=255),
@@ -151,7 +156,7 @@ class BrickView(BricksView):
 class BrickArchiveView(BricksView):
     @extend_schema(operation_id="archiveBrick", request=None, responses=BrickSerializer)
     def post(self, request: Request, brick_id: str) -> Response:
-        """Sell the brick no longer: subscriptions that have it go on, and no further line of it is added."""
+        """Stop selling the brick: subscriptions that have it go on, and no further line of it can be added."""
         brick = row_by_id(self.bricks(), brick_id)
         catalog.archive_brick(brick=brick, as_of=timezone.now())
         return Response(show(self.bricks().get(pk=brick.pk)))

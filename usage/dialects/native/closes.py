@@ -1,4 +1,4 @@
-"""Close runs: started, watched, issued and discarded. A key may do all of it, as staff may in the panel."""
+"""Close runs: started, watched, issued and discarded. A key may do all of this, as staff may in the panel."""
 
 from typing import Any
 

@@ -23,7 +23,7 @@ from usage.dialects.native.openapi import by_id, creation, listing
 from usage.dialects.shared.lists import bytes_of
 from usage.models import Matching
 
-# What a name takes in a reply beside its own bytes.
+# The bytes of an alias in a reply beside its name.
 _QUOTES = 3
 
 
@@ -44,7 +44,7 @@ class AliasNames(serializers.Field):
 
 
 def gather_names(customers: Sequence[Customer]) -> None:
-    """Read the names of customers' aliases: as texts, since rows of thousands would take longer than all the rest."""
+    """Read customers' aliases as texts only: thousands of model instances would take longer than all the rest."""
     names: dict[UUID, list[str]] = defaultdict(list)
     workspaces = {customer.workspace_id for customer in customers}
     aliases = CustomerAlias.objects.filter(workspace__in=workspaces, customer__in=[row.pk for row in customers])
@@ -153,7 +153,7 @@ class CustomerView(CustomersView):
     def patch(self, request: Request, customer_id: str) -> Response:
         customer = row_by_id(self.customers(), customer_id)
         data = self.validated(CustomerChangeSerializer, request.data)
-        # An empty reference is none.
+        # An empty reference stands for none.
         changes = {name: value or "" for name, value in data.items()}
         return Response(show(parties.update_customer(customer=customer, **changes)))
 
@@ -191,7 +191,7 @@ class AliasView(CustomersView):
 class MatchingListView(CustomersView):
     @listing("listMatchings", of=MatchingSerializer, filters=MatchingFilter)
     def get(self, request: Request, customer_id: str) -> Response:
-        """Return the names for which many events waited when the customer got them, and how far their matching is."""
+        """List the matchings of names for which many events waited when the customer got them."""
         customer = row_by_id(self.customers(), customer_id)
         matchings = Matching.objects.filter(workspace=self.workspace, customer=customer)
         return self.page(self.filtered(MatchingFilter, matchings), show_matching)

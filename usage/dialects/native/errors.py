@@ -1,4 +1,4 @@
-"""Errors as problem details (RFC 9457), each thing that is wrong by its path in what was sent: ``lines.0.price``."""
+"""Errors as problem details (RFC 9457), each with the path of the invalid member, such as ``lines.0.price``."""
 
 from collections.abc import Iterator, Mapping
 from typing import Any
@@ -14,7 +14,7 @@ from usage.ledger import DuplicateKey, RecordNotFound, UnableToRecord
 
 MEDIA_TYPE = "application/problem+json"
 INVALID = "The input is invalid."
-TAKEN = "What was sent is taken already."
+TAKEN = "A value is already in use."
 TITLES = {
     400: "Bad Request",
     401: "Unauthorized",
@@ -32,9 +32,9 @@ TITLES = {
     503: "Service Unavailable",
     507: "Insufficient Storage",
 }
-# What Django calls a value that another row has.
+# Django's codes for a value that another row has.
 _TAKEN_CODES = {"unique", "unique_together"}
-# What PostgreSQL calls it.
+# PostgreSQL's code for it.
 _UNIQUE_VIOLATION = "23505"
 _LEDGER_STATUSES: dict[type[UnableToRecord], int] = {
     RecordNotFound: status.HTTP_404_NOT_FOUND,
@@ -57,7 +57,7 @@ def body(problem: Problem) -> dict[str, Any]:
 
 
 class WrongSerializer(serializers.Serializer):
-    field = serializers.CharField(help_text="The path of what is wrong, such as lines.0.price.")
+    field = serializers.CharField(help_text="The path of the invalid member, such as lines.0.price.")
     message = serializers.CharField()
 
 
@@ -69,24 +69,24 @@ class ProblemSerializer(serializers.Serializer):
     errors = WrongSerializer(many=True, required=False)  # type: ignore[assignment]  # a field, not the property
 
 
-# The ledger's own names of fields are the ones that clients use.
+# Clients use the ledger's own names of fields.
 STYLE = ErrorStyle(body=body, fields={}, shape=ProblemSerializer)
 
 
 def refused(error: UnableToRecord) -> Problem:
-    """Return why the ledger did not take usage. What is not there has no field: the path named it."""
+    """Return a refusal of the ledger. A 404 names no field: the path did."""
     code = _LEDGER_STATUSES.get(type(error), status.HTTP_422_UNPROCESSABLE_ENTITY)
     named = error.field if code != status.HTTP_404_NOT_FOUND else None
     return Problem(code, INVALID if named else error.message, {named: [error.message]} if named else {})
 
 
 def invalid(error: exceptions.ValidationError) -> Problem:
-    """Return what a serializer found, nested errors by their path."""
+    """Return the errors of a serializer, nested ones by their path."""
     return _told(status.HTTP_422_UNPROCESSABLE_ENTITY, INVALID, _paths(error.detail))
 
 
 def disagreed(error: ValidationError, *, paths: Mapping[str, str]) -> Problem:
-    """Return what the domain found: a conflict where a value is taken, or else invalid input.
+    """Return the errors of the domain: a conflict where a value is in use, otherwise invalid input.
 
     ``paths`` has the path of each field that clients know by another one.
     """
@@ -98,17 +98,17 @@ def disagreed(error: ValidationError, *, paths: Mapping[str, str]) -> Problem:
 
 
 def unpriced(error: TermsError) -> Problem:
-    """Return why terms can't be rated."""
+    """Return the error of terms that cannot be rated."""
     return Problem(status.HTTP_422_UNPROCESSABLE_ENTITY, INVALID, {_dotted(error.field): [error.problem]})
 
 
 def is_taken(error: IntegrityError) -> bool:
-    """Tell whether a unique index said what a check could not see: that another request was faster."""
+    """Tell whether a unique index refused a row since another request was faster than the check before it."""
     return getattr(error.__cause__, "sqlstate", None) == _UNIQUE_VIOLATION
 
 
 def _path(name: str, error: ValidationError, paths: Mapping[str, str]) -> str:
-    """Return the path of what is wrong; a constraint over several fields names the one beside the workspace."""
+    """Return the path of an error; a constraint over several fields names the one beside the workspace."""
     head, _, last = _dotted(name).rpartition(".")
     if last == NON_FIELD_ERRORS:
         last = next((of for of in (error.params or {}).get("unique_check", ()) if of != "workspace"), "")

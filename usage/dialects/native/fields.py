@@ -1,4 +1,4 @@
-"""Serializer fields of the native API, each with the schema of exactly what it takes and gives."""
+"""Serializer fields of the native API, each with the exact schema of its values."""
 
 import re
 import uuid
@@ -16,12 +16,12 @@ from usage.dialects.shared import fields
 _DECIMAL_TEXT = r"^-?[0-9]{1,40}(\.[0-9]{1,40})?$"
 _ID = re.compile(r"[0-9A-Fa-f]{8}(-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}")
 _DAY = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
-# A day that begins in every zone within the calendar.
+# Days of these years begin within the calendar in every time zone.
 _FIRST_YEAR, _LAST_YEAR = 2, 9998
 
 
 def parse_id(text: Any) -> uuid.UUID | None:
-    """Return the UUID that a text is, written with its hyphens, or None."""
+    """Return a text as a UUID, where it has the form with hyphens, or None."""
     return uuid.UUID(text) if isinstance(text, str) and _ID.fullmatch(text) else None
 
 
@@ -31,7 +31,7 @@ def as_utc(moment: datetime) -> str:
 
 
 class TextField(serializers.CharField):
-    """Text as it was sent, never made of something else; white space alone counts as empty."""
+    """Text as sent, never converted from another type; white space alone counts as empty."""
 
     pattern: ClassVar[tuple[str, str]] = (r"\S", "This field may not be blank.")
 
@@ -47,13 +47,13 @@ class TextField(serializers.CharField):
 
 
 class CurrencyField(TextField):
-    """A currency's code; whether there is one, the domain says."""
+    """A currency's code; the domain checks that it exists."""
 
     pattern = (r"^[A-Z]{3}\Z", "A currency is three capital letters, such as USD.")
 
 
 class ReferenceField(TextField):
-    """The id in the system that a thing came from; null where it has none."""
+    """The id in the system that a row came from; null where it has none."""
 
     def __init__(self, **options: Any) -> None:
         super().__init__(**{"max_length": 100, "allow_null": True, "required": False, **options})

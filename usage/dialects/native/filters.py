@@ -1,4 +1,4 @@
-"""Filters of lists. Each carries the schema of the parameter that it reads."""
+"""Filters of lists, each with the schema of its parameter."""
 
 from collections.abc import Callable
 from datetime import UTC, datetime
@@ -64,7 +64,7 @@ class WholeFilter(django_filters.Filter):
 
 
 class NamedFilter(TextFilter):
-    """A row that another belongs to, by its id or its reference."""
+    """The row that a listed row belongs to, by its id or its reference."""
 
     def filter(self, queryset: QuerySet, value: str) -> QuerySet:
         if not value:
@@ -96,8 +96,8 @@ class SinceFilter(MomentFilter):
             return queryset
         moment: Any = value
         if connection.vendor == "sqlite":
-            # There a moment is text, and what the database set ends with the millisecond: without its last zeros a
-            # moment is not after itself.
+            # There a moment is text, and one that the database set has milliseconds: without its last zeros a
+            # moment does not compare as later than itself.
             moment = Value(_shortest(value), output_field=CharField())
         return self.get_method(queryset)(created_at__gte=moment)
 

@@ -1,4 +1,4 @@
-"""How views say what they take and give, for the OpenAPI document."""
+"""Describe the native views in OpenAPI: created rows, lists and problems."""
 
 import functools
 from collections.abc import Callable
@@ -14,7 +14,7 @@ from usage.dialects.shared.openapi import DialectSchema
 
 
 class NativeSchema(DialectSchema):
-    """Problems have a media type of their own, and any field or parameter may be at fault."""
+    """Problems have a media type of their own, and every operation may answer 422."""
 
     def _error_codes(self) -> set[int]:
         return super()._error_codes() | {status.HTTP_422_UNPROCESSABLE_ENTITY}
@@ -28,7 +28,7 @@ class NativeSchema(DialectSchema):
 
 
 def creation(name: str, *, request: type[serializers.Serializer], reply: type[serializers.Serializer]) -> Any:
-    """Describe a method that makes something and tells where it is."""
+    """Describe a method that creates a row and returns its ``Location``."""
     location = OpenApiParameter("Location", str, OpenApiParameter.HEADER, response=[201], description="Its path.")
     return extend_schema(operation_id=name, request=request, responses={201: reply}, parameters=[location])
 
@@ -52,7 +52,7 @@ def listing(
 
 
 def by_id(name: str) -> Any:
-    """Describe the views of a path that has a UUID."""
+    """Describe the views of a path with a UUID."""
     return extend_schema(parameters=[OpenApiParameter(name, {"type": "string", "format": "uuid"}, "path")])
 
 

@@ -1,4 +1,4 @@
-"""Pages by cursor, newest first: each begins behind the last row of the one before it, whatever was added meanwhile."""
+"""Pages by cursor, newest first: each starts after the last row of the page before, whatever was added meanwhile."""
 
 import binascii
 from base64 import urlsafe_b64decode, urlsafe_b64encode
@@ -16,12 +16,12 @@ from usage.dialects.shared import lists
 
 CURSOR, SIZE = "cursor", "page_size"
 USUAL_SIZE, LARGEST_SIZE = 50, 200
-BAD_CURSOR = "This cursor is none that a page has given."
+BAD_CURSOR = "Invalid cursor."
 
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """Rows, newest first, and the addresses of the pages around them."""
+    """Rows, newest first, and the URLs of the pages around them."""
 
     rows: list[Any]
     next: str | None
@@ -30,7 +30,7 @@ class Page:
 
 @dataclass(frozen=True, slots=True)
 class _Cursor:
-    """Behind (or, backwards, before) the row with this primary key."""
+    """A position after (or, backwards, before) the row with this primary key."""
 
     pk: Any
     is_backwards: bool
@@ -83,8 +83,8 @@ def _beyond(queryset: QuerySet, cursor: _Cursor, by: str, workspace: Workspace) 
     by_pk = Q(**{f"pk__{step}": cursor.pk})
     if by == "pk":
         return by_pk
-    # The moment is compared in the database, never read: SQLite keeps one that it set itself to the millisecond, as
-    # text that is not equal to the same moment as Django writes it.
+    # The moment is compared in the database, never read: SQLite stores one that it sets itself to the millisecond, as
+    # text that differs from the same moment as Django writes it.
     last = queryset.model._default_manager.filter(workspace=workspace, pk=cursor.pk)
     if not last.exists():
         raise exceptions.ValidationError({CURSOR: [BAD_CURSOR]})

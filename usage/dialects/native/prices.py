@@ -1,4 +1,4 @@
-"""Prices: how a quantity of a brick becomes money. Never edited: another is made."""
+"""Prices: how a quantity of a brick becomes money. A price is never edited: another one is created."""
 
 from collections.abc import Sequence
 from decimal import Decimal
@@ -103,14 +103,14 @@ class PriceFilter(CreatedFilterSet):
     currency = TextFilter()
 
 
-# What a tier takes in a reply, or a little more.
+# The bytes of a tier in a reply, or a little more.
 TIER_BYTES = 100
 
 show = shown_by(PriceSerializer)
 
 
 def terms(data: dict[str, Any], *, brick: Brick, currency: str) -> PriceTerms:
-    """Return what was sent as terms, named after the brick and in the currency unless it says otherwise."""
+    """Return the terms that were sent, by default named after the brick and in its currency."""
     return PriceTerms(
         name=data.get("name", brick.name),
         model=data["model"],

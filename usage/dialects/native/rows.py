@@ -1,4 +1,4 @@
-"""What requests name, found in the workspace: one query, however many are named, and each that is missing told."""
+"""Find the rows of a workspace that a request names: in one query, with an error for each that is missing."""
 
 from collections.abc import Mapping
 from typing import TypeVar
@@ -12,7 +12,7 @@ Row = TypeVar("Row", bound=Model)
 
 
 def find(queryset: QuerySet[Row], named: Mapping[str, str]) -> dict[str, Row]:
-    """Return, for each path in a request, the row that is named there by its id or, failing that, its reference.
+    """Return, for each path in a request, the row named there by its id or, failing that, its reference.
 
     Raises ``ValidationError`` with the paths where there is none.
     """
@@ -24,7 +24,7 @@ def find(queryset: QuerySet[Row], named: Mapping[str, str]) -> dict[str, Row]:
 
 
 def find_by_number(queryset: QuerySet[Row], named: Mapping[str, int]) -> dict[str, Row]:
-    """Return, for each path in a request, the row with the whole number that stands there.
+    """Return, for each path in a request, the row with the number given there.
 
     Raises ``ValidationError`` with the paths where there is none.
     """
@@ -34,5 +34,5 @@ def find_by_number(queryset: QuerySet[Row], named: Mapping[str, int]) -> dict[st
 
 def _found(rows: Mapping[str, Row | None]) -> dict[str, Row]:
     if missing := [path for path, row in rows.items() if row is None]:
-        raise exceptions.ValidationError({path: ["There is no such thing in this workspace."] for path in missing})
+        raise exceptions.ValidationError({path: ["Not found in this workspace."] for path in missing})
     return {path: row for path, row in rows.items() if row is not None}

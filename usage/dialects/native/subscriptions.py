@@ -1,4 +1,4 @@
-"""Subscriptions and their lines: agreed, read and ended."""
+"""Subscriptions and their lines: created, read, changed and ended."""
 
 from collections.abc import Sequence
 from datetime import datetime
@@ -31,7 +31,7 @@ from usage.dialects.native.subscriptions_serializers import (
     SubscriptionSerializer,
 )
 
-# What a line takes in a reply, or a little more.
+# The bytes of a line in a reply, or a little more.
 LINE_BYTES = 400
 
 show = shown_by(SubscriptionSerializer)
@@ -76,7 +76,7 @@ class SubscriptionsView(NativeView):
         return row_by_number(lines, line_id, field="number")
 
     def terms(self, lines: dict[str, dict[str, Any]], *, currency: str) -> list[LineTerms]:
-        """Return the lines that were sent, by where in the request they stand, with the bricks and prices they name."""
+        """Return the lines that were sent, by their path in the request, with the bricks and prices that they name."""
         bricks = find(
             Brick.objects.filter(workspace=self.workspace),
             {f"{path}brick": sent["brick"] for path, sent in lines.items()},

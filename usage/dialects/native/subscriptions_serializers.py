@@ -41,12 +41,12 @@ DISTANT = (
 )
 
 
-# What a gauge's first line begins with.
+# The opening value of a gauge's first line.
 FIRST = {"value": Decimal(0), "former": {"number": None}, "last": None}
 
 
 class PriceField(serializers.Field):
-    """A price that there is, by its id, or the terms of one to be made."""
+    """An existing price, by its id, or the terms of a new one."""
 
     def to_internal_value(self, data: Any) -> Any:
         return (TermsSerializer() if isinstance(data, dict) else WholeField()).run_validation(data)
@@ -100,7 +100,7 @@ class OpeningSerializer(serializers.Serializer):
 
 
 class LineAloneSerializer(LineSerializer):
-    """A line that is no part of a list, so that it may cost a query of its own."""
+    """A line outside a list, which may cost a query of its own."""
 
     opening = serializers.SerializerMethodField(
         help_text="Of a gauge: what it begins with, by the usage that is recorded now; null of all else. Usage of the "
@@ -225,7 +225,7 @@ class EndSerializer(serializers.Serializer):
 
 
 def limits(data: dict[str, Any], *, former: Line | None = None) -> Limits:
-    """Return what was sent as limits; one that was not sent stays as the former line has it."""
+    """Return the limits that were sent; those that were not sent stay as the former line has them."""
     bounds = {}
     for side in SIDES:
         sent = (data[side] or {}) if side in data else None
@@ -236,7 +236,7 @@ def limits(data: dict[str, Any], *, former: Line | None = None) -> Limits:
 
 
 def check_starts(data: dict[str, Any], *, as_of: datetime) -> None:
-    """Take the flags off a subscription, or a line, that was sent; raise ``ValidationError`` for distant starts.
+    """Remove the flags from a subscription or line that was sent; raise ``ValidationError`` for distant starts.
 
     A start is also the day that periods are counted from: a mistake in it moves the days on which they begin. A flag
     says that a start is meant; that of a subscription says it of its lines as well.

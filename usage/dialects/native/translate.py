@@ -1,4 +1,4 @@
-"""Reported usage as clients send it, one record or thousands: each field read by itself, and told by its name.
+"""Translate reported usage into commands, one record or thousands, with errors by field.
 
 A serializer takes longer over a record than the database does, so these few fields are read by hand.
 """
@@ -18,7 +18,7 @@ from usage.dialects.native.fields import parse_id
 from usage.dialects.shared.fields import PLAIN_NUMBER, NotAMoment, parse_moment, text_of
 from usage.ledger import UnableToRecord, exact_quantity
 
-# What is wrong with a record that was sent: messages by field.
+# The errors of a record that was sent: messages by field.
 Wrong = dict[str, list[str]]
 
 LONGEST_TEXT = 255
@@ -37,11 +37,11 @@ _OF_LINES = ("quantity", "note")
 
 
 class _Refused(Exception):
-    """The value can't be taken; the message says why."""
+    """The value is invalid; the message says why."""
 
 
 class _Report(NamedTuple):
-    """A record as it was sent: the fields that say whose usage it is, and all by name."""
+    """A record as sent: the fields that say whose usage it is, and all fields by name."""
 
     whose: tuple[str, ...]
     fields: dict[str, Any]
@@ -50,9 +50,9 @@ class _Report(NamedTuple):
 def read_reports(
     sent: Sequence[Any], *, workspace: Workspace, origin: Origin, as_of: datetime
 ) -> list[RecordUsage | ReportEvent | Wrong]:
-    """Translate records as they were sent, in order, each into a command or into what is wrong with it.
+    """Translate records as they were sent, in order, each into a command or into its errors.
 
-    What is dated in the future, as of ``as_of``, is refused.
+    Records dated too far after ``as_of`` are refused.
     At most three queries, whatever the number: references are looked up all at once.
     """
     reports = [_read(one, as_of) for one in sent]
@@ -82,7 +82,7 @@ def _read(sent: Any, as_of: datetime) -> _Report | Wrong:
 
 
 def _whose(given: Sequence[str], wrong: Wrong) -> tuple[str, ...]:
-    """Return the fields that say whose usage it is; note what is wrong where they are none, or of several kinds."""
+    """Return the fields that say whose usage it is; add to ``wrong`` where there are none, or of several kinds."""
     forms = [form for form in (_LINE, _BRICK, _EVENT) if form[0] in given or form[-1] in given]
     if len(forms) != 1:
         for form in forms[1:] or [_LINE]:
@@ -107,7 +107,7 @@ def _line(value: Any) -> int | str:
 
 
 def is_key(value: Any) -> bool:
-    """Tell whether a record could be recorded under a key as it was sent."""
+    """Tell whether a key as sent is valid."""
     return isinstance(value, str) and 0 < len(value) <= LONGEST_TEXT
 
 
@@ -169,7 +169,7 @@ _READERS: dict[str, Callable[[Any], Any]] = {
 
 
 class _Names:
-    """What references stand for, and ids, which a reference may look like: no other row's id, so it names its own."""
+    """The rows that references and ids name, read at once. A reference may look like an id, but not of another row."""
 
     def __init__(self, workspace: Workspace, reports: Iterable[dict[str, Any]]) -> None:
         given: dict[str, set[str]] = {"line": set(), "subscription": set(), "brick": set()}

@@ -1,4 +1,4 @@
-"""Usage: reported one by one and in batches, listed, corrected and taken back."""
+"""Usage: reported one by one and in batches, listed, corrected and retracted."""
 
 from collections import Counter
 from datetime import datetime
@@ -31,7 +31,7 @@ class UsageView(NativeView):
         return UsageRecord.objects.with_line_numbers().filter(workspace=self.workspace)
 
     def live_record(self, text: str) -> UsageRecord:
-        """Return the version that counts now of the record that a path names; raise ``NotFound``."""
+        """Return the live version of the record in a path; raise ``NotFound``."""
         is_number = text.isascii() and text.isdigit() and len(text) < 19
         known = Q(pk=int(text)) | Q(origin_id=int(text)) if is_number else Q(pk=None)
         record = self.records().live().filter(known).first()
@@ -40,14 +40,14 @@ class UsageView(NativeView):
         return record
 
 
-# Filters whose index has the records in another order than the list.
+# Filters whose index is in another order than the list.
 _WITHOUT_ORDER = {"line", "subscription", "brick", "customer", "recorded_from", "recorded_before"}
 
 
 class RecordListView(UsageView):
     @listing("listUsage", of=RecordSerializer, filters=RecordFilter)
     def get(self, request: Request) -> Response:
-        """List usage, newest first; where it is asked for by when it occurred, by that moment.
+        """List usage, newest first; ordered by when it occurred where it is filtered by that.
 
         A page ends early where its records have many properties.
         """
@@ -64,7 +64,7 @@ class RecordListView(UsageView):
         parameters=[OpenApiParameter("Location", str, OpenApiParameter.HEADER, response=[201])],
     )
     def post(self, request: Request) -> Response:
-        """Report usage of a line, or an event of a customer's.
+        """Report usage of a line, or a customer's event.
 
         A `key` that a record has already is refused with 409, and `record` says which record that is.
         """
@@ -80,7 +80,7 @@ class RecordListView(UsageView):
 
 
 def _report(command: RecordUsage | ReportEvent, *, recorded_at: datetime) -> UsageRecord:
-    """Put it into the ledger and return the record, without reading it back."""
+    """Record a command and return the record, without reading it back."""
     made: dict[str, Any]
     line_number = None
     if isinstance(command, ReportEvent):
@@ -119,7 +119,7 @@ class BatchView(UsageView):
         responses=usage_serializers.BatchReplySerializer,
     )
     def post(self, request: Request) -> Response:
-        """Report many at once, lines and events alike: each is taken or refused for itself.
+        """Report many records at once, of lines and of events: each is accepted or refused by itself.
 
         What is taken is committed together, before the reply, whose results stand in the order of the records.
         """
@@ -137,7 +137,7 @@ class BatchView(UsageView):
         return Response({**{word: counts[word] for word in usage_serializers.OUTCOMES}, "results": results})
 
     def batch(self, data: Any) -> list[Any]:
-        """Return the records that were sent, not looked into; raise ``ValidationError``."""
+        """Return the records that were sent, unvalidated; raise ``ValidationError`` where they are not a list."""
         if not isinstance(data, dict):
             kind = type(data).__name__
             raise exceptions.ValidationError(f"Invalid data. Expected a dictionary, but got {kind}.")
@@ -153,7 +153,7 @@ class BatchView(UsageView):
         return sent
 
     def _require_keys(self, sent: list[Any]) -> None:
-        """Refuse a batch whose reply would be too large to keep for what it is: records that could have keys."""
+        """Refuse too many records without keys under an idempotency key: the reply would be too large to keep."""
         keyless = sum(not (isinstance(record, dict) and is_key(record.get("key"))) for record in sent)
         if keyless > settings.KEYLESS_RECORDS:
             raise exceptions.ValidationError(
@@ -188,7 +188,7 @@ class RecordView(UsageView):
 
     @extend_schema(operation_id="correctUsage", request=CorrectionSerializer, responses=RecordSerializer)
     def patch(self, request: Request, record_id: str) -> Response:
-        """Correct a record: what is not sent stays. The next close bills the difference, if it was billed."""
+        """Correct a record: members that are not sent stay. If it was billed, the next close bills the difference."""
         record = self.live_record(record_id)
         changes = self.validated(CorrectionSerializer, request.data)
         command = CorrectUsage(origin=self.origin, target=RecordById(record.handle), **changes)
@@ -198,7 +198,7 @@ class RecordView(UsageView):
 
     @extend_schema(operation_id="retractUsage", responses={204: None})
     def delete(self, request: Request, record_id: str) -> Response:
-        """Take a record back: it counts no longer. Its key stays taken, so that a late retry brings nothing back."""
+        """Retract a record: it no longer counts. Its key stays in use, so that a late retry is not recorded again."""
         record = self.live_record(record_id)
         command = RetractUsage(origin=self.origin, target=RecordById(record.handle))
         retract = ledger.retract_event if record.line_id is None else ledger.retract

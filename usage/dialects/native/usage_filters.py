@@ -13,7 +13,7 @@ from usage.models import UsageRecord, UsageRecordQuerySet
 
 
 class _LinesFilter(TextFilter):
-    """Records of the lines that a name means. The lines first: there are far fewer of them than records."""
+    """Records of the lines that a name stands for. Lines are found first: there are far fewer of them than records."""
 
     def filter(self, queryset: QuerySet, value: str) -> QuerySet:
         return queryset.filter(lists.of_lines(self.lines(value))) if value else queryset
@@ -24,14 +24,14 @@ class _LinesFilter(TextFilter):
 
 class _LineFilter(_LinesFilter):
     def lines(self, value: str) -> QuerySet[Line]:
-        # As a report names it: 001 is no second spelling of 1, and may be another line's reference.
+        # As in a report: 001 is not the number 1, and may be another line's reference.
         number = parse_line_number(value)
         known = Q(reference=value) | (Q() if number is None else Q(number=number))
         return Line.objects.filter(known, workspace=self.parent.workspace)
 
 
 class _CustomerFilter(TextFilter):
-    """Records of a customer's lines, and events that named the customer."""
+    """Records of a customer's lines, and events whose alias resolved to the customer."""
 
     def filter(self, queryset: QuerySet, value: str) -> QuerySet:
         if not value:
@@ -60,7 +60,7 @@ class _UnmatchedFilter(FlagFilter):
 
 
 class _KeyFilter(TextFilter):
-    """Records with a sender's key: of the chains whose last record has it, since only that one is in the index."""
+    """Records with a sender's key, by chains whose last record has it: only that one is in the index."""
 
     def filter(self, queryset: QuerySet, value: str) -> QuerySet:
         if not value:
@@ -89,12 +89,14 @@ class RecordFilter(NativeFilterSet):
     customer = _CustomerFilter(help_text="By id or reference.")
     customer_alias = TextFilter()
     event_type = TextFilter()
-    unmatched = _UnmatchedFilter(help_text="Events whose alias names nobody, yet.")
+    unmatched = _UnmatchedFilter(help_text="Events whose alias resolves to no customer yet.")
     occurred_from = MomentFilter(field_name="occurred_at", lookup_expr="gte", help_text="Used at this moment or later.")
     occurred_before = MomentFilter(field_name="occurred_at", lookup_expr="lt", help_text="Used before this moment.")
-    recorded_from = MomentFilter(field_name="recorded_at", lookup_expr="gte", help_text="Got at this moment or later.")
-    recorded_before = MomentFilter(field_name="recorded_at", lookup_expr="lt", help_text="Got before this moment.")
+    recorded_from = MomentFilter(
+        field_name="recorded_at", lookup_expr="gte", help_text="Recorded at this moment or later."
+    )
+    recorded_before = MomentFilter(field_name="recorded_at", lookup_expr="lt", help_text="Recorded before this moment.")
     source = WordFilter(UsageRecord.Source)
     dialect = TextFilter()
     key = _KeyFilter()
-    state = _StateFilter(State, help_text="What counts, unless all is asked for.")
+    state = _StateFilter(State, help_text="Live records, unless all are asked for.")

@@ -41,7 +41,7 @@ class AnyPropertiesField(AnyJSONField):
 
 @extend_schema_field({"type": "object", "additionalProperties": {}})
 class PropertiesField(AnyPropertiesField):
-    """An object of anything; the ledger refuses what it can't keep."""
+    """An object with any members; the ledger refuses what it cannot store."""
 
     default_error_messages = {"invalid": "Must be an object."}
 
@@ -94,7 +94,7 @@ NEW_RECORD = PolymorphicProxySerializer(
 
 
 class RecordsField(serializers.Field):
-    """The records of a batch. Whatever else stands among them is refused by itself, so the schema takes it."""
+    """The records of a batch. Other values among them are refused one by one, so the schema allows them."""
 
 
 class RecordsSchema(OpenApiSerializerFieldExtension):
@@ -120,7 +120,9 @@ class RecordSerializer(serializers.Serializer):
     kind = WordField(choices=UsageRecord.Kind.choices)
     is_live = serializers.BooleanField(help_text="Whether it counts.")
     line = serializers.IntegerField(source="line_number", allow_null=True, help_text="By its id.")
-    customer = IdField(source="customer_id", allow_null=True, help_text="Of an event: whom its alias named.")
+    customer = IdField(
+        source="customer_id", allow_null=True, help_text="Of an event: the customer that its alias resolved to."
+    )
     customer_alias = TextField(allow_null=True)
     event_type = TextField(allow_null=True)
     quantity = NumberText(allow_null=True)
@@ -168,8 +170,8 @@ class OutcomeSerializer(serializers.Serializer):
 
 class BatchReplySerializer(serializers.Serializer):
     recorded = serializers.IntegerField(help_text="How many are recorded.")
-    duplicate = serializers.IntegerField(help_text="How many have a key that a record had already.")
-    refused = serializers.IntegerField(help_text="How many were not taken.")
+    duplicate = serializers.IntegerField(help_text="How many have a key that is in use.")
+    refused = serializers.IntegerField(help_text="How many were refused.")
     results = OutcomeSerializer(many=True)
 
 
@@ -178,7 +180,7 @@ class TakenSerializer(ProblemSerializer):
 
 
 def show(record: UsageRecord) -> dict[str, Any]:
-    """Return what ``RecordSerializer`` describes; by hand, since a tenth of a report's time would go into fields."""
+    """Return what ``RecordSerializer`` describes; by hand, since fields would take a tenth of a report's time."""
     return {
         "id": record.handle,
         "revision": record.pk,

@@ -1,4 +1,4 @@
-"""Errors as Piriod words them: a map of fields for bad input, ``detail`` for everything else."""
+"""Piriod's errors: a map of fields for invalid input, ``detail`` for all others."""
 
 from typing import Any
 

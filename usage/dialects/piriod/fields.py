@@ -12,7 +12,7 @@ GREATEST_ID = BigIntegerField.MAX_BIGINT
 
 @extend_schema_field({"type": "integer", "minimum": 1, "maximum": GREATEST_ID})
 class LineField(serializers.Field):
-    """The integer id of a line; whether there is one, the ledger says."""
+    """The integer id of a line; the ledger checks that the line exists."""
 
     default_error_messages = {
         "incorrect_type": "Incorrect type. Expected pk value, received {data_type}.",

@@ -33,7 +33,7 @@ class _NumberFilter(django_filters.NumberFilter):
 
 
 class _ListField(BaseCSVField):
-    """Values between commas. An empty list is refused: what is meant by it is nothing, and not all that there is."""
+    """Values separated by commas. An empty list is refused, since without the filter all rows would match."""
 
     def clean(self, value: list[str] | None) -> Any:
         if value is None:
@@ -41,7 +41,7 @@ class _ListField(BaseCSVField):
         if len(value) > settings.FILTER_VALUES:
             raise forms.ValidationError(f"Give at most {settings.FILTER_VALUES} values.")
         if not all(map(str.strip, value)) or not value:
-            raise forms.ValidationError("Give values with a comma between them.")
+            raise forms.ValidationError("Give values separated by commas.")
         return super().clean(value)
 
 
@@ -54,7 +54,7 @@ class _ListFilter(django_filters.BaseInFilter):
 
 
 class _MomentFormField(forms.Field):
-    # A form has no context: the zone is the one that the view makes Django's current one.
+    # A form has no context: the view activates the workspace's time zone.
     def to_python(self, value: str | None) -> datetime | None:
         if value in EMPTY_VALUES:
             return None
@@ -69,9 +69,9 @@ class _MomentFilter(django_filters.Filter):
 
 
 class _Ordering(django_filters.OrderingFilter):
-    """Newest first unless asked otherwise, and always one certain order, so that pages neither repeat nor skip.
+    """Newest first by default, and always a total order, so that pages neither repeat nor skip rows.
 
-    What is asked for by its moments is ordered by them, as the index is that finds it.
+    A list that is filtered by ``date_time`` is ordered by it, as its index is.
     """
 
     def filter(self, queryset: QuerySet[UsageRecord], value: list[str] | None) -> QuerySet[UsageRecord]:
@@ -83,7 +83,7 @@ class _Ordering(django_filters.OrderingFilter):
 
 
 def _known_as(queryset: QuerySet[UsageRecord], name: str, value: Any) -> QuerySet[UsageRecord]:
-    """Leave the usages whose senders know them by these ids: those of the first record of their chain."""
+    """Keep the usages with these ids, which are those of the first record of their chain."""
     ids = value if isinstance(value, list) else [value]
     return queryset.filter(Q(pk__in=ids, origin=None) | Q(origin__in=ids))
 
@@ -97,7 +97,7 @@ _SOURCES: dict[str, Any] = {"field_name": "source", "choices": UsageRecord.Sourc
 
 
 class UsageFilter(django_filters.FilterSet):
-    """What a list can be filtered by; ``views`` refuses all other parameters."""
+    """The filters of a list; ``views`` refuses all other parameters."""
 
     id = _WholeFilter(method=_known_as, **_BOUNDS)
     id__in = _ListFilter(WholeFormField, method=_known_as, **_BOUNDS)

@@ -28,7 +28,7 @@ class UsagePagination(PageNumberPagination):
         self.whole = whole
 
     def django_paginator_class(self, found: Any, size: int) -> Paginator:  # type: ignore[override]  # called, as it is
-        """Return a paginator that does not count what was counted already: a ``whole`` workspace."""
+        """Return a paginator; for a ``whole`` workspace it uses the ledger's own count."""
         if self.whole is None:
             total = found.count()
             found = lists.in_order(found, total=total)

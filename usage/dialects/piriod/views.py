@@ -63,7 +63,7 @@ class UsageView(PiriodView):
 
 
 def _id(text: str) -> int:
-    """Return a path's id; anything that can't be one is as absent as an id that no usage has."""
+    """Return the id in a path; raise ``NotFound`` where it is not a valid id."""
     if not (text.isascii() and text.isdigit() and len(text) < 20 and int(text) <= GREATEST_ID):
         raise exceptions.NotFound
     return int(text)

@@ -1,4 +1,4 @@
-"""What a filter's clauses mean for usages: each field with the values that it can be compared with."""
+"""Turn the clauses of a filter into conditions on usages."""
 
 import functools
 import operator
@@ -42,13 +42,13 @@ def condition(clauses: Iterable[Clause], *, workspace: Workspace) -> Q:
 
 
 def _between(within: Callable[..., Q], read: Callable[[str], Span]) -> Reader:
-    """Return the reader of a field that has an order; ``read`` tells the first and last value that a text means.
+    """Return the reader of an ordered field; ``read`` returns the first and last value that a text stands for.
 
-    ``within`` returns the condition that it lies within bounds, by their lookups.
+    ``within`` returns the condition that the field lies within bounds, given by lookup.
     """
 
     def span_of(text: str) -> Span:
-        # Around a number or a time, blanks mean nothing.
+        # Blanks around a number or a time are ignored.
         return read(text.strip())
 
     def bounds_of(value: Exact | Range) -> dict[str, Any]:
@@ -72,7 +72,7 @@ def _column(name: str) -> Callable[..., Q]:
 
 def _number(text: str) -> Span:
     if not PLAIN_NUMBER.fullmatch(text):
-        raise ValueError(f"“{text}” is no number.")
+        raise ValueError(f"“{text}” is not a number.")
     try:
         number = exact_quantity(Decimal(text))
     except QuantityRefused as error:
@@ -89,7 +89,7 @@ def _moment(text: str) -> Span:
 
 
 def _named(condition_of: Callable[[list[str], Workspace], Q]) -> Reader:
-    """Return the reader of a field that has no order: an id."""
+    """Return the reader of an unordered field: an id."""
 
     def read(values: Sequence[Exact | Range], workspace: Workspace) -> Q:
         texts = [value.text for value in values if isinstance(value, Exact)]
@@ -106,7 +106,7 @@ def _usages(texts: list[str], workspace: Workspace) -> Q:
 
 
 def _lines(texts: list[str], workspace: Workspace) -> Q:
-    """Match usages of the lines that reports under these names may go to."""
+    """Match usages of the lines that reports under these names could be recorded on."""
     named = Q(number__in=[number for text in texts if (number := parse_line_number(text)) is not None])
     named |= Q(subscription__in=[known for text in texts if (known := parse_uuid(text)) is not None])
     for text in texts:
@@ -116,7 +116,7 @@ def _lines(texts: list[str], workspace: Workspace) -> Q:
 
 def _invoices(texts: list[str], workspace: Workspace) -> Q:
     numbers = _numbers(identifiers.INVOICE, texts)
-    # The lines first: which invoice it is need be asked of their usages alone.
+    # By line first, so that the invoice is computed for the usages of these lines only.
     of_invoices = InvoiceLine.objects.filter(
         workspace=workspace, invoice__in=numbers, invoice__state=Invoice.State.ISSUED
     )
@@ -128,7 +128,7 @@ def _invoices(texts: list[str], workspace: Workspace) -> Q:
 
 
 def _numbers(prefix: str, texts: list[str]) -> list[int]:
-    """Return the numbers that ids tell, however their letters are written."""
+    """Return the row numbers of ids, whatever the case of their letters."""
     texts = [text.strip() for text in texts]
     ids = (prefix + text[len(prefix) :].upper() for text in texts if text[: len(prefix)].lower() == prefix)
     return [number for known in ids if (number := identifiers.known(prefix, known)) is not None]

@@ -1,4 +1,4 @@
-"""The language of the ``filter`` parameter, whatever the fields: ``quantity:1..10;invoiceId:!in_1,in_2``.
+"""Parse the ``filter`` parameter, whatever its fields: ``quantity:1..10;invoiceId:!in_1,in_2``.
 
 Clauses, all of which must hold, are separated by ``;``. A clause is a field, ``:`` and values, one of which must match,
 separated by ``,``; with ``!`` before the first, none may. A value is a text, or a range whose ends, of which one may
@@ -12,7 +12,7 @@ from django.conf import settings
 
 
 class MalformedFilter(ValueError):
-    """The text is no filter; the message says where."""
+    """The text is not a filter; the message says where it fails."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,13 +34,13 @@ class Clause:
 
 
 def parse(text: str) -> list[Clause]:
-    """Return the clauses of a filter, none of an empty one; raise ``MalformedFilter``."""
+    """Return the clauses of a filter, an empty list for an empty text; raise ``MalformedFilter``."""
     if "\0" in text:
         raise MalformedFilter("A filter holds no NUL.")
     if not text.strip():
         return []
     clauses = [_clause(part) for part in text.split(";")]
-    # With very many, the statement would grow too deep for the database.
+    # With more, the statement would be nested too deeply for the database.
     if sum(len(clause.values) for clause in clauses) > settings.FILTER_VALUES:
         raise MalformedFilter(f"A filter has at most {settings.FILTER_VALUES} values.")
     return clauses
@@ -54,13 +54,13 @@ def _clause(text: str) -> Clause:
     first, *others = [_from_sign(part) for part in values.split(",")]
     is_negated = first.startswith("!")
     if is_negated:
-        # Said once or for each value, it means the same.
+        # A negation before the first value or before each has the same meaning.
         first, others = _from_sign(first[1:]), [_from_sign(other.removeprefix("!")) for other in others]
     return Clause(field, tuple(_value(field, value) for value in (first, *others)), is_negated)
 
 
 def _from_sign(text: str) -> str:
-    """Return a value from a sign that it begins with on: no reference to be looked for begins with one."""
+    """Return a value from its first character on: no reference begins with a sign."""
     return text.lstrip() if text.lstrip().startswith(("!", "@")) else text
 
 

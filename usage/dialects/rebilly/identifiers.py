@@ -1,4 +1,4 @@
-"""Ids in the vendor's shape: a prefix and 26 digits of Crockford's base 32, which tell the number of our row."""
+"""Ids in the vendor's form: a prefix and our row's number in 26 digits of Crockford's base 32."""
 
 import re
 
@@ -23,7 +23,7 @@ def shown(prefix: str, number: int) -> str:
 
 
 def known(prefix: str, text: str) -> int | None:
-    """Return the number that an id tells, None where no row can have it."""
+    """Return the row number of an id, or None where no row can have it."""
     digits = text.removeprefix(prefix)
     if digits == text or not _NUMBER.fullmatch(digits):
         return None

@@ -16,7 +16,7 @@ from usage.models import UsageRecord
 
 DEFAULT_LIMIT, GREATEST_LIMIT = 100, 1000
 _GREATEST_OFFSET = 10**15
-# The last two the vendor's clients may send with any list; neither chooses rows.
+# The vendor's clients may send the last two with any list; neither selects rows.
 PARAMETERS = ("filter", "sort", "limit", "offset", "q", "expand", "fields")
 
 SORTS = {
@@ -45,7 +45,7 @@ LIST_HEADERS = [
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """What a list's query asks for."""
+    """The filter, order and page that a list is asked for."""
 
     condition: Q
     order: tuple[str, ...]
@@ -59,7 +59,7 @@ class Asked:
 
 
 def read(parameters: Mapping[str, str], *, workspace: Workspace) -> Asked:
-    """Return what a query asks for; raise a ``ValidationError`` that names the parameters at fault."""
+    """Read the query parameters of a list; raise ``ValidationError`` naming the invalid ones."""
     problems: dict[str, list[str]] = {}
 
     def value(name: str, reader: Callable[[str], Any]) -> Any:
@@ -80,7 +80,7 @@ def read(parameters: Mapping[str, str], *, workspace: Workspace) -> Asked:
         raise error
     lists.check_offset(offset, parameter="offset")
     if not order and any(clause.field == "usageTime" for clause in parse(parameters.get("filter", ""))):
-        # As the index is that finds them.
+        # The order of the index that finds them.
         order = ("-occurred_at",)
     condition &= containing
     return Asked(condition=condition, order=order, limit=limit, offset=offset, is_filtered=bool(condition))
@@ -107,7 +107,7 @@ def _whole(text: str, default: int, greatest: int) -> int:
 def _containing(text: str, workspace: Workspace) -> Q:
     """Match usages whose line or subscription has the text in its reference."""
     if "\0" in text:
-        raise ValueError("Holds a NUL.")
+        raise ValueError("Contains a NUL character.")
     if not text:
         return Q()
     names = Q(reference__icontains=text) | Q(subscription__reference__icontains=text)

@@ -24,9 +24,9 @@ class InvoiceItem:
 
 
 def usages(workspace: Workspace) -> QuerySet[UsageRecord]:
-    """Return the live records of the workspace's lines as usages: known by the first record of their chain."""
+    """Return the live records of the workspace's lines, each with the id and time of the first record of its chain."""
     records = UsageRecord.objects.live().filter(workspace=workspace, line__isnull=False)
-    # Not joined: for the few that are corrections, the database would read the first records of all.
+    # A subquery, not a join: only few records are corrections, and a join would read a first record for each.
     first = UsageRecord.objects.filter(workspace=workspace, pk=OuterRef("origin"))
     return (
         records.select_related("line")
@@ -43,7 +43,7 @@ def usages(workspace: Workspace) -> QuerySet[UsageRecord]:
 
 
 def usage(workspace: Workspace, number: int) -> UsageRecord | None:
-    """Return the usage that its sender knows by a number, None where there is none or it was retracted."""
+    """Return the usage with a number, or None where there is none or it was retracted."""
     return usages(workspace).filter(Q(pk=number, origin=None) | Q(origin=number)).first()
 
 
@@ -62,7 +62,7 @@ def invoice_items(workspace: Workspace, shown: Iterable[UsageRecord]) -> dict[in
 
 
 def _first(what: str, workspace: Workspace) -> Subquery:
-    """Of the lines of issued invoices that have counted a usage, or what it was before it was corrected, the first."""
+    """Return the first line of an issued invoice that has counted a usage or a version of it before a correction."""
     counted = UsageRecord.objects.exclude(kind=UsageRecord.Kind.RETRACTION).filter(
         Q(pk=OuterRef("shown_id")) | Q(origin=OuterRef("shown_id")),
         Q(superseded_by=None) | Q(superseded_by__gt=F(f"{_COUNTING}__cutoff")),

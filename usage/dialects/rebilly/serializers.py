@@ -30,7 +30,7 @@ class UsageQuantityField(QuantityField):
 
 
 class UsageTimeField(MomentField):
-    """A moment, or nothing: an empty text means that the client has none to tell."""
+    """A moment; an empty text stands for none."""
 
     def run_validation(self, data: Any = None) -> Any:
         return None if data == "" else super().run_validation(data)
@@ -38,7 +38,7 @@ class UsageTimeField(MomentField):
 
 @extend_schema_field(OpenApiTypes.BOOL)
 class TrueOrFalseField(serializers.Field):
-    """``null`` is what the vendor's PHP client sends of what it was not told."""
+    """A boolean; ``null``, which the vendor's PHP client sends for members without a value, stands for the default."""
 
     default_error_messages = {"invalid": "Must be true or false."}
 
@@ -77,5 +77,5 @@ class UsageReply(serializers.Serializer):
     updatedTime = MomentField()  # noqa: N815
 
     def get_fields(self) -> dict[str, serializers.Field]:
-        # As the name of an attribute, it would say that it is nobody else's.
+        # As an attribute of the class the name would be private.
         return super().get_fields() | {"_links": LinkReply(many=True)}

@@ -1,4 +1,4 @@
-"""Between Rebilly's words and ours."""
+"""Translate Rebilly's usages into commands, and records into Rebilly's usages."""
 
 from datetime import datetime
 from typing import Any
@@ -26,7 +26,7 @@ def retract_usage(number: int, *, origin: Origin) -> RetractUsage:
 
 
 def new_usage(recorded: Recorded, *, collection: str) -> dict[str, Any]:
-    """Return what was recorded just now; ``collection`` is the URL of the list."""
+    """Return a usage that was just recorded; ``collection`` is the URL of the list."""
     return _usage(
         recorded,
         line_name=recorded.line_reference or str(recorded.line_number),

@@ -1,4 +1,4 @@
-"""Errors as GraphQL words them: a list, and what is at fault in ``extensions``."""
+"""GraphQL's errors: a list, each with its code and field in ``extensions``."""
 
 from collections.abc import Iterable
 from typing import Any
@@ -11,7 +11,7 @@ BAD_INPUT = "BAD_USER_INPUT"
 
 
 def bad_input(message: str, field: str | None = None) -> GraphQLError:
-    """Return the error of a mutation whose argument ``field`` is at fault."""
+    """Return the error of a mutation with an invalid argument ``field``."""
     return GraphQLError(message, extensions=_extensions(field))
 
 
@@ -29,12 +29,12 @@ def body(problem: Problem) -> dict[str, Any]:
 
 
 def listed(errors: Iterable[GraphQLError]) -> list[Any]:
-    """Return errors as a reply shows them; one of a field that was run always has a code."""
+    """Return errors as a reply shows them; errors of resolved fields always have a code."""
     return [
         error.formatted | ({"extensions": error.extensions or _extensions(None)} if error.path else {})
         for error in errors
     ]
 
 
-# The ledger's refusals are told by the mutation that met them, among its replies.
+# Mutations translate the ledger's refusals themselves.
 STYLE = ErrorStyle(body=body, fields={})

@@ -18,7 +18,7 @@ from usage.dialects.salesbricks_v1.errors import bad_input
 from usage.ledger import LineNotFound, UnableToRecord
 from usage.metering import SUM, UNIT_DAYS
 
-NO_SUCH_LINE = "There is no such brick in such a subscription."
+NO_SUCH_LINE = "Unknown subscription or brick."
 # The bricks whose aggregation a process remembers, the latest reported ones.
 KNOWN_BRICKS = 10_000
 

@@ -59,7 +59,7 @@ def _read(text: str) -> Operations:
     except GraphQLError as error:
         raise QueryRefused(error) from error
     except RecursionError:
-        raise QueryRefused(GraphQLError("A query is not nested as deep as that.")) from None
+        raise QueryRefused(GraphQLError("The query is nested too deeply.")) from None
     most_roots = _bounded(node)
     if errors := validate(SCHEMA, node, max_errors=MAX_ERRORS):
         raise QueryRefused(*errors)

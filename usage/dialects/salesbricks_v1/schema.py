@@ -1,4 +1,4 @@
-"""The vendor's types, from their own language; what they mean is said here and in ``mutations``."""
+"""Build the schema from the vendor's types in ``schema.graphql``."""
 
 from datetime import UTC, datetime
 from pathlib import Path
@@ -17,7 +17,7 @@ def _moment(value: Any) -> datetime:
 
 def _schema() -> GraphQLSchema:
     schema = build_schema(SDL)
-    # A scalar's language says nothing of its values: graphql-core expects them to be given a meaning afterwards.
+    # The schema language cannot define a scalar's values: graphql-core expects a parser to be set afterwards.
     cast(GraphQLScalarType, schema.type_map["DateTime"]).parse_value = _moment  # type: ignore[method-assign]
     return schema
 

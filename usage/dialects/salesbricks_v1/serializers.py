@@ -1,4 +1,4 @@
-"""What GraphQL's clients send: a query, its variables, and which of its operations to run."""
+"""What GraphQL clients send: a query, its variables, and the name of the operation to run."""
 
 from decimal import Decimal
 from typing import Any
@@ -11,14 +11,14 @@ _GREATEST = 2**53
 
 
 class _Fraction(Decimal):
-    """A number that is no Int, shown in messages as it was sent."""
+    """A number that is not an Int, shown in messages as it was sent."""
 
     def __inspect__(self) -> str:
         return str(self)
 
 
 class VariablesField(serializers.Field):
-    """Variables by name. Only scalars can be meant: a number that is whole becomes an int, however it is written."""
+    """Variables by name. All are scalars: a whole number becomes an int, however it is written."""
 
     default_error_messages = {"invalid": "A JSON object is required."}
 
@@ -33,7 +33,7 @@ def _number(sent: Decimal) -> int | Decimal:
 
 
 class TextField(serializers.Field):
-    """Text as it is: what a JSON text may not hold was refused before, so that nothing has to be looked through."""
+    """Text as it is: the JSON parser has checked it already."""
 
     default_error_messages = {"invalid": "Not a valid string."}
 

@@ -55,7 +55,7 @@ class SeriesSerializer(serializers.Serializer):
 class PeriodsView(BrickView):
     @extend_schema(
         operation_id="getBrickUsage",
-        parameters=[PeriodsQuery, unread_events.IN_REPLY],
+        parameters=[PeriodsQuery, unread_events.PARAMETER],
         responses=PolymorphicProxySerializer(
             component_name="BrickUsages",
             serializers=[BrickUsageSerializer, BrickUsageSerializer(many=True)],
@@ -64,13 +64,13 @@ class PeriodsView(BrickView):
         ),
     )
     def get(self, request: Request, **ids: str) -> Response:
-        """Each billing period that has begun; with `currentPeriod`, the one object of the period that runs."""
+        """Return each billing period that has begun; with `currentPeriod`, only the current period, as one object."""
         asked, lines, now = self.asked(PeriodsQuery), self.lines(**ids), timezone.now()
         if asked["currentPeriod"]:
             current = consumption.used_in_current_period(lines=lines, as_of=now)
             if current is None:
-                raise exceptions.NotFound("The brick is in no billing period that is running.")
-            return Response(translate.period(current), headers=unread_events.told(current.unread_count))
+                raise exceptions.NotFound("The brick has no current billing period.")
+            return Response(translate.period(current), headers=unread_events.header(current.unread_count))
         try:
             used = consumption.used_by_period(
                 lines=lines, as_of=now, starts_from=asked.get("starts_at"), ends_by=asked.get("ends_at")
@@ -78,12 +78,14 @@ class PeriodsView(BrickView):
         except SpanRefused as refusal:
             raise exceptions.ValidationError({translate.SPAN_FIELDS[refusal.field]: [str(refusal)]}) from refusal
         count = sum(one.unread_count for one in used)
-        return Response([translate.period(one) for one in used], headers=unread_events.told(count))
+        return Response([translate.period(one) for one in used], headers=unread_events.header(count))
 
 
 class SeriesView(BrickView):
     @extend_schema(
-        operation_id="getBrickUsageSeries", parameters=[SeriesQuery, unread_events.IN_REPLY], responses=SeriesSerializer
+        operation_id="getBrickUsageSeries",
+        parameters=[SeriesQuery, unread_events.PARAMETER],
+        responses=SeriesSerializer,
     )
     def get(self, request: Request, **ids: str) -> Response:
         asked, lines = self.asked(SeriesQuery), self.lines(**ids)
@@ -93,4 +95,4 @@ class SeriesView(BrickView):
         except SpanRefused as refusal:
             raise exceptions.ValidationError({translate.SPAN_FIELDS[refusal.field]: [str(refusal)]}) from refusal
         count = sum(one.unread_count for one in buckets)
-        return Response(translate.series(buckets, line=lines[-1], window=size), headers=unread_events.told(count))
+        return Response(translate.series(buckets, line=lines[-1], window=size), headers=unread_events.header(count))

@@ -1,4 +1,4 @@
-"""Errors as Salesbricks words them: one envelope with a code."""
+"""Salesbricks' errors: one envelope with a code."""
 
 from typing import Any
 
@@ -53,7 +53,7 @@ STYLE = ErrorStyle(
     },
     statuses={LineNotFound: status.HTTP_404_NOT_FOUND, RecordNotFound: status.HTTP_404_NOT_FOUND},
     messages={
-        LineNotFound: "There is no such brick in such a subscription.",
+        LineNotFound: "Unknown subscription or brick.",
         RecordNotFound: "Usage entry does not exist.",
     },
     shape=ErrorSerializer,

@@ -14,7 +14,7 @@ _MICROSECOND = timedelta(microseconds=1)
 
 @extend_schema_field({"type": "string", "anyOf": [{"format": "date"}, {"format": "date-time"}]})
 class BoundaryField(serializers.Field):
-    """A time, or the start of a day; as an end that ``is_included``, the first moment after the time or the day."""
+    """A time or the start of a day; where ``is_included``, the first moment after the time or the day."""
 
     def __init__(self, *, is_included: bool = False, **options: Any) -> None:
         super().__init__(**options)

@@ -1,4 +1,4 @@
-"""Between Salesbricks' words and ours."""
+"""Translate Salesbricks' entries into commands, and records and usage into Salesbricks' bodies."""
 
 from collections.abc import Mapping, Sequence
 from datetime import UTC
@@ -63,7 +63,7 @@ def uses_deprecated(sent: Any) -> bool:
 
 
 def entry(record: UsageRecord) -> dict[str, Any]:
-    """Return a record as it was sent, or as its last change left it; the time in UTC."""
+    """Return a record as it was sent or last changed, its time in UTC."""
     line: Line = record.line  # type: ignore[assignment]  # an entry has one
     return {
         "transaction_id": record.key,
@@ -76,7 +76,7 @@ def entry(record: UsageRecord) -> dict[str, Any]:
 
 
 def period(used: PeriodUsage) -> dict[str, Any]:
-    """Return a period's usage. Prices know no pre-commitment, so nothing remains of one and all usage is beyond it."""
+    """Return a period's usage. Prices have no pre-commitment: nothing remains of it, and all usage exceeds it."""
     line = used.line
     nothing = _number(Decimal(0))
     return {
@@ -105,7 +105,7 @@ def series(buckets: Sequence[Bucket], *, line: Line, window: str) -> dict[str, A
 
 
 def _span(of: PeriodUsage | Bucket, line: Line) -> dict[str, str]:
-    """Return a span in the workspace's zone, where it begins and ends at midnight or on the hour."""
+    """Return a span in the workspace's time zone, in which it begins and ends at midnight or on the hour."""
     tz = line.subscription.workspace.tz
     return {
         "starts_at": in_zone(of.period.starts_at, tz),
@@ -114,12 +114,12 @@ def _span(of: PeriodUsage | Bucket, line: Line) -> dict[str, str]:
 
 
 def _rate(price: Price) -> str | None:
-    """Return what a further unit costs, where that does not depend on how many there are."""
+    """Return the price of a further unit, where it does not depend on the quantity."""
     if price.pricing is not PER_UNIT:
         return None
     return format_price(price.unit_price, currency=price.currency)
 
 
 def _number(quantity: Decimal) -> msgspec.Raw:
-    """Return a JSON number with all its digits, a whole one without a point, as it was sent."""
+    """Return a JSON number with all its digits, a whole number without a decimal point."""
     return msgspec.Raw(format_decimal(quantity).encode())

@@ -1,4 +1,4 @@
-"""What every view of Sequence's API has: its key, its version, its problems."""
+"""The base of Sequence's views: the key, the version header, query parameters and errors."""
 
 from base64 import b64decode
 from typing import Any
@@ -54,11 +54,11 @@ class SequenceView(DialectView):
         super().initial(request, *args, **kwargs)
         version = request.META.get("HTTP_SEQUENCE_VERSION", "").strip()
         if version and version not in VERSIONS:
-            message = f"There is no version “{version}” here. Use {' or '.join(VERSIONS)}."
+            message = f"Unknown version “{version}”. Use {' or '.join(VERSIONS)}."
             raise exceptions.ValidationError({"Sequence-Version": [message]})
 
     def asked(self, query: type[Serializer], *, ignored: tuple[str, ...] = ()) -> dict[str, Any]:
-        """Return what a query asks for; raise ``ValidationError`` naming a parameter at fault. Some are passed over."""
+        """Read the query parameters, except ``ignored`` ones; raise ``ValidationError`` naming the invalid ones."""
         sent, fields = self.request.query_params, query().fields
         repeated = [name for name, field in fields.items() if isinstance(field, QueriedField)]
         refuse_unknown(sent, [*fields, *ignored], repeated=repeated, optional=(*OF_PAGES, *ignored))
@@ -66,7 +66,7 @@ class SequenceView(DialectView):
 
     def problem(self, error: Exception) -> Problem:
         if isinstance(error, RuleTooLarge):
-            # The vendor has no conflict where something is read.
+            # The vendor has no 409 for reads.
             return Problem(status.HTTP_400_BAD_REQUEST, str(error))
         if not isinstance(error, ValidationError):
             return super().problem(error)
@@ -88,7 +88,7 @@ def _by_field(error: ValidationError) -> dict[str, list[str]]:
 
 
 def uuid_in_path(text: str) -> UUID:
-    """Return a path's id; anything that can't be one is as absent as an id that nothing has."""
+    """Return the id in a path; raise ``NotFound`` where it is not a UUID."""
     try:
         return UUID(text)
     except ValueError:
@@ -96,7 +96,7 @@ def uuid_in_path(text: str) -> UUID:
 
 
 def text_in_path(text: str) -> str:
-    """Return a path's name; NUL, which no database keeps in a text, is in none."""
+    """Return the name in a path; raise ``NotFound`` where it contains NUL, which no stored text does."""
     if "\0" in text:
         raise exceptions.NotFound
     return text

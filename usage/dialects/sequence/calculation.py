@@ -1,4 +1,4 @@
-"""What a metric comes to for some customers and a span of time."""
+"""Calculate a metric for some customers and a period."""
 
 import uuid
 from collections.abc import Sequence
@@ -13,13 +13,13 @@ from billing.models import EventRule
 from usage.metering import EVENTS, Window, matches, measure
 from usage.models import UsageRecord
 
-# No record has a greater id: as of now.
+# No record has a greater id, so that the cutoff is now.
 _NOW = BigIntegerField.MAX_BIGINT
 
 
 @dataclass(frozen=True, slots=True)
 class Calculation:
-    """The exact value, how many events it counts, and the first and the last of those that were received.
+    """The exact value, the number of events that it counts, and the first and the last of them as received.
 
     ``unread_count``: of the events, those that are worth nothing, since what is added is no number in them.
     """
@@ -34,9 +34,9 @@ class Calculation:
 def calculate(
     *, rule: EventRule, customer_ids: Sequence[uuid.UUID], starts_at: datetime, ends_at: datetime
 ) -> Calculation:
-    """Return what the customers' events in ``[starts_at, ends_at)`` come to, each customer's measured as it is billed.
+    """Return the metric of the customers' events in ``[starts_at, ends_at)``, each customer measured as it is billed.
 
-    So the distinct values of two customers are counted for each of the two.
+    Distinct values are therefore counted for each customer separately.
     """
     windows = [
         Window(
@@ -71,7 +71,7 @@ def _counted(rule: EventRule, customer_ids: Sequence[uuid.UUID]) -> QuerySet[Usa
 
 
 def _edges(counted: QuerySet[UsageRecord], workspace_id: int) -> tuple[UsageRecord | None, UsageRecord | None]:
-    # An event that was matched later counts by a further record, which its sender does not know.
+    # An event that was matched later counts by a further record, whose id its sender does not know.
     records = UsageRecord.objects.filter(workspace_id=workspace_id)
     waited = records.filter(superseded_by=OuterRef("pk"))
     received = Case(When(kind=UsageRecord.Kind.MATCH, then=Subquery(waited.values("pk")[:1])), default=F("pk"))

@@ -1,4 +1,4 @@
-"""Errors as Sequence words them: a list, each with the field that it is about; a conflict has a message beside it."""
+"""Sequence's errors: a list, each with its field; a conflict has a message beside it."""
 
 from typing import Any
 
@@ -14,7 +14,7 @@ _ERRORS = {"errors": {"type": "array", "items": _LISTED}}
 def body(problem: Problem) -> dict[str, Any]:
     named = [{"field": name, "message": message} for name, messages in problem.fields.items() for message in messages]
     if problem.status == status.HTTP_409_CONFLICT:
-        # The vendor's conflict is a message, with whatever it is about beside it.
+        # The vendor's conflict is a message with further members.
         return {"message": problem.message} | ({"errors": named} if named else {})
     return {"errors": named or [{"message": problem.message}]}
 

@@ -62,11 +62,11 @@ class EventsView(SequenceView):
     def get(self, request: Request) -> Response:
         asked = self.asked(EventQuerySerializer)
         show = partial(translate.event, workspace=self.workspace)
-        # By when they were received, unless they are asked for by when they happened: then by that.
+        # Ordered by when they were received, or by when they happened where filtered by that.
         by_time = "sortBy" not in asked and {"eventTimestampAfter", "eventTimestampBefore"} & asked.keys()
         with lists.within_time(narrow_by="customerAlias, eventType or the events' timestamps"):
             found = rows.events(self.workspace, asked)
-            # The index of aliases has the events of each in order, but not those of several.
+            # The index of aliases has the events of one alias in order, but not those of several.
             is_short = not by_time and len(asked.get("customerAlias", ())) > 1 and are_few(found)
             return Response(
                 page(

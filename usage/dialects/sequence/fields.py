@@ -1,4 +1,4 @@
-"""Serializer fields of Sequence's own: free properties, lists in a query, filters, days or moments."""
+"""Serializer fields of Sequence's own: free properties, lists in a query string, filters, days or moments."""
 
 import re
 from collections.abc import Mapping
@@ -22,7 +22,7 @@ _LAST_MOMENT_INCLUDED = timedelta(microseconds=1)
 
 
 class NameField(serializers.CharField):
-    """A text that is compared letter by letter, and so kept with its spaces."""
+    """A name, which is compared to the letter and so kept with its spaces."""
 
     def __init__(self, **options: Any) -> None:
         super().__init__(max_length=MAX_NAME, trim_whitespace=False, **options)
@@ -30,7 +30,7 @@ class NameField(serializers.CharField):
 
 @extend_schema_field({"type": "object"})
 class ObjectField(serializers.Field):
-    """A JSON object, whatever its members are."""
+    """A JSON object with any members."""
 
     default_error_messages = {"invalid": "Expected an object."}
 
@@ -51,7 +51,7 @@ class ObjectField(serializers.Field):
     }
 )
 class FiltersField(ObjectField):
-    """Property -> the values that count, as texts: a number as its plain digits, a truth value as true or false."""
+    """Property -> the values that count, as texts: numbers as plain digits, booleans as true or false."""
 
     default_error_messages = {"values": "Each property needs a list of texts, numbers or truth values."}
 
@@ -90,11 +90,11 @@ class NamesField(serializers.Field):
 
 
 class QueriedField(serializers.Field):
-    """Texts in a query, whose parameter may be repeated."""
+    """Texts in a query string, whose parameter may be repeated."""
 
     default_error_messages = {
         "invalid": "Give at most {most} texts of at most {longest} characters.",
-        "empty": "An empty text names nothing.",
+        "empty": "An empty value is not accepted.",
     }
 
     def texts(self, sent: list[str]) -> list[str]:
@@ -117,12 +117,12 @@ class QueriedField(serializers.Field):
     {"type": "array", "items": {"type": "string", "maxLength": MAX_NAME}, "maxItems": settings.FILTER_VALUES}
 )
 class RepeatedField(QueriedField):
-    """Texts in a query, each in a parameter of its own."""
+    """Texts in a query string, each in a parameter of its own."""
 
 
 @extend_schema_field({"type": "string", "description": "Separated by commas; percent-encode those of a text itself."})
 class CommaSeparatedField(QueriedField):
-    """Texts in one parameter of a query, each percent-encoded once more, so that it may have commas of its own."""
+    """Texts in one parameter, separated by commas; each is percent-encoded once more, so that it may contain commas."""
 
     default_error_messages = {"invalid_choice": "“{choice}” is not a valid choice."}
 

@@ -1,4 +1,4 @@
-"""Usage metrics: bricks that count events, each by a rule that a change replaces and no closed period loses."""
+"""Usage metrics: bricks that count events by a rule; a change replaces the rule, and closed periods keep the former."""
 # ruff: noqa: N815  (the vendor's names)
 
 from datetime import tzinfo
@@ -13,7 +13,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from billing import catalog
-from billing.models import EventRule, Line
+from billing.models import Brick, EventRule, Line
 from usage.dialects.sequence import rows, translate
 from usage.dialects.sequence.base import SequenceView, uuid_in_path
 from usage.dialects.sequence.calculation import calculate
@@ -28,7 +28,7 @@ AGGREGATION_TYPES = ("COUNT", "SUM", "UNIQUE", "CUSTOM")
 
 
 class MetricSerializer(serializers.Serializer):
-    """A metric as a whole: to make one, and to replace one."""
+    """A complete metric, to create or to replace one."""
 
     name = serializers.CharField(max_length=Brick._meta.get_field("name").max_length)
     description = serializers.CharField(
@@ -191,7 +191,7 @@ class CalculationView(OneMetricView):
 
     @extend_schema(
         operation_id="calculateUsageMetric",
-        parameters=[CalculationSerializer, unread_events.IN_REPLY],
+        parameters=[CalculationSerializer, unread_events.PARAMETER],
         responses=CalculationReply,
     )
     def get(self, request: Request, metric_id: str) -> Response:
@@ -199,7 +199,9 @@ class CalculationView(OneMetricView):
         asked = self.asked(CalculationSerializer, ignored=("customParameters",))
         named = find_customers(asked["customerAliases"], workspace_id=self.workspace.pk)
         if unknown := [name for name in asked["customerAliases"] if name not in named]:
-            raise exceptions.ValidationError({"customerAliases": [f"“{name}” names no customer." for name in unknown]})
+            raise exceptions.ValidationError(
+                {"customerAliases": [f"There is no customer “{name}”." for name in unknown]}
+            )
         calculation = calculate(
             rule=rule,
             customer_ids=sorted(set(named.values())),
@@ -207,4 +209,4 @@ class CalculationView(OneMetricView):
             ends_at=asked["periodEnd"],
         )
         shown = translate.calculation(calculation, rule=rule)
-        return Response(shown, headers=unread_events.told(calculation.unread_count))
+        return Response(shown, headers=unread_events.header(calculation.unread_count))

@@ -1,4 +1,4 @@
-"""Pages by cursor: each begins behind, or ends before, a row that another page has shown, whatever was added since."""
+"""Pages by cursor: each starts after, or ends before, a row of another page, whatever was added meanwhile."""
 
 from base64 import b64decode, b64encode
 from collections.abc import Callable
@@ -16,15 +16,15 @@ LARGEST_ID = BigIntegerField.MAX_BIGINT
 LARGEST_PAGE = 100
 USUAL_PAGE = 20
 ASC, DESC = "ASC", "DESC"
-# The parameters that choose a page, not rows: these may be empty.
+# The parameters that choose a page, not rows, and may be empty.
 OF_PAGES = ("after", "before", "limit", "offset", "sortOrder", "sortBy")
 
 
 @extend_schema_field({"type": "string"})
 class CursorField(serializers.Field):
-    """The place of a row, as an earlier page has told it."""
+    """The position of a row, as an earlier page has returned it."""
 
-    default_error_messages = {"invalid": "This cursor is none that a page has given."}
+    default_error_messages = {"invalid": "Invalid cursor."}
 
     def to_internal_value(self, data: Any) -> int:
         try:
@@ -42,7 +42,7 @@ class PaginationReply(serializers.Serializer):
 
 
 class PageSerializer(serializers.Serializer):
-    """What the query of every list may have; of these, what is sent empty is not sent."""
+    """The query parameters of every list; an empty one counts as absent."""
 
     after = CursorField(required=False)
     before = CursorField(required=False)
@@ -72,7 +72,7 @@ def page(
     names grows beyond what ``lists`` lets it. ``are_gathered``: see there.
     """
     is_back = "before" in asked
-    # Towards greater numbers: down an ascending list, and up a descending one.
+    # Towards greater numbers: forward in an ascending list, backward in a descending one.
     rises = (asked.get("sortOrder", DESC) == ASC) is not is_back
     edge = asked.get("before", asked.get("after"))
     if edge is not None:
@@ -101,7 +101,7 @@ def _beyond(found: QuerySet[Any], edge: int, by: str, at: str | None, workspace:
     by_number = Q(**{f"{by}__{step}": edge})
     if at is None:
         return by_number
-    # The moment of the row that the page ended with, read in the same statement.
+    # The moment of the last row of the page, read in the same statement.
     last = found.model._default_manager.filter(workspace=workspace, **{by: edge})
     moment = Subquery(last.values(at)[:1])
     return Q(**{f"{at}__{step}e": moment}) & (Q(**{f"{at}__{step}": moment}) | by_number)

@@ -1,4 +1,4 @@
-"""Between Sequence's words and ours."""
+"""Translate Sequence's events and metrics into commands and terms, and rows into Sequence's bodies."""
 
 from datetime import UTC, datetime
 from typing import Any
@@ -12,7 +12,7 @@ from usage.dialects.shared.fields import json_number
 from usage.ledger import RecordedEvent
 from usage.models import UsageRecord
 
-# The vendor's names of our fields, of those whose values clients send.
+# The vendor's names of our fields that clients send.
 FIELDS = {
     "name": "name",
     "description": "description",
@@ -41,11 +41,11 @@ def report_event(data: dict[str, Any], *, origin: Origin, received_at: datetime)
 
 
 def event(record: RecordedEvent | UsageRecord, *, workspace: Workspace) -> dict[str, Any]:
-    """Return an event as it was received, under an id of its own, whatever has superseded it since."""
+    """Return an event as it was received, under an id of its own, whether or not it was superseded since."""
     told = str(public_id(record.id, record.recorded_at))
     return {
         "id": told,
-        # A sender that gave none knows the event by its id.
+        # Without an id of the sender's own it is the event's id.
         "customerEventId": record.key or told,
         "customerAlias": record.customer_alias,
         "eventType": record.event_type,
@@ -75,7 +75,7 @@ def brick_fields(data: dict[str, Any]) -> dict[str, Any]:
 
 
 def metric(rule: EventRule, *, workspace: Workspace) -> dict[str, Any]:
-    """Return a brick that counts events, by the rule that holds now."""
+    """Return a brick that counts events, with its current rule."""
     brick = rule.brick
     return {
         "id": str(brick.pk),
@@ -123,7 +123,7 @@ def alias(row: CustomerAlias, *, workspace: Workspace) -> dict[str, Any]:
 
 
 def customer(row: Customer) -> dict[str, Any]:
-    """Return a customer; of its address, which is free text here, no town, postcode and country are known.
+    """Return a customer; the address is free text here, so that town, postcode and country are unknown.
 
     The vendor's countries are codes: an empty text is none of them, and typed clients would refuse the customer.
     """

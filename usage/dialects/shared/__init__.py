@@ -1,1 +1,6 @@
-"""What the dialects share."""
+"""The modules that dialects share, one subject each; a dialect imports them by name.
+
+``view`` is the path of every request. It uses ``authentication``, ``exact_json``, ``request_body``, ``idempotency``,
+``rates``, ``cors``, ``paths`` and ``errors``; views use ``fields``, ``query_parameters``, ``lists``,
+``recording_order`` and ``unread_events``; ``openapi`` describes them.
+"""

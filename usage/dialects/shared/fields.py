@@ -1,4 +1,4 @@
-"""Serializer fields that dialects share: exact numbers, moments, free JSON; and how a quantity is written."""
+"""Serializer fields that dialects share: exact numbers, moments and free JSON; and the text of a quantity."""
 
 import re
 from collections.abc import Callable
@@ -14,15 +14,15 @@ from rest_framework import serializers
 from billing.calendar import midnight
 from usage.ledger import QuantityRefused, exact_quantity
 
-# Many languages write decimals as strings, to keep them exact. Python reads more, such as 1_0 and digits of other
-# scripts, which is refused in bodies and queries alike.
+# Many languages write decimals as strings, to keep them exact. Python also reads 1_0 and digits of other scripts,
+# which are refused in bodies and queries alike.
 PLAIN_NUMBER = re.compile(r"-?[0-9]{1,40}(\.[0-9]{1,40})?")
 _MOMENT = re.compile(r"[0-9W-]+[Tt ][0-9:.,]+([Zz]|[+-][0-9:]+)?")
-# What the framework of some vendors takes besides: a day alone, and blanks before the offset.
+# The framework of some vendors also accepts a day alone, and blanks before the offset.
 _DAY = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
 _BLANKS_BEFORE_OFFSET = re.compile(r"\s+(?=([Zz]|[+-][0-9:]+)\Z)")
 _EPOCH = re.compile(r"-?[0-9]+(\.[0-9]+)?")
-# The longest moment has 39 characters. No longer text is looked at: the time some patterns take grows with its square.
+# The longest moment has 39 characters. Longer texts are refused unread: some patterns take quadratic time.
 LONGEST_MOMENT = 64
 NO_MOMENT = (
     "Datetime has wrong format. Use one of these formats instead: YYYY-MM-DDThh:mm[:ss[.uuuuuu]][+HH:MM|-HH:MM|Z]."
@@ -67,16 +67,16 @@ class CountField(QuantityField):
 
 
 def is_day(text: str) -> bool:
-    """Tell whether a text is a day alone, as ISO 8601 writes it; there may be no such day."""
+    """Tell whether a text has the form of a day alone in ISO 8601; the day need not exist."""
     return _DAY.fullmatch(text) is not None
 
 
 class NotAMoment(ValueError):
-    """The text names no moment that could be kept."""
+    """The text is not a moment that can be stored."""
 
 
 def text_of(sent: Any) -> str:
-    """Return what was sent in place of a text that says when: a number's digits, so that a refusal may speak of it."""
+    """Return a moment as sent, as text: of a number its digits, so that the refusal can name it."""
     return sent if isinstance(sent, str) else str(sent) if isinstance(sent, int | Decimal) else ""
 
 
@@ -91,7 +91,7 @@ def parse_moment(text: str, *, zone: tzinfo) -> datetime:
             raise ValueError
         moment = datetime.fromisoformat(text.upper())
     except ValueError:
-        epoch = " Numbers of seconds or milliseconds are not taken." if _EPOCH.fullmatch(text) else ""
+        epoch = " Numbers of seconds or milliseconds are not accepted." if _EPOCH.fullmatch(text) else ""
         raise NotAMoment(NO_MOMENT + epoch) from None
     if not _FIRST_YEAR <= moment.year <= _LAST_YEAR:
         raise NotAMoment("Datetime is out of range.")
@@ -106,12 +106,12 @@ def parse_moment(text: str, *, zone: tzinfo) -> datetime:
 def parse_moment_or_day(text: str, *, zone: tzinfo) -> datetime:
     """Read what ``parse_moment`` reads, blanks before the offset, or a day alone: when it begins in ``zone``.
 
-    So does the framework on which some vendors' APIs are built. Raises ``NotAMoment``.
+    The framework of some vendors' APIs reads the same. Raises ``NotAMoment``.
     """
     _refuse_longer(text)
     if not is_day(text):
         return parse_moment(_BLANKS_BEFORE_OFFSET.sub("", text), zone=zone)
-    # A day's noon tells whether there is such a day.
+    # Parsing the day's noon checks that the day exists.
     return midnight(parse_moment(f"{text}T12:00Z", zone=UTC).date(), tz=zone)
 
 
@@ -122,7 +122,7 @@ def _refuse_longer(text: str) -> None:
 
 @extend_schema_field(OpenApiTypes.DATETIME)
 class MomentField(serializers.Field):
-    """A moment; without an offset it is in the zone that the serializer's context names."""
+    """A moment; without an offset it is in the zone of the serializer's context."""
 
     parse: ClassVar[Callable[..., datetime]] = staticmethod(parse_moment)
 
@@ -140,7 +140,7 @@ class MomentOrDayField(MomentField):
 
 
 class NamingField(serializers.CharField):
-    """A text that names something: kept to the letter, with the blanks at its ends, but more than blanks."""
+    """A name: kept to the letter, with blanks at its ends, but refused where it has nothing but blanks."""
 
     def __init__(self, **options: Any) -> None:
         super().__init__(**options, trim_whitespace=False)
@@ -152,16 +152,16 @@ class NamingField(serializers.CharField):
         return text
 
 
-# Generators of clients want to know of what an array is, also where it may be of anything.
+# Generators of clients need the type of an array's items, also where any type is allowed.
 @extend_schema_field({"type": ["object", "array", "string", "number", "boolean"], "items": {}})
 class AnyJSONField(serializers.Field):
-    """Whatever was sent; the ledger refuses what it can't keep."""
+    """Any JSON; the ledger refuses what it cannot store."""
 
     def to_internal_value(self, data: Any) -> Any:
         return data
 
 
 def json_number(quantity: Decimal) -> msgspec.Raw:
-    """Return a quantity as JSON number, all its digits and no exponent, with one decimal at least: ``7.0``."""
+    """Return a quantity as a JSON number with all its digits, no exponent and at least one decimal: ``7.0``."""
     whole, _, fraction = f"{quantity:f}".partition(".") if quantity else ("0", "", "")
     return msgspec.Raw(f"{whole}.{fraction.rstrip('0') or '0'}".encode())

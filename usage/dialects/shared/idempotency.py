@@ -43,7 +43,7 @@ class KeyReused(exceptions.APIException):
 
 class InProgress(exceptions.APIException):
     status_code = status.HTTP_409_CONFLICT
-    default_detail = "A request with this idempotency key is being worked on."
+    default_detail = "A request with this idempotency key is being processed."
 
 
 def sent_key(request: Request, *, header: str) -> str | None:

@@ -1,4 +1,4 @@
-"""What lists of the ledger have in common: how long one may take, how far it is let skip, how large a page grows."""
+"""Bound lists of the ledger: the time that one may take, the offset of a page and its size in bytes."""
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -33,15 +33,15 @@ from billing.storage.outages import Outage, outage_of
 from usage.dialects.shared.newest import FEW, GATHERED
 from usage.models import UsageRecord
 
-# Columns of JSON by which pages are sized, each with the one that holds its folded texts and is never shown.
+# Columns of JSON by which pages are sized, each with the column of its folded texts, which is never shown.
 COPIES = {"properties": "folded", "filters": "folded_filters"}
 
 
 def of_lines(lines: QuerySet[Line]) -> Q:
-    """Return the condition that a record is of one of some lines of its workspace.
+    """Return the condition that a record belongs to one of these lines, which are of its workspace.
 
-    They are read first: of ids that it sees, the database knows how many records they have, and takes the right index.
-    Those of up to ``FILTER_LINES`` lines are found one line after the other, of more beside each other.
+    The lines are read first: given their ids, the database can estimate the number of records and choose the right
+    index. Above ``FILTER_LINES`` lines the condition is a subquery.
     """
     most = settings.FILTER_LINES
     ids = list(lines.values_list("pk", flat=True)[: most + 1])
@@ -50,7 +50,7 @@ def of_lines(lines: QuerySet[Line]) -> Q:
 
 @contextmanager
 def within_time(*, narrow_by: str) -> Iterator[None]:
-    """Read a list; where the database needs longer than a list may take, raise ``ValidationError`` that says so."""
+    """Read a list; raise ``ValidationError`` where a statement needs longer than ``LIST_STATEMENT_SECONDS``."""
     try:
         with timeouts.reading(settings.LIST_STATEMENT_SECONDS):
             yield
@@ -58,20 +58,19 @@ def within_time(*, narrow_by: str) -> Iterator[None]:
         if outage_of(error) is not Outage.TOO_LONG:
             raise
         raise exceptions.ValidationError(
-            f"To look through so many records takes longer than the {settings.LIST_STATEMENT_SECONDS} s that a list"
-            f" has. Narrow it: by {narrow_by}."
+            f"The list takes longer than {settings.LIST_STATEMENT_SECONDS} s. Narrow it by {narrow_by}."
         ) from error
 
 
 def in_order(found: QuerySet[UsageRecord], *, total: int) -> QuerySet[UsageRecord]:
-    """Return the records that a filter leaves in their order, few of them not looked for in the order of ids."""
+    """Return filtered records in their order. Few of them are sorted rather than searched in the order of ids."""
     if total > FEW:
         return found
     return found.order_by(*(GATHERED if name == "-id" else name for name in found.query.order_by))
 
 
 def check_offset(offset: int, *, parameter: str) -> None:
-    """Raise ``ValidationError`` naming the parameter where a page lies too far behind the first."""
+    """Raise ``ValidationError`` naming the parameter where an offset exceeds ``LIST_OFFSET``."""
     if offset > settings.LIST_OFFSET:
         raise exceptions.ValidationError(
             {parameter: [f"A list can be paged through for {settings.LIST_OFFSET} rows. Narrow it by a filter."]}
@@ -88,13 +87,13 @@ class _Bytes(Func):
 
 @dataclass(frozen=True, slots=True)
 class Rows:
-    """Rows of a list; ``are_cut``: bytes ended them early."""
+    """Rows of a list; ``are_cut``: the bound in bytes ended them early."""
 
     rows: list[Any]
     are_cut: bool = False
 
     def goes_on(self, size: int) -> bool:
-        """Tell whether there is more than a page of this size, one more than which was asked for."""
+        """Tell whether there is more than a page of this size, where one row more than the page was read."""
         return self.are_cut or len(self.rows) > size
 
 
@@ -108,12 +107,12 @@ def first_rows(
     weight: Expression | None = None,
     are_gathered: bool = False,
 ) -> Rows:
-    """Return at most so many rows, one at least if there is one, in one query; in two where they have a ``weight``.
+    """Return at most ``most`` rows, and at least one if there is one, in one query; in two with a ``weight``.
 
-    ``are_gathered``: they are few, and not looked for in the order of ids.
-    ``sized`` names a column of JSON, of which they have no more than ``LIST_PAGE_BYTES`` together, and that of one row
-    more: what goes beyond is not even sent by the database. ``weight`` says instead how many bytes a row brings that
-    are read after it. Neither is for what skips rows.
+    ``are_gathered`` tells that the rows are few and should be sorted, not searched in the order of ids.
+    ``sized`` names a column of JSON: rows end once it adds up to more than ``LIST_PAGE_BYTES``, and the database does
+    not send what exceeds that. ``weight`` instead is the number of bytes that are read after a row. Neither can be
+    combined with ``first``.
     """
     terms = [_term(name, are_gathered) for name in order]
     found = found.order_by(*terms)
@@ -132,8 +131,8 @@ def first_rows(
 
 
 def _light(found: QuerySet[Any], read: Sequence[Any], weight: Expression) -> Rows:
-    """Return the first of some rows that bring no more than ``LIST_PAGE_BYTES`` together, and one row more."""
-    # Weighed once they are found: what is weighed on the way is all that there is, to be put in order.
+    """Return the first rows whose weights add up to no more than ``LIST_PAGE_BYTES``, and one row more."""
+    # Weighed after they are found: within the query all rows would be weighed in order to be sorted.
     weighed = found.order_by().filter(pk__in=[row.pk for row in read])
     weights = dict(weighed.values_list("pk", weight))
     before = accumulate((weights.get(row.pk, 0) for row in read), initial=0)
@@ -142,7 +141,7 @@ def _light(found: QuerySet[Any], read: Sequence[Any], weight: Expression) -> Row
 
 
 def bytes_of(column: str) -> Expression:
-    """Return how many bytes a column of JSON has as text."""
+    """Return the length in bytes of a column of JSON as text."""
     return _Bytes(Cast(column, TextField()))
 
 

@@ -1,4 +1,4 @@
-"""Paths as clients write them: with or without their last slash, and with those that a base URL's own slash doubles."""
+"""Match paths as clients write them: with or without the last slash, and with slashes that a base URL doubles."""
 
 import functools
 import re
@@ -10,17 +10,17 @@ from django.http import HttpRequest
 from django.urls import URLPattern, URLResolver, get_script_prefix
 from django.urls.resolvers import RegexPattern
 
-# What stands for a part of a path. A text may hold any sign, slashes as well.
+# The patterns of a path's parts. A ``path`` may contain any character, slashes included.
 _KINDS = {"str": r"[^/]+", "int": r"[0-9]{1,18}", "path": r".{1,1000}"}
-# Bounded, or a path of slashes alone would take a time that grows with its square.
+# Bounded, since a path of slashes alone would otherwise take quadratic time.
 _SOME, _ANY = "/{1,4}", "/{0,4}"
 _PART = re.compile(r"<(?P<kind>str|int|path):(?P<name>\w+)>")
 
 
 class ServedPattern(RegexPattern):
-    """A path that is told in one form, as its dialect's documents have it, and served in each that clients send.
+    """A path in the one form of the API description, matched in every form that clients send.
 
-    No form is redirected to another: a redirect would lose a request's body.
+    No form is redirected to another: a redirect would lose the request's body.
     """
 
     def __init__(self, route: str, *, name: str | None = None, is_endpoint: bool = True) -> None:
@@ -34,7 +34,7 @@ class ServedPattern(RegexPattern):
     def match(self, path: str) -> Any:
         found = super().match(path)
         if not found and self._is_mount:
-            # The mount alone, without its slash, is answered by its dialect as well.
+            # The mount alone, without its slash, belongs to its dialect as well.
             found = super().match(f"{path}/")
         if found and self._numbers:
             parts: dict[str, Any] = found[2]
@@ -42,14 +42,14 @@ class ServedPattern(RegexPattern):
         return found
 
     def check(self) -> list[Any]:
-        # Django looks for a slash too many at the start, which is what is meant here.
+        # Django warns of the slash at the start, which is intended here.
         return []
 
 
 def served(route: str, view: Any, *, name: str | None = None) -> URLPattern:
     """Return the pattern of a path such as ``usages/<str:usage_id>/``; its parts are ``str``, ``int`` or ``path``.
 
-    A ``path`` keeps all its signs, also a slash that may only end the request's path: see ``as_written``.
+    A ``path`` keeps all its characters, also a slash that may only end the request's path: see ``as_written``.
     """
     return URLPattern(ServedPattern(route, name=name), view, None, name)
 
@@ -60,16 +60,16 @@ def mounted(route: str, urls: ModuleType) -> URLResolver:
 
 
 def as_written(text: str) -> Iterator[str]:
-    """Yield what a text at the end of a path may be: as it stands, then without a slash that ended the path."""
+    """Yield the possible values of a text at the end of a path: as it is, then without its last slash."""
     yield text
     if text.endswith("/") and len(text) > 1:
         yield text[:-1]
 
 
 def served_path(request: HttpRequest) -> str:
-    """Return the one form of a request's path, decoded: as its dialect's documents have it, with each slash once.
+    """Return the one form of a request's path, decoded: that of the API description, with each slash once.
 
-    What stands in it as a text keeps its own slashes. A path that is not served keeps the slash at its end, or none.
+    A ``path`` part keeps its own slashes. A path that is not served keeps the slash at its end, or none.
     """
     path, match = request.path_info, request.resolver_match
     found = _whole(match.route).match(path.removeprefix("/")) if match else None
@@ -80,7 +80,7 @@ def served_path(request: HttpRequest) -> str:
 
 @functools.lru_cache(maxsize=256)
 def _whole(route: str) -> ServedPattern:
-    """Return the pattern of a path from its mount on: that of a dialect's bare view serves the mount alone."""
+    """Return the pattern of a path from its mount on; the base view's pattern matches the mount alone."""
     return ServedPattern(route)
 
 
@@ -89,7 +89,7 @@ def _regex(route: str, is_endpoint: bool) -> str:
     for part in filter(None, route.split("/")):
         found = _PART.fullmatch(part)
         is_text = found is not None and found["kind"] == "path"
-        # A text may begin with slashes of its own.
+        # A ``path`` part may begin with slashes of its own.
         regex += "/" if is_text and slashes == _SOME else slashes
         regex += f"(?P<{found['name']}>{_KINDS[found['kind']]})" if found else re.escape(part)
         slashes = _SOME

@@ -1,4 +1,4 @@
-"""What a list's query may hold. What would be passed over in silence would answer with rows that nobody asked for."""
+"""Check the query parameters of a list: one that were ignored would answer with rows that nobody asked for."""
 
 from collections.abc import Container, Iterable
 from typing import Any
@@ -10,13 +10,13 @@ from rest_framework import exceptions, serializers
 
 from usage.dialects.shared.fields import PLAIN_NUMBER
 
-UNKNOWN = "There is no such parameter."
+UNKNOWN = "Unknown parameter."
 REPEATED = "Give this parameter once."
 EMPTY = "This parameter may not be empty."
 
 
 def is_number(text: str) -> bool:
-    """Tell whether a text is a number as a body may have one, with blanks around it."""
+    """Tell whether a text is a plain number as in a body, with or without blanks around it."""
     return PLAIN_NUMBER.fullmatch(text.strip()) is not None
 
 
@@ -49,11 +49,11 @@ class WholeField(serializers.IntegerField):
 def refuse_unknown(
     query: QueryDict, known: Iterable[str], *, repeated: Container[str] = (), optional: Container[str] | None = None
 ) -> None:
-    """Raise a ``ValidationError`` that names each parameter that is none of ``known``, is given twice or is empty.
+    """Raise ``ValidationError`` naming each parameter that is not in ``known``, is given twice or is empty.
 
-    A client that filters by what is not there, as in ``line[]=3`` or ``line=``, would be given the whole workspace and
-    may act on it. ``repeated`` are the parameters that may be given several times, ``optional`` those that may be
-    empty: all, where it is left out.
+    A client that filters by an unknown or empty parameter, as in ``line[]=3`` or ``line=``, would be given the whole
+    workspace and may act on it. ``repeated`` are the parameters that may be given several times, ``optional`` those
+    that may be empty: all, where it is left out.
     """
     wrong = {name: [UNKNOWN] for name in sorted(query.keys() - set(known))}
     wrong |= {

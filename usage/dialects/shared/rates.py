@@ -1,4 +1,4 @@
-"""How often a key may be used: a count for each key and minute, in the cache that all web processes share."""
+"""Limit the requests of a key by minute, counted in the cache that all web processes share."""
 
 import logging
 from dataclasses import dataclass
@@ -18,7 +18,7 @@ SECONDS = 60
 
 @dataclass(frozen=True, slots=True)
 class Rate:
-    """How a key stands in the running minute. ``retry_after`` counts seconds."""
+    """The use of a key in the current minute. ``retry_after`` is in seconds."""
 
     limit: int
     remaining: int
@@ -32,10 +32,10 @@ class TooManyRequests(exceptions.APIException):
 
 
 def count(*, key: ApiKey, as_of: datetime) -> tuple[Rate | None, bool]:
-    """Count a request of a key; return where the key stands and whether the request may go on.
+    """Count a request of a key; return the key's rate and whether the request may go on.
 
-    Without a limit nothing is counted. With the cache out of reach every request may go on: usage is not lost for want
-    of a counter.
+    Without a limit nothing is counted and the rate is None. With the cache out of reach every request may go on, so
+    that no usage is lost.
     """
     limit = key.requests_per_minute or settings.REQUESTS_PER_MINUTE
     if not limit:

@@ -1,7 +1,7 @@
-"""When usages were first recorded, and lists of a whole workspace in the order of that, or of their ids.
+"""List all usages of a workspace in the order of their ids or of when they were recorded, which no index has.
 
-No index has these orders. But they are those of the ledger's ids, nearly: what a page shows lies near the end of the
-ledger at which its order begins, and how near is found out before it is read.
+These orders are nearly the order of the ledger's ids: the rows of a page lie near one end of the ledger. A bound on
+their distance is found first, and only the rows within it are sorted.
 """
 
 from collections.abc import Callable
@@ -15,15 +15,15 @@ from billing.models import Workspace
 from usage.dialects.shared.newest import FEW
 from usage.models import UsageRecord
 
-# Of so many corrected usages the corrections are found by their ids, which the database is given.
+# Up to this number of corrected usages, their corrections are found by a list of ids; above it, by a subquery.
 MOST_CORRECTED = 10_000
 
 
 def first_recorded(workspace: Workspace, **bounds: datetime) -> Q:
-    """Return the condition that a usage was first recorded within bounds, by their lookups: ``gte`` and ``lte``.
+    """Return the condition that a usage was first recorded within bounds, given by lookup: ``gte`` and ``lte``.
 
-    The corrected ones, which are few, are read first. Compared with the moment of each correction's first record, the
-    records would have to be joined with all that there are.
+    Corrected usages, which are few, are read first. A comparison with the first record of each correction would join
+    the records with the whole ledger.
     """
     within = Q(**{f"recorded_at__{lookup}": moment for lookup, moment in bounds.items()}, origin=None)
     corrected = UsageRecord.objects.filter(
@@ -44,14 +44,14 @@ def _known_as(workspace: Workspace, **bounds: int) -> Q:
 
 @dataclass(frozen=True, slots=True)
 class _Order:
-    """An order that the ledger's ids nearly have: by a column of records, or by that of the first of their chain."""
+    """An order that the ledger's ids nearly follow: by a column of records, or of the first record of their chain."""
 
     column: str
     is_of_first: bool
     within: Callable[..., Q]
 
 
-# By what lists call what they are ordered by.
+# By the names that lists order by.
 _ORDERS = {
     "shown_id": _Order("pk", True, _known_as),
     "created_at": _Order("recorded_at", True, first_recorded),
@@ -60,7 +60,7 @@ _ORDERS = {
 
 
 class AllUsages:
-    """All usages of a workspace, in their order; to be sliced. Few of them are sorted."""
+    """All usages of a workspace in the order of a query; slicing reads a page and sorts only rows near it."""
 
     def __init__(self, found: QuerySet[UsageRecord], *, workspace: Workspace, total: int) -> None:
         self.found = found
@@ -70,13 +70,13 @@ class AllUsages:
     def __getitem__(self, page: slice) -> list[UsageRecord]:
         near = self._near(page.stop) if page.start < page.stop and self.total > FEW else None
         rows = [] if near is None else list(self.found.filter(near)[page])
-        # Fewer where some were taken back in between; what follows them may lie further away.
+        # There are fewer where some were retracted meanwhile; the rows after them may lie further away.
         return rows if len(rows) == page.stop - page.start else list(self.found[page])
 
     def _near(self, count: int) -> Q | None:
-        """Return a condition that the first so many usages meet, and few others; None where none is known.
+        """Return a condition that the first ``count`` usages meet, and few others; None where there is none.
 
-        However many usages lie on one side of a bound, at least so many do: then none of the first lies beyond it.
+        At least ``count`` usages lie on the near side of the bound, so none of the first ``count`` lies beyond it.
         """
         (term, *_) = map(str, self.found.query.order_by)
         order = _ORDERS.get(term.removeprefix("-"))

@@ -1,4 +1,4 @@
-"""What a body says once it is whole: decompressed within its bound, without a mark of byte order, in UTF-8."""
+"""Read the body of a request: decompressed within its bound, in UTF-8, without its byte order mark."""
 
 import zlib
 from typing import Any, ClassVar
@@ -8,7 +8,7 @@ from django.core.exceptions import RequestDataTooBig
 from django.http import HttpRequest, UnreadablePostError
 from rest_framework import exceptions, status
 
-# A body may be compressed, and that compressed again; who goes on means harm.
+# A body may be compressed twice; more is an attack.
 MAX_ENCODINGS = 2
 MAX_MEMBERS = 100
 _GZIP, _ZLIB, _BARE = 31, 15, -15
@@ -34,7 +34,7 @@ class LengthRequired(exceptions.APIException):
 
 class BodyTooSlow(exceptions.APIException):
     status_code = status.HTTP_408_REQUEST_TIMEOUT
-    default_detail = "The body came too slowly."
+    default_detail = "The body arrived too slowly."
 
 
 class NoRoom(exceptions.APIException):
@@ -49,7 +49,7 @@ class TooManyWaiting(exceptions.APIException):
 
 
 class BrokenOff(exceptions.ParseError):
-    default_detail = "The request broke off."
+    default_detail = "The request is incomplete."
 
 
 class UnknownEncoding(exceptions.APIException):
@@ -57,18 +57,18 @@ class UnknownEncoding(exceptions.APIException):
     headers: ClassVar = {"Accept-Encoding": "gzip, deflate"}
 
 
-# What the web server tells of a request that it did not let through as a whole, by its status.
+# Errors of bodies that the web server did not read completely, by the status that it reports.
 _UNREAD: dict[int, type[exceptions.APIException]] = {
     error.status_code: error for error in (BrokenOff, BodyTooSlow, BodyTooLarge, TooManyWaiting, NoRoom)
 }
 
 
 def require(request: HttpRequest) -> None:
-    """Raise what keeps the body from being read, where something does."""
+    """Raise the error of a body that cannot be read, if any, before it is needed."""
     unread = request.META.get("arrears.unread")
     if unread is not None:
         raise _UNREAD[unread]
-    # WSGI knows the end of a body by its length alone: without one it would be read as empty.
+    # WSGI knows where a body ends only from its length: without one it would be read as empty.
     if "HTTP_TRANSFER_ENCODING" in request.META and not request.META.get("CONTENT_LENGTH"):
         raise LengthRequired
 
@@ -77,7 +77,7 @@ def read(request: HttpRequest) -> bytes:
     """Return the body in UTF-8, decompressed.
 
     Raises ``BodyTooLarge`` where it has more bytes than ``API_BODY_BYTES``, compressed or not, ``UnknownEncoding`` for
-    a ``Content-Encoding`` other than gzip and deflate, ``ParseError`` where it is not what it is said to be.
+    a ``Content-Encoding`` other than gzip and deflate, ``ParseError`` where it cannot be decoded.
     """
     if int(request.META.get("CONTENT_LENGTH") or 0) > settings.API_BODY_BYTES:
         raise BodyTooLarge
@@ -105,7 +105,7 @@ def _decoded(body: bytes, encodings: str) -> bytes:
     names = [name for name in names if name not in ("", "identity")]
     if len(names) > MAX_ENCODINGS or any(name not in _DECODERS for name in names):
         raise UnknownEncoding(f'Unsupported content encoding "{encodings}". Send gzip, deflate, or none.')
-    # The last was applied last.
+    # The last encoding was applied last.
     for name in reversed(names):
         try:
             body = _DECODERS[name](body)
@@ -115,9 +115,9 @@ def _decoded(body: bytes, encodings: str) -> bytes:
 
 
 def _gunzip(body: bytes) -> bytes:
-    """Decompress gzip, which may be of a few members, one after the other."""
+    """Decompress gzip, which may have a few members, one after the other."""
     text = b""
-    # Each member copies what follows it: thousands of empty ones would take a time that grows with their square.
+    # Each member copies what follows it: thousands of empty ones would take quadratic time.
     for _ in range(MAX_MEMBERS):
         part, body = _inflate(body, _GZIP, room=settings.API_BODY_BYTES - len(text))
         text += part
@@ -127,7 +127,7 @@ def _gunzip(body: bytes) -> bytes:
 
 
 def _undeflate(body: bytes) -> bytes:
-    # By the standard deflate comes in zlib's wrapping; many senders leave that off.
+    # The standard's deflate is wrapped by zlib; many senders leave the wrapping off.
     wrapped = len(body) > 1 and body[0] & 0x0F == 8 and int.from_bytes(body[:2]) % 31 == 0
     text, rest = _inflate(body, _ZLIB if wrapped else _BARE, room=settings.API_BODY_BYTES)
     if rest:
@@ -136,7 +136,7 @@ def _undeflate(body: bytes) -> bytes:
 
 
 def _inflate(body: bytes, wrapping: int, *, room: int) -> tuple[bytes, bytes]:
-    """Return what is compressed and what follows it. A bomb is let go off no further than there is room."""
+    """Return the decompressed data and what follows it; raise ``BodyTooLarge`` beyond ``room`` bytes."""
     inflater: Any = zlib.decompressobj(wrapping)
     text = inflater.decompress(body, room + 1)
     if len(text) > room:

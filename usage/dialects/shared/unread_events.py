@@ -1,17 +1,17 @@
-"""Events that count for nothing, told beside a vendor's body, which is closed: it has no member for this."""
+"""Report unread events in a header: the vendors' bodies are closed and have no member for their number."""
 
 from drf_spectacular.utils import OpenApiParameter
 
 HEADER = "Unread-Event-Count"
-IN_REPLY = OpenApiParameter(
+PARAMETER = OpenApiParameter(
     HEADER,
     int,
     OpenApiParameter.HEADER,
     response=[200],
-    description="Of the events, those that count for nothing: what is added or told apart is not in them.",
+    description="The number of events that count for nothing: their property is missing or not a number.",
 )
 
 
-def told(count: int) -> dict[str, str]:
-    """Return the header of a reply that tells how many."""
+def header(count: int) -> dict[str, str]:
+    """Return the header of a reply with this number of unread events."""
     return {HEADER: str(count)}

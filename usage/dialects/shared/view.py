@@ -30,7 +30,7 @@ from usage.dialects.shared.errors import ErrorStyle, Problem, problem_of
 from usage.dialects.shared.exact_json import ExactJSONParser, ExactJSONRenderer, JSONOnly
 from usage.dialects.shared.rates import Rate
 
-IN_THE_CLEAR = "This API is served over https alone. A key that was sent over plain http went in the clear: replace it."
+IN_THE_CLEAR = "This API is served over https only. A key sent over plain http may have been read: replace it."
 
 
 class DialectView(APIView):

@@ -82,7 +82,7 @@ def test_tiers_are_shown_in_their_order_whatever_order_they_came_in(api, brick):
 @pytest.mark.parametrize(
     ("sent", "field", "message"),
     [
-        ({"brick": "br_2"}, "brick", "There is no such thing in this workspace."),
+        ({"brick": "br_2"}, "brick", "Not found in this workspace."),
         ({"model": "package"}, "model", '"package" is not a valid choice.'),
         ({"currency": "eur"}, "currency", "A currency is three capital letters, such as USD."),
         ({"currency": "XAU"}, "currency", "“XAU” is no currency, such as USD."),

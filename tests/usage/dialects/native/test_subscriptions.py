@@ -143,7 +143,7 @@ def test_subscription_of_an_ended_time_has_its_end(api, customer):
 @pytest.mark.parametrize(
     ("sent", "field", "message"),
     [
-        ({"customer": "cus_2"}, "customer", "There is no such thing in this workspace."),
+        ({"customer": "cus_2"}, "customer", "Not found in this workspace."),
         ({"starts_at": "2026-07-01T00:00:00Z"}, "starts_at", "Give either starts_at or starts_on."),
         ({"starts_on": "2026-02-30"}, "starts_on", "Date has wrong format. Use this format instead: YYYY-MM-DD."),
         ({"starts_on": "0001-01-01"}, "starts_on", "Date is out of range."),
@@ -170,7 +170,7 @@ def test_subscription_without_a_start_is_refused(api, customer):
     assert wrong(response) == (422, {"starts_at": "Give either starts_at or starts_on."})
 
 
-BEYOND = "There is no such thing in this workspace."
+BEYOND = "Not found in this workspace."
 
 
 @pytest.mark.parametrize(

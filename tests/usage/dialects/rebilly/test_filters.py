@@ -203,11 +203,11 @@ def test_a_correction_is_found_by_what_it_says_and_when_it_was_made(rebilly):
             "price: can't be filtered by; use one of id, subscriptionId, invoiceId, usageTime, quantity, createdTime,"
             " updatedTime.",
         ),
-        ("quantity:many", "quantity: “many” is no number."),
-        ("quantity:1...5", "quantity: “.5” is no number."),
-        ("quantity:1e3", "quantity: “1e3” is no number."),
-        ("quantity:1..ten", "quantity: “ten” is no number."),
-        ("quantity:٣", "quantity: “٣” is no number."),
+        ("quantity:many", "quantity: “many” is not a number."),
+        ("quantity:1...5", "quantity: “.5” is not a number."),
+        ("quantity:1e3", "quantity: “1e3” is not a number."),
+        ("quantity:1..ten", "quantity: “ten” is not a number."),
+        ("quantity:٣", "quantity: “٣” is not a number."),
         ("quantity:0.0000000001", "quantity: Ensure that there are no more than 9 decimal places."),
         (
             "quantity:1000000000000000",

@@ -118,7 +118,7 @@ def test_a_time_that_is_none_is_refused(rebilly, line, sent):
 
 @pytest.mark.parametrize("sent", [1784196930, 1784196930000, "1784196930", Decimal("1784196930.5")])
 def test_seconds_and_milliseconds_are_no_time(rebilly, line, sent):
-    message = f"{WRONG_TIME} Numbers of seconds or milliseconds are not taken."
+    message = f"{WRONG_TIME} Numbers of seconds or milliseconds are not accepted."
 
     assert refusal(rebilly.post(line.reference, usageTime=sent)) == (422, invalid(usageTime=message))
 

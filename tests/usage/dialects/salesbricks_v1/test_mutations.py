@@ -244,7 +244,7 @@ def test_a_written_count_that_is_no_int_is_refused_where_it_stands(salesbricks, 
 NO_MOMENT = (
     "Datetime has wrong format. Use one of these formats instead: YYYY-MM-DDThh:mm[:ss[.uuuuuu]][+HH:MM|-HH:MM|Z]."
 )
-NO_NUMBER = f"{NO_MOMENT} Numbers of seconds or milliseconds are not taken."
+NO_NUMBER = f"{NO_MOMENT} Numbers of seconds or milliseconds are not accepted."
 
 
 @pytest.mark.parametrize(
@@ -346,7 +346,7 @@ def test_a_negative_number_is_refused(salesbricks, line):
 def test_an_unknown_subscription_or_brick_is_refused(salesbricks, field):
     response = salesbricks.increment(**{field: str(uuid.uuid4())})
 
-    message = "There is no such brick in such a subscription."
+    message = "Unknown subscription or brick."
     assert (response.status_code, response.json()) == (200, refused("incrementCounter", message, "brickId"))
 
 
@@ -355,7 +355,7 @@ def test_another_workspaces_brick_is_as_absent_as_any(salesbricks):
     sent = {"subscriptionId": str(theirs.subscription_id), "brickId": str(theirs.brick_id)}
     assert Salesbricks(theirs).set(value=1).json() == SET
 
-    message = "There is no such brick in such a subscription."
+    message = "Unknown subscription or brick."
     assert salesbricks.increment(**sent).json() == refused("incrementCounter", message, "brickId")
     assert salesbricks.set(**sent).json() == refused("setGauge", message, "brickId")
     assert quantities() == [1]
@@ -371,7 +371,7 @@ def test_a_brick_that_is_in_no_subscription_yet_is_refused_and_taken_once_it_is(
     later.save()
     after = salesbricks.increment(**sent, subscriptionId=str(later.subscription_id))
 
-    assert before.json()["errors"][0]["message"] == "There is no such brick in such a subscription."
+    assert before.json()["errors"][0]["message"] == "Unknown subscription or brick."
     assert after.json() == COUNTED
 
 

@@ -28,7 +28,7 @@ def increment(line: Line) -> dict[str, Any]:
 
 
 def not_incremented(line: Line) -> dict[str, Any]:
-    (error,) = graphql_error(200, "There is no such brick in such a subscription.", "brickId")["errors"]
+    (error,) = graphql_error(200, "Unknown subscription or brick.", "brickId")["errors"]
     where = {"locations": [{"line": 2, "column": 3}], "path": ["incrementCounter"]}
     return {"data": None, "errors": [{**error, **where}]}
 

@@ -14,7 +14,7 @@ from tests.usage.dialects.salesbricks_v2.client import Salesbricks, bad_request,
 pytestmark = pytest.mark.django_db
 
 TOO_MANY = "At most 1000 buckets: ask for longer ones, or for a shorter time."
-NO_BRICK = not_found("There is no such brick in such a subscription.")
+NO_BRICK = not_found("Unknown subscription or brick.")
 
 
 @pytest.fixture
@@ -139,7 +139,7 @@ def test_no_period_runs_before_and_after_a_subscription(line):
 
     assert (response.status_code, response.json()) == (
         404,
-        not_found("The brick is in no billing period that is running."),
+        not_found("The brick has no current billing period."),
     )
 
 

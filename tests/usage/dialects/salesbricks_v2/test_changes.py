@@ -133,7 +133,7 @@ def test_a_delete_without_a_transaction_id_names_it(salesbricks):
     ("query", "message", "name"),
     [
         ("transaction_id=12345&transaction_id=2", "Give this parameter once.", "transaction_id"),
-        ("transaction_id=12345&subscription_id=2", "There is no such parameter.", "subscription_id"),
+        ("transaction_id=12345&subscription_id=2", "Unknown parameter.", "subscription_id"),
     ],
 )
 def test_a_query_that_names_more_than_one_entry_is_refused(salesbricks, query, message, name):

@@ -263,7 +263,7 @@ def test_only_the_bricks_own_entries_with_a_transaction_are_listed(salesbricks, 
 
     assert ids(salesbricks.read("/entries")) == ["ours"]
     response = Salesbricks(other, key=salesbricks.headers["x-salesbricks-key"]).read("/entries")
-    assert (response.status_code, response.json()) == (404, not_found("There is no such brick in such a subscription."))
+    assert (response.status_code, response.json()) == (404, not_found("Unknown subscription or brick."))
 
 
 def test_entries_of_both_lines_are_listed_when_the_price_was_changed(salesbricks, line):

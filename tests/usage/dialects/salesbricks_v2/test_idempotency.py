@@ -101,7 +101,7 @@ def test_while_a_request_is_being_answered_its_key_is_in_conflict(under):
     with connection.execute_wrapper(interrupt):
         first = under("a").post()
 
-    conflict = {"error": {"code": "ERR_CONFLICT", "message": "A request with this idempotency key is being worked on."}}
+    conflict = {"error": {"code": "ERR_CONFLICT", "message": "A request with this idempotency key is being processed."}}
     assert answers(*meanwhile, first) == [(409, conflict), (201, SUBMITTED), (201, SUBMITTED)]
     assert answers(under("a").post()) == [(201, SUBMITTED)]
     assert list(StoredReply.objects.order_by("key").values_list("key", "status")) == [("a", 201), ("b", 201)]

@@ -179,7 +179,7 @@ def test_an_unknown_subscription_or_brick_is_not_found(salesbricks, field):
     response = salesbricks.post(**{field: str(uuid.uuid4())})
 
     assert response.status_code == 404
-    assert response.json() == not_found("There is no such brick in such a subscription.")
+    assert response.json() == not_found("Unknown subscription or brick.")
 
 
 def test_a_brick_that_is_not_metered_is_refused():

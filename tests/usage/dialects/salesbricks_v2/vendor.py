@@ -78,5 +78,5 @@ VENDOR = Vendor(
         Endpoint("GET", "/salesbricks/api/v2/usage"),
         Endpoint("GET", "/salesbricks/api/v2/elsewhere"),
     ),
-    foreign=lambda line: (404, salesbricks_error(404, "There is no such brick in such a subscription.")),
+    foreign=lambda line: (404, salesbricks_error(404, "Unknown subscription or brick.")),
 )

@@ -219,7 +219,7 @@ def test_aliases_are_listed_newest_first_by_page_and_by_value(sequence, workspac
     ("query", "message"),
     [
         ("limit=0", "Ensure this value is greater than or equal to 1."),
-        ("before=x", "This cursor is none that a page has given."),
+        ("before=x", "Invalid cursor."),
         ("value=%00", "Null characters are not allowed."),
     ],
 )

@@ -204,7 +204,7 @@ TOO_LONG = "Ensure this field has no more than 255 characters."
         ("eventTimestamp", "yesterday", NO_MOMENT),
         ("eventTimestamp", "", NO_MOMENT),
         ("eventTimestamp", "2026-07-20", NO_MOMENT),
-        ("eventTimestamp", 1784556000, f"{NO_MOMENT} Numbers of seconds or milliseconds are not taken."),
+        ("eventTimestamp", 1784556000, f"{NO_MOMENT} Numbers of seconds or milliseconds are not accepted."),
         ("eventTimestamp", "9999-12-31T23:59:59Z", "Datetime is out of range."),
         ("eventProperties", [], "Expected an object."),
         ("eventProperties", "a", "Expected an object."),
@@ -240,9 +240,7 @@ def test_another_version_is_refused(workspace, method):
     response = Sequence(workspace, sequence_version="2024-05-09")(method, "usage-events")
 
     assert response.status_code == 400
-    assert response.json() == wrong(
-        Sequence__Version="There is no version “2024-05-09” here. Use 2024-07-30 or latest."
-    )
+    assert response.json() == wrong(Sequence__Version="Unknown version “2024-05-09”. Use 2024-07-30 or latest.")
 
 
 def test_a_bad_key_is_told_before_a_bad_version(workspace):

@@ -20,7 +20,7 @@ from usage.models import UsageRecord
 
 pytestmark = pytest.mark.django_db
 
-NO_CURSOR = "This cursor is none that a page has given."
+NO_CURSOR = "Invalid cursor."
 
 
 @pytest.fixture

@@ -120,7 +120,7 @@ def test_a_time_that_is_none_is_refused(vendor, line, key, sent):
 @pytest.mark.parametrize("sent", ["1784196930", "1784196930000", '"1784196930"', "1784196930.5"])
 @each_with_moment
 def test_seconds_and_milliseconds_are_no_time(vendor, line, key, sent):
-    message = f"{NO_MOMENT} Numbers of seconds or milliseconds are not taken."
+    message = f"{NO_MOMENT} Numbers of seconds or milliseconds are not accepted."
 
     assert_field_refused(vendor, line, key, vendor.moment, sent, message)
 
@@ -220,7 +220,7 @@ def test_a_parameter_that_there_is_not_is_refused_by_name(vendor, endpoint):
         response = vendor.send(world.key, b"", method="GET", path=path, workspace=world.code)
 
         if chooses:
-            assert_refused(response, vendor, vendor.wrong_query, "There is no such parameter.", name)
+            assert_refused(response, vendor, vendor.wrong_query, "Unknown parameter.", name)
         else:
             assert response.status_code == 200, "a single thing is named by its path"
 

@@ -86,8 +86,8 @@ def test_a_body_that_the_server_did_not_read_is_refused(vendor, endpoint):
 
     with nothing_changed():
         for status, message in [
-            (400, "The request broke off."),
-            (408, "The body came too slowly."),
+            (400, "The request is incomplete."),
+            (408, "The body arrived too slowly."),
             (413, "A request has at most 1048576 bytes."),
             (507, "There is no room for the body. Try again later."),
         ]:
