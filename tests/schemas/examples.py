@@ -1,4 +1,4 @@
-"""Number of generated requests per operation. They are the same each time."""
+"""The settings that generate requests: for each operation the same ones in each run."""
 
 from hypothesis import HealthCheck, Phase, settings
 

@@ -1,4 +1,4 @@
-"""Schema test of the APIs: no request causes a server error, and every response is in the API's own document."""
+"""Whatever is sent to an API, it answers without a fault of ours and as its own API description says."""
 
 import functools
 import re
@@ -40,28 +40,28 @@ CHECKS = [
 each_operation = endpoints_of(lambda vendor: [] if BY_NAME[vendor.name].speaks_graphql else vendor.endpoints)
 
 
-def find(endpoint: Endpoint, world: World, document: dict[str, Any]) -> tuple[APIOperation, dict[str, str]]:
-    """Return the document's operation for an endpoint, and the path parameters that exist in the world."""
+def find(endpoint: Endpoint, world: World, description: dict[str, Any]) -> tuple[APIOperation, dict[str, str]]:
+    """Return the description's operation of an endpoint, and the values of its path's parameters in the world."""
     path = world.path(endpoint)
-    for template, item in document["paths"].items():
-        pattern = re.sub(r"\\\{(\w+)\\\}", r"(?P<\1>[^/]+)", re.escape(document["servers"][0]["url"] + template))
+    for template, item in description["paths"].items():
+        pattern = re.sub(r"\\\{(\w+)\\\}", r"(?P<\1>[^/]+)", re.escape(description["servers"][0]["url"] + template))
         match = re.fullmatch(f"{pattern}/?", path)
         if match and endpoint.method.lower() in item:
-            return schemathesis.openapi.from_dict(document)[template][endpoint.method], match.groupdict()
-    raise AssertionError(f"{endpoint} is in no document")
+            return schemathesis.openapi.from_dict(description)[template][endpoint.method], match.groupdict()
+    raise AssertionError(f"{endpoint} is in no description")
 
 
 def with_known(case: Case, known: Mapping[str, Any], names: set[str]) -> Case:
-    """Replace generated values with existing ones, so that some cases concern existing objects."""
+    """Replace generated values by existing ones, so that some cases are about existing rows."""
     if isinstance(case.body, dict):
         case.body |= {name: known[name] for name in names & case.body.keys()}
     return case
 
 
-def check_answers(vendor: Vendor, endpoint: Endpoint, document: dict[str, Any]) -> None:
-    """Send valid and invalid requests of an operation. Raise on a server error or an undocumented response."""
+def check_answers(vendor: Vendor, endpoint: Endpoint, description: dict[str, Any]) -> None:
+    """Send valid and invalid requests of an operation; raise where an answer is a fault or not described."""
     world = vendor.world()
-    operation, ids = find(endpoint, world, document)
+    operation, ids = find(endpoint, world, description)
     query = dict(parse_qsl(world.url(endpoint).partition("?")[2]))
     known = world.body(endpoint) or {}
     headers = vendor.headers(world.key, world.code)
@@ -84,7 +84,7 @@ def check_answers(vendor: Vendor, endpoint: Endpoint, document: dict[str, Any]) 
 
 
 @each_operation
-def test_every_answer_is_in_the_document(vendor, endpoint):
+def test_every_answer_is_described(vendor, endpoint):
     check_answers(vendor, endpoint, openapi(vendor.name))
 
 
@@ -95,19 +95,19 @@ def test_every_answer_is_in_the_document(vendor, endpoint):
         (("components", "schemas", "Usage", "properties", "id"), {"type": "string"}, "Response violates schema"),
     ],
 )
-def test_an_undocumented_answer_is_reported(path, wrong, told):
-    document = deepcopy(openapi("piriod"))
+def test_an_answer_that_is_not_described_is_reported(path, wrong, told):
+    description = deepcopy(openapi("piriod"))
     *above, last = path
-    part = functools.reduce(lambda found, name: found[name], above, document)
+    part = functools.reduce(lambda found, name: found[name], above, description)
     del part[last]
     if wrong is not None:
         part[last] = wrong
 
     with pytest.raises(FailureGroup, match=told):
-        check_answers(PIRIOD, POST, document)
+        check_answers(PIRIOD, POST, description)
 
 
-def test_a_server_error_is_reported(monkeypatch):
+def test_a_fault_of_ours_is_reported(monkeypatch):
     def fail(*_: Any, **__: Any) -> None:
         raise RuntimeError("a fault")
 

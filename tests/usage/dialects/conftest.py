@@ -2,6 +2,7 @@ from collections.abc import Iterator
 
 import pytest
 import time_machine
+from django.core.cache import cache
 
 from billing.models import Line
 from tests import factories as make
@@ -12,6 +13,12 @@ from tests.usage.dialects.clients import NOW
 def _now() -> Iterator[None]:
     with time_machine.travel(NOW, tick=False):
         yield
+
+
+@pytest.fixture(autouse=True)
+def _no_requests_counted() -> None:
+    """Keys of different tests can have the same id and minute."""
+    cache.clear()
 
 
 @pytest.fixture

@@ -1,4 +1,4 @@
-"""The documents of the dialects' APIs: whole, sound, found without logging in, and with nothing from elsewhere."""
+"""The API pages: complete and valid descriptions, served without log-in and without files from other hosts."""
 
 import json
 import re
@@ -27,34 +27,34 @@ METHODS = ("get", "post", "put", "patch", "delete")
 each_openapi = pytest.mark.parametrize("name", OPENAPI)
 
 
-def operations(document):
-    for path, item in document["paths"].items():
+def operations(description):
+    for path, item in description["paths"].items():
         for method in METHODS:
             if method in item:
                 yield path, method, item[method]
 
 
-def test_every_dialect_has_a_document():
+def test_every_dialect_has_a_description():
     assert {dialect for dialect, _, _ in served(urlpatterns)} == set(OPENAPI + GRAPHQL)
 
 
 @each_openapi
-def test_a_document_is_made_without_a_guess(name):
+def test_a_description_is_generated_without_a_guess(name):
     validate_schema(describe(BY_NAME[name].urls.urlpatterns, title=name, servers=["/"]))
 
     assert [*GENERATOR_STATS._warn_cache, *GENERATOR_STATS._error_cache] == []
 
 
 @each_openapi
-def test_a_document_has_every_endpoint(client, name):
-    document = client.get(f"/docs/{name}/openapi.json").json()
+def test_a_description_has_every_endpoint(client, name):
+    description = client.get(f"/docs/{name}/openapi.json").json()
 
     endpoints = {(method, route) for dialect, method, route in served(urlpatterns) if dialect == name}
-    assert len(list(operations(document))) == len(endpoints)
+    assert len(list(operations(description))) == len(endpoints)
 
 
 def schemas_within(value):
-    """Return every object of a document that says of which type something is."""
+    """Return every object of a description that has a type."""
     if isinstance(value, dict):
         if isinstance(value.get("type"), str | list):
             yield value
@@ -64,37 +64,37 @@ def schemas_within(value):
 
 
 @each_openapi
-def test_a_document_says_of_what_each_array_is(client, name):
-    """Generators of clients leave out what they can't name the parts of, and every operation with it."""
-    document = client.get(f"/docs/{name}/openapi.json").json()
+def test_a_description_has_the_items_of_each_array(client, name):
+    """Generators of clients leave out arrays without items, and every operation with them."""
+    description = client.get(f"/docs/{name}/openapi.json").json()
 
-    arrays = [schema for schema in schemas_within(document) if "array" in schema["type"]]
+    arrays = [schema for schema in schemas_within(description) if "array" in schema["type"]]
     assert [schema for schema in arrays if "items" not in schema] == []
 
 
-def told(document):
-    """Return each path, method and status of what succeeds at all, whatever the path's names and its last slash."""
+def successes(description):
+    """Return path, method and status of each operation that can succeed, without the path's names and last slash."""
     return {
         (re.sub(r"{\w+}", "{}", path).rstrip("/"), method, status)
-        for path, method, operation in operations(document)
+        for path, method, operation in operations(description)
         for status in operation["responses"]
         if status.isdigit() and min(operation["responses"]) < "300"
     }
 
 
 @pytest.mark.parametrize("name", [name for name in PUBLISHED if name in OPENAPI])
-def test_a_document_has_what_the_vendor_has_published(name):
-    published = told(api_description(name).content)
+def test_a_description_has_what_the_vendor_has_published(name):
+    published = successes(api_description(name).content)
 
     assert published
-    assert published - told(openapi(name)) == set()
+    assert published - successes(openapi(name)) == set()
 
 
 @each_openapi
 def test_every_operation_has_a_name_of_its_own_a_key_and_its_errors(client, name):
-    document = client.get(f"/docs/{name}/openapi.json").json()
+    description = client.get(f"/docs/{name}/openapi.json").json()
 
-    found = list(operations(document))
+    found = list(operations(description))
     names = [operation["operationId"] for _, _, operation in found]
     assert len(set(names)) == len(names)
     assert all(re.fullmatch("[a-z][A-Za-z]+", one) for one in names), names
@@ -108,15 +108,15 @@ def test_every_operation_has_a_name_of_its_own_a_key_and_its_errors(client, name
 
 
 @each_openapi
-def test_a_document_names_the_address_that_it_was_asked_at(client, name):
-    document = client.get(f"/docs/{name}/openapi.json").json()
+def test_a_description_has_the_address_that_it_was_requested_at(client, name):
+    description = client.get(f"/docs/{name}/openapi.json").json()
 
     dialect = BY_NAME[name]
-    assert document["info"]["title"] == dialect.title
-    assert document["servers"] == [{"url": f"http://testserver/{dialect.vendor}/{dialect.below}".rstrip("/")}]
+    assert description["info"]["title"] == dialect.title
+    assert description["servers"] == [{"url": f"http://testserver/{dialect.vendor}/{dialect.below}".rstrip("/")}]
 
 
-def test_a_document_names_the_vendors_own_host_first(client, settings):
+def test_a_description_has_the_vendors_own_host_first(client, settings):
     settings.DIALECT_HOSTS = {"piriod.example.com": "piriod", "elsewhere.example.com": "salesbricks"}
 
     servers = client.get("/docs/piriod/openapi.json", headers={"host": "localhost:8000"}).json()["servers"]
@@ -133,14 +133,14 @@ def test_yaml_says_the_same(client, name):
 
 
 @pytest.mark.parametrize("name", GRAPHQL)
-def test_graphql_is_told_as_a_schema(client, name):
+def test_graphql_is_described_by_its_schema(client, name):
     response = client.get(f"/docs/{name}/schema.graphql")
 
     assert response.headers["Content-Type"] == "application/graphql"
     assert build_schema(response.content.decode()).mutation_type is not None
 
 
-def test_the_list_leads_to_every_document(client):
+def test_the_index_leads_to_every_description(client):
     html = client.get("/docs/").content.decode()
 
     for name in OPENAPI:
@@ -151,7 +151,7 @@ def test_the_list_leads_to_every_document(client):
 
 
 @each_openapi
-def test_a_page_shows_the_document_with_files_of_its_own(client, name):
+def test_a_page_shows_the_description_with_files_of_its_own(client, name):
     html = client.get(f"/docs/{name}/").content.decode()
 
     files = re.findall(r'(?:src|href)="(/static/[^"]+)"', html)
@@ -161,9 +161,9 @@ def test_a_page_shows_the_document_with_files_of_its_own(client, name):
 
 
 @pytest.mark.parametrize("path", ["elsewhere/", "elsewhere/openapi.json", "piriod/schema.graphql"])
-def test_there_is_no_document_of_what_is_not_served(client, path):
+def test_there_is_no_description_of_what_is_not_served(client, path):
     assert client.get(f"/docs/{path}").status_code == 404
 
 
-def test_a_document_is_only_read(client):
+def test_a_description_is_only_read(client):
     assert client.post("/docs/piriod/openapi.json", json.dumps({}), content_type="application/json").status_code == 405

@@ -1,4 +1,4 @@
-// Shows the document that the page names. Without a validator's address, the page asks nothing of any other host.
+// Shows the API description that the page names. Without a validator's address, the page requests nothing from other hosts.
 window.addEventListener("load", () => {
   SwaggerUIBundle({
     url: document.getElementById("openapi").dataset.url,

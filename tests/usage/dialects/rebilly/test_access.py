@@ -1,7 +1,6 @@
 """Rebilly: keys and organizations, rates, browsers, and what is not served."""
 
 import pytest
-from django.core.cache import cache
 from django.test import Client
 
 from billing.keys import forget_trusted
@@ -14,11 +13,6 @@ from usage.models import UsageRecord
 pytestmark = pytest.mark.django_db
 
 SITE = "https://app.example.com"
-
-
-@pytest.fixture(autouse=True)
-def _empty_cache():
-    cache.clear()
 
 
 @pytest.fixture

@@ -77,9 +77,9 @@ def test_introspection_tells_the_vendors_types(ask):
 
 
 def test_the_published_document_is_what_introspection_tells(ask):
-    document = Client().get("/docs/salesbricks_v1/schema.graphql").content.decode()
+    schema = Client().get("/docs/salesbricks_v1/schema.graphql").content.decode()
 
-    assert print_schema(build_client_schema(ask(WHOLE).json()["data"])) == document.strip()
+    assert print_schema(build_client_schema(ask(WHOLE).json()["data"])) == schema.strip()
 
 
 def test_introspection_needs_a_key():

@@ -14,11 +14,6 @@ from tests.usage.dialects.clients import ServiceClient
 pytestmark = pytest.mark.django_db
 
 
-@pytest.fixture(autouse=True)
-def _empty_cache():
-    cache.clear()
-
-
 @pytest.fixture
 def line():
     return make.line()
