@@ -1,4 +1,4 @@
-"""A service's client, as far as tests need one."""
+"""A client of a service's API, as far as tests need one."""
 
 from typing import Any
 

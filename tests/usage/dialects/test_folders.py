@@ -1,4 +1,4 @@
-"""The rule for a dialect's files, as the README of the dialects tells it, against the folders."""
+"""The folders of the dialects follow the rule in their README."""
 
 import ast
 import re

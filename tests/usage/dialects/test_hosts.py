@@ -1,4 +1,4 @@
-"""A vendor's own host: its paths at the root, nothing else."""
+"""A vendor's own host serves its paths at the root, and nothing else."""
 
 import pytest
 from django.core.checks import run_checks

@@ -1,4 +1,4 @@
-"""The table of dialects against all that is one folder, one page or one row for each of them."""
+"""The table of dialects matches the folders, the tests, the pages and the documentation."""
 
 import re
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""What the shared suite has to know of a dialect, and how it asks one."""
+"""The description of a dialect that the shared suite needs, and how the suite sends requests by it."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass

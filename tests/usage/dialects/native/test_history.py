@@ -1,4 +1,4 @@
-"""Whatever a key changes leaves a trace that names the key, whichever path of the API it takes."""
+"""Every change by a key is in the history under that key, whichever path of the API made it."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""Coming from a vendor: what its clients hold the ids of is made here under those ids, and they report as before."""
+"""Coming from a vendor: rows are created under the ids that its clients hold, and the clients report as before."""
 
 import uuid
 

@@ -1,4 +1,4 @@
-"""Piriod: usages one by one and as a list, and taking them back."""
+"""Piriod: usages read one by one and as a list, and deleted."""
 
 import pytest
 from django.db import connection

@@ -1,4 +1,4 @@
-"""Rebilly: the language of filters, and what each field's values match."""
+"""Rebilly: the grammar of filters, and the usages that each field's values match."""
 
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta

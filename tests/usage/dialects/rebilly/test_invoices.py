@@ -1,4 +1,4 @@
-"""Rebilly: on which invoice a usage is, once it was issued, and what that forbids."""
+"""Rebilly: the issued invoice that a usage is on, and that it then cannot be deleted."""
 
 import pytest
 from django.db import connection

@@ -1,4 +1,4 @@
-"""Rebilly: usages one by one and as a list, in pages and in order, and taking them back."""
+"""Rebilly: usages read one by one and as a list, in pages and in order, and deleted."""
 
 from decimal import Decimal
 

@@ -1,4 +1,4 @@
-"""Rebilly: reporting usage, to lines by any of their names, and up to their limits."""
+"""Rebilly: usage reported to lines by any of their names, up to their limits."""
 
 import re
 from datetime import date

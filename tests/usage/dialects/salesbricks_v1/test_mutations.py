@@ -1,3 +1,5 @@
+"""Salesbricks v1: usage reported by mutations, and their errors."""
+
 import uuid
 from datetime import date
 from decimal import Decimal

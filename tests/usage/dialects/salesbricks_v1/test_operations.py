@@ -1,4 +1,4 @@
-"""What the vendor's clients can learn of the API, and how much of it they may ask for at once."""
+"""Salesbricks v1: introspection, and the bounds of a request."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""Salesbricks v2: what was used of a brick, by billing period and as a series."""
+"""Salesbricks v2: the usage of a brick, by billing period and as a series."""
 
 import uuid
 from datetime import date

@@ -1,4 +1,4 @@
-"""Salesbricks v2: changing usage and taking it back."""
+"""Salesbricks v2: usage entries changed and deleted."""
 
 from decimal import Decimal
 from typing import Any

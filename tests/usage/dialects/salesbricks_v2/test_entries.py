@@ -1,4 +1,4 @@
-"""Salesbricks v2: the entries of a brick, and one by its transaction."""
+"""Salesbricks v2: the entries of a brick listed, and one read by its transaction."""
 
 from datetime import date
 from decimal import Decimal

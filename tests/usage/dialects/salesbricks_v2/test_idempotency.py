@@ -1,4 +1,4 @@
-"""Salesbricks v2: operation keys, over all that changes usage."""
+"""Salesbricks v2: idempotency keys on all requests that change usage."""
 
 from typing import Any
 

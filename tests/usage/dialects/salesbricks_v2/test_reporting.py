@@ -1,4 +1,4 @@
-"""Salesbricks v2: reporting usage."""
+"""Salesbricks v2: usage entries submitted."""
 
 import uuid
 from datetime import date

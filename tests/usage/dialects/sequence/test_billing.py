@@ -1,4 +1,4 @@
-"""Sequence: what its events become on invoices, month by month."""
+"""Sequence: events billed month by month."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""Sequence: aliases are given to customers, renamed and taken away; and customers are found by them."""
+"""Sequence: aliases created, changed and deleted, and customers found by them."""
 
 import uuid
 from typing import Any

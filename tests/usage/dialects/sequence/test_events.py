@@ -1,4 +1,4 @@
-"""Sequence: events are reported, superseded by their own id and taken back."""
+"""Sequence: events reported, superseded by their own id and voided."""
 
 import uuid
 from decimal import Decimal

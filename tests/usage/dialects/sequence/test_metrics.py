@@ -1,4 +1,4 @@
-"""Sequence: usage metrics are made, changed and deleted, and say what a customer's events come to."""
+"""Sequence: usage metrics created, changed, deleted and calculated."""
 
 import uuid
 from typing import Any

@@ -1,4 +1,4 @@
-"""Sequence: events as they were received, by page and by filter."""
+"""Sequence: events listed as they were received, by page and by filter."""
 
 import uuid
 from base64 import b64encode

@@ -1,4 +1,4 @@
-"""What the shared suite asserts again and again."""
+"""Assertions that the shared suite and others share."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager

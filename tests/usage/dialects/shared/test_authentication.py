@@ -1,4 +1,4 @@
-"""Who may ask, and about what: keys and workspaces, at each endpoint of each dialect."""
+"""Keys and workspaces are checked at each endpoint of each dialect."""
 
 import copy
 import functools

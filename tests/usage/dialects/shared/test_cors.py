@@ -1,4 +1,4 @@
-"""Browsers' pages: refused by default, let in where the workspace names their site."""
+"""Pages of other sites are refused by default, and allowed where the workspace names their site."""
 
 import pytest
 from django.test import Client

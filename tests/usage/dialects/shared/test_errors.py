@@ -1,4 +1,4 @@
-"""When something of ours fails: nothing is said to be accepted that was not; and how much work a request is."""
+"""Failures of ours: no request is said to be accepted that was not. And the statements that a request takes."""
 
 from collections.abc import Callable
 from typing import Any

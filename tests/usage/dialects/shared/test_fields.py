@@ -1,4 +1,4 @@
-"""Which values a report's fields may have: exact numbers and moments that can be kept."""
+"""The values of a report's fields: exact numbers and moments that can be stored."""
 
 from collections.abc import Iterator
 from time import monotonic

@@ -1,4 +1,4 @@
-"""Idempotency keys, as the dialects that have them share them."""
+"""Idempotency keys, in the dialects that have them."""
 
 import hashlib
 from base64 import b64encode

@@ -1,4 +1,4 @@
-"""A line's hard limit, as the dialects tell it that have no words of their own for it."""
+"""A line's hard limit, in the dialects whose vendors have no such limit."""
 
 from decimal import Decimal
 

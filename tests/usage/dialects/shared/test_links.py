@@ -1,6 +1,6 @@
-"""Links in replies: below the path as it is served, whatever form of it was asked for.
+"""Links in replies have the served form of the path, whatever form the request had.
 
-They are asked for as a server asks for them: Django's own test client takes what stands behind two slashes for a host.
+Requests are sent as a server sends them: Django's test client reads the text after two slashes as a host.
 """
 
 from io import BytesIO

@@ -1,4 +1,4 @@
-"""Lists of usage, whatever the dialect: how long they may take, how far they go, where pages end, in what order."""
+"""Lists of usage in every dialect: their time, their last offset, the size of their pages, their order."""
 
 from decimal import Decimal
 

@@ -1,4 +1,4 @@
-"""Paths in the forms in which clients send them: slashes left out at the end, or doubled by a base URL's own."""
+"""Paths in the forms that clients send: without the last slash, or with slashes that a base URL doubles."""
 
 import time
 

@@ -1,4 +1,4 @@
-"""Lists of a whole workspace in an order that no index has: the same rows as if all were sorted, on every page."""
+"""Lists in an order without an index have the same rows on every page as if all were sorted."""
 
 import random
 from datetime import timedelta

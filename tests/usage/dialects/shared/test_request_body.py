@@ -1,4 +1,4 @@
-"""What a body may be, before its fields are looked at; and what is answered, whatever is asked for."""
+"""Bodies before their fields are read, and the content type of answers whatever ``Accept`` asks for."""
 
 import gzip
 import zlib

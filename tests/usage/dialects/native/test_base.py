@@ -1,4 +1,4 @@
-"""What holds all over the native API: keys, problems, pages, filters, idempotency and limits of the rate."""
+"""The native API throughout: keys, problems, pages, filters, idempotency and rate limits."""
 
 import base64
 from urllib.parse import quote

@@ -1,4 +1,4 @@
-"""What a row contains has a bound, and bounds the page: a customer's aliases, a subscription's lines."""
+"""The contents of a row are bounded, and bound the page: a customer's aliases, a subscription's lines."""
 
 from typing import Any
 
