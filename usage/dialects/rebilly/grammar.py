@@ -50,7 +50,7 @@ def _clause(text: str) -> Clause:
     field, colon, values = text.partition(":")
     field = field.strip()
     if not colon or not field:
-        raise MalformedFilter(f"“{text.strip()}” is no field, “:” and values.")
+        raise MalformedFilter(f"“{text.strip()}” is not of the form field:values.")
     first, *others = [_from_sign(part) for part in values.split(",")]
     is_negated = first.startswith("!")
     if is_negated:

@@ -21,7 +21,7 @@ _NOW = BigIntegerField.MAX_BIGINT
 class Calculation:
     """The exact value, the number of events that it counts, and the first and the last of them as received.
 
-    ``unread_count``: of the events, those that are worth nothing, since what is added is no number in them.
+    ``unread_count``: the number of them that count for nothing, since the property to add is not a number.
     """
 
     value: Decimal

@@ -125,7 +125,7 @@ def alias(row: CustomerAlias, *, workspace: Workspace) -> dict[str, Any]:
 def customer(row: Customer) -> dict[str, Any]:
     """Return a customer; the address is free text here, so that town, postcode and country are unknown.
 
-    The vendor's countries are codes: an empty text is none of them, and typed clients would refuse the customer.
+    The vendor's countries are codes: typed clients would refuse a customer whose country is an empty text.
     """
     first, _, rest = row.address.replace("\r\n", "\n").partition("\n")
     address: dict[str, Any] = {"line1": first, "town": "", "postcode": "", "country": None}

@@ -57,10 +57,10 @@ def test_a_filter_is_read(text, clauses):
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("a", "“a” is no field, “:” and values."),
-        (":1", "“:1” is no field, “:” and values."),
-        ("a:1;", "“” is no field, “:” and values."),
-        ("a:1;;b:2", "“” is no field, “:” and values."),
+        ("a", "“a” is not of the form field:values."),
+        (":1", "“:1” is not of the form field:values."),
+        ("a:1;", "“” is not of the form field:values."),
+        ("a:1;;b:2", "“” is not of the form field:values."),
         ("a:", "a: a value is missing."),
         ("a:!", "a: a value is missing."),
         ("a: ", "a: a value is missing."),
@@ -221,7 +221,7 @@ def test_a_correction_is_found_by_what_it_says_and_when_it_was_made(rebilly):
         ("usageTime:9999-12-31", "usageTime: Datetime is out of range."),
         ("id:a..b", "id: an id has no range."),
         ("subscriptionId:..b", "subscriptionId: an id has no range."),
-        ("quantity", "“quantity” is no field, “:” and values."),
+        ("quantity", "“quantity” is not of the form field:values."),
     ],
 )
 def test_a_filter_that_says_nothing_is_refused_by_name(rebilly, text, message):
