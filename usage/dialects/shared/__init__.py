@@ -2,5 +2,5 @@
 
 ``view`` is the path of every request. It uses ``authentication``, ``exact_json``, ``request_body``, ``idempotency``,
 ``rates``, ``cors``, ``paths`` and ``errors``; views use ``fields``, ``query_parameters``, ``lists``,
-``recording_order`` and ``unread_events``; ``openapi`` describes them.
+``newest``, ``recording_order`` and ``unread_events``; ``openapi`` describes them.
 """
