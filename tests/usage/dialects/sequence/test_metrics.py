@@ -506,7 +506,7 @@ def test_a_calculation_takes_the_same_queries_whatever_the_number_of_customers(
     forget_trusted()
 
     # The key, the metric, two for the names, the measurement, the first and last event, and these.
-    with django_assert_num_queries(7):
+    with django_assert_num_queries(6):
         told = sequence("GET", f"usage-metrics/{metric}/calculate?customerAliases={','.join(aliases)}&{JULY}").json()
 
     assert told["eventCount"] == customers
