@@ -12,8 +12,8 @@ from uuid import UUID
 from django.db.models import F, Max, Q
 
 from billing.models import EventRule, InvoiceLine
-from billing.storage import bulk
 from billing.storage.exact import ExactSum
+from billing.storage.rows import is_among
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +53,7 @@ def last_told(*, workspace_id: int, windows: Collection[tuple[int, datetime]]) -
     """Return what was told last, drafts included, per line and start of the measured window; one query."""
     starts = [starts_at for _, starts_at in windows]
     rows = InvoiceLine.objects.filter(
-        bulk.is_among("billing_invoiceline.line_id", sorted({line_id for line_id, _ in windows})),
+        is_among("billing_invoiceline.line_id", sorted({line_id for line_id, _ in windows})),
         workspace=workspace_id,
         starts_at__gte=min(starts),
         starts_at__lte=max(starts),
@@ -65,7 +65,7 @@ def last_told(*, workspace_id: int, windows: Collection[tuple[int, datetime]]) -
 
 def billed_rules(*, workspace_id: int, line_ids: Sequence[int]) -> dict[tuple[int, datetime], EventRule]:
     """Return the rule that counted the events, per line and start of the measured window; one query."""
-    of_lines = bulk.is_among("billing_invoiceline.line_id", line_ids)
+    of_lines = is_among("billing_invoiceline.line_id", line_ids)
     with_rule = {"kind": InvoiceLine.Kind.USAGE, "rule__isnull": False}
     rows = InvoiceLine.objects.filter(of_lines, workspace_id=workspace_id, **with_rule)
     return {

@@ -7,7 +7,7 @@ from uuid import UUID
 from django.db import connection
 
 from billing.aggregations import sql_names
-from billing.storage import bulk
+from billing.storage import rows
 
 
 def move_pointers(
@@ -19,24 +19,18 @@ def move_pointers(
     """
     if not pointers:
         return
-    among, ids = bulk.among([pk for pk, _, _ in pointers])
+    among, ids = rows.among([pk for pk, _, _ in pointers])
+    given = rows.parameter({"id": pk, "open_from_at": opens, "next_close_at": closes} for pk, opens, closes in pointers)
     with connection.cursor() as cursor:
-        if connection.vendor == "postgresql":
-            cursor.execute(_MOVE_ALL, [*map(list, zip(*pointers, strict=True)), workspace_id])
-        else:
-            adapt = connection.ops.adapt_datetimefield_value
-            cursor.executemany(
-                "UPDATE billing_subscription SET open_from_at = %s, next_close_at = %s"
-                " WHERE id = %s AND workspace_id = %s",
-                [(adapt(opens), closes and adapt(closes), pk.hex, workspace_id) for pk, opens, closes in pointers],
-            )
+        cursor.execute(_MOVE_ALL.format(given=rows.table("given", _POINTERS)), [given, workspace_id])
         cursor.execute(_MOVE_LINES.format(among=among), [cutoff, workspace_id, *ids])
 
 
+_POINTERS = {"id": "uuid", "open_from_at": "timestamptz", "next_close_at": "timestamptz"}
 _MOVE_ALL = """
-UPDATE billing_subscription s SET open_from_at = given.open_from_at, next_close_at = given.next_close_at
-FROM unnest(%s::uuid[], %s::timestamptz[], %s::timestamptz[]) AS given(id, open_from_at, next_close_at)
-WHERE s.id = given.id AND s.workspace_id = %s
+UPDATE billing_subscription SET open_from_at = given.open_from_at, next_close_at = given.next_close_at
+FROM {given}
+WHERE billing_subscription.id = given.id AND billing_subscription.workspace_id = %s
 """
 _MOVE_LINES = """
 UPDATE billing_line SET cutoff = %s,
@@ -54,7 +48,7 @@ def move_event_pointers(*, workspace_id: int, customer_ids: Collection[UUID]) ->
     The caller holds the customers' locks. The moment never moves back: an event that is marked late without need is
     measured once more, and changes nothing.
     """
-    among, ids = bulk.among(list(customer_ids))
+    among, ids = rows.among(list(customer_ids))
     with connection.cursor() as cursor:
         statement = _MOVE_CUSTOMERS.format(among=among, takes_events=sql_names("takes_events"))
         cursor.execute(statement, [workspace_id, *ids])

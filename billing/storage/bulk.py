@@ -6,8 +6,6 @@ from typing import Any
 from django.db import connection, connections, models
 
 from billing.storage.exact import ExactDecimalField
-from billing.storage.rows import among as among
-from billing.storage.rows import is_among as is_among
 
 
 def insert(*, model: type[models.Model], rows: Iterable[dict[str, Any]]) -> list[int]:

@@ -12,7 +12,7 @@ from django.db.models import F, Q, QuerySet
 from billing.aggregations import names, sql_names
 from billing.calendar import Period
 from billing.models import Line, Workspace
-from billing.storage import bulk
+from billing.storage import rows
 from usage.metering import CHAIN, IN_ORDER, runs
 
 # The first moment at which a former line has changed since the cutoff of the line that carries on from it.
@@ -95,7 +95,7 @@ def changed_periods(*, workspace_id: int, subscription_ids: Sequence[UUID], cuto
     """Return per line the closed periods whose records changed after its cutoff, up to ``cutoff``; one query."""
     found: dict[int, list[Period]] = defaultdict(list)
     if subscription_ids:
-        among, ids = bulk.among(subscription_ids)
+        among, ids = rows.among(subscription_ids)
         own = [workspace_id, *ids]
         with connection.cursor() as cursor:
             statement = _CHANGED_PERIODS.format(

@@ -12,7 +12,7 @@ from billing.calendar import Coverage, Interval, Period, coverage, full_period_a
 from billing.contracts import Room, has_hard_limit
 from billing.models import Line
 from billing.money import EXACT
-from billing.storage.bulk import is_among
+from billing.storage.rows import is_among
 from usage.ledger.cutoff import last_id
 from usage.ledger.refusals import LimitReached
 from usage.metering import Window, measure
