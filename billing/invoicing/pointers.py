@@ -22,15 +22,18 @@ def move_pointers(
     among, ids = rows.among([pk for pk, _, _ in pointers])
     given = rows.parameter({"id": pk, "open_from_at": opens, "next_close_at": closes} for pk, opens, closes in pointers)
     with connection.cursor() as cursor:
-        cursor.execute(_MOVE_ALL.format(given=rows.table("given", _POINTERS)), [given, workspace_id])
+        statement = _MOVE_ALL.format(given=rows.table("given", _POINTERS), among=among)
+        cursor.execute(statement, [given, workspace_id, *ids])
         cursor.execute(_MOVE_LINES.format(among=among), [cutoff, workspace_id, *ids])
 
 
+# The ids by themselves as well: PostgreSQL takes given rows for a hundred, and would read the whole table for one.
 _POINTERS = {"id": "uuid", "open_from_at": "timestamptz", "next_close_at": "timestamptz"}
 _MOVE_ALL = """
 UPDATE billing_subscription SET open_from_at = given.open_from_at, next_close_at = given.next_close_at
 FROM {given}
 WHERE billing_subscription.id = given.id AND billing_subscription.workspace_id = %s
+    AND billing_subscription.id {among}
 """
 _MOVE_LINES = """
 UPDATE billing_line SET cutoff = %s,
