@@ -1,5 +1,6 @@
 """Who works in the panel, and how many queries a page takes."""
 
+import re
 from typing import Any
 
 from django.contrib.auth.models import Permission, User
@@ -69,3 +70,8 @@ def problems_of(response: Any) -> list[str]:
     """All errors that a row's page shows, its own and its inlines'."""
     found = response.context["errors"]
     return [str(text) for error in found for text in ([error] if isinstance(error, str) else error)]
+
+
+def source_of(response: Any) -> str:
+    """The source of a page as a browser reads it: runs of blanks are one, and none stand beside a tag."""
+    return re.sub(r" ?(<[^>]*>) ?", r"\1", re.sub(r"[ \n]+", " ", response.content.decode()))

@@ -10,7 +10,7 @@ from billing.admin.saving import NO_MORE
 from billing.models import BillingPeriod, CloseItem, CloseRun, Invoice, Price, PriceTier, Workspace
 from tests import factories as make
 from tests.billing.admin.pages import page_of
-from tests.billing.admin.staff import administrator, client_of, errors_of, queries_of, turn_to
+from tests.billing.admin.staff import administrator, client_of, errors_of, queries_of, source_of, turn_to
 from tests.scenarios.closing import close, close_and_issue, totals
 from usage import closing
 
@@ -196,7 +196,7 @@ def test_parked_subscription_is_shown_with_its_reason():
     PriceTier.objects.filter(up_to=None).delete()
     run = close(line.workspace, "2026-02-01")
 
-    shown = administrator().get(page(run)).content.decode()
+    shown = source_of(administrator().get(page(run)))
 
     assert CloseItem.objects.get().reason in shown
     assert "0 of 1 done, 1 parked" in shown

@@ -6,7 +6,7 @@ from django.urls import reverse
 
 from billing.models import Line, PriceTier
 from tests import factories as make
-from tests.billing.admin.staff import administrator, client_of, queries_of
+from tests.billing.admin.staff import administrator, client_of, queries_of, source_of
 from tests.scenarios.closing import close_and_issue
 from usage.models import UsageRecord
 
@@ -27,7 +27,7 @@ def test_preview_shows_usage_so_far_tier_by_tier_with_differences_of_closed_peri
     make.use(line, "7", "2026-02-20")
     make.use(line, "1", "2026-01-05", recorded_at="2026-02-06")
 
-    shown = administrator().get(page(line)).content.decode()
+    shown = source_of(administrator().get(page(line)))
 
     for text in (
         "10 units (up to 10) x 2.00 = 20.00",
@@ -43,9 +43,9 @@ def test_preview_shows_usage_so_far_tier_by_tier_with_differences_of_closed_peri
 @time_machine.travel("2026-03-15T12:00Z", tick=False)
 def test_preview_says_which_of_the_open_periods_it_shows():
     line = make.line()
-    oldest = administrator().get(page(line)).content.decode()
+    oldest = source_of(administrator().get(page(line)))
     close_and_issue(line.workspace, "2026-03-01")
-    only = administrator().get(page(line)).content.decode()
+    only = source_of(administrator().get(page(line)))
 
     # January and February are over, and March runs.
     assert "Period 1 Jan – 31 Jan 2026, the oldest of 3 open periods, measured until" in oldest
@@ -56,7 +56,7 @@ def test_preview_says_which_of_the_open_periods_it_shows():
 def test_preview_of_what_has_ended_counts_no_running_period():
     line = make.line(ends_on=date(2026, 2, 15))
 
-    assert "the oldest of 2 open periods" in administrator().get(page(line)).content.decode()
+    assert "the oldest of 2 open periods" in source_of(administrator().get(page(line)))
 
 
 @time_machine.travel("2026-03-15T12:00Z", tick=False)
@@ -64,7 +64,7 @@ def test_preview_counts_open_periods_up_to_a_bound(settings):
     settings.CLOSE_MAX_PERIODS = 2
     line = make.line()
 
-    assert "the oldest of more than 2 open periods" in administrator().get(page(line)).content.decode()
+    assert "the oldest of more than 2 open periods" in source_of(administrator().get(page(line)))
 
 
 @time_machine.travel("2026-01-15T12:00Z", tick=False)
@@ -80,7 +80,7 @@ def test_preview_writes_numbers_as_the_workspace_does(style, quantity, amount):
     line = make.line(make.workspace(number_format=style))
     make.use(line, "1234567.5", "2026-01-02")
 
-    shown = administrator().get(page(line)).content.decode()
+    shown = source_of(administrator().get(page(line)))
 
     assert f">{quantity}<" in shown
     assert f"USD {amount}<" in shown
@@ -91,7 +91,7 @@ def test_preview_of_an_incomplete_price_says_so():
     line = make.line(model="graduated", tiers=TIERS)
     PriceTier.objects.filter(up_to=None).delete()
 
-    assert "the last tier must be open" in administrator().get(page(line)).content.decode()
+    assert "the last tier must be open" in source_of(administrator().get(page(line)))
 
 
 @time_machine.travel("2025-12-15T12:00Z", tick=False)
