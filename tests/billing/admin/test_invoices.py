@@ -7,7 +7,7 @@ from billing import contracts
 from billing.admin.issued import Named
 from billing.models import Brick, Customer, Invoice, InvoiceLine, Price, Workspace
 from tests import factories as make
-from tests.billing.admin.staff import administrator, client_of, queries_of
+from tests.billing.admin.staff import administrator, client_of, queries_of, source_of
 from tests.scenarios.closing import close, close_and_issue
 
 pytestmark = pytest.mark.django_db
@@ -114,9 +114,9 @@ def test_figures_are_written_as_the_workspace_does_and_the_document_stays_as_it_
     close_and_issue(line.workspace, "2026-02-01")
     invoice, client = Invoice.objects.get(), administrator()
 
-    shown = client.get(page(invoice)).content.decode()
-    listed = client.get(reverse("admin:billing_invoice_changelist")).content.decode()
-    home = client.get(reverse("admin:index")).content.decode()
+    shown = source_of(client.get(page(invoice)))
+    listed = source_of(client.get(reverse("admin:billing_invoice_changelist")))
+    home = source_of(client.get(reverse("admin:index")))
 
     # 1234.25 x 1.5 = 1851.375
     assert ">1.234,25<" in shown

@@ -7,7 +7,7 @@ from django.urls import reverse
 from billing import contracts
 from billing.models import Line, Subscription
 from tests import factories as make
-from tests.billing.admin.staff import administrator, client_of, errors_of, post_and_confirm
+from tests.billing.admin.staff import administrator, client_of, errors_of, post_and_confirm, source_of
 from tests.scenarios.closing import close, close_and_issue
 
 pytestmark = pytest.mark.django_db
@@ -273,9 +273,9 @@ def test_oldest_open_period_is_told_with_its_days_and_how_many_are_open():
     customer = line.subscription.customer
     close_and_issue(line.workspace, "2026-08-01")
 
-    shown = client.get(page(line.subscription)).content.decode()
-    listed = client.get(reverse("admin:billing_subscription_changelist")).content.decode()
-    of_customer = client.get(reverse("admin:billing_customer_change", args=[customer.pk])).content.decode()
+    shown = source_of(client.get(page(line.subscription)))
+    listed = source_of(client.get(reverse("admin:billing_subscription_changelist")))
+    of_customer = source_of(client.get(reverse("admin:billing_customer_change", args=[customer.pk])))
 
     # August, September and October are over, and November runs.
     assert "<dt>Oldest open period</dt><dd>1 Aug – 31 Aug 2026, the oldest of 4 open periods</dd>" in shown
@@ -293,7 +293,7 @@ def test_period_that_runs_is_the_oldest_that_is_open_and_one_to_come_is_told_as_
     client = administrator()
 
     def told(subscription: Subscription) -> str:
-        shown = client.get(page(subscription)).content.decode()
+        shown = source_of(client.get(page(subscription)))
         return shown.partition("<dt>Oldest open period</dt><dd>")[2].partition("</dd>")[0]
 
     assert told(runs) == "1 Jan – 31 Jan 2026"
