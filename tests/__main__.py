@@ -16,12 +16,13 @@ import pytest
 from tests import coverage_floors, services
 
 
-def run_pytest(database_url: str, arguments: list[str]) -> int:
+def run_pytest(database: str, database_url: str, arguments: list[str]) -> int:
     environment = {**os.environ, "DATABASE_URL": database_url}
     environment.pop("ARREARS_TEST_VAR", None)
     # Starting processes costs more than a few chosen tests take. Three keep two cores busy, since many tests wait.
-    whole = ["-n", "3", "--dist", "loadgroup", "--durations=10", "--cov", "--cov-append", "--cov-report="]
-    return subprocess.run([sys.executable, "-m", "pytest", *(arguments or whole)], env=environment).returncode
+    whole = [*coverage_floors.measuring(database), "pytest", "-n", "3", "--dist", "loadgroup", "--durations=10"]
+    chosen = ["-m", "pytest", *arguments]
+    return subprocess.run([sys.executable, *(chosen if arguments else whole)], env=environment).returncode
 
 
 def main(arguments: list[str]) -> int:
@@ -35,7 +36,7 @@ def main(arguments: list[str]) -> int:
         for name, url in (("SQLite", ""), ("PostgreSQL", services.POSTGRES_URL)):
             if all(service.name != name for service in missing):
                 print(f"\n=== The suite on {name} ===", flush=True)
-                codes[name] = run_pytest(url, arguments)
+                codes[name] = run_pytest(name, url, arguments)
                 if codes[name] == pytest.ExitCode.INTERRUPTED:
                     break
     print()

@@ -1,6 +1,5 @@
 import os
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -27,21 +26,6 @@ connection_created.connect(bound.watch)
 django_settings.WHITENOISE_AUTOREFRESH = True
 
 
-# Measuring coverage adds two thirds to the time. So only tests that mirror the code are measured, not those that run
-# through all of it again; on PostgreSQL, only what differs there.
-MIRRORS = ("billing", "config", "usage")
-MIRRORS_ON_POSTGRESQL = ("billing/storage", "billing/invoicing", "usage/ledger", "usage/metering", "usage/closing")
-TESTS = Path(__file__).parent
-
-
-def is_measured(item: pytest.Item) -> bool:
-    """Return whether a test is measured for coverage on the current database."""
-    path = item.path.relative_to(TESTS)
-    if connection.vendor != "postgresql":
-        return path.parts[0] in MIRRORS
-    return item.get_closest_marker("postgres") is not None or any(map(path.is_relative_to, MIRRORS_ON_POSTGRESQL))
-
-
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     unusable = {service.mark for service in services.look() if service.missing}
@@ -54,8 +38,6 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         # A module's shared set-up is built once, in one process.
         if item.get_closest_marker("together"):
             item.add_marker(pytest.mark.xdist_group(item.module.__name__))  # type: ignore[attr-defined]  # a function has a module
-        if not is_measured(item):
-            item.add_marker("no_cover")
         # There is one Redis database, one screen and one package folder: tests that use them take turns.
         for mark in ("redis", "browser", "node"):
             if item.get_closest_marker(mark):
