@@ -4,6 +4,7 @@ from typing import Any
 
 import pytest
 from django.conf import settings as given
+from django.core.exceptions import ValidationError
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
@@ -128,7 +129,7 @@ def test_an_alias_does_not_move_to_a_customer_who_has_as_many_as_the_limit(works
     settings.ALIASES_PER_CUSTOMER = 3
     full, other = make.customer(workspace, aliases=["a", "b", "c"]), make.customer(workspace, aliases=["d"])
 
-    with pytest.raises(parties.ValidationError, match=TOO_MANY):
+    with pytest.raises(ValidationError, match=TOO_MANY):
         parties.update_alias(alias=other.aliases.get(), customer=full)
     assert parties.update_alias(alias=full.aliases.get(value="a"), customer=other).customer == other
     assert parties.update_alias(alias=full.aliases.get(value="b"), customer=full, label="x").label == "x"
