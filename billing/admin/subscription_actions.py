@@ -1,4 +1,4 @@
-"""What people do with a subscription and its lines in the panel."""
+"""The panel's actions on a subscription and its lines."""
 
 from collections.abc import Sequence
 from datetime import datetime

@@ -1,6 +1,6 @@
-"""What earlier invoices and drafts say of a line's periods: amounts, days, rules and notices.
+"""Amounts, days, rules and notices of a line's periods on earlier invoices and drafts.
 
-Each is found by the line and the start of the measured window: by these one invoice line is known from another.
+Each is found by the line and the start of the measured window, which together identify an invoice line.
 """
 
 from collections.abc import Collection, Mapping, Sequence

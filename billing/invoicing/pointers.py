@@ -1,4 +1,4 @@
-"""Where closing stands: the first open period of subscriptions and lines, and the cutoff that lines are counted to."""
+"""Pointers of closing: the first open period of subscriptions and lines, and the cutoff of lines."""
 
 from collections.abc import Collection, Sequence
 from datetime import datetime

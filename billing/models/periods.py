@@ -1,4 +1,5 @@
-"""Closed periods and the runs that closed them. Written by ``usage.closing`` and ``billing.invoicing`` only."""
+"""Closed periods and the runs that closed them. Written by ``usage.closing``, ``billing.invoicing`` and
+``billing.close_states`` only."""
 
 from django.db import models
 from django.db.models import F, Q

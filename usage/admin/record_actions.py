@@ -1,4 +1,4 @@
-"""What people do with usage in the panel: they add it, correct it and retract it."""
+"""The panel's actions on usage: add, correct, retract."""
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager

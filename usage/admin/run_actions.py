@@ -1,4 +1,4 @@
-"""What people do with close runs in the panel: they start one, issue its invoices, or discard it."""
+"""The panel's actions on close runs: start, issue, discard."""
 
 from datetime import date, datetime, timedelta
 from typing import Any

@@ -1,4 +1,4 @@
-"""What is sold without being metered: the thing itself, once a period."""
+"""Bricks that are sold without being metered: the quantity is 1 in each period."""
 
 from collections.abc import Sequence
 from decimal import Decimal

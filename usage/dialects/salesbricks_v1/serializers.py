@@ -1,4 +1,4 @@
-"""What GraphQL clients send: a query, its variables, and the name of the operation to run."""
+"""The body of a GraphQL request: a query, its variables, and the name of the operation to run."""
 
 from decimal import Decimal
 from typing import Any
