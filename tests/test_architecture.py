@@ -27,6 +27,8 @@ from billing.storage.jsontext import ExactJSONField
 from tests.writers import UNKNOWN, Tables, Write, returned_models, writes_in
 from usage.metering import AGGREGATIONS, EVENT_AGGREGATIONS, table
 
+pytestmark = pytest.mark.once
+
 ROOT = Path(__file__).resolve().parent.parent
 PACKAGES = ("config", "billing", "usage")
 MODELS = [model for label in ("billing", "usage") for model in apps.get_app_config(label).get_models()]

@@ -8,7 +8,7 @@ from tests import factories as make
 from tests.billing.admin.staff import administrator, problems_of
 from tests.billing.admin.test_parties import WORKSPACE
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.once]
 
 
 def with_origins(*origins):

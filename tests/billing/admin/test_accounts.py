@@ -7,7 +7,7 @@ from django.urls import reverse
 from tests import factories as make
 from tests.billing.admin.staff import administrator, client_of
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.once]
 
 MANAGES = (
     "auth.add_user",

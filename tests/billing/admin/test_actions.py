@@ -13,7 +13,7 @@ from billing.models import Price
 from tests import factories as make
 from tests.billing.admin.staff import administrator, client_of
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.once]
 
 
 def subclasses(of: type[Any]) -> Iterator[type[Any]]:

@@ -14,7 +14,7 @@ from tests.billing.admin.test_catalog import a_price, tiers
 from tests.billing.admin.test_parties import WORKSPACE
 from tests.billing.admin.test_subscriptions import agreed
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.once]
 
 ADD_PRICE = "admin:billing_price_add"
 ADD_SUBSCRIPTION = "admin:billing_subscription_add"

@@ -14,7 +14,7 @@ from tests.billing.admin.pages import page_of
 from tests.billing.admin.staff import administrator, client_of, problems_of
 from usage.models import UsageRecord
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.once]
 
 MANY = " " * 200_000
 ADD = reverse("admin:billing_brick_add")

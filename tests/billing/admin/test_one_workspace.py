@@ -22,7 +22,7 @@ from tests.scenarios.closing import close_and_issue
 from tests.usage.dialects.shared.assertions import nothing_changed
 from usage.models import UsageRecord
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.once]
 
 HOME = "/admin/"
 CUSTOMERS = "/admin/billing/customer/"

@@ -12,7 +12,7 @@ from tests.billing.admin.pages import page_of, shown_on
 from tests.billing.admin.staff import administrator
 from tests.scenarios.closing import close
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.once]
 
 ROWS_PER_PAGE = 10
 MANY = 25

@@ -9,7 +9,7 @@ from django.test import Client
 from tests import factories as make
 from tests.scenarios.closing import close_and_issue
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.once]
 
 
 def fiona(*permissions: str) -> Client:

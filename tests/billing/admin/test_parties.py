@@ -11,7 +11,7 @@ from tests import factories as make
 from tests.billing.admin.pages import page_of
 from tests.billing.admin.staff import administrator, client_of, errors_of, problems_of
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.once]
 
 WORKSPACE = {
     "name": "Acme",

@@ -13,7 +13,7 @@ from tests.billing.admin.test_entry import ADD_PRICE, ADD_SUBSCRIPTION, COMMA, E
 from tests.billing.admin.test_stale_forms import change_page, told_on
 from tests.billing.admin.test_subscriptions import agreed
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.once]
 
 NUMBERS = "Nothing was saved: what was typed was read as 1.234,5 and is read as 1,234.5 now. Look at it and save again."
 DAYS = (

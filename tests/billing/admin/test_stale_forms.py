@@ -19,7 +19,7 @@ from tests.billing.admin.staff import administrator, problems_of
 from tests.scenarios.closing import close_and_issue
 from usage.models import UsageRecord
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.once]
 
 
 def change_page(row: object) -> str:

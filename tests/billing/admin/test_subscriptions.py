@@ -10,7 +10,7 @@ from tests import factories as make
 from tests.billing.admin.staff import administrator, client_of, errors_of, post_and_confirm, source_of
 from tests.scenarios.closing import close, close_and_issue
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.once]
 
 ADD = "admin:billing_subscription_add"
 SUBSCRIPTION_ID = "11111111-2222-4333-8444-555555555555"

@@ -12,7 +12,7 @@ from tests import factories as make
 from tests.billing.admin.staff import administrator, errors_of, post_and_confirm
 from tests.scenarios.closing import close_and_issue
 
-pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("tenth_of_january")]
+pytestmark = [pytest.mark.django_db, pytest.mark.once, pytest.mark.usefixtures("tenth_of_january")]
 
 
 @pytest.fixture

@@ -13,7 +13,7 @@ from tests.scenarios.closing import close
 from tests.usage.admin.test_records import adding, page, typed
 from usage.models import UsageRecord
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.once]
 
 ECHO = {"headers": {"X-Panel-Echo": "1"}}
 BERLIN = {"time_zone": "Europe/Berlin"}

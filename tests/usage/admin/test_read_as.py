@@ -11,7 +11,7 @@ from tests.billing.admin.staff import administrator, errors_of
 from tests.usage.admin.test_records import adding, page, typed
 from usage.models import UsageRecord
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.once]
 
 
 @pytest.fixture(autouse=True)

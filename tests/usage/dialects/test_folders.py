@@ -9,6 +9,8 @@ import pytest
 from usage.dialects import DIALECTS, Dialect
 from usage.dialects.shared.errors import ErrorStyle
 
+pytestmark = pytest.mark.once
+
 FOLDER = Path(__file__).parents[3] / "usage" / "dialects"
 README = (FOLDER / "README.md").read_text()
 

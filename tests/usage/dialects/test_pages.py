@@ -19,6 +19,8 @@ from usage.dialects.pages import openapi
 from usage.dialects.shared.openapi import describe
 from usage.dialects.urls import urlpatterns
 
+pytestmark = pytest.mark.once
+
 OPENAPI = [name for name, dialect in BY_NAME.items() if not dialect.speaks_graphql]
 GRAPHQL = [name for name, dialect in BY_NAME.items() if dialect.speaks_graphql]
 PUBLISHED = sorted(path.stem for path in Path(__file__).parents[2].joinpath("api_descriptions").glob("*.yaml"))

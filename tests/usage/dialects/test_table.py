@@ -9,6 +9,8 @@ from usage.dialects import BY_NAME, DIALECTS, RECORDED_AS, VENDORS, Dialect
 from usage.dialects.shared.view import DialectView
 from usage.models import UsageRecord
 
+pytestmark = pytest.mark.once
+
 ROOT = Path(__file__).parents[3]
 FOLDER = ROOT / "usage" / "dialects"
 OURS = "api"

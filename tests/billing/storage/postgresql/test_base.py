@@ -57,10 +57,14 @@ class Relay:
         self.accepted += 1
 
     def _pass_on(self, end: socket.socket) -> None:
-        data = end.recv(65536)
-        if data:
-            self._ends[end].sendall(data)
-        else:
+        try:
+            data = end.recv(65536)
+            if data:
+                self._ends[end].sendall(data)
+        except OSError:
+            # One side has gone: the other learns so, and the relay goes on.
+            data = b""
+        if not data:
             self._close(end)
 
     def _close(self, end: socket.socket) -> None:
@@ -92,11 +96,16 @@ def relay(settings) -> Iterator[Relay]:
     between = Relay((direct["HOST"], int(direct["PORT"] or 5432)))
     connection.close()
     connection.settings_dict.update(HOST="127.0.0.1", PORT=str(between.port))
-    yield between
-    between.hangs = False
-    connection.close()
-    connection.settings_dict.update(direct)
-    between.stop()
+    try:
+        yield between
+    finally:
+        # Whatever happens, the tests after this one reach the server itself.
+        connection.settings_dict.update(direct)
+        between.hangs = False
+        try:
+            connection.close()
+        finally:
+            between.stop()
 
 
 @pytest.fixture
@@ -152,11 +161,13 @@ def test_a_connection_that_stands_is_kept_and_asked_nothing(relay, django_assert
 def test_a_session_that_began_read_only_is_given_up_at_its_next_use(relay):
     database = connection.ops.quote_name(connection.settings_dict["NAME"])
     execute(f"ALTER DATABASE {database} SET default_transaction_read_only = on")
-    connection.close()
-    assert execute("SHOW transaction_read_only") == ("on",)
-    with transaction.atomic():
-        execute("SET TRANSACTION READ WRITE")
-        execute(f"ALTER DATABASE {database} RESET default_transaction_read_only")
+    try:
+        connection.close()
+        assert execute("SHOW transaction_read_only") == ("on",)
+    finally:
+        with transaction.atomic():
+            execute("SET TRANSACTION READ WRITE")
+            execute(f"ALTER DATABASE {database} RESET default_transaction_read_only")
 
     begin()
 
