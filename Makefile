@@ -29,6 +29,7 @@ faults: .venv/dev.stamp ## kill running parts under load, and check the books (A
 	@exec $(PY) -m tests.faults $(ARGS)
 
 mutants: .venv/dev.stamp ## run mutation tests of rating, money and calendar, and list the survivors
+	@test -x .venv/bin/mutmut || { echo "make mutants needs mutmut in the environment: .venv/bin/pip install mutmut==3.8.1" >&2; exit 1; }
 	@SERVICES=none .venv/bin/mutmut run --max-children 2 $(ARGS) | tr '\r' '\n' | tail -1
 	@.venv/bin/mutmut results
 
