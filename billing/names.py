@@ -6,6 +6,7 @@ time, whichever of these it is: the database refuses a second. A name that was t
 """
 
 import re
+import uuid
 from collections.abc import Iterable, Mapping
 
 from django.core.exceptions import ValidationError
@@ -83,9 +84,17 @@ def _by_spelling(names: Mapping[str, str]) -> dict[str, str]:
     return {_spelled(name): field for name, field in names.items()}
 
 
+def parse_uuid(name: str) -> uuid.UUID | None:
+    """Return the UUID that a name spells with hyphens, in either case; None for any other text.
+
+    Bare digits, braces and a URN are no ids: such a text may be something else's reference.
+    """
+    return uuid.UUID(name) if _UUID.fullmatch(name) else None
+
+
 def _spelled(name: str) -> str:
     """Return a name as it is compared: the letters of a UUID are small."""
-    return name.lower() if _UUID.fullmatch(name) else name
+    return name.lower() if parse_uuid(name) else name
 
 
 def _locked(workspace_id: int, kind: Name.Kind, texts: Iterable[str]) -> QuerySet[Name]:

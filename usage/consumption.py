@@ -16,17 +16,14 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from django.conf import settings
-from django.db.models import BigIntegerField
 
 from billing import catalog
 from billing.aggregations import Combine
 from billing.calendar import Interval, Period, midnight, period_at, periods_due
 from billing.models import EventRule, Line, Subscription, Workspace
 from usage.ledger import LineNotFound, LineNotMetered
-from usage.metering import Measurement, Window, measure
+from usage.metering import CUTOFF_OF_NOW, NOTHING, Measurement, Window, measure
 
-# No record has a greater id: the cutoff of now.
-_NOW = BigIntegerField.MAX_BIGINT
 _MICROSECOND = timedelta(microseconds=1)
 _HOUR = timedelta(hours=1)
 _LONGEST_DAYS = {Interval.MONTHLY: 31, Interval.QUARTERLY: 92, Interval.YEARLY: 366}
@@ -113,8 +110,7 @@ def _used(
 ) -> list[Measurement]:
     windows = [_window(line, span, as_of, rules.get(line.brick_id)) for line, span in spans]
     measured = iter(measure([window for window in windows if window is not None]))
-    nothing = Measurement(quantity=Decimal(0), record_count=0)
-    return [nothing if window is None else next(measured) for window in windows]
+    return [NOTHING if window is None else next(measured) for window in windows]
 
 
 def used_by_period(
@@ -229,7 +225,7 @@ def _window(line: Line, span: Period, as_of: datetime, rule: EventRule | None) -
         line_id=line.pk,
         starts_at=covered.starts_at,
         ends_at=covered.ends_at,
-        cutoff=_NOW,
+        cutoff=CUTOFF_OF_NOW,
         customer_id=line.subscription.customer_id,
         rule=rule,
     )

@@ -93,7 +93,7 @@ def change_price(
 
 
 def _as_tiers(rows: Iterable[PriceTier]) -> list[Tier]:
-    return in_order(Tier(up_to=row.up_to, unit_price=row.unit_price, fee=row.fee) for row in rows)
+    return in_order(row.as_tier() for row in rows)
 
 
 def _checked_tiers(price: Price, tiers: Sequence[Tier]) -> list[PriceTier]:

@@ -1,6 +1,6 @@
 """Lines of an invoice: from a draft's value to the stored row, and from the row to the line of a document.
 
-This is the one mapping. A preview takes the same way, with rows that are never saved, and so does what APIs show.
+This is the one mapping. APIs show lines by it as well, those of an upcoming invoice with rows that are never saved.
 """
 
 from datetime import UTC, datetime

@@ -148,7 +148,7 @@ class Price(TenantModel):
             model=self.pricing,
             currency=self.currency,
             unit_price=self.unit_price,
-            tiers=tuple(Tier(up_to=tier.up_to, unit_price=tier.unit_price, fee=tier.fee) for tier in tiers),
+            tiers=tuple(tier.as_tier() for tier in tiers),
         )
 
 
@@ -183,3 +183,7 @@ class PriceTier(TenantModel):
 
     def __str__(self) -> str:
         return "the rest" if self.up_to is None else f"up to {self.up_to.normalize():f}"
+
+    def as_tier(self) -> Tier:
+        """Return the tier as rating reads it."""
+        return Tier(up_to=self.up_to, unit_price=self.unit_price, fee=self.fee)

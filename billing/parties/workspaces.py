@@ -1,5 +1,7 @@
 """Open workspaces, and change their settings and the web sites that may call their APIs."""
 
+from typing import Any
+
 from django.core.exceptions import ValidationError
 from django.db import IntegrityError, transaction
 
@@ -25,29 +27,19 @@ def create_workspace(
     ``time_zone`` is an IANA name, ``currency`` an ISO 4217 code; the formats are those that its people write in.
     Raises ``ValidationError`` naming the field, also for a code that is taken.
     """
-    live = Workspace(
-        code=code,
-        name=name,
-        time_zone=time_zone,
-        currency=currency,
-        closing=closing,
-        closing_delay_hours=closing_delay_hours,
-        number_format=number_format,
-        day_format=day_format,
-    )
+    shared: dict[str, Any] = {
+        "code": code,
+        "name": name,
+        "time_zone": time_zone,
+        "currency": currency,
+        "closing_delay_hours": closing_delay_hours,
+        "number_format": number_format,
+        "day_format": day_format,
+    }
+    live = Workspace(closing=closing, **shared)
     live.full_clean()
     live.save()
-    twin = Workspace(
-        code=code,
-        mode=Workspace.Mode.TEST,
-        live=live,
-        name=name,
-        time_zone=time_zone,
-        currency=currency,
-        closing_delay_hours=closing_delay_hours,
-        number_format=number_format,
-        day_format=day_format,
-    )
+    twin = Workspace(mode=Workspace.Mode.TEST, live=live, **shared)
     twin.save()
     NumberSeries.objects.bulk_create(
         NumberSeries(workspace=workspace, kind=kind) for workspace in (live, twin) for kind in NumberSeries.Kind

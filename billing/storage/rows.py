@@ -8,7 +8,7 @@ databases. Ids alone are a special case: ``among`` is a condition, and ``is_amon
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from decimal import Decimal
-from typing import Any
+from typing import Any, overload
 from uuid import UUID
 
 from django.db import connection
@@ -68,6 +68,10 @@ def read_uuid(value: Any) -> UUID | None:
     return value if value is None or isinstance(value, UUID) else UUID(value)
 
 
+@overload
+def read_moment(value: datetime) -> datetime: ...
+@overload
+def read_moment(value: datetime | None) -> datetime | None: ...
 def read_moment(value: datetime | None) -> datetime | None:
     """Return a moment that a statement has returned; SQLite keeps it in UTC, without saying so."""
     return value.replace(tzinfo=UTC) if value is not None and value.tzinfo is None else value

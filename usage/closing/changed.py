@@ -2,7 +2,6 @@
 
 from collections import defaultdict
 from collections.abc import Sequence
-from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
 
@@ -103,13 +102,8 @@ def changed_periods(*, workspace_id: int, subscription_ids: Sequence[UUID], cuto
             )
             cursor.execute(statement, [cutoff, *own, *own, cutoff, *own, cutoff])
             for line_id, starts_at, ends_at in cursor.fetchall():
-                found[line_id].append(Period(_moment(starts_at), _moment(ends_at)))
+                found[line_id].append(Period(rows.read_moment(starts_at), rows.read_moment(ends_at)))
     return found
-
-
-def _moment(value: datetime) -> datetime:
-    # Without a model field around, SQLite's moments come without their time zone.
-    return value if value.tzinfo else value.replace(tzinfo=UTC)
 
 
 def has_changed_events(workspace: Workspace) -> Q:

@@ -22,7 +22,7 @@ from usage.ledger.events import (
     work_on_matching,
 )
 from usage.ledger.lines import correct, hold_lines, record, retract
-from usage.ledger.names import parse_line_number, parse_uuid
+from usage.ledger.names import parse_line_number
 from usage.ledger.refusals import (
     DuplicateKey,
     LimitReached,
@@ -63,7 +63,6 @@ __all__ = [
     "match_waiting",
     "objection_to_ending",
     "parse_line_number",
-    "parse_uuid",
     "record",
     "record_many",
     "report_event",

@@ -76,7 +76,7 @@ def lock_customers(customer_ids: Iterable[UUID], *, workspace_id: int) -> dict[U
     is_wanted = rows.one_of("customer.id", f"SELECT id FROM {rows.table('wanted', {'id': 'uuid'})}")
     # Not the rows' update lock, for which intakes would wait.
     lock = "FOR SHARE OF customer" if connection.vendor == "postgresql" else ""
-    wanted = rows.parameter({"id": pk.hex} for pk in customer_ids)
+    wanted = rows.parameter({"id": pk} for pk in customer_ids)
     with connection.cursor() as cursor:
         cursor.execute(_LOCK_CUSTOMERS.format(is_wanted=is_wanted, lock=lock), [workspace_id, wanted])
         return {rows.read_uuid(pk): rows.read_moment(moment) for pk, moment in cursor.fetchall()}

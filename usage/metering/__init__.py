@@ -10,15 +10,17 @@ from usage.metering.opening import CHAIN, IN_ORDER, opening_records, runs
 from usage.metering.sum import SUM
 from usage.metering.table import AGGREGATIONS, EVENT_AGGREGATIONS
 from usage.metering.unit_days import UNIT_DAYS
-from usage.metering.window import Measurement, Unread, Window
+from usage.metering.window import CUTOFF_OF_NOW, NOTHING, Measurement, Unread, Window
 
 __all__ = [
     "AGGREGATIONS",
     "CHAIN",
+    "CUTOFF_OF_NOW",
     "EVENTS",
     "EVENT_AGGREGATIONS",
     "IN_ORDER",
     "Measurement",
+    "NOTHING",
     "NOT_METERED",
     "RuleTooLarge",
     "SUM",

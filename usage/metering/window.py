@@ -6,6 +6,8 @@ from datetime import datetime
 from decimal import Decimal
 from uuid import UUID
 
+from django.db.models import BigIntegerField
+
 from billing.models import EventRule
 
 
@@ -68,3 +70,5 @@ class Measurement:
 
 
 NOTHING = Measurement(quantity=Decimal(0), record_count=0)
+# The cutoff of now: no record has a greater id.
+CUTOFF_OF_NOW = BigIntegerField.MAX_BIGINT

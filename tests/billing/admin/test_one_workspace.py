@@ -333,14 +333,19 @@ def forms_of(rows: dict[type, Any]) -> Iterator[tuple[str, dict[str, Any]]]:
     yield reverse("admin:usage_usagerecord_retract", args=[rows[UsageRecord].pk]), {"note": "twice"}
 
 
-def test_form_of_one_workspace_is_refused_once_its_person_has_turned_to_another(two):
-    ours, theirs = two
-    client = administrator()
+def left_open(client: Any, ours: dict[type, Any], theirs: dict[type, Any]) -> Iterator[tuple[str, Any, Any]]:
+    """Open each page with a form, then turn to another workspace: give the page's fields and what is typed on it."""
     for url, typed in forms_of(ours):
         turn_to(client, ours[Workspace])
         page = page_of(client, url)
         turn_to(client, theirs[Workspace])
+        yield url, page, typed
 
+
+def test_form_of_one_workspace_is_refused_once_its_person_has_turned_to_another(two):
+    ours, theirs = two
+    client = administrator()
+    for url, page, typed in left_open(client, ours, theirs):
         with nothing_changed():
             refused = client.post(url, page | typed)
 
@@ -356,10 +361,7 @@ def test_form_of_one_workspace_is_refused_once_its_person_has_turned_to_another(
 def test_form_that_was_refused_is_shown_again_with_what_was_typed_and_done_when_it_is_sent_again(two):
     ours, theirs = two
     client = administrator()
-    for url, typed in forms_of(ours):
-        turn_to(client, ours[Workspace])
-        page = page_of(client, url)
-        turn_to(client, theirs[Workspace])
+    for url, page, typed in left_open(client, ours, theirs):
         # The first form of the page is the one that carries what was typed.
         refused = client.post(url, page | typed)
         again = shown_on(refused)

@@ -28,19 +28,24 @@ def line() -> Line:
     return make.line()
 
 
+ENTRY: dict[str, Any] = {
+    "occurred_at": AT,
+    "recorded_at": AT,
+    "is_late": False,
+    "kind": UsageRecord.Kind.ENTRY,
+    "source": "api",
+    "dialect": "tests",
+    "recorded_by": "tests",
+}
+
+
 def keep(line: Line, values: Sequence[str | Decimal]) -> QuerySet[UsageRecord]:
     records = UsageRecord.objects.bulk_create(
         UsageRecord(
             workspace_id=line.workspace_id,
             line=line,
             quantity=Decimal(value),
-            occurred_at=AT,
-            recorded_at=AT,
-            is_late=False,
-            kind=UsageRecord.Kind.ENTRY,
-            source="api",
-            dialect="tests",
-            recorded_by="tests",
+            **ENTRY,
         )
         for value in values
     )
@@ -53,13 +58,7 @@ def keep_nothing(line: Line) -> UsageRecord:
         workspace_id=line.workspace_id,
         customer_alias="globex",
         event_type="login",
-        occurred_at=AT,
-        recorded_at=AT,
-        is_late=False,
-        kind=UsageRecord.Kind.ENTRY,
-        source="api",
-        dialect="tests",
-        recorded_by="tests",
+        **ENTRY,
     )
 
 

@@ -4,7 +4,8 @@ from uuid import UUID
 
 import pytest
 
-from usage.ledger import parse_line_number, parse_uuid
+from billing.names import parse_uuid
+from usage.ledger import parse_line_number
 
 pytestmark = pytest.mark.once
 

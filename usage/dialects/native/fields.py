@@ -11,10 +11,10 @@ from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
 from billing.money import EXACT, format_decimal
+from billing.names import parse_uuid
 from usage.dialects.shared import fields
 
 _DECIMAL_TEXT = r"^-?[0-9]{1,40}(\.[0-9]{1,40})?$"
-_ID = re.compile(r"[0-9A-Fa-f]{8}(-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}")
 _DAY = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
 # Days of these years begin within the calendar in every time zone.
 _FIRST_YEAR, _LAST_YEAR = 2, 9998
@@ -22,7 +22,7 @@ _FIRST_YEAR, _LAST_YEAR = 2, 9998
 
 def parse_id(text: Any) -> uuid.UUID | None:
     """Return a text as a UUID, where it has the form with hyphens, or None."""
-    return uuid.UUID(text) if isinstance(text, str) and _ID.fullmatch(text) else None
+    return parse_uuid(text) if isinstance(text, str) else None
 
 
 def as_utc(moment: datetime) -> str:

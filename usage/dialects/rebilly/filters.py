@@ -11,11 +11,12 @@ from typing import Any
 from django.db.models import Q
 
 from billing.models import Invoice, InvoiceLine, Line, Workspace
+from billing.names import parse_uuid
 from usage.dialects.rebilly import identifiers, rows
 from usage.dialects.rebilly.grammar import Clause, Exact, MalformedFilter, Range
 from usage.dialects.shared import lists, recording_order
 from usage.dialects.shared.fields import PLAIN_NUMBER, parse_moment
-from usage.ledger import QuantityRefused, exact_quantity, parse_line_number, parse_uuid
+from usage.ledger import QuantityRefused, exact_quantity, parse_line_number
 
 NONE = "null"
 

@@ -6,15 +6,12 @@ from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 
-from django.db.models import BigIntegerField, BooleanField, Case, F, Max, Min, OuterRef, QuerySet, Subquery, When
+from django.db.models import BooleanField, Case, F, Max, Min, OuterRef, QuerySet, Subquery, When
 from django.db.models.expressions import RawSQL
 
 from billing.models import EventRule
-from usage.metering import EVENTS, Window, matches, measure
+from usage.metering import CUTOFF_OF_NOW, EVENTS, Window, matches, measure
 from usage.models import UsageRecord
-
-# No record has a greater id, so that the cutoff is now.
-_NOW = BigIntegerField.MAX_BIGINT
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +42,7 @@ def calculate(
             line_id=None,
             starts_at=starts_at,
             ends_at=ends_at,
-            cutoff=_NOW,
+            cutoff=CUTOFF_OF_NOW,
             customer_id=whose,
             rule=rule,
         )

@@ -6,8 +6,8 @@ from typing import Any, TypeVar
 from django.db.models import OuterRef, Q, QuerySet, Subquery
 
 from billing.models import Customer, CustomerAlias, EventRule, Workspace
+from billing.names import parse_uuid
 from usage.dialects.sequence.identifiers import own_id, public_id
-from usage.ledger import parse_uuid
 from usage.models import UsageRecord
 
 Rows = TypeVar("Rows", bound=QuerySet[Any])

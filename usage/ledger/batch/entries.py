@@ -35,6 +35,11 @@ class AcceptedUsage(NamedTuple):
         """Tell whether its line has a hard limit, of which the entries before it may leave too little."""
         return self.line.is_bounded
 
+    @property
+    def is_late(self) -> bool:
+        """Tell whether it changes a period of its line that was closed already."""
+        return self.occurred_at < self.line.open_from_at
+
     def recorded(self, record_id: int, recorded_at: datetime) -> Recorded:
         """Return what the ledger answers once it is recorded."""
         return Recorded(
@@ -47,7 +52,7 @@ class AcceptedUsage(NamedTuple):
             occurred_at=self.occurred_at,
             recorded_at=recorded_at,
             source=self.command.origin.source,
-            is_late=self.occurred_at < self.line.open_from_at,
+            is_late=self.is_late,
         )
 
     def row(self) -> dict[str, Any]:
@@ -55,7 +60,7 @@ class AcceptedUsage(NamedTuple):
         return {
             "line_id": self.line.id,
             "quantity": f"{self.quantity:f}",
-            "is_late": self.occurred_at < self.line.open_from_at,
+            "is_late": self.is_late,
             "note": self.command.note,
             **_common(self.command.origin, self.command.properties, self.key),
         }
@@ -93,7 +98,7 @@ class AcceptedEvent(NamedTuple):
     def row(self) -> dict[str, Any]:
         """Return its columns, as JSON has them."""
         return {
-            "customer_id": self.customer_id and self.customer_id.hex,
+            "customer_id": self.customer_id,
             "customer_alias": self.command.customer_alias,
             "event_type": self.command.event_type,
             "is_late": self.is_late,

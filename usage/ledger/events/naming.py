@@ -12,10 +12,10 @@ from uuid import UUID
 from django.db import connection
 
 from billing.models import Customer
+from billing.names import parse_uuid
 from billing.parties import NOBODY
 from billing.storage import rows
 from usage.ledger.locks import Overtaken, lock_customers, lock_names
-from usage.ledger.names import parse_uuid
 from usage.ledger.values import adapt
 
 _CUSTOMER_ID = """COALESCE(
@@ -42,8 +42,7 @@ def find_customers(names: Iterable[str], *, workspace_id: int) -> dict[str, UUID
     wanted = set(names) - {NOBODY}
     if not wanted:
         return {}
-    known = {name: _id_as_told(name) for name in wanted}
-    sent = ({"name": name, "customer_id": pk and pk.hex} for name, pk in known.items())
+    sent = ({"name": name, "customer_id": _id_as_told(name)} for name in wanted)
     with connection.cursor() as cursor:
         statement = f"{_OF_NAMES} {rows.table('wanted', _NAMES)}"
         cursor.execute(statement, [workspace_id] * 3 + [rows.parameter(sent)])

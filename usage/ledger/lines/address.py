@@ -13,9 +13,10 @@ from uuid import UUID
 
 from billing.aggregations import sql_names
 from billing.models import Line
+from billing.names import parse_uuid
 from usage.commands import LineByBrick, LineByName, LineByNumber
 from usage.ledger.lines.acceptance import LineFacts
-from usage.ledger.names import parse_line_number, parse_uuid
+from usage.ledger.names import parse_line_number
 from usage.ledger.values import adapt
 
 Address = LineByNumber | LineByBrick | LineByName

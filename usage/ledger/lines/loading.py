@@ -6,11 +6,12 @@ from uuid import UUID
 
 from django.db import connection
 
+from billing.names import parse_uuid
 from billing.storage import rows
 from usage.commands import LineByBrick, LineByName, LineByNumber
 from usage.ledger.lines.acceptance import LineFacts
 from usage.ledger.lines.address import Address, AddressedLines, LoadedLine
-from usage.ledger.names import parse_line_number, parse_uuid
+from usage.ledger.names import parse_line_number
 
 _WANTED = {"line_number": "bigint", "subscription_id": "uuid", "brick_id": "uuid", "name": "text"}
 _NAMES = "SELECT name FROM wanted WHERE name IS NOT NULL"
@@ -95,10 +96,9 @@ def _as_row(address: Address) -> dict[str, Any]:
         case LineByNumber(number):
             return {"line_number": number}
         case LineByBrick(subscription_id, brick_id):
-            return {"subscription_id": subscription_id.hex, "brick_id": brick_id.hex}
+            return {"subscription_id": subscription_id, "brick_id": brick_id}
         case LineByName(name):
-            known = parse_uuid(name)
-            return {"line_number": parse_line_number(name), "subscription_id": known and known.hex, "name": name}
+            return {"line_number": parse_line_number(name), "subscription_id": parse_uuid(name), "name": name}
 
 
 def _loaded(row: tuple[Any, ...]) -> LoadedLine:

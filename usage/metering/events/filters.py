@@ -1,13 +1,10 @@
 """The events that match a rule: those of its type that pass each of its filters."""
 
-from collections.abc import Sequence
 from typing import Any
-
-from django.db import connection
 
 from billing import catalog
 from billing.models import EventRule
-from billing.storage.jsontext import encode
+from billing.storage import rows
 from usage.metering.events.properties import folded_text_of, text_of
 
 
@@ -27,14 +24,9 @@ def matches(rule: EventRule, record: str) -> tuple[str, list[Any]]:
     filters, text_in = (rule.filters, text_of) if rule.is_case_sensitive else (rule.folded_filters, folded_text_of)
     for name, values in sorted(filters.items()):
         text, of_text = text_in(name, record)
-        among, of_values = _among(text, values)
-        conditions.append(f"({among}) IS NOT TRUE" if name in rule.negated else among)
+        # One comparison with an array on PostgreSQL; a subquery of its elements would be a join for each filter.
+        among, of_values = rows.among(values)
+        passes = f"{text} {among}"
+        conditions.append(f"({passes}) IS NOT TRUE" if name in rule.negated else passes)
         parameters += [*of_text, *of_values]
     return " AND ".join(conditions), parameters
-
-
-def _among(text: str, values: Sequence[str]) -> tuple[str, list[Any]]:
-    # PostgreSQL compares with an array as a whole; a subquery of its elements would be a join for each filter.
-    if connection.vendor == "postgresql":
-        return f"{text} = ANY(%s::text[])", [list(values)]
-    return f"{text} IN (SELECT value FROM json_each(%s))", [encode(list(values)).decode()]
