@@ -21,6 +21,7 @@ from usage.dialects.shared import lists
 from usage.dialects.shared.fields import (
     AnyJSONField,
     CountField,
+    IdField,
     MomentField,
     MomentOrDayField,
     NamingField,
@@ -36,8 +37,8 @@ class TransactionSerializer(serializers.Serializer):
 
 
 class _Entry(TransactionSerializer):
-    subscription_id = serializers.UUIDField()
-    brick_id = serializers.UUIDField()
+    subscription_id = IdField()
+    brick_id = IdField()
     time = MomentOrDayField()
     properties = AnyJSONField(required=False, allow_null=True, default=None)
 

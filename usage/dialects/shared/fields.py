@@ -5,6 +5,7 @@ from collections.abc import Callable
 from datetime import UTC, datetime, tzinfo
 from decimal import Decimal
 from typing import Any, ClassVar
+from uuid import UUID
 
 import msgspec
 from drf_spectacular.types import OpenApiTypes
@@ -150,6 +151,15 @@ class NamingField(serializers.CharField):
         if text.isspace():
             self.fail("blank")
         return text
+
+
+class IdField(serializers.UUIDField):
+    """A UUID in a string; the framework's field also accepts integers and ``true``."""
+
+    def to_internal_value(self, data: Any) -> UUID:
+        if not isinstance(data, str):
+            self.fail("invalid", value=data)
+        return super().to_internal_value(data)
 
 
 # Generators of clients need the type of an array's items, also where any type is allowed.
