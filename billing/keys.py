@@ -10,6 +10,7 @@ from django.db import IntegrityError, connection, transaction
 from django.db.models import F, FilteredRelation, Q, QuerySet
 
 from billing import history
+from billing.actors import Actor
 from billing.guessing import is_guessable
 from billing.models import ApiKey, ApiKeyUse, Workspace
 from billing.models.texts import validate_name
@@ -30,7 +31,7 @@ class UnableToCreateKey(ValidationError):
     """The text or name can't be that of a key."""
 
 
-def create_key(*, workspace: Workspace, name: str, created_by: str, text: str | None = None) -> tuple[ApiKey, str]:
+def create_key(*, workspace: Workspace, name: str, text: str | None = None, actor: Actor) -> tuple[ApiKey, str]:
     """Make a key of a workspace; return it with its text, which can't be read again.
 
     ``text`` takes over a token that clients already send to the vendor that they were written for. Raises
@@ -51,9 +52,8 @@ def create_key(*, workspace: Workspace, name: str, created_by: str, text: str | 
     prefix = text[:shown]
     try:
         with transaction.atomic():
-            key = ApiKey.objects.create(
-                workspace=workspace, name=name, prefix=prefix, digest=digest(text), created_by=created_by
-            )
+            key = ApiKey(workspace=workspace, name=name, prefix=prefix, digest=digest(text), created_by=actor.label)
+            history.insert(key, actor=actor)
     except IntegrityError as error:
         raise UnableToCreateKey({"text": "This key is in use already."}) from error
     return key, text
@@ -126,7 +126,9 @@ def forget_noted() -> None:
 
 
 @transaction.atomic
-def update_key(*, key: ApiKey, name: str | None = None, requests_per_minute: int | None | EllipsisType = ...) -> ApiKey:
+def update_key(
+    *, key: ApiKey, name: str | None = None, requests_per_minute: int | None | EllipsisType = ..., actor: Actor
+) -> ApiKey:
     """Change what is given of a key, where ``requests_per_minute=None`` removes its limit.
 
     Another process may go by the former limit for a second. Raises ``ValidationError`` naming the field.
@@ -140,17 +142,17 @@ def update_key(*, key: ApiKey, name: str | None = None, requests_per_minute: int
     if key.requests_per_minute == 0:
         raise ValidationError({"requests_per_minute": "Must be above zero, or empty for no limit."})
     if touched:
-        key.save(update_fields=touched)
+        history.save(key, fields=touched, actor=actor)
         transaction.on_commit(forget_trusted)
     return key
 
 
-def revoke_key(*, key: ApiKey, as_of: datetime) -> None:
+def revoke_key(*, key: ApiKey, actor: Actor, as_of: datetime) -> None:
     """Revoke a key at once. It stays listed and is never live again; revoking it twice changes nothing."""
     with transaction.atomic():
         live = ApiKey.objects.filter(workspace_id=key.workspace_id, pk=key.pk, revoked_at=None)
         if live.update(revoked_at=as_of):
-            history.note(key, "revoked")
+            history.note(key, "revoked", actor=actor)
         # A request that looks the key up before the commit would trust it again.
         transaction.on_commit(forget_trusted)
     forget_trusted()

@@ -246,7 +246,6 @@ MIDDLEWARE = [
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
     "config.shares.tell_who_is_logged_in",
-    "billing.history.requests.acts_for_its_sender",
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "billing.admin.shown.ShowsOneWorkspace",
@@ -258,7 +257,6 @@ API_MIDDLEWARE = [
     "config.security.ApiSecurityMiddleware",
     "usage.dialects.hosts.dialect_hosts",
     "django.middleware.common.CommonMiddleware",
-    "billing.history.requests.acts_for_its_sender",
 ]
 
 ROOT_URLCONF = "config.urls"

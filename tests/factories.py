@@ -6,7 +6,8 @@ from decimal import Decimal
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from billing import catalog, contracts, parties
+from billing import actors, catalog, contracts, parties
+from billing.actors import Actor
 from billing.calendar import midnight
 from billing.keys import create_key
 from billing.models import Brick, Customer, Line, NumberSeries, Price, Subscription, Workspace
@@ -17,6 +18,14 @@ from usage.metering import EVENTS
 from usage.models import UsageRecord
 
 
+def actor(label: str = "tests") -> Actor:
+    """Return an actor under whose label tests write: a command, of which no row is needed."""
+    return actors.command("tests").on_behalf_of(label)
+
+
+ACTOR = actor()
+
+
 def workspace(
     code: str = "acme",
     *,
@@ -25,17 +34,19 @@ def workspace(
     next_line_number: int = 1,
     **fields: Any,
 ) -> Workspace:
-    made = parties.create_workspace(code=code, name=code.title(), time_zone=time_zone, currency=currency, **fields)
+    made = parties.create_workspace(
+        code=code, name=code.title(), time_zone=time_zone, currency=currency, **fields, actor=ACTOR
+    )
     NumberSeries.objects.filter(workspace__code=code, kind="line").update(next_sequence=next_line_number)
     return made
 
 
 def api_key(owner: Workspace, *, text: str | None = None) -> str:
-    return create_key(workspace=owner, name="a service", created_by="tests", text=text)[1]
+    return create_key(workspace=owner, name="a service", actor=actor("tests"), text=text)[1]
 
 
 def customer(owner: Workspace, name: str = "Globex", **fields: Any) -> Customer:
-    return parties.create_customer(workspace=owner, name=name, **fields)
+    return parties.create_customer(workspace=owner, name=name, **fields, actor=ACTOR)
 
 
 def brick(owner: Workspace, name: str = "API calls", aggregation: str = "sum", **fields: Any) -> Brick:
@@ -43,7 +54,7 @@ def brick(owner: Workspace, name: str = "API calls", aggregation: str = "sum", *
         # Without a rule yet: ``event_brick`` adds one.
         return Brick.objects.create(workspace=owner, name=name, aggregation=aggregation, **fields)
     return catalog.create_brick(
-        workspace=owner, name=name, aggregation=aggregation, as_of=moment("2026-01-01"), **fields
+        workspace=owner, name=name, aggregation=aggregation, as_of=moment("2026-01-01"), **fields, actor=ACTOR
     )
 
 
@@ -58,7 +69,9 @@ def event_brick(
 ) -> Brick:
     """Return a brick that counts events: all messages, unless the rule's ``terms`` differ."""
     rule = catalog.EventTerms(event_type=event_type, aggregation=aggregation, **terms)
-    return catalog.create_brick(workspace=owner, name=name, aggregation=EVENTS.name, rule=rule, as_of=moment(as_of))
+    return catalog.create_brick(
+        workspace=owner, name=name, aggregation=EVENTS.name, rule=rule, as_of=moment(as_of), actor=ACTOR
+    )
 
 
 def price(
@@ -79,6 +92,7 @@ def price(
             Tier(up_to=None if up_to is None else Decimal(up_to), unit_price=Decimal(unit), fee=Decimal(fee))
             for up_to, unit, fee in tiers
         ],
+        actor=ACTOR,
     )
 
 
@@ -97,6 +111,7 @@ def subscription(
         ends_at=None if ends_on is None else midnight(ends_on, tz=tz),
         anchor_on=anchor_on or starts_on,
         **fields,
+        actor=ACTOR,
     )
 
 
@@ -114,12 +129,16 @@ def line(
     owner = owner or workspace()
     what = brick(owner, aggregation=aggregation)
     agreed = subscription(customer(owner), starts_on=starts_on, **fields)
-    return contracts.add_line(subscription=agreed, brick=what, price=price(what, unit_price, model=model, tiers=tiers))
+    return contracts.add_line(
+        subscription=agreed, brick=what, price=price(what, unit_price, model=model, tiers=tiers), actor=ACTOR
+    )
 
 
 def counting_line(of: Customer, what: Brick, unit_price: str = "2", **fields: Any) -> Line:
     """Return a line of a brick that counts events, at $2 an event, in its own monthly subscription."""
-    return contracts.add_line(subscription=subscription(of, **fields), brick=what, price=price(what, unit_price))
+    return contracts.add_line(
+        subscription=subscription(of, **fields), brick=what, price=price(what, unit_price), actor=ACTOR
+    )
 
 
 def moment(text: str, *, tz: str = "UTC") -> datetime:

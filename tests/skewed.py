@@ -65,7 +65,10 @@ def build(count: int, *, code: str = "skewed", lines: int = LINES) -> Skewed:
 def _empty(workspace: Workspace) -> Line:
     what = make.brick(workspace, "Nothing")
     return contracts.add_line(
-        subscription=make.subscription(make.customer(workspace, "Nobody")), brick=what, price=make.price(what)
+        subscription=make.subscription(make.customer(workspace, "Nobody")),
+        brick=what,
+        price=make.price(what),
+        actor=make.ACTOR,
     )
 
 

@@ -11,6 +11,7 @@ from django.core.exceptions import ValidationError
 from django.db import transaction
 
 from billing import contracts, figures
+from billing.actors import Actor
 from billing.calendar import Period
 from billing.contracts import Foreseen, LineTerms
 from billing.entry.numbers import spell_number
@@ -90,7 +91,7 @@ def opening_of(line: Line) -> Opening | None:
     return Opening(former, last, line.carries_on)
 
 
-def effect_of_adding(*, subscription: Subscription, terms: LineTerms) -> Effect | None:
+def effect_of_adding(*, subscription: Subscription, terms: LineTerms, actor: Actor) -> Effect | None:
     """Add a line, compute its effect and roll back; None if its values do not stand on or it follows no line.
 
     Raises ``ValidationError`` if it can't be added.
@@ -100,7 +101,7 @@ def effect_of_adding(*, subscription: Subscription, terms: LineTerms) -> Effect 
     found: list[tuple[Line, Opening, Outlook]] = []
     cutoff = ledger.last_id(workspace_id=subscription.workspace_id)
     with suppress(_Undone), transaction.atomic():
-        line = contracts.add_line(subscription=subscription, **vars(terms))
+        line = contracts.add_line(subscription=subscription, **vars(terms), actor=actor)
         if opening := opening_of(line):
             found.append((line, opening, _outlook(subscription, line.starts_at, cutoff)))
         raise _Undone
@@ -109,10 +110,10 @@ def effect_of_adding(*, subscription: Subscription, terms: LineTerms) -> Effect 
     return None
 
 
-def in_words(subscription: Subscription, terms: LineTerms) -> Foreseen | None:
+def in_words(subscription: Subscription, terms: LineTerms, actor: Actor) -> Foreseen | None:
     """Return the text that a person should see before a line is added; None if there is none or it can't be added."""
     try:
-        effect = effect_of_adding(subscription=subscription, terms=terms)
+        effect = effect_of_adding(subscription=subscription, terms=terms, actor=actor)
     except ValidationError:
         return None
     if effect is None:

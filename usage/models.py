@@ -266,6 +266,7 @@ class Matching(TenantModel):
         null=True, blank=True, help_text="How many waited; counted by the job."
     )
     matched_count = models.PositiveBigIntegerField(default=0)
+    started_by = models.CharField(max_length=150, help_text="Who gave the customer the name.")
     started_at = models.DateTimeField(db_default=Now(), editable=False)
     heartbeat_at = models.DateTimeField(db_default=Now(), help_text="When a worker last said that it is at work.")
     finished_at = models.DateTimeField(null=True, blank=True)

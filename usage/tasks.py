@@ -10,6 +10,8 @@ from django.db import transaction
 from django.utils import timezone
 from kombu.exceptions import KombuError
 
+from billing import actors
+from billing.actors import Actor
 from billing.models import CloseRun, Customer
 from usage import closing, ledger, schedule
 from usage.dialects.shared import idempotency
@@ -20,12 +22,13 @@ logger = logging.getLogger(__name__)
 
 @shared_task(name="usage.work_on_close")
 def work_on_close(*, workspace_id: int, run_id: int, **_: Any) -> None:
-    closing.work(workspace_id=workspace_id, run_id=run_id, clock=timezone.now)
+    actor = actors.schedule("work_on_close")
+    closing.work(workspace_id=workspace_id, run_id=run_id, actor=actor, clock=timezone.now)
 
 
 @shared_task(name="usage.close_due")
 def close_due(**_: Any) -> None:
-    closing.close_due(as_of=timezone.now(), hand_over=enqueue)
+    closing.close_due(actor=actors.schedule("close_due"), as_of=timezone.now(), hand_over=enqueue)
 
 
 @shared_task(name="usage.sweep")
@@ -48,9 +51,9 @@ def match_events(*, workspace_id: int, matching_id: int, **_: Any) -> None:
     ledger.work_on_matching(workspace_id=workspace_id, matching_id=matching_id, clock=timezone.now)
 
 
-def match_waiting(customer: Customer, names: Sequence[str]) -> None:
+def match_waiting(customer: Customer, names: Sequence[str], actor: Actor) -> None:
     """Match the events that wait under aliases with their customer: few of them at once, many by the workers."""
-    for matching in ledger.match_waiting(customer, names):
+    for matching in ledger.match_waiting(customer, names, actor=actor):
         enqueue_matching(matching)
 
 

@@ -20,8 +20,10 @@ from django.utils import timezone
 from unfold.decorators import action as unfold_action
 from unfold.enums import ActionVariant
 
+from billing import actors
+from billing.actors import Actor
 from billing.admin import sending, shown
-from billing.admin.pages import ECHO, InstallationAdmin, name_of
+from billing.admin.pages import ECHO, InstallationAdmin
 from billing.admin.panel_forms import READ_AS, AskingForm, PanelForm, add_errors
 from billing.calendar import CalendarOutOfRange
 from billing.models import Workspace
@@ -96,9 +98,9 @@ class Action(Generic[RowT, FormT]):
         return self.request.POST if self.request.method == "POST" else None
 
     @property
-    def by(self) -> str:
-        """Return the name that is kept with what is done."""
-        return name_of(self.request)
+    def actor(self) -> Actor:
+        """Return who does it: the person whose request it is."""
+        return actors.person(self.request.user)
 
     @property
     def workspace(self) -> Workspace:

@@ -7,7 +7,7 @@ from django.utils import timezone
 from unfold.decorators import display as column
 from unfold.widgets import UnfoldAdminExpandableTextareaWidget
 
-from billing import catalog, figures
+from billing import actors, catalog, figures
 from billing.admin.brick_forms import RULE_FIELDS, BrickForm
 from billing.admin.pages import PickableAdmin, copyable
 from billing.aggregations import Colour
@@ -73,8 +73,9 @@ class BrickAdmin(PickableAdmin):
         columns = ("name", "aggregation", "unit_label", "description", "reference")
         # Fields that were not touched may have been changed by others.
         touched = [name for name in columns if name in form.changed_data] if change else columns
-        given = {name: getattr(obj, name) or "" for name in touched}
+        given: dict[str, Any] = {name: getattr(obj, name) or "" for name in touched} | {"rule": form.rule}
+        actor, now = actors.person(request.user), timezone.now()
         if change:
-            catalog.update_brick(brick=obj, rule=form.rule, as_of=timezone.now(), **given)
+            catalog.update_brick(brick=obj, **given, actor=actor, as_of=now)
         else:
-            catalog.create_brick(workspace=obj.workspace, id=obj.pk, rule=form.rule, as_of=timezone.now(), **given)
+            catalog.create_brick(workspace=obj.workspace, id=obj.pk, **given, actor=actor, as_of=now)

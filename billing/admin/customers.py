@@ -8,7 +8,7 @@ from unfold.admin import TabularInline
 from unfold.decorators import display as column
 from unfold.widgets import UnfoldAdminExpandableTextareaWidget
 
-from billing import figures, names, parties
+from billing import actors, figures, names, parties
 from billing.admin.pages import OfWorkspace, PickableAdmin, copyable
 from billing.admin.paging import ROWS_PER_PAGE, page_of
 from billing.admin.row_forms import WholeModelForm, refuse_taken_names
@@ -93,24 +93,26 @@ class CustomerAdmin(PickableAdmin):
         return False
 
     def save_model(self, request: HttpRequest, obj: Customer, form: CustomerForm, change: bool) -> None:
+        actor = actors.person(request.user)
         if change:
             # Fields that were not touched may have been changed by others.
             touched = [name for name in ("name", "reference", "email", "address") if name in form.changed_data]
-            parties.update_customer(customer=obj, **{name: getattr(obj, name) or "" for name in touched})
+            parties.update_customer(customer=obj, **{name: getattr(obj, name) or "" for name in touched}, actor=actor)
             return
         given = {name: getattr(obj, name) for name in ("name", "email", "address")}
-        parties.create_customer(workspace=obj.workspace, reference=obj.reference, id=obj.pk, **given)
+        parties.create_customer(workspace=obj.workspace, reference=obj.reference, id=obj.pk, **given, actor=actor)
         # Aliases that are added with the customer need it as a saved row.
         obj.refresh_from_db()
 
     def save_formset(self, request: HttpRequest, form: Any, formset: Any, change: bool) -> None:
         formset.save(commit=False)
+        actor = actors.person(request.user)
         for alias in formset.deleted_objects:
-            parties.remove_alias(alias=alias)
+            parties.remove_alias(alias=alias, actor=actor)
         for alias in formset.new_objects:
-            parties.add_alias(customer=alias.customer, value=alias.value, label=alias.label)
+            parties.add_alias(customer=alias.customer, value=alias.value, label=alias.label, actor=actor)
         for alias, touched in formset.changed_objects:
-            parties.update_alias(alias=alias, **{name: getattr(alias, name) for name in touched})
+            parties.update_alias(alias=alias, **{name: getattr(alias, name) for name in touched}, actor=actor)
 
     def change_view(
         self, request: HttpRequest, object_id: str, form_url: str = "", extra_context: Any = None

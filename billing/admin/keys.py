@@ -11,7 +11,7 @@ from unfold.decorators import display as column
 from unfold.enums import ActionVariant
 from unfold.widgets import UnfoldAdminTextInputWidget
 
-from billing import figures, keys
+from billing import actors, figures, keys
 from billing.admin.actions import Action, Confirmation, Reply, buttons
 from billing.admin.pages import PanelAdmin
 from billing.admin.panel_forms import PanelForm
@@ -47,7 +47,7 @@ class CreateKey(Action[None, NewKeyForm]):
     def perform(self, form: NewKeyForm) -> Reply:
         data = form.cleaned_data
         key, text = keys.create_key(
-            workspace=self.workspace, name=data["name"], created_by=self.by, text=data["text"] or None
+            workspace=self.workspace, name=data["name"], text=data["text"] or None, actor=self.actor
         )
         # The text is shown this once.
         page = {"title": "The new key", "original": key, "key": key, "text": text, "key_url": self.panel.url_of(key)}
@@ -70,7 +70,7 @@ class RevokeKey(Confirmation[ApiKey]):
         return "Requests with this key are refused from now on. A revoked key does not come back."
 
     def perform(self, form: PanelForm) -> Reply:
-        keys.revoke_key(key=self.row, as_of=self.now)
+        keys.revoke_key(key=self.row, actor=self.actor, as_of=self.now)
         return Reply(self.row, f"{self.row} is revoked.", log="Revoked.")
 
 
@@ -126,7 +126,7 @@ class ApiKeyAdmin(PanelAdmin):
     def save_model(self, request: HttpRequest, obj: ApiKey, form: WholeModelForm, change: bool) -> None:
         # What was not touched may have been changed by others.
         touched = [name for name in ("name", "requests_per_minute") if name in form.changed_data]
-        keys.update_key(key=obj, **{name: getattr(obj, name) for name in touched})
+        keys.update_key(key=obj, **{name: getattr(obj, name) for name in touched}, actor=actors.person(request.user))
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[ApiKey]:
         return keys.with_last_use(super().get_queryset(request))

@@ -24,18 +24,11 @@ from billing.admin.row_forms import entry_field
 from billing.admin.saving import SavedOnce
 
 # What the narrowest column of names takes: a person's first and last name together can be twice as long.
-LONGEST_NAME = 150
 CHANGES_SHOWN = 100
 # Event rules can be long: the list of changes ends with the one that brings it to so many letters.
 LETTERS_SHOWN = 200_000
 # A header of requests that ask how a form's entries are read: nothing is saved.
 ECHO = "X-Panel-Echo"
-
-
-def name_of(request: HttpRequest) -> str:
-    """Return the name of a person, cut to the length that is kept with what they did."""
-    user = request.user
-    return (getattr(user, "get_full_name", str)() or user.get_username())[:LONGEST_NAME]
 
 
 def copyable(text: Any) -> SafeString:

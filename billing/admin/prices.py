@@ -14,7 +14,7 @@ from unfold.admin import TabularInline
 from unfold.decorators import display as column
 from unfold.widgets import UnfoldAdminTextInputWidget
 
-from billing import catalog, figures, rating
+from billing import actors, catalog, figures, rating
 from billing.admin.actions import Reply, RowAction, buttons
 from billing.admin.pages import OfWorkspace, PanelAdmin
 from billing.admin.panel_forms import AskingForm, PanelForm
@@ -192,7 +192,7 @@ class CopyPrice(RowAction[Price, CopyForm]):
 
     def perform(self, form: CopyForm) -> Reply:
         try:
-            copy = catalog.copy_price(price=self.row, name=form.cleaned_data["name"])
+            copy = catalog.copy_price(price=self.row, name=form.cleaned_data["name"], actor=self.actor)
         except TermsError as error:
             raise ValidationError(f"The price is incomplete: {error}") from error
         message = f"{copy} is a copy of {self.row}: edit it, then add a line that uses it."
@@ -253,15 +253,16 @@ class PriceAdmin(PanelAdmin):
         for formset in formsets:
             formset.save(commit=False)
         tiers = next((formset.tiers() for formset in formsets), None)
-        price = form.instance
+        price, actor = form.instance, actors.person(request.user)
         # What was not touched may have been changed by others.
         columns = ("name", "model", "unit_price")
         given = {name: getattr(price, name) for name in columns if not change or name in form.changed_data}
         try:
             if change:
-                catalog.change_price(price=price, tiers=tiers, **given)
+                catalog.change_price(price=price, tiers=tiers, **given, actor=actor)
             else:
-                made = catalog.create_price(brick=price.brick, currency=price.currency, tiers=tiers or (), **given)
+                given |= {"brick": price.brick, "currency": price.currency, "tiers": tiers or ()}
+                made = catalog.create_price(**given, actor=actor)
                 price.pk = made.pk
         except TermsError as error:
             raise ValidationError(f"The price is incomplete: {error}") from error

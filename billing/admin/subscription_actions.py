@@ -41,6 +41,7 @@ class AddSubscription(Action[None, NewSubscriptionForm]):
             currency=data["currency"] or None,
             reference=data["reference"] or None,
             id=data["id"],
+            actor=self.actor,
         )
         message = f"{subscription.customer} has a subscription: add its lines."
         return Reply(subscription, message, log="Agreed.", is_added=True)
@@ -65,10 +66,10 @@ class AddLine(RowAction[Subscription, NewLineForm]):
         return f"Days are those of {tz.key}. A line can start from {figures.day(first, tz)} on."
 
     def form(self) -> NewLineForm:
-        return NewLineForm(self.posted, subscription=self.row, as_of=self.now)
+        return NewLineForm(self.posted, subscription=self.row, actor=self.actor, as_of=self.now)
 
     def perform(self, form: NewLineForm) -> Reply:
-        line = contracts.add_line(subscription=self.row, **vars(form.terms()))
+        line = contracts.add_line(subscription=self.row, **vars(form.terms()), actor=self.actor)
         message = f"{line.brick} is line {line.number} of the subscription."
         return Reply(self.row, message, log=f"Added {line}: {line.brick} at {line.price}.")
 
@@ -107,7 +108,9 @@ class EndSubscription(_End):
 
     def perform(self, form: EndForm) -> Reply:
         former, tz = self.row, self.row.workspace.tz
-        ended = contracts.end_subscription(subscription=former, ends_at=self.new_end(form), as_of=self.now)
+        ended = contracts.end_subscription(
+            subscription=former, ends_at=self.new_end(form), as_of=self.now, actor=self.actor
+        )
         stay = contracts.staying_ended(subscription=ended, former_end=former.ends_at)
         warning = f"These lines ended before and stay ended: {_listed(stay, tz)}." if stay else ""
         message = f"The subscription {_new_end_in_words(ended, tz)}."
@@ -133,7 +136,9 @@ class VoidSubscription(Confirmation[Subscription]):
         )
 
     def perform(self, form: Any) -> Reply:
-        voided = contracts.end_subscription(subscription=self.row, ends_at=self.row.starts_at, as_of=self.now)
+        voided = contracts.end_subscription(
+            subscription=self.row, ends_at=self.row.starts_at, as_of=self.now, actor=self.actor
+        )
         return Reply(voided, "The subscription is voided: it covers nothing.", log="Voided.")
 
 
@@ -146,7 +151,7 @@ class EndLine(_End):
 
     def perform(self, form: EndForm) -> Reply:
         line, tz = self.row, self.row.workspace.tz
-        ended = contracts.end_line(line=line, ends_at=self.new_end(form), as_of=self.now)
+        ended = contracts.end_line(line=line, ends_at=self.new_end(form), as_of=self.now, actor=self.actor)
         told = _new_end_in_words(ended, tz)
         return Reply(line.subscription, f"{line.brick} {told}.", log=f"{line} {told}.")
 
@@ -175,7 +180,7 @@ class SetLimits(Action[Line, LimitsForm]):
         lines = Line.objects.select_for_update(of=("self",))
         now = lines.get(workspace_id=line.workspace_id, pk=line.pk)
         touched = {name: form.cleaned_data[name] for name in form.changed_data}
-        contracts.set_limits(line=line, limits=limits_in({**limits_of(now), **touched}))
+        contracts.set_limits(line=line, limits=limits_in({**limits_of(now), **touched}), actor=self.actor)
         message = f"{line.brick} has these limits for all usage from now on."
         return Reply(line.subscription, message, log=f"{line}: {told_limits(line, touched)}.")
 

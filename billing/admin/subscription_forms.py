@@ -13,6 +13,7 @@ from unfold.widgets import (
 )
 
 from billing import contracts, figures
+from billing.actors import Actor
 from billing.admin.entry_fields import DayField, NumberField, WholeNumberField
 from billing.admin.panel_forms import PanelForm, Question
 from billing.admin.picking import PickField
@@ -168,20 +169,20 @@ class NewLineForm(LimitsForm):
         help_text="A whole number that clients hold already. Empty: the next one.",
     )
 
-    def __init__(self, *args: Any, subscription: Subscription, as_of: datetime, **options: Any) -> None:
+    def __init__(self, *args: Any, subscription: Subscription, actor: Actor, as_of: datetime, **options: Any) -> None:
         super().__init__(*args, **options)
         price = self.fields["price"]
         assert isinstance(price, PickField)
         price.search_at(reverse("admin:billing_subscription_prices", args=[subscription.pk]))
         self.pick("price", prices_for(subscription))
         self.read_as(subscription.workspace.formats)
-        self.subscription, self.as_of = subscription, as_of
+        self.subscription, self.actor, self.as_of = subscription, actor, as_of
 
     def questions(self) -> Iterator[Question]:
         for name in ("starts_on", "ends_on"):
             yield from about_distance(name, self.cleaned_data[name], self.as_of)
         for effect in contracts.effects_of_adding:
-            if seen := effect(self.subscription, self.terms()):
+            if seen := effect(self.subscription, self.terms(), self.actor):
                 yield Question("price", seen.said, seen.decided)
 
     def terms(self) -> LineTerms:

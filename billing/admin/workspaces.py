@@ -15,7 +15,7 @@ from unfold.admin import TabularInline
 from unfold.decorators import display as column
 from unfold.widgets import UnfoldAdminSelect2Widget
 
-from billing import parties
+from billing import actors, parties
 from billing.admin import shown
 from billing.admin.actions import Action, Reply
 from billing.admin.pages import InstallationAdmin
@@ -71,7 +71,7 @@ class OpenWorkspace(Action[None, forms.ModelForm]):
         return form_class(self.posted)
 
     def perform(self, form: forms.ModelForm) -> Reply:
-        workspace = parties.create_workspace(**form.cleaned_data)
+        workspace = parties.create_workspace(**form.cleaned_data, actor=self.actor)
         shown.show(self.request, workspace)
         message = f"{workspace} and its test-mode twin are open. The panel shows {workspace} now."
         return Reply(workspace, message, log="Opened, with its test-mode twin.", is_added=True)
@@ -107,16 +107,18 @@ class WorkspaceAdmin(InstallationAdmin):
     def save_model(self, request: HttpRequest, obj: Workspace, form: WorkspaceForm, change: bool) -> None:
         # What was not touched may have been changed by others.
         touched = [name for name in self.fields if name not in FIXED and name in form.changed_data]
-        parties.update_workspace(workspace=obj, **{name: getattr(obj, name) for name in touched})
+        changes = {name: getattr(obj, name) for name in touched}
+        parties.update_workspace(workspace=obj, **changes, actor=actors.person(request.user))
 
     def save_formset(self, request: HttpRequest, form: Any, formset: Any, change: bool) -> None:
         formset.save(commit=False)
+        actor = actors.person(request.user)
         for allowed in formset.deleted_objects:
-            parties.remove_origin(allowed=allowed)
+            parties.remove_origin(allowed=allowed, actor=actor)
         for allowed, _ in formset.changed_objects:
-            parties.update_origin(allowed=allowed, origin=allowed.origin)
+            parties.update_origin(allowed=allowed, origin=allowed.origin, actor=actor)
         for allowed in formset.new_objects:
-            parties.add_origin(workspace=allowed.workspace, origin=allowed.origin)
+            parties.add_origin(workspace=allowed.workspace, origin=allowed.origin, actor=actor)
 
     @column(description="Mode", label={"live": "success", "test": "warning"}, ordering="mode")
     def mode_label(self, workspace: Workspace) -> tuple[str, str]:

@@ -18,7 +18,6 @@ from billing.catalog.prices import (
     copy_price,
     create_price,
     is_billed,
-    note_tiers,
     refuse_too_many_tiers,
 )
 
@@ -36,7 +35,6 @@ __all__ = [
     "current_rules",
     "folded_filters",
     "is_billed",
-    "note_tiers",
     "objection_to_size",
     "refuse_too_many_tiers",
     "set_event_rule",

@@ -9,6 +9,7 @@ from django.core.exceptions import ValidationError
 from django.db import IntegrityError, transaction
 
 from billing import history, names
+from billing.actors import Actor
 from billing.aggregations import OF_BRICKS
 from billing.catalog.event_rules import EventTerms, locked_brick, set_event_rule
 from billing.models import Brick, Name, Workspace
@@ -27,6 +28,7 @@ def create_brick(
     reference: str | None = None,
     id: uuid.UUID | None = None,  # noqa: A002  (the field's own name)
     rule: EventTerms | None = None,
+    actor: Actor,
     as_of: datetime,
 ) -> Brick:
     """Add a brick, with its rule where it counts events; raise ``ValidationError`` naming the field.
@@ -47,10 +49,10 @@ def create_brick(
         raise ValidationError({"reference": ValidationError("A brick has this reference already.", code="unique")})
     if brick.metering.takes_events and rule is None:
         raise ValidationError(NO_RULE)
-    brick.save(force_insert=True)
+    history.insert(brick, actor=actor)
     _give_names(brick, {str(brick.pk): "id"} | ({brick.reference: "reference"} if brick.reference else {}))
     if rule is not None:
-        set_event_rule(brick=brick, rule=rule, as_of=as_of)
+        set_event_rule(brick=brick, rule=rule, actor=actor, as_of=as_of)
     return brick
 
 
@@ -64,6 +66,7 @@ def update_brick(
     reference: str | None = None,
     aggregation: str | None = None,
     rule: EventTerms | None = None,
+    actor: Actor,
     as_of: datetime,
 ) -> Brick:
     """Change what is given of a brick; an empty reference removes it. Raises ``ValidationError`` naming the field.
@@ -81,11 +84,11 @@ def update_brick(
         if value is not None:
             setattr(brick, field_name, value)
     brick.reference = brick.reference or None
-    _save_brick(brick, as_before, update_fields=[*changes, "aggregation"])
+    _save_brick(brick, [*changes, "aggregation"], as_before, actor)
     if brick.reference != former:
         _rename(brick, former)
     if rule is not None:
-        set_event_rule(brick=brick, rule=rule, as_of=as_of)
+        set_event_rule(brick=brick, rule=rule, actor=actor, as_of=as_of)
     return brick
 
 
@@ -98,11 +101,11 @@ def _change_aggregation(brick: Brick, aggregation: str, *, has_rule: bool, as_of
     brick.aggregation = aggregation
 
 
-def _save_brick(brick: Brick, as_before: Collection[str], **options: Any) -> None:
+def _save_brick(brick: Brick, changes: Collection[str], as_before: Collection[str], actor: Actor) -> None:
     brick.full_clean(exclude=as_before, validate_constraints=False)
     try:
         with transaction.atomic():
-            brick.save(**options)
+            history.save(brick, fields=changes, actor=actor)
     except IntegrityError as error:
         taken = "id" if brick.reference is None else "reference"
         told = ValidationError(f"A brick has this {taken} already.", code="unique")
@@ -121,10 +124,10 @@ def _rename(brick: Brick, former: str | None) -> None:
 
 
 @transaction.atomic
-def archive_brick(*, brick: Brick, as_of: datetime) -> Brick:
+def archive_brick(*, brick: Brick, actor: Actor, as_of: datetime) -> Brick:
     """Archive a brick: no further line of it can be added; existing lines go on."""
     sold = Brick.objects.filter(workspace_id=brick.workspace_id, pk=brick.pk, archived_at=None)
     if sold.update(archived_at=as_of):
-        history.note(brick, "archived")
+        history.note(brick, "archived", actor=actor)
     brick.refresh_from_db(fields=["archived_at"])
     return brick

@@ -9,6 +9,8 @@ from django.conf import settings
 from django.core.exceptions import ValidationError
 from django.db import transaction
 
+from billing import history
+from billing.actors import Actor
 from billing.aggregations import OF_RULES
 from billing.models import Brick, EventRule
 from billing.models.texts import objection_to_identifier
@@ -35,7 +37,7 @@ class EventTerms:
 
 
 @transaction.atomic
-def set_event_rule(*, brick: Brick, rule: EventTerms, as_of: datetime) -> EventRule:
+def set_event_rule(*, brick: Brick, rule: EventTerms, actor: Actor, as_of: datetime) -> EventRule:
     """Replace a brick's rule from now on; return the new one, or the current one where nothing changes.
 
     Closed periods stay as they were counted. Raises ``ValidationError`` naming the field.
@@ -50,7 +52,9 @@ def set_event_rule(*, brick: Brick, rule: EventTerms, as_of: datetime) -> EventR
     brick.event_rules.filter(replaced_at=None).update(replaced_at=as_of)
     kept = _as_kept(rule)
     folded = None if kept.is_case_sensitive else folded_filters(kept.filters)
-    return EventRule.objects.create(workspace_id=brick.workspace_id, brick=brick, folded_filters=folded, **asdict(kept))
+    row = EventRule(workspace_id=brick.workspace_id, brick=brick, folded_filters=folded, **asdict(kept))
+    history.insert(row, actor=actor)
+    return row
 
 
 def locked_brick(brick: Brick) -> Brick:

@@ -9,6 +9,7 @@ from django.core.exceptions import ValidationError
 from django.db import transaction
 
 from billing import history
+from billing.actors import Actor
 from billing.models import Brick, Price, PriceTier
 from billing.money import format_decimal
 from billing.rating import Terms, Tier, in_order, model_named
@@ -27,7 +28,14 @@ class PriceTerms:
 
 @transaction.atomic
 def create_price(
-    *, brick: Brick, name: str, model: str, currency: str, unit_price: Decimal = Decimal(0), tiers: Sequence[Tier] = ()
+    *,
+    brick: Brick,
+    name: str,
+    model: str,
+    currency: str,
+    unit_price: Decimal = Decimal(0),
+    tiers: Sequence[Tier] = (),
+    actor: Actor,
 ) -> Price:
     """Make a price with its tiers; raise ``ValidationError`` or ``TermsError`` naming the field at fault.
 
@@ -43,9 +51,9 @@ def create_price(
     )
     price.full_clean()
     rows = _checked_tiers(price, tiers)
-    price.save()
+    history.insert(price, actor=actor)
     PriceTier.objects.bulk_create(rows)
-    note_tiers(price, [], rows)
+    _note_tiers(price, [], rows, actor)
     return price
 
 
@@ -61,6 +69,7 @@ def change_price(
     model: str | None = None,
     unit_price: Decimal | None = None,
     tiers: Sequence[Tier] | None = None,
+    actor: Actor,
 ) -> Price:
     """Change what is given of a price, where ``tiers`` replace all former ones; return the price as it is then.
 
@@ -83,12 +92,12 @@ def change_price(
     wanted = kept if tiers is None else in_order(tiers)
     rows = _checked_tiers(price, wanted) if wanted != kept or set(touched) - {"name"} else []
     if touched:
-        price.save(update_fields=touched)
+        history.save(price, fields=touched, actor=actor)
     if wanted != kept:
         # All rows anew: saved one by one, two tiers that swap their bounds would collide at one of them.
         PriceTier.objects.filter(workspace_id=price.workspace_id, price=price).delete()
         PriceTier.objects.bulk_create(rows)
-        note_tiers(price, former, rows)
+        _note_tiers(price, former, rows, actor)
     return Price.objects.get(workspace_id=price.workspace_id, pk=price.pk)
 
 
@@ -125,7 +134,7 @@ def is_billed(price: Price) -> bool:
 
 
 @transaction.atomic
-def copy_price(*, price: Price, name: str) -> Price:
+def copy_price(*, price: Price, name: str, actor: Actor) -> Price:
     """Copy a price with its tiers, to be changed: the way to change a price that was billed.
 
     Raises ``ValidationError`` naming ``name`` where a price can't have this name, ``TermsError`` where the price is
@@ -141,16 +150,16 @@ def copy_price(*, price: Price, name: str) -> Price:
     )
     # Only the name is new: a price that today's rules would refuse can still be copied.
     copy.clean_fields(exclude=[field.name for field in Price._meta.fields if field.name != "name"])
-    copy.save()
-    note_tiers(copy, [], PriceTier.objects.bulk_create(_tier_rows(copy, price.terms().tiers)))
+    history.insert(copy, actor=actor)
+    _note_tiers(copy, [], PriceTier.objects.bulk_create(_tier_rows(copy, price.terms().tiers)), actor)
     return copy
 
 
-def note_tiers(price: Price, before: Iterable[PriceTier], after: Iterable[PriceTier]) -> None:
+def _note_tiers(price: Price, before: Iterable[PriceTier], after: Iterable[PriceTier], actor: Actor) -> None:
     """Add a change of a price's tiers to its history: they are written in bulk, which leaves no trace by itself."""
     was, now = _told(before), _told(after)
     if was != now:
-        history.note(price, "changed" if was else "added", {"tiers": (was, now)})
+        history.note(price, "changed" if was else "added", {"tiers": (was, now)}, actor=actor)
 
 
 def _told(tiers: Iterable[PriceTier]) -> list[str]:

@@ -7,14 +7,15 @@ from django.core.exceptions import ValidationError
 from django.db import transaction
 from django.db.models import Q
 
-from billing import names
+from billing import history, names
+from billing.actors import Actor
 from billing.contracts.hooks import objections_to_ending
 from billing.contracts.refusals import UnableToAgree
 from billing.models import CloseRun, Line, Subscription
 
 
 @transaction.atomic
-def end_line(*, line: Line, ends_at: datetime | None, as_of: datetime | None = None) -> Line:
+def end_line(*, line: Line, ends_at: datetime | None, actor: Actor, as_of: datetime | None = None) -> Line:
     """End a line at a moment, or with its subscription (None). Raises ``UnableToAgree`` naming ``ends_at``.
 
     The moment is the line's own end, which stays when the subscription's end moves. A moment equal to the
@@ -31,7 +32,7 @@ def end_line(*, line: Line, ends_at: datetime | None, as_of: datetime | None = N
     if line.is_voided:
         raise UnableToAgree({"ends_at": "The line was voided: it covers nothing."})
     line.own_ends_at = own_end(ends_at, subscription)
-    return end_at(line, ends_at or subscription.ends_at, as_of)
+    return end_at(line, ends_at or subscription.ends_at, actor, as_of)
 
 
 def own_end(ends_at: datetime | None, subscription: Subscription) -> datetime | None:
@@ -39,7 +40,7 @@ def own_end(ends_at: datetime | None, subscription: Subscription) -> datetime | 
     return None if ends_at == subscription.ends_at else ends_at
 
 
-def end_at(line: Line, ends_at: datetime | None, as_of: datetime | None) -> Line:
+def end_at(line: Line, ends_at: datetime | None, actor: Actor, as_of: datetime | None) -> Line:
     """Save a line's end, already computed, with its subscription locked; raise ``UnableToAgree``."""
     _check_open(line, ends_at)
     line.ends_at = ends_at
@@ -49,7 +50,7 @@ def end_at(line: Line, ends_at: datetime | None, as_of: datetime | None) -> Line
         check_end(line)
     if ends_at is not None:
         _ask(line, ends_at, as_of)
-    line.save(update_fields=["ends_at", "own_ends_at", "reference"])
+    history.save(line, fields=["ends_at", "own_ends_at", "reference"], actor=actor)
     return line
 
 

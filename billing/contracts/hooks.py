@@ -6,6 +6,7 @@ from datetime import datetime
 
 from django.core.exceptions import ValidationError
 
+from billing.actors import Actor
 from billing.contracts.terms import LineTerms
 from billing.models import Line, Subscription
 
@@ -25,6 +26,6 @@ class Foreseen:
     decided: tuple[object, ...]
 
 
-# Called before a person adds a line. A function returns an effect to show first, or None: the ledger tells the value
-# with which a gauge would open.
-effects_of_adding: list[Callable[[Subscription, LineTerms], Foreseen | None]] = []
+# Called before a person, the actor, adds a line. A function returns an effect to show first, or None: the ledger tells
+# the value with which a gauge would open.
+effects_of_adding: list[Callable[[Subscription, LineTerms, Actor], Foreseen | None]] = []

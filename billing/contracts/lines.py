@@ -8,7 +8,8 @@ from django.core.exceptions import NON_FIELD_ERRORS, ValidationError
 from django.db import transaction
 from django.db.models import UniqueConstraint
 
-from billing import catalog, names
+from billing import catalog, history, names
+from billing.actors import Actor
 from billing.aggregations import short_labels
 from billing.catalog import PriceTerms
 from billing.contracts import line_numbers
@@ -31,6 +32,7 @@ def add_line(
     limits: Limits = NO_LIMITS,
     number: int | None = None,
     carries_on: bool | None = None,
+    actor: Actor,
 ) -> Line:
     """Add a brick at a price to a subscription, from its first open moment or a later one on.
 
@@ -48,7 +50,7 @@ def add_line(
     _make_room(subscription)
     if isinstance(price, PriceTerms):
         with within("price"):
-            price = catalog.create_price(brick=brick, **vars(price))
+            price = catalog.create_price(brick=brick, **vars(price), actor=actor)
     line = Line(
         workspace_id=subscription.workspace_id,
         subscription=subscription,
@@ -69,13 +71,13 @@ def add_line(
     limits.put_on(line)
     line.number = line_numbers.number_for_line(workspace_id=line.workspace_id, given=number)
     _check_fields(line)
-    line.save(force_insert=True)
+    history.insert(line, actor=actor)
     names.give_agreed(line)
     return line
 
 
 @transaction.atomic
-def set_limits(*, line: Line, limits: Limits) -> Line:
+def set_limits(*, line: Line, limits: Limits, actor: Actor) -> Line:
     """Replace a line's usage limits, for all usage from now on; raise ``LimitsRefused``.
 
     Recorded usage stays, whatever its total.
@@ -86,7 +88,7 @@ def set_limits(*, line: Line, limits: Limits) -> Line:
     limits.put_on(line)
     # A reference from before today's rules is not refused here.
     line.full_clean(exclude=["reference"])
-    line.save(update_fields=[field.name for field in fields(limits)])
+    history.save(line, fields=[field.name for field in fields(limits)], actor=actor)
     return line
 
 

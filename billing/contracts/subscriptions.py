@@ -7,7 +7,8 @@ from datetime import date, datetime
 from django.db import transaction
 from django.db.models import Exists, OuterRef
 
-from billing import names
+from billing import history, names
+from billing.actors import Actor
 from billing.calendar import CalendarOutOfRange
 from billing.contracts import line_numbers
 from billing.contracts.ends import end_at, locked_subscription, why_closed
@@ -30,6 +31,7 @@ def create_subscription(
     reference: str | None = None,
     id: uuid.UUID | None = None,  # noqa: A002  (the field's own name)
     lines: Sequence[LineTerms] = (),
+    actor: Actor,
 ) -> Subscription:
     """Begin a customer's subscription with its lines; raise ``ValidationError`` naming the field.
 
@@ -57,17 +59,17 @@ def create_subscription(
         raise UnableToAgree({"starts_at": str(error)}) from error
     # Before names are given, so that two requests with lines don't deadlock.
     line_numbers.lock(workspace_id=subscription.workspace_id)
-    subscription.save(force_insert=True)
+    history.insert(subscription, actor=actor)
     names.give_agreed(subscription)
     for place, terms in enumerate(lines):
         with within(f"lines.{place}"):
-            add_line(subscription=subscription, **vars(terms))
+            add_line(subscription=subscription, **vars(terms), actor=actor)
     return subscription
 
 
 @transaction.atomic
 def end_subscription(
-    *, subscription: Subscription, ends_at: datetime | None, as_of: datetime | None = None
+    *, subscription: Subscription, ends_at: datetime | None, actor: Actor, as_of: datetime | None = None
 ) -> Subscription:
     """End a subscription and its lines at a moment; its last period is then due. Raises ``UnableToAgree``.
 
@@ -82,17 +84,17 @@ def end_subscription(
     subscription.next_close_at = next_close_at(subscription)
     if subscription.is_voided:
         names.free_reference(subscription)
-    subscription.save(update_fields=["ends_at", "next_close_at", "reference"])
+    history.save(subscription, fields=["ends_at", "next_close_at", "reference"], actor=actor)
     lines = subscription.lines.not_voided().select_for_update(of=("self",))
     for line in lines.select_related("brick").order_by("id"):
         line.subscription = subscription
         if subscription.is_voided:
             line.own_ends_at = line.starts_at
-            end_at(line, line.starts_at, as_of)
+            end_at(line, line.starts_at, actor, as_of)
         elif ends_at is not None and line.starts_at >= ends_at:
             raise UnableToAgree({"ends_at": f"{line} starts later."})
         elif (moved := _end_within(subscription, line)) != line.ends_at:
-            end_at(line, moved, as_of)
+            end_at(line, moved, actor, as_of)
     return subscription
 
 

@@ -1,23 +1,10 @@
 """The history of changes: who changed which value from what to what. Append-only.
 
-A row that is saved or deleted anywhere in the program leaves a trace by itself (``recording``), in the same
+A row that has a history is written by ``insert``, ``save`` and ``delete``, which record the change in the same
 transaction. Code that writes in bulk or by a bare UPDATE calls ``note`` or ``note_added``.
 """
 
-from billing.history.actors import PROGRAM, Actor, act_as, acting, key, person
 from billing.history.reading import changes_of, is_kept_of, newest_of
-from billing.history.recording import note, note_added
+from billing.history.recording import delete, insert, note, note_added, save
 
-__all__ = [
-    "PROGRAM",
-    "Actor",
-    "act_as",
-    "acting",
-    "changes_of",
-    "is_kept_of",
-    "key",
-    "newest_of",
-    "note",
-    "note_added",
-    "person",
-]
+__all__ = ["changes_of", "delete", "insert", "is_kept_of", "newest_of", "note", "note_added", "save"]

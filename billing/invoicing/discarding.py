@@ -8,6 +8,7 @@ from django.db import connection, transaction
 from django.db.models import Exists, Max, OuterRef, QuerySet, Subquery
 
 from billing import close_states, history
+from billing.actors import Actor
 from billing.close_states import DISCARD, WITHDRAW, Maker
 from billing.invoicing.order import named, runs_that_build_on
 from billing.invoicing.pointers import move_pointers
@@ -19,7 +20,7 @@ class UnableToDiscard(Exception):
 
 
 @transaction.atomic
-def discard(*, run: CloseRun, by: str, as_of: datetime) -> None:
+def discard(*, run: CloseRun, actor: Actor, as_of: datetime) -> None:
     """Take a run's drafts back whole: its periods are open again, and the next close computes them anew.
 
     Raises ``UnableToDiscard`` once the run is approved, issued or discarded, or while a later run builds on its drafts.
@@ -41,8 +42,8 @@ def discard(*, run: CloseRun, by: str, as_of: datetime) -> None:
     close_states.move_items(items, WITHDRAW, maker=Maker.PERSON)
     items.exclude(notices=[]).update(notices=[])
     close_states.release_subscriptions(run)
-    close_states.move_run(run, DISCARD, maker=Maker.PERSON, decided_by=by, finished_at=as_of)
-    history.note(run, "changed", {"state": (run.state, DISCARD.target)})
+    close_states.move_run(run, DISCARD, maker=Maker.PERSON, decided_by=actor.label, finished_at=as_of)
+    history.note(run, "changed", {"state": (run.state, DISCARD.target)}, actor=actor)
 
 
 def _reopen(run: CloseRun, subscriptions: Sequence[Subscription], lines: QuerySet[Line]) -> None:

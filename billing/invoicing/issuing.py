@@ -9,6 +9,7 @@ from django.db import connection, transaction
 from django.db.models import QuerySet
 
 from billing import close_states, history
+from billing.actors import Actor
 from billing.close_states import APPROVE, FINISH, Maker
 from billing.documents import InvoiceDocument, Prices
 from billing.invoicing.order import named, runs_with_earlier_drafts
@@ -24,18 +25,18 @@ class UnableToIssue(Exception):
 
 
 @transaction.atomic
-def approve(*, run: CloseRun, by: str, as_of: datetime, maker: Maker = Maker.PERSON) -> CloseRun:
+def approve(*, run: CloseRun, actor: Actor, as_of: datetime, maker: Maker = Maker.PERSON) -> CloseRun:
     """Let a reviewed run's drafts be issued; ``issue_next`` then does it, batch by batch. Returns the run as it is now.
 
     Raises ``UnableToIssue`` where the run is not waiting for review, or earlier drafts of its subscriptions are left.
     """
     if earlier := named(runs_with_earlier_drafts(run)):
         raise UnableToIssue(f"Earlier drafts of the same subscriptions come first: issue or discard {earlier}.")
-    changed = close_states.move_run(run, APPROVE, maker=maker, decided_by=by, heartbeat_at=as_of)
+    changed = close_states.move_run(run, APPROVE, maker=maker, decided_by=actor.label, heartbeat_at=as_of)
     run.refresh_from_db()
     if not changed:
         raise UnableToIssue(f"{run} is not waiting for review: {run.get_state_display().lower()}.")
-    history.note(run, "approved")
+    history.note(run, "approved", actor=actor)
     return run
 
 

@@ -6,6 +6,7 @@ import django.db.models.functions.datetime
 from django.conf import settings
 from django.db import migrations, models
 
+import billing.aggregations
 import billing.models.parties
 import billing.storage.exact
 import billing.storage.jsontext
@@ -337,12 +338,7 @@ class Migration(migrations.Migration):
                 (
                     "aggregation",
                     models.CharField(
-                        choices=[
-                            ("sum", "Counter: total of the period"),
-                            ("unit_days", "Gauge: value x days it stood"),
-                            ("events", "Events: counted as the brick's rule says"),
-                            ("none", "Not metered"),
-                        ],
+                        choices=billing.aggregations.brick_choices,
                         default="sum",
                         help_text="How a period's records become one quantity. Fixed once the brick is in a subscription.",
                         max_length=16,
@@ -394,14 +390,7 @@ class Migration(migrations.Migration):
                 ("event_type", models.CharField(max_length=255)),
                 (
                     "aggregation",
-                    models.CharField(
-                        choices=[
-                            ("count", "Number of events"),
-                            ("sum", "Total of a property"),
-                            ("unique", "Number of distinct values of a property"),
-                        ],
-                        max_length=6,
-                    ),
+                    models.CharField(choices=billing.aggregations.rule_choices, max_length=16),
                 ),
                 ("property", models.CharField(blank=True, help_text="What is added, or told apart.", max_length=255)),
                 (
@@ -824,11 +813,18 @@ class Migration(migrations.Migration):
                 (
                     "actor_kind",
                     models.CharField(
-                        choices=[("person", "Person"), ("key", "API key"), ("program", "Arrears")], max_length=7
+                        choices=[
+                            ("person", "Person"),
+                            ("key", "API key"),
+                            ("command", "Command"),
+                            ("schedule", "Schedule"),
+                        ],
+                        max_length=8,
                     ),
                 ),
                 ("actor_id", models.BigIntegerField(null=True)),
-                ("actor_name", models.CharField(blank=True, max_length=200)),
+                ("actor_name", models.CharField(max_length=200)),
+                ("via", models.CharField(max_length=20)),
                 ("subject", models.CharField(max_length=20)),
                 ("subject_id", models.CharField(max_length=36)),
                 ("part", models.CharField(blank=True, max_length=300)),

@@ -5,6 +5,7 @@ from typing import Any, NoReturn
 from django.db import models
 from django.db.models.functions import Now
 
+from billing.actors import ActorKind
 from billing.models.parties import Workspace
 from billing.models.tenants import TenantModel
 from billing.storage.jsontext import ExactJSONField
@@ -26,17 +27,14 @@ class ChangeQuerySet(models.QuerySet["Change"]):
 class Change(TenantModel):
     """One change of a row that people or keys may change, in the transaction that made it."""
 
-    class Actor(models.TextChoices):
-        PERSON = "person", "Person"
-        KEY = "key", "API key"
-        PROGRAM = "program", "Arrears"
-
     workspace = WorkspaceKey(Workspace, models.PROTECT, related_name="+", db_index=False)
     changed_at = models.DateTimeField(db_default=Now())
-    actor_kind = models.CharField(max_length=7, choices=Actor)
+    actor_kind = models.CharField(max_length=8, choices=ActorKind)
     actor_id = models.BigIntegerField(null=True)
     # As it was then: people and keys get other names.
-    actor_name = models.CharField(max_length=200, blank=True)
+    actor_name = models.CharField(max_length=200)
+    # From where they acted: the panel, a dialect, a command or a schedule.
+    via = models.CharField(max_length=20)
     # On whose page it is shown, and of which of its parts it tells: a line is a part of its subscription.
     subject = models.CharField(max_length=20)
     subject_id = models.CharField(max_length=36)

@@ -8,16 +8,17 @@ from django.conf import settings
 from django.core.exceptions import ValidationError
 from django.db import IntegrityError, transaction
 
-from billing import names
+from billing import history, names
+from billing.actors import Actor
 from billing.models import Customer, CustomerAlias, Name, Workspace
 from billing.tenancy import Across, across
 
 # The name of nobody: a sender takes an event back by reporting it again under this name.
 NOBODY = "VOID"
 
-# Called with all new names of a customer (its id, its reference, aliases) in the transaction that gives them. The
-# ledger matches the events that came under them before: billing does not know the ledger.
-on_new_names: list[Callable[[Customer, Sequence[str]], None]] = []
+# Called with all new names of a customer (its id, its reference, aliases) and the actor, in the transaction that gives
+# them. The ledger matches the events that came under them before: billing does not know the ledger.
+on_new_names: list[Callable[[Customer, Sequence[str], Actor], None]] = []
 
 
 @transaction.atomic
@@ -30,6 +31,7 @@ def create_customer(
     address: str = "",
     id: uuid.UUID | None = None,  # noqa: A002  (the field's own name)
     aliases: Sequence[str] = (),
+    actor: Actor,
 ) -> Customer:
     """Add a customer with its aliases; raise ``ValidationError`` naming the field.
 
@@ -40,16 +42,16 @@ def create_customer(
     customer = Customer(
         id=id or uuid.uuid4(), workspace=workspace, name=name, reference=reference or None, email=email, address=address
     )
-    _save(customer, taken=_what_is_taken, force_insert=True)
+    _save(customer, taken=_what_is_taken, actor=actor)
     try:
         for value in aliases:
-            _save_alias(CustomerAlias(workspace=workspace, customer=customer, value=value))
+            _save_alias(CustomerAlias(workspace=workspace, customer=customer, value=value), actor)
         _refuse_too_many(customer)
     except ValidationError as error:
         raise ValidationError({"aliases": [one for told in error.error_dict.values() for one in told]}) from error
     fields = dict.fromkeys(aliases, "aliases") | {str(customer.pk): "id"}
     _give(customer, fields | ({customer.reference: "reference"} if customer.reference else {}))
-    _tell(customer, [str(customer.pk), *filter(None, [customer.reference]), *aliases])
+    _tell(customer, [str(customer.pk), *filter(None, [customer.reference]), *aliases], actor)
     return customer
 
 
@@ -68,6 +70,7 @@ def update_customer(
     reference: str | None = None,
     email: str | None = None,
     address: str | None = None,
+    actor: Actor,
 ) -> Customer:
     """Change what is given of a customer; an empty text removes a value. Raises ``ValidationError`` naming the field.
 
@@ -85,33 +88,38 @@ def update_customer(
             setattr(customer, field, value)
     customer.reference = customer.reference or None
     taken = {"reference": "A customer has this reference already."}
-    _save(customer, taken=lambda _: taken, as_before=as_before, update_fields=changes)
+    _save(customer, taken=lambda _: taken, as_before=as_before, fields=changes, actor=actor)
     if customer.reference != former:
         _take_back(customer, [former] if former else [])
     if customer.reference and customer.reference != former:
         _give(customer, {customer.reference: "reference"})
-        _tell(customer, [customer.reference])
+        _tell(customer, [customer.reference], actor)
     return customer
 
 
 @transaction.atomic
-def add_alias(*, customer: Customer, value: str, label: str = "") -> CustomerAlias:
+def add_alias(*, customer: Customer, value: str, label: str = "", actor: Actor) -> CustomerAlias:
     """Give a customer an alias; events that waited under it are the customer's from now on.
 
     Raises ``ValidationError`` naming the field where another customer of the workspace has the name, for ``VOID``, and
     beyond ``ALIASES_PER_CUSTOMER`` aliases.
     """
     alias = CustomerAlias(workspace_id=customer.workspace_id, customer=customer, value=value, label=label)
-    _save_alias(alias)
+    _save_alias(alias, actor)
     _refuse_too_many(customer)
     _give(customer, {value: "value"})
-    _tell(customer, [value])
+    _tell(customer, [value], actor)
     return alias
 
 
 @transaction.atomic
 def update_alias(
-    *, alias: CustomerAlias, value: str | None = None, label: str | None = None, customer: Customer | None = None
+    *,
+    alias: CustomerAlias,
+    value: str | None = None,
+    label: str | None = None,
+    customer: Customer | None = None,
+    actor: Actor,
 ) -> CustomerAlias:
     """Change what is given of an alias; raise ``ValidationError`` naming the field. Recorded usage stays as it is."""
     aliases = CustomerAlias.objects.select_for_update(of=("self",)).select_related("customer")
@@ -122,24 +130,24 @@ def update_alias(
     alias.customer = customer or alias.customer
     alias.value = alias.value if value is None else value
     alias.label = alias.label if label is None else label
-    _save_alias(alias, as_before=["value"] if alias.value == former else [])
+    _save_alias(alias, actor, as_before=["value"] if alias.value == former else [])
     if alias.customer != owner:
         _refuse_too_many(alias.customer)
     if (alias.value, alias.customer) != (former, owner):
         _take_back(owner, [former])
         _give(alias.customer, {alias.value: "value"})
     if alias.value != former:
-        _tell(alias.customer, [alias.value])
+        _tell(alias.customer, [alias.value], actor)
     return alias
 
 
 @transaction.atomic
-def remove_alias(*, alias: CustomerAlias) -> None:
+def remove_alias(*, alias: CustomerAlias, actor: Actor) -> None:
     """Take an alias from a customer; usage that was reported under it stays the customer's."""
     aliases = CustomerAlias.objects.select_for_update(of=("self",)).select_related("customer")
     removed = aliases.filter(workspace_id=alias.workspace_id, pk=alias.pk).first()
     if removed is not None:
-        removed.delete()
+        history.delete(removed, actor=actor)
         _take_back(removed.customer, [removed.value])
 
 
@@ -159,10 +167,12 @@ def _refuse_too_many(customer: Customer) -> None:
         raise ValidationError({"value": f"A customer has at most {most} aliases."})
 
 
-def _save_alias(alias: CustomerAlias, *, as_before: Collection[str] = ()) -> None:
+def _save_alias(alias: CustomerAlias, actor: Actor, *, as_before: Collection[str] = ()) -> None:
     if "value" not in as_before:
         refuse_nobody(alias.value, field="value")
-    _save(alias, taken=lambda _: {"value": "A customer has this alias already."}, as_before=as_before)
+    taken = {"value": "A customer has this alias already."}
+    fields = () if alias._state.adding else ("customer", "value", "label")
+    _save(alias, taken=lambda _: taken, as_before=as_before, fields=fields, actor=actor)
 
 
 def _save(
@@ -170,16 +180,20 @@ def _save(
     *,
     taken: Callable[[Any], dict[str, str]],
     as_before: Collection[str] = (),
-    **options: Any,
+    fields: Collection[str] = (),
+    actor: Actor,
 ) -> None:
-    """Check a row's fields, except those ``as_before``, and save it.
+    """Check a row's fields, except those ``as_before``; insert a new row, or save these fields of a stored one.
 
     ``taken`` returns the messages by field for a refusal by a unique constraint.
     """
     row.full_clean(exclude=as_before, validate_unique=False, validate_constraints=False)
     try:
         with transaction.atomic():
-            row.save(**options)
+            if row._state.adding:
+                history.insert(row, actor=actor)
+            else:
+                history.save(row, fields=fields, actor=actor)
     except IntegrityError as error:
         told = {name: ValidationError(message, code="unique") for name, message in taken(row).items()}
         raise ValidationError(told) from error
@@ -199,6 +213,6 @@ def _take_back(customer: Customer, former: Sequence[str]) -> None:
     )
 
 
-def _tell(customer: Customer, given: Sequence[str]) -> None:
+def _tell(customer: Customer, given: Sequence[str], actor: Actor) -> None:
     for tell in on_new_names:
-        tell(customer, given)
+        tell(customer, given, actor)

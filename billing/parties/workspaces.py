@@ -1,10 +1,14 @@
 """Open workspaces, and change their settings and the web sites that may call their APIs."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 from django.core.exceptions import ValidationError
 from django.db import IntegrityError, transaction
 
+from billing import history
+from billing.actors import Actor
 from billing.entry.moments import DayFormat
 from billing.entry.numbers import NumberFormat
 from billing.models import AllowedOrigin, NumberSeries, Workspace
@@ -21,6 +25,7 @@ def create_workspace(
     closing_delay_hours: int = 1,
     number_format: str = NumberFormat.POINT,
     day_format: str = DayFormat.ISO,
+    actor: Actor,
 ) -> Workspace:
     """Open a live workspace with its test-mode twin and their number series; return the live one.
 
@@ -38,9 +43,9 @@ def create_workspace(
     }
     live = Workspace(closing=closing, **shared)
     live.full_clean()
-    live.save()
+    history.insert(live, actor=actor)
     twin = Workspace(mode=Workspace.Mode.TEST, live=live, **shared)
-    twin.save()
+    history.insert(twin, actor=actor)
     NumberSeries.objects.bulk_create(
         NumberSeries(workspace=workspace, kind=kind) for workspace in (live, twin) for kind in NumberSeries.Kind
     )
@@ -58,6 +63,7 @@ def update_workspace(
     closing_delay_hours: int | None = None,
     number_format: str | None = None,
     day_format: str | None = None,
+    actor: Actor,
 ) -> Workspace:
     """Change what is given of a workspace, not of its twin; raise ``ValidationError`` naming the field.
 
@@ -81,12 +87,12 @@ def update_workspace(
         setattr(workspace, field, changes[field])
     workspace.clean_fields(exclude=[column.name for column in Workspace._meta.fields if column.name not in touched])
     if touched:
-        workspace.save(update_fields=touched)
+        history.save(workspace, fields=touched, actor=actor)
     return workspace
 
 
 @transaction.atomic
-def add_origin(*, workspace: Workspace, origin: str) -> AllowedOrigin:
+def add_origin(*, workspace: Workspace, origin: str, actor: Actor) -> AllowedOrigin:
     """Allow the pages of a web site, such as ``https://app.example.com``, to call the APIs with a workspace's keys.
 
     It holds for the workspace and its twin. Raises ``ValidationError`` naming ``origin``, also for the twin's own.
@@ -94,34 +100,38 @@ def add_origin(*, workspace: Workspace, origin: str) -> AllowedOrigin:
     if workspace.mode != Workspace.Mode.LIVE:
         raise ValidationError({"origin": "The web sites of a test workspace are those of its live one."})
     row = AllowedOrigin(workspace=workspace, origin=origin)
-    _save_origin(row)
+    with _checked(row):
+        history.insert(row, actor=actor)
     return row
 
 
 @transaction.atomic
-def update_origin(*, allowed: AllowedOrigin, origin: str) -> AllowedOrigin:
+def update_origin(*, allowed: AllowedOrigin, origin: str, actor: Actor) -> AllowedOrigin:
     """Allow another web site in place of one; raise ``ValidationError`` naming ``origin``."""
     rows = AllowedOrigin.objects.select_for_update(no_key=True)
     row = rows.get(workspace_id=allowed.workspace_id, pk=allowed.pk)
     if row.origin != origin:
         row.origin = origin
-        _save_origin(row)
+        with _checked(row):
+            history.save(row, fields=["origin"], actor=actor)
     return row
 
 
 @transaction.atomic
-def remove_origin(*, allowed: AllowedOrigin) -> None:
+def remove_origin(*, allowed: AllowedOrigin, actor: Actor) -> None:
     """Allow a web site no longer; one that was removed already is no error."""
     row = AllowedOrigin.objects.filter(workspace_id=allowed.workspace_id, pk=allowed.pk).first()
     if row is not None:
-        row.delete()
+        history.delete(row, actor=actor)
 
 
-def _save_origin(row: AllowedOrigin) -> None:
+@contextmanager
+def _checked(row: AllowedOrigin) -> Iterator[None]:
+    """Check an origin, then refuse one that the workspace has when it is written inside."""
     row.clean_fields(exclude=["workspace"])
     try:
         with transaction.atomic():
-            row.save()
+            yield
     except IntegrityError as error:
         raise ValidationError(
             {"origin": ValidationError("This web site is allowed already.", code="unique")}

@@ -19,6 +19,7 @@ from tests.bench.report import Row
 from tests.bench.server import PROGRAM, serving
 from tests.bench.setting import Setting, add_lines, build, moment_of
 from tests.bench.size import Size
+from tests.factories import ACTOR
 from usage.models import UsageRecord
 
 SIZE = 1000
@@ -38,7 +39,7 @@ def run(size: Size) -> list[Row]:
     setting = build("batch", lines=size.lines)
     bounded = build("bounded", lines=size.lines)
     for line in bounded.lines:
-        contracts.set_limits(line=line, limits=Limits(hard_limit_quantity=Decimal(10**12)))
+        contracts.set_limits(line=line, limits=Limits(hard_limit_quantity=Decimal(10**12)), actor=ACTOR)
     with serving(PROGRAM, "config.settings") as port:
         rows = [_row(setting, port, senders, size) for senders in (1, 4)]
         rows.append(_against(setting, bounded, port, size, "onto lines with a limit", ">= 0.3"))

@@ -66,7 +66,7 @@ def _measure(code: str, subscriptions: int, each: int) -> tuple[float, float]:
 
 
 def _load(code: str, subscriptions: int, each: int) -> Workspace:
-    workspace = parties.create_workspace(code=code, name=code, time_zone="UTC", currency="USD")
+    workspace = parties.create_workspace(code=code, name=code, time_zone="UTC", currency="USD", actor=make.ACTOR)
     brick = make.brick(workspace)
     price = make.price(brick, model="graduated", tiers=[("100", "2", "0"), ("1000", "1.5", "0"), (None, "1", "0")])
     parameters: dict[str, Any] = {
@@ -146,7 +146,7 @@ def _close(workspace: Workspace) -> float:
 
 def _run(workspace: Workspace, workers: list[subprocess.Popen[str]]) -> None:
     now = timezone.now()
-    run = closing.start(workspace=workspace, until_at=FEBRUARY, by="bench", as_of=now)
+    run = closing.start(workspace=workspace, until_at=FEBRUARY, actor=make.actor("bench"), as_of=now)
     for worker in workers:
         _send(worker, run)
     if any(worker.wait() for worker in workers):

@@ -38,7 +38,7 @@ def _measure(code: str, count: int) -> tuple[float, float]:
     copy_rows(UsageRecord, of=first.id, count=count - 1, key="n::text")
     analyse()
     begun = time.perf_counter()
-    parties.add_alias(customer=customer, value="waiting")
+    parties.add_alias(customer=customer, value="waiting", actor=make.ACTOR)
     named = time.perf_counter()
     for job in Matching.objects.filter(customer=customer):
         ledger.work_on_matching(workspace_id=job.workspace_id, matching_id=job.pk, clock=timezone.now)

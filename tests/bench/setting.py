@@ -26,8 +26,8 @@ class Setting:
 
 
 def build(code: str, *, lines: int) -> Setting:
-    workspace = parties.create_workspace(code=code, name=code, time_zone="UTC", currency="USD")
-    _, key = keys.create_key(workspace=workspace, name="bench", created_by="bench")
+    workspace = parties.create_workspace(code=code, name=code, time_zone="UTC", currency="USD", actor=make.ACTOR)
+    _, key = keys.create_key(workspace=workspace, name="bench", actor=make.actor("bench"))
     brick = make.brick(workspace)
     price = make.price(brick)
     agreed = [
@@ -36,6 +36,7 @@ def build(code: str, *, lines: int) -> Setting:
             brick=brick,
             price=price,
             reference=f"item-{n}",
+            actor=make.ACTOR,
         )
         for n in range(lines)
     ]

@@ -85,7 +85,7 @@ def another_run(world: SimpleNamespace) -> CloseRun:
 def add_contract(world: SimpleNamespace) -> None:
     world.live = make.workspace()
     world.twin = world.live.twin
-    world.key, _ = create_key(workspace=world.live, name="a service", created_by="tests")
+    world.key, _ = create_key(workspace=world.live, name="a service", actor=make.actor("tests"))
     world.use = ApiKeyUse.objects.create(workspace=world.live, api_key=world.key, last_used_at=START)
     world.allowed = AllowedOrigin.objects.create(workspace=world.live, origin="https://app.example.com")
     world.customer = make.customer(world.live, reference="c-1")
@@ -100,11 +100,11 @@ def add_contract(world: SimpleNamespace) -> None:
     world.tier, world.open_tier = world.tiered.tiers.order_by("id")
     world.subscription = make.subscription(world.customer, reference="s-1")
     world.line = contracts.add_line(
-        subscription=world.subscription, brick=world.brick, price=world.price, reference="l-1"
+        subscription=world.subscription, brick=world.brick, price=world.price, reference="l-1", actor=make.ACTOR
     )
     other = make.brick(world.live, name="Seats")
     world.other_line = contracts.add_line(
-        subscription=world.subscription, brick=other, price=make.price(other), reference="l-2"
+        subscription=world.subscription, brick=other, price=make.price(other), reference="l-2", actor=make.ACTOR
     )
 
 

@@ -45,7 +45,7 @@ def test_made_key_tells_its_mode_and_differs_from_any_other():
 
 @pytest.mark.parametrize("given", [None, "sk-7Qm2xV9tL4-bR8kZ1wNcY", "ark_live_5e0c9a7f13d84b26a1f0937ce8d2"])
 def test_text_is_not_kept_only_its_digest_and_a_few_characters(given):
-    key, text = create_key(workspace=make.workspace(), name="importer", created_by="ada", text=given)
+    key, text = create_key(workspace=make.workspace(), name="importer", actor=make.actor("ada"), text=given)
 
     row = ApiKey.objects.values().get()
     assert [name for name, value in row.items() if text in str(value)] == []
@@ -56,7 +56,7 @@ def test_text_is_not_kept_only_its_digest_and_a_few_characters(given):
 
 @pytest.mark.parametrize("given", ["0a5f3c91e7b2d846", "ark_7d20f9c4e1b6", "ark_live_x7Qm2vT"])
 def test_prefix_of_a_given_text_leaves_a_secret(given):
-    key, _ = create_key(workspace=make.workspace(), name="importer", created_by="ada", text=given)
+    key, _ = create_key(workspace=make.workspace(), name="importer", actor=make.actor("ada"), text=given)
 
     assert key.prefix == given[:4]
 
@@ -77,7 +77,7 @@ def test_prefix_of_a_given_text_leaves_a_secret(given):
 )
 def test_given_text_that_is_short_or_no_token_is_refused(given):
     with pytest.raises(UnableToCreateKey) as refusal:
-        create_key(workspace=make.workspace(), name="importer", created_by="ada", text=given)
+        create_key(workspace=make.workspace(), name="importer", actor=make.actor("ada"), text=given)
 
     assert refusal.value.message_dict == {"text": ["A key has at least 16 characters and no white space."]}
     assert not ApiKey.objects.exists()
@@ -87,7 +87,7 @@ def test_given_text_that_is_short_or_no_token_is_refused(given):
 @pytest.mark.parametrize("given", ["aaaaaaaaaaaaaaaa", "0123456789abcdef", "password12345678"])
 def test_given_text_that_can_be_guessed_is_refused(given):
     with pytest.raises(UnableToCreateKey) as refusal:
-        create_key(workspace=make.workspace(), name="importer", created_by="ada", text=given)
+        create_key(workspace=make.workspace(), name="importer", actor=make.actor("ada"), text=given)
 
     assert refusal.value.message_dict == {
         "text": ["This key can be guessed: give one that was drawn at random, or none."]
@@ -102,8 +102,8 @@ def test_given_text_of_16_characters_is_taken():
 
 
 def test_text_in_use_is_refused_even_elsewhere_and_after_it_was_revoked():
-    first, text = create_key(workspace=make.workspace(), name="old", created_by="ada")
-    revoke_key(key=first, as_of=NOW)
+    first, text = create_key(workspace=make.workspace(), name="old", actor=make.actor("ada"))
+    revoke_key(key=first, as_of=NOW, actor=make.ACTOR)
 
     with pytest.raises(UnableToCreateKey) as refusal:
         make.api_key(make.workspace("other"), text=text)
@@ -125,19 +125,19 @@ def test_text_that_is_no_key_at_all_finds_nothing(text):
 
 
 def test_revoked_key_finds_nothing_and_stays_listed():
-    key, text = create_key(workspace=make.workspace(), name="old", created_by="ada")
+    key, text = create_key(workspace=make.workspace(), name="old", actor=make.actor("ada"))
 
-    revoke_key(key=key, as_of=NOW)
+    revoke_key(key=key, as_of=NOW, actor=make.ACTOR)
 
     assert find_key(text=text, as_of=NOW) is None
     assert (key.revoked_at, with_last_use(ApiKey.objects).get().last_used_at) == (NOW, None)
 
 
 def test_revoking_again_keeps_the_first_moment():
-    key, _ = create_key(workspace=make.workspace(), name="old", created_by="ada")
+    key, _ = create_key(workspace=make.workspace(), name="old", actor=make.actor("ada"))
 
-    revoke_key(key=key, as_of=NOW)
-    revoke_key(key=key, as_of=NOW + timedelta(days=1))
+    revoke_key(key=key, as_of=NOW, actor=make.ACTOR)
+    revoke_key(key=key, as_of=NOW + timedelta(days=1), actor=make.ACTOR)
 
     assert key.revoked_at == ApiKey.objects.get().revoked_at == NOW
 
@@ -226,27 +226,27 @@ def test_revoked_key_is_not_trusted_for_the_rest_of_its_second():
     text = make.api_key(make.workspace())
     key = find_key(text=text, as_of=NOW)
 
-    revoke_key(key=key, as_of=NOW)
+    revoke_key(key=key, as_of=NOW, actor=make.ACTOR)
 
     assert find_key(text=text, as_of=NOW) is None
 
 
 def test_what_is_given_of_a_key_is_changed_and_the_rest_stays():
-    key, _ = create_key(workspace=make.workspace(), name="a service", created_by="tests")
+    key, _ = create_key(workspace=make.workspace(), name="a service", actor=make.actor("tests"))
 
-    assert update_key(key=key, requests_per_minute=600).requests_per_minute == 600
-    changed = update_key(key=key, name="another service")
+    assert update_key(key=key, requests_per_minute=600, actor=make.ACTOR).requests_per_minute == 600
+    changed = update_key(key=key, name="another service", actor=make.ACTOR)
     assert (changed.name, changed.requests_per_minute, changed.prefix) == ("another service", 600, key.prefix)
-    assert update_key(key=key, requests_per_minute=None).requests_per_minute is None
+    assert update_key(key=key, requests_per_minute=None, actor=make.ACTOR).requests_per_minute is None
     assert ApiKey.objects.get().name == "another service"
 
 
 @pytest.mark.django_db(transaction=True)
 def test_a_changed_limit_holds_at_once_in_the_process_that_changes_it():
-    key, text = create_key(workspace=make.workspace(), name="a service", created_by="tests")
+    key, text = create_key(workspace=make.workspace(), name="a service", actor=make.actor("tests"))
     assert find_key(text=text, as_of=NOW).requests_per_minute is None
 
-    update_key(key=key, requests_per_minute=5)
+    update_key(key=key, requests_per_minute=5, actor=make.ACTOR)
 
     assert find_key(text=text, as_of=NOW).requests_per_minute == 5
 
@@ -261,10 +261,10 @@ def test_a_changed_limit_holds_at_once_in_the_process_that_changes_it():
     ],
 )
 def test_a_change_of_a_key_is_refused_on_its_field(changes, field):
-    key, _ = create_key(workspace=make.workspace(), name="a service", created_by="tests")
+    key, _ = create_key(workspace=make.workspace(), name="a service", actor=make.actor("tests"))
 
     with pytest.raises(ValidationError) as refusal:
-        update_key(key=key, **changes)
+        update_key(key=key, **changes, actor=make.ACTOR)
 
     assert list(refusal.value.message_dict) == [field]
     assert (ApiKey.objects.get().name, ApiKey.objects.get().requests_per_minute) == ("a service", None)

@@ -41,9 +41,9 @@ NAMES = ["tenant-9", "globex-eu", str(GIVEN), str(GIVEN).upper()]
 def test_name_of_a_customer_is_given_to_no_other_in_whatever_way(workspace, globex, name):
     other = make.customer(workspace, "Initech", reference="tenant-1", aliases=["initech"])
 
-    assert refused(lambda: parties.add_alias(customer=other, value=name)) == ["value"]
-    assert refused(lambda: parties.update_alias(alias=other.aliases.get(), value=name)) == ["value"]
-    assert refused(lambda: parties.update_customer(customer=other, reference=name)) == ["reference"]
+    assert refused(lambda: parties.add_alias(customer=other, value=name, actor=make.ACTOR)) == ["value"]
+    assert refused(lambda: parties.update_alias(alias=other.aliases.get(), value=name, actor=make.ACTOR)) == ["value"]
+    assert refused(lambda: parties.update_customer(customer=other, reference=name, actor=make.ACTOR)) == ["reference"]
     assert refused(lambda: make.customer(workspace, "Umbra", reference=name)) == ["reference"]
     assert refused(lambda: make.customer(workspace, "Umbra", aliases=["umbra", name])) == ["aliases"]
     other.refresh_from_db()
@@ -60,7 +60,7 @@ def test_id_that_is_a_name_already_is_refused(workspace):
 
 def test_name_that_is_a_customers_own_may_be_its_alias_too(workspace, globex):
     for name in ("tenant-9", str(GIVEN)):
-        parties.add_alias(customer=globex, value=name)
+        parties.add_alias(customer=globex, value=name, actor=make.ACTOR)
 
     assert refused(lambda: make.customer(workspace, "Initech", aliases=["tenant-9"])) == ["aliases"]
 
@@ -72,48 +72,50 @@ def test_name_is_free_in_another_workspace_and_in_the_twin(workspace, globex):
 
 def test_freed_name_may_be_given_again(workspace, globex):
     other = make.customer(workspace, "Initech")
-    parties.update_customer(customer=globex, reference="tenant-10")
-    parties.remove_alias(alias=globex.aliases.get())
+    parties.update_customer(customer=globex, reference="tenant-10", actor=make.ACTOR)
+    parties.remove_alias(alias=globex.aliases.get(), actor=make.ACTOR)
 
-    parties.add_alias(customer=other, value="tenant-9")
-    parties.update_customer(customer=other, reference="globex-eu")
+    parties.add_alias(customer=other, value="tenant-9", actor=make.ACTOR)
+    parties.update_customer(customer=other, reference="globex-eu", actor=make.ACTOR)
 
-    assert refused(lambda: parties.add_alias(customer=other, value="tenant-10")) == ["value"]
+    assert refused(lambda: parties.add_alias(customer=other, value="tenant-10", actor=make.ACTOR)) == ["value"]
 
 
 def test_changed_alias_frees_the_former_one_and_moves_with_its_customer(workspace, globex):
     other = make.customer(workspace, "Initech")
     alias = globex.aliases.get()
-    parties.update_alias(alias=alias, value="globex-us")
-    parties.add_alias(customer=other, value="globex-eu")
+    parties.update_alias(alias=alias, value="globex-us", actor=make.ACTOR)
+    parties.add_alias(customer=other, value="globex-eu", actor=make.ACTOR)
 
-    parties.update_alias(alias=alias, customer=other)
+    parties.update_alias(alias=alias, customer=other, actor=make.ACTOR)
 
-    parties.update_customer(customer=other, reference="globex-us")
-    assert refused(lambda: parties.update_customer(customer=globex, reference="globex-us")) == ["reference"]
+    parties.update_customer(customer=other, reference="globex-us", actor=make.ACTOR)
+    assert refused(lambda: parties.update_customer(customer=globex, reference="globex-us", actor=make.ACTOR)) == [
+        "reference"
+    ]
 
 
 @pytest.mark.parametrize("freed", ["alias", "reference"])
 def test_name_that_a_customer_has_twice_is_free_once_both_are_gone(workspace, globex, freed):
     other = make.customer(workspace, "Initech")
-    alias = parties.add_alias(customer=globex, value="tenant-9")
+    alias = parties.add_alias(customer=globex, value="tenant-9", actor=make.ACTOR)
     steps = [
-        lambda: parties.remove_alias(alias=alias),
-        lambda: parties.update_customer(customer=globex, reference=""),
+        lambda: parties.remove_alias(alias=alias, actor=make.ACTOR),
+        lambda: parties.update_customer(customer=globex, reference="", actor=make.ACTOR),
     ]
     first, second = steps if freed == "alias" else reversed(steps)
 
     first()
-    assert refused(lambda: parties.add_alias(customer=other, value="tenant-9")) == ["value"]
+    assert refused(lambda: parties.add_alias(customer=other, value="tenant-9", actor=make.ACTOR)) == ["value"]
     second()
-    parties.add_alias(customer=other, value="tenant-9")
+    parties.add_alias(customer=other, value="tenant-9", actor=make.ACTOR)
 
 
 def test_alias_does_not_move_with_a_name_that_its_customer_keeps(workspace, globex):
     other = make.customer(workspace, "Initech")
-    alias = parties.add_alias(customer=globex, value="tenant-9")
+    alias = parties.add_alias(customer=globex, value="tenant-9", actor=make.ACTOR)
 
-    assert refused(lambda: parties.update_alias(alias=alias, customer=other)) == ["value"]
+    assert refused(lambda: parties.update_alias(alias=alias, customer=other, actor=make.ACTOR)) == ["value"]
 
 
 # --- lines and subscriptions
@@ -121,7 +123,9 @@ def test_alias_does_not_move_with_a_name_that_its_customer_keeps(workspace, glob
 
 def line_of(subscription, **fields):
     brick = make.brick(subscription.workspace)
-    return contracts.add_line(subscription=subscription, brick=brick, price=make.price(brick), **fields)
+    return contracts.add_line(
+        subscription=subscription, brick=brick, price=make.price(brick), **fields, actor=make.ACTOR
+    )
 
 
 @pytest.fixture
@@ -172,7 +176,7 @@ def test_brick_is_not_called_by_the_id_of_another(workspace):
     other = uuid.uuid4()
 
     def update(reference):
-        return catalog.update_brick(brick=second, reference=reference, as_of=AS_OF)
+        return catalog.update_brick(brick=second, reference=reference, as_of=AS_OF, actor=make.ACTOR)
 
     assert refused(lambda: make.brick(workspace, reference=str(GIVEN))) == ["reference"]
     assert refused(lambda: update(str(GIVEN))) == ["reference"]
@@ -181,15 +185,15 @@ def test_brick_is_not_called_by_the_id_of_another(workspace):
     assert refused(lambda: make.brick(workspace, id=other)) == ["id"]
     update("")
     make.brick(workspace, id=other)
-    catalog.update_brick(brick=first, reference=str(first.pk), as_of=AS_OF)
+    catalog.update_brick(brick=first, reference=str(first.pk), as_of=AS_OF, actor=make.ACTOR)
 
 
 def test_reference_of_what_was_voided_may_be_given_again(globex):
     agreed = make.subscription(globex, reference="sub_1")
     line = line_of(agreed, reference="li_1")
-    contracts.end_line(line=line, ends_at=line.starts_at)
+    contracts.end_line(line=line, ends_at=line.starts_at, actor=make.ACTOR)
     line_of(agreed, reference="li_1")
-    contracts.end_subscription(subscription=agreed, ends_at=agreed.starts_at)
+    contracts.end_subscription(subscription=agreed, ends_at=agreed.starts_at, actor=make.ACTOR)
 
     other = make.subscription(globex, reference="sub_1")
 

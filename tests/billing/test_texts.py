@@ -31,15 +31,15 @@ def test_name_with_signs_that_forge_is_refused_of_whatever_it_is(forged):
 
     terms = {"brick": brick, "model": "flat", "currency": "USD"}
     place = {"time_zone": "UTC", "currency": "USD"}
-    assert fields(lambda: parties.create_workspace(code="x", name=forged, **place)) == ["name"]
+    assert fields(lambda: parties.create_workspace(code="x", name=forged, **place, actor=make.ACTOR)) == ["name"]
     assert fields(lambda: make.customer(workspace, forged)) == ["name"]
-    assert fields(lambda: parties.update_customer(customer=customer, name=forged)) == ["name"]
+    assert fields(lambda: parties.update_customer(customer=customer, name=forged, actor=make.ACTOR)) == ["name"]
     assert fields(lambda: make.brick(workspace, forged)) == ["name"]
     assert fields(lambda: make.brick(workspace, unit_label=forged[:20])) == ["unit_label"]
-    assert fields(lambda: catalog.update_brick(brick=brick, name=forged, as_of=AS_OF)) == ["name"]
-    assert fields(lambda: catalog.create_price(name=forged, **terms)) == ["name"]
+    assert fields(lambda: catalog.update_brick(brick=brick, name=forged, as_of=AS_OF, actor=make.ACTOR)) == ["name"]
+    assert fields(lambda: catalog.create_price(name=forged, **terms, actor=make.ACTOR)) == ["name"]
     with pytest.raises(UnableToCreateKey) as refusal:
-        create_key(workspace=workspace, name=forged, created_by="tests")
+        create_key(workspace=workspace, name=forged, actor=make.actor("tests"))
     assert list(refusal.value.message_dict) == ["name"]
 
 
@@ -49,8 +49,8 @@ def test_what_had_such_a_name_before_is_changed_otherwise():
     Customer.objects.update(name=FORGED)
     Brick.objects.update(name=FORGED)
 
-    parties.update_customer(customer=customer, name=FORGED, email="ap@globex.example")
-    catalog.update_brick(brick=brick, description="calls", as_of=AS_OF)
+    parties.update_customer(customer=customer, name=FORGED, email="ap@globex.example", actor=make.ACTOR)
+    catalog.update_brick(brick=brick, description="calls", as_of=AS_OF, actor=make.ACTOR)
 
     assert Customer.objects.get().email == "ap@globex.example"
     assert Brick.objects.get().description == "calls"
@@ -65,7 +65,7 @@ def test_letters_of_all_languages_are_taken():
 def test_identifier_with_control_characters_is_refused_of_whatever_it_is(text):
     line = make.line()
     workspace, customer, brick = line.workspace, line.subscription.customer, line.brick
-    alias = parties.add_alias(customer=customer, value="globex")
+    alias = parties.add_alias(customer=customer, value="globex", actor=make.ACTOR)
     start = {"customer": customer, "starts_at": make.moment("2026-01-01"), "anchor_on": date(2026, 1, 1)}
 
     def fields(call, *args, **options):
@@ -99,15 +99,15 @@ def test_identifier_with_control_characters_is_refused_of_whatever_it_is(text):
 def test_what_had_such_an_identifier_before_is_changed_otherwise():
     line = make.line()
     customer, brick = line.subscription.customer, line.brick
-    alias = parties.add_alias(customer=customer, value="globex")
+    alias = parties.add_alias(customer=customer, value="globex", actor=make.ACTOR)
     for rows in (Customer, Brick, Line):
         rows.objects.update(reference="a\nb")
     CustomerAlias.objects.update(value="x\ny")
 
-    parties.update_customer(customer=customer, email="ap@globex.example")
-    parties.update_alias(alias=alias, label="CRM")
-    catalog.update_brick(brick=brick, description="calls", as_of=AS_OF)
-    contracts.set_limits(line=line, limits=Limits(hard_limit_quantity=Decimal(10)))
+    parties.update_customer(customer=customer, email="ap@globex.example", actor=make.ACTOR)
+    parties.update_alias(alias=alias, label="CRM", actor=make.ACTOR)
+    catalog.update_brick(brick=brick, description="calls", as_of=AS_OF, actor=make.ACTOR)
+    contracts.set_limits(line=line, limits=Limits(hard_limit_quantity=Decimal(10)), actor=make.ACTOR)
 
     assert Customer.objects.get().email == "ap@globex.example"
     assert CustomerAlias.objects.get().label == "CRM"

@@ -43,7 +43,7 @@ def a_customer_of_globex() -> Line:
     for name, aggregation, model in (("Seats", "unit_days", "per_unit"), ("Platform fee", "none", "flat")):
         brick = make.brick(line.workspace, name, aggregation=aggregation, unit_label=name.lower())
         price = make.price(brick, "0.35" if model == "per_unit" else "49", model=model)
-        contracts.add_line(subscription=line.subscription, brick=brick, price=price)
+        contracts.add_line(subscription=line.subscription, brick=brick, price=price, actor=make.ACTOR)
     return line
 
 

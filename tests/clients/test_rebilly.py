@@ -98,7 +98,7 @@ def test_it_tells_what_is_invalid(run, line):
 
 
 def test_it_tells_a_limit_and_takes_the_part_that_is_left(run, line):
-    contracts.set_limits(line=line, limits=Limits(hard_limit_quantity=Decimal(10)))
+    contracts.set_limits(line=line, limits=Limits(hard_limit_quantity=Decimal(10)), actor=make.ACTOR)
 
     taken, refused, part, full = run(
         create(line, quantity=7, usageTime="2026-01-10T08:00:00Z"),

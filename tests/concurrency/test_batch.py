@@ -58,7 +58,8 @@ def lines_of(workspace: Workspace, count: int) -> list[Line]:
     brick, customer = make.brick(workspace), make.customer(workspace)
     price = make.price(brick)
     return [
-        contracts.add_line(subscription=make.subscription(customer), brick=brick, price=price) for _ in range(count)
+        contracts.add_line(subscription=make.subscription(customer), brick=brick, price=price, actor=make.ACTOR)
+        for _ in range(count)
     ]
 
 
@@ -82,7 +83,7 @@ def test_batches_and_single_records_of_lines_in_any_order_wait_for_no_one_for_ev
     workspace = make.workspace()
     lines = lines_of(workspace, 12)
     for line in lines[:4]:
-        contracts.set_limits(line=line, limits=Limits(hard_limit_quantity=Decimal(100)))
+        contracts.set_limits(line=line, limits=Limits(hard_limit_quantity=Decimal(100)), actor=make.ACTOR)
 
     def batches(seed: int) -> int:
         rng = random.Random(seed)
@@ -117,7 +118,7 @@ def test_batches_and_single_records_of_lines_in_any_order_wait_for_no_one_for_ev
 
 def test_two_batches_at_once_do_not_exceed_a_limit_together():
     line = make.line()
-    contracts.set_limits(line=line, limits=Limits(hard_limit_quantity=Decimal(50)))
+    contracts.set_limits(line=line, limits=Limits(hard_limit_quantity=Decimal(50)), actor=make.ACTOR)
 
     told = at_once([lambda: send([usage(line) for _ in range(20)])] * 4)
 
@@ -128,7 +129,7 @@ def test_two_batches_at_once_do_not_exceed_a_limit_together():
 def test_a_key_that_another_takes_meanwhile_leaves_its_share_of_the_limit_to_others():
     workspace = make.workspace()
     bounded, free = lines_of(workspace, 2)
-    contracts.set_limits(line=bounded, limits=Limits(hard_limit_quantity=Decimal(10)))
+    contracts.set_limits(line=bounded, limits=Limits(hard_limit_quantity=Decimal(10)), actor=make.ACTOR)
 
     told = while_held(
         lambda: make.use(free, "1", "2026-01-10", key="k", dialect="native"),
@@ -199,7 +200,7 @@ def test_a_batch_of_events_under_a_name_that_is_being_given_waits_and_is_matched
     globex = make.customer(workspace)
 
     told = while_held(
-        lambda: parties.add_alias(customer=globex, value="gx"),
+        lambda: parties.add_alias(customer=globex, value="gx", actor=make.ACTOR),
         lambda: send([event(workspace, "nobody"), event(workspace, "gx")]),
     )
 
@@ -222,7 +223,7 @@ def test_names_given_beside_batches_leave_no_event_of_them_waiting():
     def name() -> None:
         assert begun.wait(timeout=30)
         for number, customer in enumerate(customers):
-            parties.add_alias(customer=customer, value=f"new-{number}")
+            parties.add_alias(customer=customer, value=f"new-{number}", actor=make.ACTOR)
 
     at_once([*(lambda seed=seed: intake(seed) for seed in range(6)), name])
 

@@ -33,13 +33,15 @@ def lines_of(workspace: Workspace, count: int, aggregation: str = "sum", **field
     price = make.price(brick)
     customer = make.customer(workspace)
     return [
-        contracts.add_line(subscription=make.subscription(customer, **fields), brick=brick, price=price)
+        contracts.add_line(
+            subscription=make.subscription(customer, **fields), brick=brick, price=price, actor=make.ACTOR
+        )
         for _ in range(count)
     ]
 
 
 def start(workspace: Workspace) -> CloseRun:
-    return closing.start(workspace=workspace, until_at=FEBRUARY, by="finance", as_of=FEBRUARY)
+    return closing.start(workspace=workspace, until_at=FEBRUARY, actor=make.actor("finance"), as_of=FEBRUARY)
 
 
 def test_six_closers_at_once_make_one_invoice_per_period():
@@ -50,7 +52,9 @@ def test_six_closers_at_once_make_one_invoice_per_period():
 
     def closer() -> None:
         with suppress(closing.NothingToClose):
-            closing.work(workspace_id=workspace.pk, run_id=start(workspace).pk, clock=lambda: FEBRUARY, batch=7)
+            closing.work(
+                workspace_id=workspace.pk, run_id=start(workspace).pk, clock=lambda: FEBRUARY, batch=7, actor=make.ACTOR
+            )
 
     at_once([closer] * 6)
 
@@ -80,9 +84,17 @@ def test_runs_that_are_started_worked_on_issued_and_discarded_at_once_never_wait
         rng = random.Random(seed)
         for _ in range(8):
             with suppress(closing.NothingToClose):
-                run = closing.start(workspace=workspace, until_at=rng.choice(untils), by="m", as_of=untils[-1])
+                run = closing.start(
+                    workspace=workspace, until_at=rng.choice(untils), actor=make.actor("m"), as_of=untils[-1]
+                )
                 if rng.random() < 0.8:
-                    closing.work(workspace_id=run.workspace_id, run_id=run.pk, clock=lambda: untils[-1], batch=3)
+                    closing.work(
+                        workspace_id=run.workspace_id,
+                        run_id=run.pk,
+                        clock=lambda: untils[-1],
+                        batch=3,
+                        actor=make.ACTOR,
+                    )
                 # A run in review, whoever started it, can be issued or discarded at once.
                 decide_on_one(workspace, rng)
 
@@ -90,7 +102,7 @@ def test_runs_that_are_started_worked_on_issued_and_discarded_at_once_never_wait
         [*(lambda seed=seed: late(seed) for seed in range(2)), *(lambda seed=seed: manager(seed) for seed in "abc")]
     )
     for run in CloseRun.objects.filter(state=CloseRun.State.COMPUTING):
-        closing.work(workspace_id=run.workspace_id, run_id=run.pk, clock=lambda: untils[-1])
+        closing.work(workspace_id=run.workspace_id, run_id=run.pk, clock=lambda: untils[-1], actor=make.ACTOR)
     close_and_issue_whatever_is_open(workspace, "2026-05-01")
 
     for line in x:
@@ -117,7 +129,7 @@ def decide_on_one(workspace: Workspace, rng: random.Random) -> None:
         if not re.search("not waiting for review|can't be discarded", str(refused)):
             raise
     else:
-        closing.work(workspace_id=run.workspace_id, run_id=run.pk, clock=lambda: MARCH)
+        closing.work(workspace_id=run.workspace_id, run_id=run.pk, clock=lambda: MARCH, actor=make.ACTOR)
 
 
 def test_six_workers_share_one_run():
@@ -126,7 +138,14 @@ def test_six_workers_share_one_run():
         make.use(line, "5", "2026-01-10")
     run = start(workspace)
 
-    at_once([lambda: closing.work(workspace_id=run.workspace_id, run_id=run.pk, clock=lambda: FEBRUARY, batch=5)] * 6)
+    at_once(
+        [
+            lambda: closing.work(
+                workspace_id=run.workspace_id, run_id=run.pk, clock=lambda: FEBRUARY, batch=5, actor=make.ACTOR
+            )
+        ]
+        * 6
+    )
 
     run.refresh_from_db()
     assert run.state == CloseRun.State.REVIEW
@@ -192,9 +211,11 @@ def test_closing_discarding_and_issuing_beside_intakes_loses_and_doubles_nothing
         for _ in range(6):
             try:
                 run = start(workspace)
-                closing.work(workspace_id=run.workspace_id, run_id=run.pk, clock=lambda: FEBRUARY, batch=3)
+                closing.work(
+                    workspace_id=run.workspace_id, run_id=run.pk, clock=lambda: FEBRUARY, batch=3, actor=make.ACTOR
+                )
                 if rng.random() < 0.7:
-                    invoicing.discard(run=run, by="finance", as_of=FEBRUARY)
+                    invoicing.discard(run=run, actor=make.actor("finance"), as_of=FEBRUARY)
                 else:
                     issue(run)
             except (closing.NothingToClose, invoicing.UnableToDiscard, invoicing.UnableToIssue):
@@ -226,14 +247,14 @@ def test_two_issuers_neither_repeat_nor_skip_a_number():
     for line in [*lines, *other]:
         make.use(line, "5", "2026-01-10")
     run = close(workspace, "2026-02-01")
-    invoicing.approve(run=run, by="finance", as_of=FEBRUARY)
+    invoicing.approve(run=run, actor=make.actor("finance"), as_of=FEBRUARY)
     late = make.line(make.workspace("second"))
     make.use(late, "1", "2026-01-10")
     second = close(late.workspace, "2026-02-01")
-    invoicing.approve(run=second, by="finance", as_of=FEBRUARY)
+    invoicing.approve(run=second, actor=make.actor("finance"), as_of=FEBRUARY)
 
     def issuer(run: CloseRun) -> None:
-        closing.work(workspace_id=run.workspace_id, run_id=run.pk, clock=lambda: MARCH)
+        closing.work(workspace_id=run.workspace_id, run_id=run.pk, clock=lambda: MARCH, actor=make.ACTOR)
 
     at_once([lambda: issuer(run), lambda: issuer(run), lambda: issuer(second)])
 
@@ -251,10 +272,10 @@ def test_two_runs_issued_at_once_share_one_series(monkeypatch):
             make.use(line, "5", "2026-01-10")
         runs.append(close(workspace, "2026-02-01"))
     for run in runs:
-        invoicing.approve(run=run, by="finance", as_of=FEBRUARY)
+        invoicing.approve(run=run, actor=make.actor("finance"), as_of=FEBRUARY)
 
     def issuer(run: CloseRun) -> None:
-        closing.work(workspace_id=run.workspace_id, run_id=run.pk, clock=lambda: MARCH)
+        closing.work(workspace_id=run.workspace_id, run_id=run.pk, clock=lambda: MARCH, actor=make.ACTOR)
 
     at_once([lambda run=run: issuer(run) for run in runs * 2])
 

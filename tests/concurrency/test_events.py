@@ -103,11 +103,13 @@ def test_a_name_given_beside_intakes_leaves_no_event_of_it_waiting(give):
     def name() -> None:
         assert begun.wait(timeout=30)
         if give == "alias":
-            parties.add_alias(customer=globex, value="gx")
+            parties.add_alias(customer=globex, value="gx", actor=make.ACTOR)
         elif give == "reference":
-            parties.update_customer(customer=globex, reference="gx")
+            parties.update_customer(customer=globex, reference="gx", actor=make.ACTOR)
         else:
-            parties.create_customer(workspace=owner, name="Initech", reference="gx", aliases=["other"])
+            parties.create_customer(
+                workspace=owner, name="Initech", reference="gx", aliases=["other"], actor=make.ACTOR
+            )
 
     at_once([*(lambda seed=seed: intake(seed) for seed in range(5)), name])
 
@@ -123,7 +125,7 @@ def test_each_event_sent_during_closes_is_billed_exactly_once():
     customers = [make.customer(owner, f"customer {n}", aliases=[f"c{n}"]) for n in range(6)]
     # Two subscriptions each, so that customers and batches overlap.
     lines = [
-        contracts.add_line(subscription=make.subscription(customer), brick=brick, price=price)
+        contracts.add_line(subscription=make.subscription(customer), brick=brick, price=price, actor=make.ACTOR)
         for customer in customers * 2
     ]
     for n in range(6):
@@ -153,7 +155,7 @@ def test_each_event_sent_during_closes_is_billed_exactly_once():
 
     def name() -> None:
         assert begun.wait(timeout=30)
-        parties.add_alias(customer=customers[0], value="later")
+        parties.add_alias(customer=customers[0], value="later", actor=make.ACTOR)
 
     at_once([*(lambda seed=seed: intake(seed) for seed in range(6)), closer, closer, name])
     close_and_issue(owner, "2026-03-01")
@@ -244,7 +246,9 @@ def test_a_name_waits_for_a_close_of_its_customer_and_its_events_are_late_after_
     make.counting_line(globex, make.event_brick(owner))
     make.event(owner, "gx", AT)
 
-    while_held(lambda: close(owner, "2026-02-01"), lambda: parties.add_alias(customer=globex, value="gx"))
+    while_held(
+        lambda: close(owner, "2026-02-01"), lambda: parties.add_alias(customer=globex, value="gx", actor=make.ACTOR)
+    )
 
     assert UsageRecord.objects.live().get().is_late
 
@@ -257,7 +261,8 @@ def test_an_event_under_a_name_that_is_being_given_waits_and_is_matched(sent_bef
         make.event(owner, "other", AT, key="m-1")
 
     told = while_held(
-        lambda: parties.add_alias(customer=globex, value="gx"), lambda: make.event(owner, "gx", AT, key="m-1")
+        lambda: parties.add_alias(customer=globex, value="gx", actor=make.ACTOR),
+        lambda: make.event(owner, "gx", AT, key="m-1"),
     )
 
     assert told.customer_id == globex.pk
@@ -283,7 +288,9 @@ def test_customers_with_many_names_are_added_at_once():
 
     def add(n: int) -> None:
         aliases = [f"c{n}-{number}" for number in range(20)]
-        parties.create_customer(workspace=owner, name=f"customer {n}", reference=f"C-{n}", aliases=aliases)
+        parties.create_customer(
+            workspace=owner, name=f"customer {n}", reference=f"C-{n}", aliases=aliases, actor=make.ACTOR
+        )
 
     at_once([lambda n=n: add(n) for n in range(10)])
 
@@ -297,7 +304,7 @@ def test_events_that_wait_in_thousands_are_matched_beside_intakes_and_closes_and
     make.counting_line(globex, make.event_brick(owner))
     for number in range(2500):
         make.event(owner, "gx", AT, key=f"before-{number}")
-    parties.add_alias(customer=globex, value="gx")
+    parties.add_alias(customer=globex, value="gx", actor=make.ACTOR)
     job = Matching.objects.get()
 
     def match() -> None:

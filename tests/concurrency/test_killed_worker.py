@@ -30,7 +30,7 @@ def busy_workspace(code: str) -> Workspace:
     customer = make.customer(workspace)
     for number in range(SUBSCRIPTIONS):
         subscription = make.subscription(customer, reference=f"sub-{number}")
-        line = contracts.add_line(subscription=subscription, brick=brick, price=price)
+        line = contracts.add_line(subscription=subscription, brick=brick, price=price, actor=make.ACTOR)
         make.use(line, str(number), "2026-01-10")
     return workspace
 
@@ -74,7 +74,7 @@ def test_a_worker_killed_in_the_middle_of_matching_loses_and_doubles_no_event(tm
     waiting = [ReportEvent(origin, "gx", "call", at, None, {}, supersedes=False) for _ in range(5000)]
     for _ in range(3):
         ledger.record_many(commands=waiting, recorded_at=at)
-    parties.add_alias(customer=globex, value="gx")
+    parties.add_alias(customer=globex, value="gx", actor=make.ACTOR)
     job = Matching.objects.get()
     env = environment(tmp_path, broker="filesystem://localhost")
 
@@ -175,7 +175,7 @@ def test_a_worker_outlives_messages_and_tables_that_can_not_be_read(tmp_path: Pa
             (queue / "messages" / f"0_{number}.celery.msg").write_bytes(torn)
         (queue / "control" / "celery.exchange").write_bytes(b"")
         issue_later = ["manage.py", "close", "--workspace", "acme", "--until", "2026-02-28", "--queue"]
-        invoicing.approve(run=CloseRun.objects.get(), by="finance", as_of=make.moment("2026-02-01"))
+        invoicing.approve(run=CloseRun.objects.get(), actor=make.actor("finance"), as_of=make.moment("2026-02-01"))
         wait_for(lambda: bool(sweep(env)) and has_state(CloseRun.objects.get(), CloseRun.State.ISSUED))
         call(*issue_later, env=env)
         wait_for(lambda: has_state(CloseRun.objects.latest("pk"), CloseRun.State.REVIEW))

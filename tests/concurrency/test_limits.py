@@ -20,7 +20,7 @@ CLIENTS = 8
 
 def bounded(**limits):
     return contracts.set_limits(
-        line=make.line(), limits=Limits(**{name: Decimal(value) for name, value in limits.items()})
+        line=make.line(), limits=Limits(**{name: Decimal(value) for name, value in limits.items()}), actor=make.ACTOR
     )
 
 
@@ -67,7 +67,7 @@ def test_a_limit_that_is_set_meanwhile_counts_what_is_being_recorded():
     line = make.line()
 
     def limit() -> Decimal:
-        contracts.set_limits(line=line, limits=Limits(hard_limit_quantity=Decimal(4)))
+        contracts.set_limits(line=line, limits=Limits(hard_limit_quantity=Decimal(4)), actor=make.ACTOR)
         return send(line, "4", accepts_part=True)
 
     of_limiter, *of_others = at_once([limit, *[lambda: send(line, "1", accepts_part=True)] * (CLIENTS - 1)])

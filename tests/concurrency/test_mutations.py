@@ -28,7 +28,7 @@ def test_requests_that_name_lines_in_another_order_wait_for_each_other_and_are_a
     workspace = make.workspace()
     lines = [make.line(workspace) for _ in range(2)]
     for line in lines:
-        contracts.set_limits(line=line, limits=Limits(hard_limit_quantity=limit))
+        contracts.set_limits(line=line, limits=Limits(hard_limit_quantity=limit), actor=make.ACTOR)
     key = make.api_key(workspace)
 
     def send(order) -> int:

@@ -80,11 +80,11 @@ def test_name_that_is_taken_back_at_the_same_time_is_given_or_refused(workspace)
 
         def give(customer=following, name=f"name {n}"):
             try:
-                return parties.add_alias(customer=customer, value=name).customer
+                return parties.add_alias(customer=customer, value=name, actor=make.ACTOR).customer
             except ValidationError:
                 return None
 
-        given = at_once([give, lambda alias=alias: parties.remove_alias(alias=alias)])[0]
+        given = at_once([give, lambda alias=alias: parties.remove_alias(alias=alias, actor=make.ACTOR)])[0]
 
         owners = list(Name.objects.filter(text=f"name {n}").values_list("owner", flat=True))
         assert owners == ([] if given is None else [str(following.pk)])
@@ -126,7 +126,7 @@ def adding_lines(workspace, count):
     def adding(subscription):
         def add(number=None, **fields):
             given = {"subscription": subscription, "brick": price.brick, "price": price, "number": number}
-            return contracts.add_line(**given, **fields).number
+            return contracts.add_line(**given, **fields, actor=make.ACTOR).number
 
         return add
 

@@ -55,8 +55,10 @@ def months_before(today: date) -> tuple[date, ...]:
 def build(code: str, *, today: date, customers: int = CUSTOMERS) -> Setting:
     """Create a workspace whose subscriptions ended with the last whole month, so that any difference is billed."""
     months = months_before(today)
-    workspace = parties.create_workspace(code=code, name=code, time_zone=TIME_ZONE.key, currency="USD")
-    _, key = create_key(workspace=workspace, name="faults", created_by="faults")
+    workspace = parties.create_workspace(
+        code=code, name=code, time_zone=TIME_ZONE.key, currency="USD", actor=make.ACTOR
+    )
+    _, key = create_key(workspace=workspace, name="faults", actor=make.actor("faults"))
     calls = make.brick(workspace, "Calls")
     minutes = make.event_brick(
         workspace,
@@ -80,7 +82,11 @@ def _target(workspace: Workspace, number: int, prices: dict[Brick, Price], month
     subscription = make.subscription(customer, starts_on=months[0], ends_on=months[-1])
     lines: list[Line] = [
         contracts.add_line(
-            subscription=subscription, brick=brick, price=price, reference=f"item-{number}-{brick.name.lower()}"
+            subscription=subscription,
+            brick=brick,
+            price=price,
+            reference=f"item-{number}-{brick.name.lower()}",
+            actor=make.ACTOR,
         )
         for brick, price in prices.items()
     ]

@@ -11,6 +11,7 @@ from django.test import Client
 
 from billing import keys, people
 from billing.models import Brick, Line, Workspace
+from tests.factories import actor
 from usage.dialects.sequence.identifiers import public_id
 from usage.models import UsageRecord
 
@@ -140,7 +141,7 @@ def client_of(owner: Workspace, dialect: str) -> Client:
         client.force_login(user)
         people.show(owner, user_id=user.pk)
         return client
-    _, text = keys.create_key(workspace=owner, name="lists", created_by="tests")
+    _, text = keys.create_key(workspace=owner, name="lists", actor=actor("tests"))
     headers = {
         PIRIOD: {"Authorization": f"Token {text}", "x-simple-workspace": owner.code},
         REBILLY: {"REB-APIKEY": text},

@@ -143,7 +143,7 @@ def due(line: Line) -> None:
     run = closing.start(
         workspace=line.workspace,
         until_at=make.moment("2026-03-01"),
-        by="finance",
+        actor=make.actor("finance"),
         as_of=make.moment("2026-03-01"),
     )
     assert run.items.get().subscription_id == line.subscription_id

@@ -55,7 +55,7 @@ class Story:
             return closing.start(
                 workspace=self.workspace,
                 until_at=make.moment(until),
-                by="a person",
+                actor=make.actor("a person"),
                 as_of=MAY,
                 issues_itself=issues_itself,
             )
@@ -64,7 +64,7 @@ class Story:
 
     def run(self, run: CloseRun | None) -> None:
         if run:
-            closing.work(workspace_id=run.workspace_id, run_id=run.pk, clock=lambda: MAY)
+            closing.work(workspace_id=run.workspace_id, run_id=run.pk, clock=lambda: MAY, actor=make.ACTOR)
 
     def tell(self, kind: str, *details: Any) -> None:
         if kind == "start":
@@ -82,9 +82,9 @@ class Story:
         elif kind == "work":
             self.run(run)
         elif kind == "discard" and run.state in (CloseRun.State.COMPUTING, CloseRun.State.REVIEW):
-            invoicing.discard(run=run, by="a person", as_of=MAY)
+            invoicing.discard(run=run, actor=make.actor("a person"), as_of=MAY)
         elif kind == "issue" and run.state == CloseRun.State.REVIEW:
-            invoicing.approve(run=run, by="a person", as_of=MAY)
+            invoicing.approve(run=run, actor=make.actor("a person"), as_of=MAY)
 
     def no_run_waits_for_another(self) -> None:
         for run in self.workspace.close_runs.filter(state__in=(CloseRun.State.COMPUTING, CloseRun.State.REVIEW)):
@@ -112,7 +112,7 @@ def one_batch(run: CloseRun) -> None:
         raise Killed
 
     with suppress(Killed):
-        closing.work(workspace_id=run.workspace_id, run_id=run.pk, clock=die, batch=1)
+        closing.work(workspace_id=run.workspace_id, run_id=run.pk, clock=die, batch=1, actor=make.ACTOR)
 
 
 def billed(line: Line) -> Decimal:

@@ -186,7 +186,7 @@ def tell(owner, customer, story) -> None:
         elif kind == "close":
             close_whatever_is_due(owner, details[0])
         elif kind == "name" and not customer.aliases.filter(value=details[0]).exists():
-            parties.add_alias(customer=customer, value=details[0])
+            parties.add_alias(customer=customer, value=details[0], actor=make.ACTOR)
         elif kind == "retract" and known:
             make.take_event_back(known.pop(details[0] % len(known)))
 

@@ -10,14 +10,14 @@ from usage.replay import replay
 def close(workspace: Workspace, until: str, *, tz: str = "UTC") -> CloseRun:
     """Compute the drafts of all periods that end by a local moment, at that moment."""
     at = make.moment(until, tz=tz)
-    run = closing.start(workspace=workspace, until_at=at, by="finance", as_of=at)
-    return closing.work(workspace_id=run.workspace_id, run_id=run.pk, clock=lambda: at)
+    run = closing.start(workspace=workspace, until_at=at, actor=make.actor("finance"), as_of=at)
+    return closing.work(workspace_id=run.workspace_id, run_id=run.pk, clock=lambda: at, actor=make.ACTOR)
 
 
 def issue(run: CloseRun, at: str = "2030-01-01") -> CloseRun:
     moment = make.moment(at)
-    invoicing.approve(run=run, by="finance", as_of=moment)
-    return closing.work(workspace_id=run.workspace_id, run_id=run.pk, clock=lambda: moment)
+    invoicing.approve(run=run, actor=make.actor("finance"), as_of=moment)
+    return closing.work(workspace_id=run.workspace_id, run_id=run.pk, clock=lambda: moment, actor=make.ACTOR)
 
 
 def close_and_issue(workspace: Workspace, until: str, *, tz: str = "UTC") -> CloseRun:

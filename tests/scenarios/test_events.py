@@ -34,7 +34,7 @@ def test_a_month_of_messages_feeds_four_bricks():
         ("Not by fax", "1", {"aggregation": "count", "filters": {"type": ["fax"]}, "negated": ["type"]}),
     ):
         brick = make.event_brick(owner, name, **terms)
-        contracts.add_line(subscription=agreed, brick=brick, price=make.price(brick, price))
+        contracts.add_line(subscription=agreed, brick=brick, price=make.price(brick, price), actor=make.ACTOR)
     make.event(owner, "gx", "2026-01-05", length=500, type="text", user="ann")
     make.event(owner, "gx", "2026-01-06", length=120, type="fax", user="bob")
     make.event(owner, str(globex.pk), "2026-01-31 23:59:59", length="80.5", user="ann")
@@ -120,7 +120,7 @@ def test_events_that_waited_are_billed_once_their_alias_is_known():
     make.event(owner, "gx", "2026-01-05")
     make.event(owner, "gx", "2026-01-06")
 
-    parties.add_alias(customer=globex, value="gx")
+    parties.add_alias(customer=globex, value="gx", actor=make.ACTOR)
     close_and_issue(owner, "2026-02-01")
 
     assert totals(owner) == ["4.00"]
@@ -134,7 +134,7 @@ def test_events_that_waited_beyond_the_close_are_trued_up():
     make.event(owner, "gx", "2026-02-05")
     close_and_issue(owner, "2026-02-01")
 
-    parties.add_alias(customer=globex, value="gx")
+    parties.add_alias(customer=globex, value="gx", actor=make.ACTOR)
     close_and_issue(owner, "2026-03-01")
     close_and_issue(owner, "2026-04-01")
 
@@ -190,12 +190,13 @@ def test_a_line_counts_events_of_its_own_life_only():
     owner = make.workspace()
     brick = make.event_brick(owner)
     line = make.counting_line(make.customer(owner, aliases=["gx"]), brick, "1")
-    contracts.end_line(line=line, ends_at=make.moment("2026-01-16"))
+    contracts.end_line(line=line, ends_at=make.moment("2026-01-16"), actor=make.ACTOR)
     contracts.add_line(
         subscription=line.subscription,
         brick=brick,
         price=make.price(brick, "2"),
         starts_at=make.moment("2026-01-16"),
+        actor=make.ACTOR,
     )
     for at in ("2025-12-31", "2026-01-01", "2026-01-15 23:59:59", "2026-01-16"):
         make.event(owner, "gx", at)
@@ -228,7 +229,7 @@ def test_a_new_rule_counts_periods_that_were_not_billed_and_leaves_the_others():
     close_and_issue(owner, "2026-02-01")
 
     terms = catalog.EventTerms(event_type="characters", aggregation="sum", property="length")
-    rule = catalog.set_event_rule(brick=brick, rule=terms, as_of=make.moment("2026-02-15"))
+    rule = catalog.set_event_rule(brick=brick, rule=terms, as_of=make.moment("2026-02-15"), actor=make.ACTOR)
     make.event(owner, "gx", "2026-01-07", length=900)
     make.event(owner, "gx", "2026-02-05", event_type="characters", length=30)
     close_and_issue(owner, "2026-03-01")
@@ -251,11 +252,11 @@ def test_replay_is_identical_after_names_and_aliases_have_changed():
     close_and_issue(owner, "2026-02-01")
 
     alias = globex.aliases.get()
-    parties.update_alias(alias=alias, customer=other)
-    parties.update_customer(customer=globex, name="Renamed", reference="")
-    parties.add_alias(customer=globex, value="later")
+    parties.update_alias(alias=alias, customer=other, actor=make.ACTOR)
+    parties.update_customer(customer=globex, name="Renamed", reference="", actor=make.ACTOR)
+    parties.add_alias(customer=globex, value="later", actor=make.ACTOR)
     catalog.set_event_rule(
-        brick=brick, rule=catalog.EventTerms("message-sent", "count"), as_of=make.moment("2026-02-02")
+        brick=brick, rule=catalog.EventTerms("message-sent", "count"), as_of=make.moment("2026-02-02"), actor=make.ACTOR
     )
 
     assert totals(owner) == ["4.00"]
@@ -270,7 +271,7 @@ def test_a_discarded_run_is_computed_anew_whatever_came_meanwhile():
     run = close(owner, "2026-02-01")
     counted_as_late = make.event(owner, "gx", "2026-01-06")
 
-    invoicing.discard(run=run, by="finance", as_of=make.moment("2026-02-02"))
+    invoicing.discard(run=run, actor=make.actor("finance"), as_of=make.moment("2026-02-02"))
     # The customer's mark stays where the close put it: an event may be called late without need.
     again = make.event(owner, "gx", "2026-01-07")
     close_and_issue(owner, "2026-02-01")

@@ -24,13 +24,14 @@ def seats(unit_price: str = "2") -> Line:
 
 def follow(line: Line, at: str, unit_price: str = "3", *, from_at: str | None = None, **fields) -> Line:
     """Change the price: the line ends, and the next begins at once or later."""
-    contracts.end_line(line=line, ends_at=make.moment(at))
+    contracts.end_line(line=line, ends_at=make.moment(at), actor=make.ACTOR)
     return contracts.add_line(
         subscription=line.subscription,
         brick=line.brick,
         price=make.price(line.brick, unit_price),
         starts_at=make.moment(from_at or at),
         **fields,
+        actor=make.ACTOR,
     )
 
 
@@ -187,6 +188,7 @@ def test_a_line_put_between_two_others_is_carried_on_from():
         price=first.price,
         starts_at=make.moment("2026-01-11"),
         ends_at=make.moment("2026-01-21"),
+        actor=make.ACTOR,
     )
     make.use(between, "30", "2026-01-20")
 
@@ -209,7 +211,7 @@ def test_lines_of_before_open_at_zero_as_they_were_billed():
 
 def test_a_counter_is_not_told_to_carry_on():
     line = make.line()
-    contracts.end_line(line=line, ends_at=make.moment("2026-01-16"))
+    contracts.end_line(line=line, ends_at=make.moment("2026-01-16"), actor=make.ACTOR)
 
     with pytest.raises(contracts.UnableToAgree) as error:
         contracts.add_line(
@@ -218,6 +220,7 @@ def test_a_counter_is_not_told_to_carry_on():
             price=line.price,
             starts_at=make.moment("2026-01-16"),
             carries_on=True,
+            actor=make.ACTOR,
         )
 
     assert error.value.message_dict == {"carries_on": ["Only a gauge carries a value on."]}
@@ -260,7 +263,7 @@ def test_a_discarded_run_finds_the_difference_again():
     close_and_issue(line.workspace, "2026-02-01")
     make.fix(first, "10", recorded_at="2026-02-02")
     run = close(line.workspace, "2026-03-01")
-    invoicing.discard(run=run, by="finance", as_of=make.moment("2026-03-02"))
+    invoicing.discard(run=run, actor=make.actor("finance"), as_of=make.moment("2026-03-02"))
     close_and_issue(line.workspace, "2026-03-01")
 
     assert billed(dearer) == [("usage", "320", "960.00"), ("usage", "280", "840.00"), ("true_up", "160", "-480.00")]
@@ -317,9 +320,13 @@ def test_a_flat_price_that_changes_at_noon_is_billed_in_sum_for_the_days_there_a
     # $31 a month, changed to $62 on 16 January at 12:00: 15 days at $1, 16 at $2. No day is billed twice.
     line = make.line(aggregation="none", model="flat", unit_price="31")
     dearer = make.price(line.brick, "62", model="flat")
-    contracts.end_line(line=line, ends_at=make.moment("2026-01-16 12:00"))
+    contracts.end_line(line=line, ends_at=make.moment("2026-01-16 12:00"), actor=make.ACTOR)
     contracts.add_line(
-        subscription=line.subscription, brick=line.brick, price=dearer, starts_at=make.moment("2026-01-16 12:00")
+        subscription=line.subscription,
+        brick=line.brick,
+        price=dearer,
+        starts_at=make.moment("2026-01-16 12:00"),
+        actor=make.ACTOR,
     )
 
     close_and_issue(line.workspace, "2026-02-01")
@@ -332,9 +339,13 @@ def test_a_flat_price_that_changes_at_noon_is_billed_in_sum_for_the_days_there_a
 def test_a_line_of_a_few_hours_leaves_its_day_to_the_next():
     line = make.line(aggregation="none", model="flat", unit_price="31")
     for at in ("2026-01-16 09:00", "2026-01-16 12:00"):
-        contracts.end_line(line=Line.objects.get(ends_at=None), ends_at=make.moment(at))
+        contracts.end_line(line=Line.objects.get(ends_at=None), ends_at=make.moment(at), actor=make.ACTOR)
         contracts.add_line(
-            subscription=line.subscription, brick=line.brick, price=line.price, starts_at=make.moment(at)
+            subscription=line.subscription,
+            brick=line.brick,
+            price=line.price,
+            starts_at=make.moment(at),
+            actor=make.ACTOR,
         )
 
     close_and_issue(line.workspace, "2026-02-01")
@@ -348,9 +359,13 @@ def test_a_line_of_a_few_hours_leaves_its_day_to_the_next():
 def test_what_was_billed_for_a_shared_day_before_is_not_taken_back_by_late_usage():
     # A metered brick at a flat price, billed when both lines counted the day: 16 + 16 days.
     line = make.line(model="flat", unit_price="31")
-    contracts.end_line(line=line, ends_at=make.moment("2026-01-16 12:00"))
+    contracts.end_line(line=line, ends_at=make.moment("2026-01-16 12:00"), actor=make.ACTOR)
     contracts.add_line(
-        subscription=line.subscription, brick=line.brick, price=line.price, starts_at=make.moment("2026-01-16 12:00")
+        subscription=line.subscription,
+        brick=line.brick,
+        price=line.price,
+        starts_at=make.moment("2026-01-16 12:00"),
+        actor=make.ACTOR,
     )
     close_and_issue(line.workspace, "2026-02-01")
     InvoiceLine.objects.filter(line=line).update(days=16, rated=16, amount=16)

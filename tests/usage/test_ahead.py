@@ -57,14 +57,16 @@ def test_what_lies_beyond_the_end_of_its_line_stays_in_sight():
     line = make.line()
     beyond = make.use(line, "1", "2026-03-01", recorded_at="2026-01-10")
     make.use(line, "1", "2026-01-05")
-    contracts.end_subscription(subscription=line.subscription, ends_at=make.moment("2026-02-01"), as_of=NOW)
+    contracts.end_subscription(
+        subscription=line.subscription, ends_at=make.moment("2026-02-01"), as_of=NOW, actor=make.ACTOR
+    )
     other = make.line(line.workspace)
     make.use(other, "1", "2062-01-01", recorded_at="2026-01-10")
 
     for as_of in ("2026-01-10", "2026-06-01", "2030-01-01"):
         assert ids(out_of_reach(subscription=line.subscription, as_of=make.moment(as_of))) == [beyond.id]
     # It counts again where the subscription goes on over it.
-    contracts.end_subscription(subscription=line.subscription, ends_at=None)
+    contracts.end_subscription(subscription=line.subscription, ends_at=None, actor=make.ACTOR)
     assert ids(out_of_reach(subscription=line.subscription, as_of=make.moment("2026-06-01"))) == []
 
 

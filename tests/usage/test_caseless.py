@@ -59,7 +59,7 @@ def test_a_batch_a_correction_another_of_its_key_and_a_match_are_folded(globex):
     sent(globex, "Other", key="k")
     sent(globex, "ΟΔΌΣ".replace("Ό", "Ο"), key="k")
     make.event(globex.workspace, "later", "2026-01-10", street="ΟΔΟΣ")
-    parties.add_alias(customer=globex, value="later")
+    parties.add_alias(customer=globex, value="later", actor=make.ACTOR)
 
     assert counted(globex, "οδος") == 5
 
@@ -68,8 +68,8 @@ def test_a_rule_is_told_as_it_was_written_and_stays_where_nothing_changes(globex
     terms = catalog.EventTerms("call", "count", filters={"street": ["ΟΔΟΣ", "Οδος"]}, is_case_sensitive=False)
     brick = make.event_brick(globex.workspace)
 
-    rule = catalog.set_event_rule(brick=brick, rule=terms, as_of=make.moment("2026-01-02"))
-    again = catalog.set_event_rule(brick=brick, rule=terms, as_of=make.moment("2026-01-03"))
+    rule = catalog.set_event_rule(brick=brick, rule=terms, as_of=make.moment("2026-01-02"), actor=make.ACTOR)
+    again = catalog.set_event_rule(brick=brick, rule=terms, as_of=make.moment("2026-01-03"), actor=make.ACTOR)
 
     assert (rule, catalog.terms_of(rule).filters) == (again, {"street": ["ΟΔΟΣ", "Οδος"]})
     assert rule.folded_filters == {"street": ["οδοσ"]}

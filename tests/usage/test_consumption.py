@@ -36,9 +36,11 @@ def by_period(*lines: Line, as_of: str, **options: str) -> list[tuple[str, str]]
 
 def change_price(line: Line, unit_price: str, at: str) -> Line:
     moment = make.moment(at)
-    contracts.end_line(line=line, ends_at=moment)
+    contracts.end_line(line=line, ends_at=moment, actor=make.ACTOR)
     price = make.price(line.brick, unit_price)
-    return contracts.add_line(subscription=line.subscription, brick=line.brick, price=price, starts_at=moment)
+    return contracts.add_line(
+        subscription=line.subscription, brick=line.brick, price=price, starts_at=moment, actor=make.ACTOR
+    )
 
 
 def lines_of(line: Line) -> list[Line]:
@@ -113,7 +115,11 @@ def test_both_lines_of_a_brick_whose_price_changed_make_up_the_period(line):
 def test_periods_from_before_the_brick_was_added_are_left_out(line):
     other = make.brick(line.workspace, "Storage")
     added = contracts.add_line(
-        subscription=line.subscription, brick=other, price=make.price(other), starts_at=make.moment("2026-02-10")
+        subscription=line.subscription,
+        brick=other,
+        price=make.price(other),
+        starts_at=make.moment("2026-02-10"),
+        actor=make.ACTOR,
     )
     make.use(added, "3", "2026-02-10")
 

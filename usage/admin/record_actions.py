@@ -44,7 +44,7 @@ class _Recording(Action[Any, Any]):
 
     @property
     def origin(self) -> Origin:
-        return Origin(workspace_id=self.row.workspace_id, source="panel", dialect="panel", recorded_by=self.by)
+        return Origin(workspace_id=self.row.workspace_id, source="panel", dialect="panel", recorded_by=self.actor.label)
 
 
 class AddUsage(_Recording):

@@ -50,7 +50,7 @@ class ClosePeriods(Action[None, CloseForm]):
         workspace, day = self.workspace, form.cleaned_data["last_day"]
         until_at = _end_of_day_that_is_over(day, workspace.tz, self.now)
         try:
-            run = closing.start(workspace=workspace, until_at=until_at, by=self.by, as_of=self.now)
+            run = closing.start(workspace=workspace, until_at=until_at, actor=self.actor, as_of=self.now)
         except closing.NothingToClose as error:
             raise ValidationError({"last_day": _nothing_to_close(error, workspace, until_at)}) from error
         tasks.enqueue(run)
@@ -78,7 +78,7 @@ class IssueAll(Confirmation[CloseRun]):
 
     def perform(self, form: PanelForm) -> Reply:
         try:
-            invoicing.approve(run=self.row, by=self.by, as_of=self.now)
+            invoicing.approve(run=self.row, actor=self.actor, as_of=self.now)
         except invoicing.UnableToIssue as error:
             return Reply(self.row, str(error), level=messages.ERROR)
         tasks.enqueue(self.row)
@@ -102,7 +102,7 @@ class DiscardRun(Confirmation[CloseRun]):
 
     def perform(self, form: PanelForm) -> Reply:
         try:
-            invoicing.discard(run=self.row, by=self.by, as_of=self.now)
+            invoicing.discard(run=self.row, actor=self.actor, as_of=self.now)
         except invoicing.UnableToDiscard as error:
             return Reply(self.row, str(error), level=messages.ERROR)
         return Reply(self.row, "The drafts are discarded: the periods are open again.", log="Discarded.")

@@ -9,6 +9,8 @@ from django.conf import settings
 from django.db import connection, transaction
 from django.db.models import Exists, F, OuterRef, Q, QuerySet
 
+from billing import history
+from billing.actors import Actor
 from billing.models import BillingPeriod, CloseItem, CloseRun, Subscription, Workspace
 from billing.storage import timeouts
 from billing.storage.outages import outage_of
@@ -41,7 +43,7 @@ def start(
     *,
     workspace: Workspace,
     until_at: datetime,
-    by: str,
+    actor: Actor,
     as_of: datetime,
     automatic: bool = False,
     issues_itself: bool = False,
@@ -61,14 +63,15 @@ def start(
             workspace=workspace, customer=OuterRef("customer"), state=Matching.State.MATCHING
         )
         due = due.exclude(Exists(parked)).exclude(Exists(matching))
-    run = CloseRun.objects.create(
+    run = CloseRun(
         workspace=workspace,
         until_at=until_at,
         issues_itself=issues_itself,
-        started_by=by,
+        started_by=actor.label,
         started_at=as_of,
         heartbeat_at=as_of,
     )
+    history.insert(run, actor=actor)
     if not _add_items(run, due):
         asked: Any = {"workspace": workspace, "until_at": until_at}
         holders = {*left_to(**asked), *drafted_in(**asked)}
@@ -138,7 +141,7 @@ def still_parked(*, workspace_id: int) -> QuerySet[CloseItem]:
     return effective.filter(is_open, ~Exists(later), state=CloseItem.State.PARKED)
 
 
-def close_due(*, as_of: datetime, hand_over: Callable[[CloseRun], None] | None = None) -> list[CloseRun]:
+def close_due(*, actor: Actor, as_of: datetime, hand_over: Callable[[CloseRun], None] | None = None) -> list[CloseRun]:
     """Open a run in each workspace that closes automatically and has periods that ended before its delay.
 
     Each run is handed over as soon as it is open. Where one can't be opened, the error is logged and the others go on;
@@ -146,7 +149,7 @@ def close_due(*, as_of: datetime, hand_over: Callable[[CloseRun], None] | None =
     """
     runs = []
     for workspace in Workspace.objects.exclude(closing=Workspace.Closing.MANUAL).order_by("pk"):
-        run = _open_automatically(workspace, as_of)
+        run = _open_automatically(workspace, actor, as_of)
         if run is not None:
             runs.append(run)
             if hand_over is not None:
@@ -154,12 +157,12 @@ def close_due(*, as_of: datetime, hand_over: Callable[[CloseRun], None] | None =
     return runs
 
 
-def _open_automatically(workspace: Workspace, as_of: datetime) -> CloseRun | None:
+def _open_automatically(workspace: Workspace, actor: Actor, as_of: datetime) -> CloseRun | None:
     try:
         return start_in_job(
             workspace=workspace,
             until_at=as_of - timedelta(hours=workspace.closing_delay_hours),
-            by="schedule",
+            actor=actor,
             as_of=as_of,
             automatic=True,
             issues_itself=workspace.closing == Workspace.Closing.ISSUE,

@@ -7,6 +7,7 @@ from datetime import datetime
 from django.conf import settings
 from django.db.models import QuerySet
 
+from billing.actors import Actor
 from billing.models import CloseItem, CloseRun, Workspace
 from billing.storage import timeouts
 from billing.tenancy.keys import of_workspaces
@@ -47,7 +48,7 @@ def parked_in(runs: tuple[CloseRun, ...]) -> QuerySet[CloseItem]:
 
 
 def close_now(
-    *, workspace: Workspace, until_at: datetime, by: str, clock: Callable[[], datetime], issues_itself: bool
+    *, workspace: Workspace, until_at: datetime, actor: Actor, clock: Callable[[], datetime], issues_itself: bool
 ) -> Closed:
     """Finish the workspace's runs that are at work, then close the periods that end by ``until_at``, in this process.
 
@@ -55,30 +56,33 @@ def close_now(
     the new run: the worker that completes its drafts issues them.
     """
     runs = [
-        work(workspace_id=workspace.pk, run_id=run.pk, clock=clock) for run in at_work().filter(workspace=workspace)
+        work(workspace_id=workspace.pk, run_id=run.pk, actor=actor, clock=clock)
+        for run in at_work().filter(workspace=workspace)
     ]
-    run = _started(workspace, until_at, by, clock(), issues_itself)
+    run = _started(workspace, until_at, actor, clock(), issues_itself)
     if run:
-        runs.append(work(workspace_id=workspace.pk, run_id=run.pk, clock=clock))
+        runs.append(work(workspace_id=workspace.pk, run_id=run.pk, actor=actor, clock=clock))
     return _closed(workspace, min(until_at, clock()), runs, run, issues_itself)
 
 
 def close_by_workers(
-    *, workspace: Workspace, until_at: datetime, by: str, as_of: datetime, issues_itself: bool
+    *, workspace: Workspace, until_at: datetime, actor: Actor, as_of: datetime, issues_itself: bool
 ) -> Closed:
     """Start a run and return it after those at work, all for the workers: the caller hands them to the queue."""
     runs = list(at_work().filter(workspace=workspace))
-    run = _started(workspace, until_at, by, as_of, issues_itself)
+    run = _started(workspace, until_at, actor, as_of, issues_itself)
     if run:
         runs.append(run)
     return _closed(workspace, min(until_at, as_of), runs, run, issues_itself)
 
 
 def _started(
-    workspace: Workspace, until_at: datetime, by: str, as_of: datetime, issues_itself: bool
+    workspace: Workspace, until_at: datetime, actor: Actor, as_of: datetime, issues_itself: bool
 ) -> CloseRun | None:
     try:
-        return start_in_job(workspace=workspace, until_at=until_at, by=by, as_of=as_of, issues_itself=issues_itself)
+        return start_in_job(
+            workspace=workspace, until_at=until_at, actor=actor, as_of=as_of, issues_itself=issues_itself
+        )
     except NothingToClose:
         return None
 

@@ -11,6 +11,7 @@ from django.db import connection, transaction
 from django.db.models import Exists, Q, QuerySet
 
 from billing import close_states, contracts, invoicing
+from billing.actors import Actor
 from billing.close_states import CLOSE, DRAFT, PARK, Maker
 from billing.models import CloseItem, CloseRun, Customer, Subscription
 from billing.storage import timeouts
@@ -29,7 +30,9 @@ TOOK_TOO_LONG = "It takes the database longer than the statement of a close may,
 BEING_MATCHED = "Events that came under another name are still being given to the customer: close again when they are."
 
 
-def work(*, workspace_id: int, run_id: int, clock: Callable[[], datetime], batch: int | None = None) -> CloseRun:
+def work(
+    *, workspace_id: int, run_id: int, actor: Actor, clock: Callable[[], datetime], batch: int | None = None
+) -> CloseRun:
     """Close a run's pending subscriptions until none is left to take, and issue its drafts where it is approved.
 
     May run any number of times and in any number of processes at once. A subscription that fails is parked with its
@@ -39,7 +42,7 @@ def work(*, workspace_id: int, run_id: int, clock: Callable[[], datetime], batch
     """
     run = CloseRun.objects.filter(workspace_id=workspace_id).select_related("workspace").get(pk=run_id)
     try:
-        _work(run, clock, batch or settings.CLOSE_BATCH)
+        _work(run, actor, clock, batch or settings.CLOSE_BATCH)
     except Exception as error:  # a run keeps any error, for people to see
         if _is_passing(error):
             raise
@@ -48,10 +51,10 @@ def work(*, workspace_id: int, run_id: int, clock: Callable[[], datetime], batch
     return run
 
 
-def _work(run: CloseRun, clock: Callable[[], datetime], batch: int) -> None:
+def _work(run: CloseRun, actor: Actor, clock: Callable[[], datetime], batch: int) -> None:
     while run.state == CloseRun.State.COMPUTING and _settle(run, _pending(run)[:batch]):
         _beat(run, clock())
-    _go_on(run, clock())
+    _go_on(run, actor, clock())
     while run.state == CloseRun.State.ISSUING:
         invoicing.issue_next(run=run, as_of=clock())
         _beat(run, clock())
@@ -90,7 +93,7 @@ def _unexpected(error: Exception) -> Exception | None:
 
 
 @transaction.atomic
-def _go_on(run: CloseRun, now: datetime) -> None:
+def _go_on(run: CloseRun, actor: Actor, now: datetime) -> None:
     """Move the run on to review once nothing is pending, and on to issuing where it needs no review; one transaction.
 
     Of several workers, the last one finds nothing pending.
@@ -100,7 +103,7 @@ def _go_on(run: CloseRun, now: datetime) -> None:
     run.refresh_from_db(fields=["state", "problem"])
     if run.state == CloseRun.State.REVIEW and (run.issues_itself or _came_to_nothing(run)):
         try:
-            invoicing.approve(run=run, by=run.started_by, as_of=now, maker=Maker.WORKER)
+            invoicing.approve(run=run, actor=actor.on_behalf_of(run.started_by), as_of=now, maker=Maker.WORKER)
         except invoicing.UnableToIssue as obstacle:
             logger.warning("%s is left to a person: %s", run, obstacle)
 

@@ -12,7 +12,7 @@ from django.conf import settings
 from django.contrib.auth.models import Group, Permission, User
 from django.db import transaction
 
-from billing import catalog, contracts, invoicing, keys, parties
+from billing import actors, catalog, contracts, invoicing, keys, parties
 from billing.calendar import midnight
 from billing.models import Brick, Customer, Line, Price, Workspace
 from billing.rating import Tier
@@ -36,6 +36,8 @@ from usage.demo.data import (
     password_of,
 )
 
+_ACTOR = actors.command("demo")
+
 
 @transaction.atomic
 def load(*, as_of: datetime) -> Workspace:
@@ -43,10 +45,12 @@ def load(*, as_of: datetime) -> Workspace:
     if existing := find():
         return existing
     timeouts.allow(settings.JOB_STATEMENT_SECONDS)
-    live = parties.create_workspace(code=CODE, name="Northwind Cloud", time_zone=TIME_ZONE, currency="USD")
+    live = parties.create_workspace(
+        code=CODE, name="Northwind Cloud", time_zone=TIME_ZONE, currency="USD", actor=_ACTOR
+    )
     _make_logins()
     for workspace in (live, live.twin):
-        keys.create_key(workspace=workspace, name="Demo service", created_by="demo", text=key_of(workspace))
+        keys.create_key(workspace=workspace, name="Demo service", actor=_ACTOR, text=key_of(workspace))
     _fill_twin(live.twin, as_of)
     _fill_live(live, as_of)
     return live
@@ -91,11 +95,16 @@ def _fill_live(workspace: Workspace, as_of: datetime) -> None:
             anchor_on=first.replace(day=day),
             interval=interval,
             reference=f"SUB-{1000 + number}",
+            actor=_ACTOR,
         )
         for product in products:
             brick, price = sold[product.name]
             reference = f"item-{number}-{product.name.split()[0].lower()}"
-            lines.append(contracts.add_line(subscription=subscription, brick=brick, price=price, reference=reference))
+            lines.append(
+                contracts.add_line(
+                    subscription=subscription, brick=brick, price=price, reference=reference, actor=_ACTOR
+                )
+            )
     closed_at = midnight(this, tz=workspace.tz)
     rng = random.Random(CODE)
     for line in lines:
@@ -115,10 +124,11 @@ def _fill_twin(workspace: Workspace, as_of: datetime) -> None:
         starts_at=midnight(first, tz=workspace.tz),
         anchor_on=first,
         reference="TEST-1001",
+        actor=_ACTOR,
     )
     for product in (CALLS, SEATS):
         brick, price = sold[product.name]
-        contracts.add_line(subscription=subscription, brick=brick, price=price)
+        contracts.add_line(subscription=subscription, brick=brick, price=price, actor=_ACTOR)
 
 
 def _make_products(workspace: Workspace, as_of: datetime) -> dict[str, tuple[Brick, Price]]:
@@ -132,6 +142,7 @@ def _make_products(workspace: Workspace, as_of: datetime) -> dict[str, tuple[Bri
             unit_label=product.unit_label,
             rule=product.rule,
             as_of=as_of,
+            actor=_ACTOR,
         )
         price = catalog.create_price(
             brick=brick,
@@ -143,6 +154,7 @@ def _make_products(workspace: Workspace, as_of: datetime) -> dict[str, tuple[Bri
                 Tier(up_to=None if up_to is None else Decimal(up_to), unit_price=Decimal(each), fee=Decimal(fee))
                 for up_to, each, fee in product.tiers
             ],
+            actor=_ACTOR,
         )
         sold[product.name] = (brick, price)
     return sold
@@ -156,6 +168,7 @@ def _make_customer(workspace: Workspace, name: str, number: int) -> Customer:
         reference=f"CUST-{100 + number}",
         email=f"billing@{name.split()[0].lower()}.example",
         aliases=[ALIAS] if name == EVENTS_CUSTOMER else [],
+        actor=_ACTOR,
     )
 
 
@@ -215,10 +228,10 @@ def _record(line: Line, rng: random.Random, *, since: datetime, until: datetime)
 
 def _close_and_issue(workspace: Workspace, until_at: datetime) -> None:
     morning = until_at + timedelta(hours=8)
-    run = closing.start(workspace=workspace, until_at=until_at, by="finance", as_of=morning)
-    run = closing.work(workspace_id=run.workspace_id, run_id=run.pk, clock=lambda: morning)
-    invoicing.approve(run=run, by="admin", as_of=morning + timedelta(hours=1))
-    closing.work(workspace_id=run.workspace_id, run_id=run.pk, clock=lambda: morning + timedelta(hours=1))
+    run = closing.start(workspace=workspace, until_at=until_at, actor=_ACTOR.on_behalf_of("finance"), as_of=morning)
+    run = closing.work(workspace_id=run.workspace_id, run_id=run.pk, actor=_ACTOR, clock=lambda: morning)
+    invoicing.approve(run=run, actor=_ACTOR.on_behalf_of("admin"), as_of=morning + timedelta(hours=1))
+    closing.work(workspace_id=run.workspace_id, run_id=run.pk, actor=_ACTOR, clock=lambda: morning + timedelta(hours=1))
 
 
 def _change_the_past(lines: list[Line], closed_at: datetime, as_of: datetime) -> None:

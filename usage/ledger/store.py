@@ -183,18 +183,18 @@ INSERT INTO usage_usagerecord
     (id, workspace_id, customer_id, is_late, customer_alias, event_type, occurred_at, recorded_at,
      kind, source, dialect, key, recorded_by, note, properties, folded, origin_id)
 SELECT pair.id, r.workspace_id, %s, COALESCE(r.occurred_at < %s, FALSE), r.customer_alias, r.event_type,
-    r.occurred_at, r.recorded_at, 'match', r.source, r.dialect, r.key, 'matched when the name was given', '',
+    r.occurred_at, r.recorded_at, 'match', r.source, r.dialect, r.key, %s, '',
     r.properties, r.folded, COALESCE(r.origin_id, r.id)
 FROM {pairs} JOIN usage_usagerecord r ON r.workspace_id = %s AND r.id = pair.former_id
 """
 
 
 def supersede_by_matches(
-    former_ids: list[int], *, workspace_id: int, customer_id: UUID, open_from_at: datetime | None
+    former_ids: list[int], *, workspace_id: int, customer_id: UUID, open_from_at: datetime | None, recorded_by: str
 ) -> None:
     """Insert a match in the place of each live event: the same but for the customer, and received when it was.
 
-    ``supersede`` for many at once, with a fixed number of statements.
+    ``supersede`` for many at once, with a fixed number of statements. ``recorded_by``: who gave the customer the name.
     """
     ids = next_ids(len(former_ids))
     pairs = rows.parameter({"former_id": former_id, "id": pk} for former_id, pk in zip(former_ids, ids, strict=True))
@@ -203,4 +203,4 @@ def supersede_by_matches(
     with connection.cursor() as cursor:
         # The formers first, as for one.
         cursor.execute(_SUPERSEDE_MANY.format(pairs=table), [pairs, workspace_id])
-        cursor.execute(_INSERT_MATCHES.format(pairs=table), [*changes, pairs, workspace_id])
+        cursor.execute(_INSERT_MATCHES.format(pairs=table), [*changes, recorded_by, pairs, workspace_id])

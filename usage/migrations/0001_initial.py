@@ -329,6 +329,7 @@ class Migration(migrations.Migration):
                     ),
                 ),
                 ("matched_count", models.PositiveBigIntegerField(default=0)),
+                ("started_by", models.CharField(help_text="Who gave the customer the name.", max_length=150)),
                 (
                     "started_at",
                     models.DateTimeField(db_default=django.db.models.functions.datetime.Now(), editable=False),

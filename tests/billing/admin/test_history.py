@@ -30,7 +30,7 @@ def test_what_a_key_has_changed_is_shown_with_both_values_in_the_workspaces_time
     key = ApiKey.objects.get()
     customer = make.customer(owner, email="old@globex.example")
     with history.acting(lambda: history.key(key)):
-        parties.update_customer(customer=customer, email="new@globex.example")
+        parties.update_customer(customer=customer, email="new@globex.example", actor=make.ACTOR)
 
     shown = administrator().get(page(customer)).content.decode()
 
@@ -61,7 +61,7 @@ def test_what_a_person_changes_in_the_panel_names_them():
 
 def test_the_page_of_a_subscription_shows_its_lines():
     line = make.line()
-    contracts.end_line(line=line, ends_at=make.moment("2026-05-01"))
+    contracts.end_line(line=line, ends_at=make.moment("2026-05-01"), actor=make.ACTOR)
 
     shown = administrator().get(page(line.subscription)).content.decode()
 
@@ -134,7 +134,7 @@ def test_a_history_of_any_length_takes_as_many_queries():
     owner = make.workspace()
     customers = make.customer(owner, "Globex"), make.customer(owner, "Initech")
     for n in range(30):
-        parties.update_customer(customer=customers[1], address=f"Street {n}")
+        parties.update_customer(customer=customers[1], address=f"Street {n}", actor=make.ACTOR)
     client = administrator()
 
     assert queries_of(client, page(customers[0])) == queries_of(client, page(customers[1]))
@@ -197,7 +197,7 @@ def test_what_was_logged_of_a_person_says_that_its_times_are_utc():
 
 def test_blanks_at_the_ends_of_what_was_changed_are_seen():
     customer = make.customer(make.workspace(), reference="C-1 ")
-    parties.update_customer(customer=customer, reference=" C-1")
+    parties.update_customer(customer=customer, reference=" C-1", actor=make.ACTOR)
 
     shown = administrator().get(page(customer)).content.decode()
 
@@ -220,7 +220,9 @@ def test_the_page_of_a_brick_with_long_rules_is_bounded():
     brick = make.event_brick(make.workspace(), filters={"note": ["first"]})
     for n in range(60):
         filters = {f"p{m}": [f"{n}-{m}-{k}" + "x" * 100 for k in range(20)] for m in range(5)}
-        catalog.set_event_rule(brick=brick, rule=EventTerms("t", "count", filters=filters), as_of=timezone.now())
+        catalog.set_event_rule(
+            brick=brick, rule=EventTerms("t", "count", filters=filters), as_of=timezone.now(), actor=make.ACTOR
+        )
 
     shown = administrator().get(page(brick)).content.decode()
 

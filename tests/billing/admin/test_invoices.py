@@ -132,7 +132,7 @@ def test_invoices_are_found_by_their_number_alone_and_by_a_customers_full_name()
     for n in range(1, 11):
         subscription = make.subscription(make.customer(owner, f"Customer No {n}"))
         brick = make.brick(owner)
-        contracts.add_line(subscription=subscription, brick=brick, price=make.price(brick))
+        contracts.add_line(subscription=subscription, brick=brick, price=make.price(brick), actor=make.ACTOR)
     close_and_issue(owner, "2026-02-01")
     close(owner, "2026-03-01")
 

@@ -86,7 +86,7 @@ def test_a_gauge_has_no_limits():
 
 
 def test_a_viewer_sees_limits_but_sets_none():
-    line = contracts.set_limits(line=make.line(), limits=Limits(hard_limit_quantity=Decimal(50)))
+    line = contracts.set_limits(line=make.line(), limits=Limits(hard_limit_quantity=Decimal(50)), actor=make.ACTOR)
     viewer = client_of("billing.view_subscription")
 
     page = viewer.get(page_of(line)).content.decode()
@@ -108,7 +108,7 @@ def test_a_line_of_another_subscription_is_refused():
 @pytest.mark.parametrize(("used", "shown"), [("9.9", None), ("10", "Soft"), ("15", "Hard")])
 def test_current_usage_tells_which_limit_is_reached(used, shown):
     limits = Limits(soft_limit_quantity=Decimal(10), hard_limit_amount=Decimal(30))
-    line = contracts.set_limits(line=make.line(), limits=limits)
+    line = contracts.set_limits(line=make.line(), limits=limits, actor=make.ACTOR)
     make.use(line, used, "2026-01-10")
 
     with time_machine.travel("2026-01-20", tick=False):

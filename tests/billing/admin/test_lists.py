@@ -25,7 +25,7 @@ def a_line(owner: Workspace) -> None:
     brick = make.brick(owner, f"Brick {Brick.objects.count()}")
     of = make.subscription(make.customer(owner, f"Customer {Subscription.objects.count()}"))
     price = make.price(brick, model="graduated", tiers=[("10", "2", "0"), (None, "1", "0")])
-    line = contracts.add_line(subscription=of, brick=brick, price=price)
+    line = contracts.add_line(subscription=of, brick=brick, price=price, actor=make.ACTOR)
     record = make.use(line, "3", "2026-01-05")
     make.fix(record, "4")
 

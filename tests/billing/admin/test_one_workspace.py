@@ -38,9 +38,9 @@ def a_tenant(code: str) -> dict[type, Any]:
     brick = make.brick(owner, f"{code} brick")
     price = make.price(brick)
     agreed = make.subscription(customer, reference=f"{code} contract")
-    line = contracts.add_line(subscription=agreed, brick=brick, price=price)
+    line = contracts.add_line(subscription=agreed, brick=brick, price=price, actor=make.ACTOR)
     record = make.use(line, "3", "2026-01-10", key=f"{code} key")
-    keys.create_key(workspace=owner, name=f"{code} service", created_by=f"{code} maker")
+    keys.create_key(workspace=owner, name=f"{code} service", actor=make.actor(f"{code} maker"))
     run = close_and_issue(owner, "2026-02-01")
     CloseRun.objects.filter(pk=run.pk).update(started_by=f"{code} clerk")
     return {

@@ -61,8 +61,8 @@ def test_a_page_of_aliases_keeps_its_rows_when_those_of_others_come_and_go():
     form = page_of(client, third)
     rows = rows_of(form)
     for n in (0, 1, 21):
-        parties.remove_alias(alias=customer.aliases.get(value=f"hub {n:03}"))
-    parties.add_alias(customer=customer, value="a")
+        parties.remove_alias(alias=customer.aliases.get(value=f"hub {n:03}"), actor=make.ACTOR)
+    parties.add_alias(customer=customer, value="a", actor=make.ACTOR)
 
     refused = client.post(third, form | {f"{rows['hub 024']}-label": "CRM", "name": "Renamed"})
 
@@ -98,7 +98,9 @@ def subscription_of_many_lines():
     agreed = make.subscription(make.customer(owner))
     for n in range(ROWS_PER_PAGE + 1):
         brick = make.brick(owner, f"Seat {n:03}", aggregation="none")
-        contracts.add_line(subscription=agreed, brick=brick, price=make.price(brick, "1", model="flat"))
+        contracts.add_line(
+            subscription=agreed, brick=brick, price=make.price(brick, "1", model="flat"), actor=make.ACTOR
+        )
     return agreed
 
 

@@ -185,7 +185,7 @@ def test_customer_is_added_with_its_aliases():
 def test_reference_and_alias_that_are_taken_are_refused():
     owner, client = make.workspace(), administrator()
     other = make.customer(owner, "Initech", reference="C-1")
-    parties.add_alias(customer=other, value="taken")
+    parties.add_alias(customer=other, value="taken", actor=make.ACTOR)
     customer = make.customer(owner)
     url = reverse("admin:billing_customer_change", args=[customer.pk])
 

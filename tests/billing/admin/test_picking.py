@@ -29,7 +29,9 @@ def found(client, subscription, **query: Any) -> list[str]:
 
 
 def a_price(brick, name: str, currency: str) -> Price:
-    return catalog.create_price(brick=brick, name=name, model="per_unit", currency=currency, unit_price=Decimal(2))
+    return catalog.create_price(
+        brick=brick, name=name, model="per_unit", currency=currency, unit_price=Decimal(2), actor=make.ACTOR
+    )
 
 
 def a_subscription_with_prices():

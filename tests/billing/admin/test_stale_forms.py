@@ -85,6 +85,7 @@ def test_stale_brick_form_keeps_the_rule_that_another_person_made():
         brick=brick,
         rule=catalog.EventTerms(event_type="call-made", aggregation="count"),
         as_of=make.moment("2026-02-01"),
+        actor=make.ACTOR,
     )
 
     refused = client.post(url, b | {"name": "Renamed"})
@@ -235,9 +236,9 @@ def test_aliases_that_were_added_removed_or_changed_meanwhile_are_told():
     url = change_page(customer)
     b = page_of(client, url)
     one, two, _ = customer.aliases.order_by("pk")
-    parties.remove_alias(alias=one)
-    parties.update_alias(alias=two, label="changed")
-    parties.add_alias(customer=customer, value="four")
+    parties.remove_alias(alias=one, actor=make.ACTOR)
+    parties.update_alias(alias=two, label="changed", actor=make.ACTOR)
+    parties.add_alias(customer=customer, value="four", actor=make.ACTOR)
 
     refused = client.post(url, b | {"name": "Renamed", f"{row_of(b, 'three')}-label": "mine"})
 
@@ -258,7 +259,7 @@ def test_alias_that_was_changed_meanwhile_is_not_taken_away_unseen():
     customer, client = make.customer(make.workspace(), aliases=["one", "two"]), administrator()
     url = change_page(customer)
     b = page_of(client, url)
-    parties.update_alias(alias=customer.aliases.get(value="one"), label="in use")
+    parties.update_alias(alias=customer.aliases.get(value="one"), label="in use", actor=make.ACTOR)
 
     refused = client.post(url, b | {f"{row_of(b, 'one')}-DELETE": "on"})
 
@@ -282,10 +283,10 @@ def test_price_that_was_billed_meanwhile_is_shown_and_told():
 
 
 def test_key_that_was_revoked_meanwhile_stays_revoked_by_the_first():
-    key, client = keys.create_key(workspace=make.workspace(), name="Hub", created_by="test")[0], administrator()
+    key, client = keys.create_key(workspace=make.workspace(), name="Hub", actor=make.actor("test"))[0], administrator()
     url = reverse("admin:billing_apikey_revoke", args=[key.pk])
     form = page_of(client, url)
-    keys.revoke_key(key=key, as_of=make.moment("2026-01-01"))
+    keys.revoke_key(key=key, as_of=make.moment("2026-01-01"), actor=make.ACTOR)
 
     answer = client.post(url, form)
 
@@ -341,7 +342,7 @@ def test_limits_that_another_person_set_are_not_undone():
     line, client = make.line(), administrator()
     url = reverse("admin:billing_line_limits", args=[line.subscription_id, line.pk])
     b = page_of(client, url)
-    contracts.set_limits(line=line, limits=Limits(hard_limit_quantity=100))
+    contracts.set_limits(line=line, limits=Limits(hard_limit_quantity=100), actor=make.ACTOR)
 
     refused = client.post(url, b | {"soft_limit_quantity": "50"})
 
@@ -355,7 +356,7 @@ def test_end_that_another_person_agreed_is_told():
     line, client = make.line(), administrator()
     url = reverse("admin:billing_line_end", args=[line.subscription_id, line.pk])
     b = page_of(client, url)
-    contracts.end_line(line=line, ends_at=make.moment("2026-03-01"))
+    contracts.end_line(line=line, ends_at=make.moment("2026-03-01"), actor=make.ACTOR)
 
     refused = client.post(url, b | {"ends_on": "2026-06-30"})
 
@@ -389,7 +390,7 @@ def test_what_the_page_showed_can_not_be_made_up():
 def test_form_changes_nothing_that_was_not_touched():
     address = "Main St 1\n\nBerlin \n"
     customer = make.customer(make.workspace(), name="Globex ", reference="Customer 7 ", address=address)
-    parties.add_alias(customer=customer, value=" tenant 9 ", label="as typed ")
+    parties.add_alias(customer=customer, value=" tenant 9 ", label="as typed ", actor=make.ACTOR)
     client = administrator()
 
     client.post(change_page(customer), page_of(client, change_page(customer)) | {"email": "new@example.com"})

@@ -162,7 +162,7 @@ def test_viewer_may_look_but_neither_add_nor_end():
 
 def test_ended_subscription_takes_no_line_any_more():
     line = make.line()
-    contracts.end_subscription(subscription=line.subscription, ends_at=make.moment("2026-01-10"))
+    contracts.end_subscription(subscription=line.subscription, ends_at=make.moment("2026-01-10"), actor=make.ACTOR)
     close(line.workspace, "2026-02-01")
 
     answer = administrator().get(page(line.subscription, "add_line"))
@@ -225,8 +225,10 @@ def test_prolonging_names_the_lines_that_stay_ended():
     line = make.line()
     other = make.brick(line.workspace, "Seats")
     ends_at = make.moment("2026-02-01")
-    contracts.add_line(subscription=line.subscription, brick=other, price=make.price(other), ends_at=ends_at)
-    contracts.end_subscription(subscription=line.subscription, ends_at=ends_at)
+    contracts.add_line(
+        subscription=line.subscription, brick=other, price=make.price(other), ends_at=ends_at, actor=make.ACTOR
+    )
+    contracts.end_subscription(subscription=line.subscription, ends_at=ends_at, actor=make.ACTOR)
     url = reverse("admin:billing_subscription_end", args=[line.subscription_id])
 
     response = administrator().post(url, {"ends_on": "2026-03-31"}, follow=True)
@@ -242,8 +244,10 @@ def test_of_many_lines_that_stay_ended_the_first_ten_are_named():
     for n in range(12):
         brick = make.brick(line.workspace, f"Brick {n}")
         ends_at = make.moment("2026-01-11")
-        contracts.add_line(subscription=line.subscription, brick=brick, price=make.price(brick), ends_at=ends_at)
-    contracts.end_subscription(subscription=line.subscription, ends_at=make.moment("2026-02-01"))
+        contracts.add_line(
+            subscription=line.subscription, brick=brick, price=make.price(brick), ends_at=ends_at, actor=make.ACTOR
+        )
+    contracts.end_subscription(subscription=line.subscription, ends_at=make.moment("2026-02-01"), actor=make.ACTOR)
     url = reverse("admin:billing_subscription_end", args=[line.subscription_id])
 
     response = administrator().post(url, {"ends_on": ""}, follow=True)

@@ -17,7 +17,7 @@ JANUARY, FEBRUARY = make.moment("2026-01-01"), make.moment("2026-02-01")
 def created(workspace=None, **changes: Any) -> Brick:
     rule = EventTerms("message-sent", "count")
     given: dict[str, Any] = {"name": "Messages", "aggregation": "events", "rule": rule, "as_of": JANUARY}
-    return catalog.create_brick(workspace=workspace or make.workspace(), **(given | changes))
+    return catalog.create_brick(workspace=workspace or make.workspace(), **(given | changes), actor=make.ACTOR)
 
 
 def test_brick_is_created_with_its_rule():
@@ -45,7 +45,9 @@ def test_rule_is_followed_by_the_next_and_never_edited():
     brick = created()
     first = EventRule.objects.get()
 
-    second = catalog.set_event_rule(brick=brick, rule=EventTerms("call", "unique", "user"), as_of=FEBRUARY)
+    second = catalog.set_event_rule(
+        brick=brick, rule=EventTerms("call", "unique", "user"), as_of=FEBRUARY, actor=make.ACTOR
+    )
 
     first.refresh_from_db()
     assert (first.event_type, first.replaced_at) == ("message-sent", FEBRUARY)
@@ -57,7 +59,7 @@ def test_rule_that_changes_nothing_stays():
     terms = EventTerms("call", "sum", "length", {"type": ("a", "b")}, ("type",))
     brick = created(rule=terms)
 
-    assert catalog.set_event_rule(brick=brick, rule=terms, as_of=FEBRUARY) == EventRule.objects.get()
+    assert catalog.set_event_rule(brick=brick, rule=terms, as_of=FEBRUARY, actor=make.ACTOR) == EventRule.objects.get()
 
 
 @pytest.mark.parametrize(
@@ -116,8 +118,8 @@ def test_archived_brick_is_added_to_no_subscription():
     brick = created()
     line = make.counting_line(make.customer(brick.workspace), brick)
 
-    archived = catalog.archive_brick(brick=brick, as_of=JANUARY)
-    again = catalog.archive_brick(brick=brick, as_of=FEBRUARY)
+    archived = catalog.archive_brick(brick=brick, as_of=JANUARY, actor=make.ACTOR)
+    again = catalog.archive_brick(brick=brick, as_of=FEBRUARY, actor=make.ACTOR)
 
     assert (archived.archived_at, again.archived_at) == (JANUARY, JANUARY)
     with pytest.raises(contracts.UnableToAgree) as refusal:
@@ -169,6 +171,8 @@ def test_the_filters_of_a_rule_are_bounded_in_bytes(settings):
 
     brick = created(rule=EventTerms("call", "count", filters={"plan": ["éé"]}))
     with pytest.raises(ValidationError) as refusal:
-        catalog.set_event_rule(brick=brick, rule=EventTerms("call", "count", filters={"plan": ["ééx"]}), as_of=JANUARY)
+        catalog.set_event_rule(
+            brick=brick, rule=EventTerms("call", "count", filters={"plan": ["ééx"]}), as_of=JANUARY, actor=make.ACTOR
+        )
 
     assert refusal.value.message_dict == {"filters": ["The filters of a rule have at most 17 bytes in all."]}

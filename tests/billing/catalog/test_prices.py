@@ -17,7 +17,8 @@ GRADUATED = (("10", "2", "5"), ("100", "1.5", "0"), (None, "0.000000000001", "0"
 def created(**changes):
     brick = make.brick(make.workspace())
     return catalog.create_price(
-        **{"brick": brick, "name": "List", "model": "per_unit", "currency": "USD", "unit_price": Decimal(2)} | changes
+        **{"brick": brick, "name": "List", "model": "per_unit", "currency": "USD", "unit_price": Decimal(2)} | changes,
+        actor=make.ACTOR,
     )
 
 
@@ -87,7 +88,7 @@ def test_unsound_price_is_refused_and_none_is_made(changes):
 def test_copy_has_the_same_terms_and_is_another_price():
     price = make.price(make.brick(make.workspace()), model="graduated", tiers=GRADUATED)
 
-    copy = catalog.copy_price(price=price, name="List 2027")
+    copy = catalog.copy_price(price=price, name="List 2027", actor=make.ACTOR)
 
     assert copy.terms() == price.terms()
     assert (copy.name, copy.brick, copy.workspace) == ("List 2027", price.brick, price.workspace)
@@ -98,7 +99,7 @@ def test_changed_copy_leaves_the_price_as_it_was():
     price = make.price(make.brick(make.workspace()), model="volume", tiers=GRADUATED)
     before = price.terms()
 
-    copy = catalog.copy_price(price=price, name="List 2027")
+    copy = catalog.copy_price(price=price, name="List 2027", actor=make.ACTOR)
     copy.tiers.filter(up_to=10).update(unit_price=Decimal(3))
 
     assert Price.objects.get(pk=price.pk).terms() == before
@@ -114,14 +115,14 @@ def test_incomplete_price_is_not_copied():
     price = Price.objects.create(workspace=brick.workspace, brick=brick, name="x", model="volume", currency="USD")
 
     with pytest.raises(TermsError):
-        catalog.copy_price(price=price, name="copy")
+        catalog.copy_price(price=price, name="copy", actor=make.ACTOR)
 
     assert Price.objects.get() == price
 
 
 def test_price_is_billed_from_its_first_draft_on():
     line = make.line()
-    other = catalog.copy_price(price=line.price, name="copy")
+    other = catalog.copy_price(price=line.price, name="copy", actor=make.ACTOR)
     make.use(line, "1", "2026-01-05")
     assert not catalog.is_billed(line.price)
 
@@ -146,7 +147,7 @@ def test_a_copy_is_given_no_name_that_a_price_could_not_have(name):
     price = make.line().price
 
     with pytest.raises(ValidationError) as refusal:
-        catalog.copy_price(price=price, name=name)
+        catalog.copy_price(price=price, name=name, actor=make.ACTOR)
 
     assert list(refusal.value.message_dict) == ["name"]
     assert Price.objects.count() == 1
@@ -163,7 +164,7 @@ def told_of(price):
 def test_what_is_given_of_a_price_is_changed_and_the_rest_stays():
     price = created()
 
-    changed = catalog.change_price(price=price, name="List 2027", unit_price=Decimal("2.5"))
+    changed = catalog.change_price(price=price, name="List 2027", unit_price=Decimal("2.5"), actor=make.ACTOR)
 
     assert (changed.pk, changed.name, changed.model, changed.unit_price) == (
         price.pk,
@@ -177,7 +178,9 @@ def test_what_is_given_of_a_price_is_changed_and_the_rest_stays():
 def test_tiers_are_replaced_and_the_change_is_told():
     price = make.price(make.brick(make.workspace()), model="graduated", tiers=GRADUATED)
 
-    catalog.change_price(price=price, tiers=[tier(None, "3"), tier("100", "1.5"), tier("20", "2", "5")])
+    catalog.change_price(
+        price=price, tiers=[tier(None, "3"), tier("100", "1.5"), tier("20", "2", "5")], actor=make.ACTOR
+    )
 
     assert tiers_in(price) == [(20, 2, 5), (100, Decimal("1.5"), 0), (None, 3, 0)]
     action, values = told_of(price)[0]
@@ -190,7 +193,7 @@ def test_tiers_may_swap_their_bounds():
         make.brick(make.workspace()), model="volume", tiers=[("1", "5", "0"), ("2", "4", "0"), (None, "3", "0")]
     )
 
-    catalog.change_price(price=price, tiers=[tier("2", "5"), tier("1", "4"), tier(None, "3")])
+    catalog.change_price(price=price, tiers=[tier("2", "5"), tier("1", "4"), tier(None, "3")], actor=make.ACTOR)
 
     assert tiers_in(price) == [(1, 4, 0), (2, 5, 0), (None, 3, 0)]
 
@@ -198,10 +201,12 @@ def test_tiers_may_swap_their_bounds():
 def test_a_price_becomes_tiered_with_its_tiers_and_flat_without_them():
     price = created()
 
-    catalog.change_price(price=price, model="graduated", unit_price=Decimal(0), tiers=[tier("5"), tier(None)])
+    catalog.change_price(
+        price=price, model="graduated", unit_price=Decimal(0), tiers=[tier("5"), tier(None)], actor=make.ACTOR
+    )
     assert tiers_in(price) == [(5, 1, 0), (None, 1, 0)]
 
-    changed = catalog.change_price(price=price, model="flat", unit_price=Decimal(9), tiers=[])
+    changed = catalog.change_price(price=price, model="flat", unit_price=Decimal(9), tiers=[], actor=make.ACTOR)
     assert (changed.model, changed.unit_price, tiers_in(price)) == ("flat", Decimal(9), [])
 
 
@@ -209,7 +214,9 @@ def test_a_change_of_nothing_writes_nothing():
     price = make.price(make.brick(make.workspace()), model="graduated", tiers=GRADUATED)
     before, rows = told_of(price), list(price.tiers.values_list("pk", flat=True))
 
-    catalog.change_price(price=price, name=price.name, model="graduated", tiers=[tier(*row) for row in GRADUATED])
+    catalog.change_price(
+        price=price, name=price.name, model="graduated", tiers=[tier(*row) for row in GRADUATED], actor=make.ACTOR
+    )
 
     assert told_of(price) == before
     assert list(price.tiers.values_list("pk", flat=True)) == rows
@@ -231,7 +238,7 @@ def test_an_unsound_change_of_a_price_is_refused_and_nothing_changes(changes, fi
     terms, told = price.terms(), told_of(price)
 
     with pytest.raises((ValidationError, TermsError)) as refusal:
-        catalog.change_price(price=price, **changes)
+        catalog.change_price(price=price, **changes, actor=make.ACTOR)
 
     named = [refusal.value.field] if isinstance(refusal.value, TermsError) else list(refusal.value.message_dict)
     assert named == [field]
@@ -246,7 +253,7 @@ def test_unsound_tiers_are_refused_and_the_former_stay(tiers):
     before = tiers_in(price)
 
     with pytest.raises((ValidationError, TermsError)):
-        catalog.change_price(price=price, tiers=tiers)
+        catalog.change_price(price=price, tiers=tiers, actor=make.ACTOR)
 
     assert tiers_in(price) == before
 
@@ -255,10 +262,10 @@ def test_an_incomplete_price_is_renamed_and_completed():
     brick = make.brick(make.workspace())
     price = Price.objects.create(workspace=brick.workspace, brick=brick, name="x", model="volume", currency="USD")
 
-    assert catalog.change_price(price=price, name="y").name == "y"
+    assert catalog.change_price(price=price, name="y", actor=make.ACTOR).name == "y"
     with pytest.raises(TermsError):
-        catalog.change_price(price=price, model="graduated")
-    catalog.change_price(price=price, tiers=[tier(None)])
+        catalog.change_price(price=price, model="graduated", actor=make.ACTOR)
+    catalog.change_price(price=price, tiers=[tier(None)], actor=make.ACTOR)
 
     assert tiers_in(price) == [(None, 1, 0)]
 
@@ -267,7 +274,7 @@ def test_a_brick_that_is_not_metered_keeps_a_flat_price():
     price = make.price(make.brick(make.workspace(), aggregation="none"), model="flat")
 
     with pytest.raises(ValidationError, match="is not metered: it needs a flat price"):
-        catalog.change_price(price=price, model="per_unit")
+        catalog.change_price(price=price, model="per_unit", actor=make.ACTOR)
 
 
 def test_a_billed_price_is_fixed():
@@ -276,6 +283,6 @@ def test_a_billed_price_is_fixed():
     close(line.workspace, "2026-02-01")
 
     with pytest.raises(catalog.PriceIsFixed):
-        catalog.change_price(price=line.price, name="List 2027")
+        catalog.change_price(price=line.price, name="List 2027", actor=make.ACTOR)
 
     assert Price.objects.get().name == line.price.name

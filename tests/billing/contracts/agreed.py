@@ -10,8 +10,12 @@ def fields_of(refusal):
 
 def line_of(subscription, *, brick=None, **fields):
     brick = brick or make.brick(subscription.workspace)
-    return contracts.add_line(subscription=subscription, brick=brick, price=make.price(brick), **fields)
+    return contracts.add_line(
+        subscription=subscription, brick=brick, price=make.price(brick), **fields, actor=make.ACTOR
+    )
 
 
 def next_line_of(line, **fields):
-    return contracts.add_line(subscription=line.subscription, brick=line.brick, price=line.price, **fields)
+    return contracts.add_line(
+        subscription=line.subscription, brick=line.brick, price=line.price, **fields, actor=make.ACTOR
+    )

@@ -20,11 +20,13 @@ def limits_of(line):
 def test_a_line_gets_these_limits_and_no_others():
     line = make.line()
 
-    contracts.set_limits(line=line, limits=Limits(soft_limit_amount=Decimal("80.50"), hard_limit_quantity=Decimal(50)))
+    contracts.set_limits(
+        line=line, limits=Limits(soft_limit_amount=Decimal("80.50"), hard_limit_quantity=Decimal(50)), actor=make.ACTOR
+    )
     assert limits_of(line) == (None, Decimal("80.50"), Decimal(50), None)
-    contracts.set_limits(line=line, limits=Limits(hard_limit_amount=Decimal(100)))
+    contracts.set_limits(line=line, limits=Limits(hard_limit_amount=Decimal(100)), actor=make.ACTOR)
     assert limits_of(line) == (None, None, None, Decimal(100))
-    contracts.set_limits(line=line, limits=NO_LIMITS)
+    contracts.set_limits(line=line, limits=NO_LIMITS, actor=make.ACTOR)
     assert limits_of(line) == (None, None, None, None)
 
 
@@ -37,6 +39,7 @@ def test_a_line_can_begin_with_limits():
         brick=brick,
         price=make.price(brick),
         limits=Limits(hard_limit_quantity=Decimal("0.5")),
+        actor=make.ACTOR,
     )
 
     assert limits_of(line) == (None, None, Decimal("0.5"), None)
@@ -65,7 +68,9 @@ def test_limits_that_make_no_sense_are_refused_by_name(limits, problems):
     line = make.line()
 
     with pytest.raises(ValidationError) as refused:
-        contracts.set_limits(line=line, limits=Limits(**{name: Decimal(value) for name, value in limits.items()}))
+        contracts.set_limits(
+            line=line, limits=Limits(**{name: Decimal(value) for name, value in limits.items()}), actor=make.ACTOR
+        )
 
     assert refused.value.message_dict == problems
     assert limits_of(line) == (None, None, None, None)
@@ -76,8 +81,8 @@ def test_only_a_counter_has_limits(aggregation, model):
     line = make.line(aggregation=aggregation, model=model)
 
     with pytest.raises(LimitsRefused, match="Only a counter has limits."):
-        contracts.set_limits(line=line, limits=Limits(soft_limit_quantity=Decimal(1)))
-    contracts.set_limits(line=line, limits=NO_LIMITS)
+        contracts.set_limits(line=line, limits=Limits(soft_limit_quantity=Decimal(1)), actor=make.ACTOR)
+    contracts.set_limits(line=line, limits=NO_LIMITS, actor=make.ACTOR)
 
 
 @pytest.mark.parametrize(

@@ -52,7 +52,12 @@ def test_price_has_to_be_the_bricks(subscription):
     brick = make.brick(subscription.workspace)
 
     with pytest.raises(UnableToAgree) as refusal:
-        contracts.add_line(subscription=subscription, brick=brick, price=make.price(make.brick(subscription.workspace)))
+        contracts.add_line(
+            subscription=subscription,
+            brick=brick,
+            price=make.price(make.brick(subscription.workspace)),
+            actor=make.ACTOR,
+        )
     assert fields_of(refusal) == ["price"]
 
 
@@ -72,7 +77,7 @@ def test_price_that_cannot_be_billed_is_refused(subscription, aggregation, field
     )
 
     with pytest.raises(UnableToAgree) as refusal:
-        contracts.add_line(subscription=subscription, brick=brick, price=price)
+        contracts.add_line(subscription=subscription, brick=brick, price=price, actor=make.ACTOR)
     assert fields_of(refusal) == ["price"]
     assert not Line.objects.exists()
 
@@ -80,7 +85,9 @@ def test_price_that_cannot_be_billed_is_refused(subscription, aggregation, field
 def test_brick_that_is_not_metered_takes_a_flat_price(subscription):
     brick = make.brick(subscription.workspace, aggregation="none")
 
-    line = contracts.add_line(subscription=subscription, brick=brick, price=make.price(brick, model="flat"))
+    line = contracts.add_line(
+        subscription=subscription, brick=brick, price=make.price(brick, model="flat"), actor=make.ACTOR
+    )
 
     assert line.price.model == "flat"
 
@@ -161,8 +168,8 @@ def test_nothing_is_added_to_a_subscription_that_is_closed_whole():
 
 def test_archived_brick_gets_no_further_line_and_its_lines_go_on(subscription):
     line = line_of(subscription)
-    catalog.archive_brick(brick=line.brick, as_of=at("2026-01-10"))
-    contracts.end_line(line=line, ends_at=at("2026-02-01"))
+    catalog.archive_brick(brick=line.brick, as_of=at("2026-01-10"), actor=make.ACTOR)
+    contracts.end_line(line=line, ends_at=at("2026-02-01"), actor=make.ACTOR)
     line.brick.refresh_from_db()
 
     with pytest.raises(UnableToAgree) as refusal:

@@ -112,7 +112,7 @@ def test_lines_end_with_their_subscription_and_the_last_period_is_due(subscripti
     longer = line_of(subscription, ends_at=at("2026-05-01"))
     shorter = line_of(subscription, ends_at=at("2026-01-05"))
 
-    ended = contracts.end_subscription(subscription=subscription, ends_at=at("2026-01-24"))
+    ended = contracts.end_subscription(subscription=subscription, ends_at=at("2026-01-24"), actor=make.ACTOR)
 
     assert (ended.ends_at, ended.next_close_at) == (at("2026-01-24"), at("2026-01-24"))
     assert dict(Line.objects.values_list("id", "ends_at")) == {
@@ -123,14 +123,14 @@ def test_lines_end_with_their_subscription_and_the_last_period_is_due(subscripti
 
 
 def test_subscription_end_later_than_the_open_period_changes_no_due_date(subscription):
-    ended = contracts.end_subscription(subscription=subscription, ends_at=at("2026-03-10"))
+    ended = contracts.end_subscription(subscription=subscription, ends_at=at("2026-03-10"), actor=make.ACTOR)
 
     assert (ended.ends_at, ended.next_close_at) == (at("2026-03-10"), at("2026-02-01"))
 
 
 def test_subscription_does_not_end_before_its_start(subscription):
     with pytest.raises(UnableToAgree) as refusal:
-        contracts.end_subscription(subscription=subscription, ends_at=at("2025-06-01"))
+        contracts.end_subscription(subscription=subscription, ends_at=at("2025-06-01"), actor=make.ACTOR)
 
     assert refusal.value.message_dict == {"ends_at": ["It ends before it starts."]}
 
@@ -140,7 +140,7 @@ def test_prolonging_a_subscription_prolongs_the_lines_that_ended_with_it():
     subscription = make.subscription(make.customer(make.workspace()), ends_on=date(2026, 2, 1))
     going_on, ended_before = line_of(subscription), line_of(subscription, ends_at=at("2026-01-20"))
 
-    contracts.end_subscription(subscription=subscription, ends_at=at("2026-03-01"))
+    contracts.end_subscription(subscription=subscription, ends_at=at("2026-03-01"), actor=make.ACTOR)
 
     ends = dict(Line.objects.values_list("pk", "ends_at"))
     assert ends == {going_on.pk: at("2026-03-01"), ended_before.pk: at("2026-01-20")}
@@ -158,10 +158,10 @@ def test_lines_that_ended_of_themselves_are_known_when_a_subscription_is_prolong
     followed = line_of(subscription, ends_at=at("2026-01-20"))
     next_line_of(followed, starts_at=at("2026-01-25"))
     voided = line_of(subscription)
-    contracts.end_line(line=voided, ends_at=voided.starts_at)
-    contracts.end_subscription(subscription=subscription, ends_at=at("2026-02-01"))
+    contracts.end_line(line=voided, ends_at=voided.starts_at, actor=make.ACTOR)
+    contracts.end_subscription(subscription=subscription, ends_at=at("2026-02-01"), actor=make.ACTOR)
 
-    ended = contracts.end_subscription(subscription=subscription, ends_at=later and at(later))
+    ended = contracts.end_subscription(subscription=subscription, ends_at=later and at(later), actor=make.ACTOR)
 
     assert contracts.staying_ended(subscription=ended, former_end=at("2026-02-01")) == [same_day, earlier]
     ends = dict(Line.objects.values_list("pk", "ends_at"))
@@ -172,16 +172,16 @@ def test_lines_that_ended_of_themselves_are_known_when_a_subscription_is_prolong
 def test_a_subscription_that_was_not_prolonged_leaves_no_line_behind(subscription, former, now):
     line_of(subscription, ends_at=at("2026-01-10"))
 
-    ended = contracts.end_subscription(subscription=subscription, ends_at=now and at(now))
+    ended = contracts.end_subscription(subscription=subscription, ends_at=now and at(now), actor=make.ACTOR)
 
     assert contracts.staying_ended(subscription=ended, former_end=former and at(former)) == []
 
 
 def test_an_end_is_taken_back_with_those_of_the_lines_that_had_it(subscription):
     open_line, shorter = line_of(subscription), line_of(subscription, ends_at=at("2026-01-05"))
-    contracts.end_subscription(subscription=subscription, ends_at=at("2026-01-24"))
+    contracts.end_subscription(subscription=subscription, ends_at=at("2026-01-24"), actor=make.ACTOR)
 
-    going_on = contracts.end_subscription(subscription=subscription, ends_at=None)
+    going_on = contracts.end_subscription(subscription=subscription, ends_at=None, actor=make.ACTOR)
 
     assert (going_on.ends_at, going_on.next_close_at) == (None, at("2026-02-01"))
     ends = dict(Line.objects.values_list("pk", "ends_at"))
@@ -191,7 +191,7 @@ def test_an_end_is_taken_back_with_those_of_the_lines_that_had_it(subscription):
 def test_shortening_again_moves_the_lines_back(subscription):
     line = line_of(subscription)
     for ends_at in ("2026-05-01", "2026-03-01", "2026-04-01"):
-        contracts.end_subscription(subscription=subscription, ends_at=at(ends_at))
+        contracts.end_subscription(subscription=subscription, ends_at=at(ends_at), actor=make.ACTOR)
         assert Line.objects.get(pk=line.pk).ends_at == at(ends_at)
 
 
@@ -200,13 +200,15 @@ def test_shortening_again_moves_the_lines_back(subscription):
 def test_a_line_that_was_cut_short_with_its_subscription_goes_on_to_its_own_end(subscription, cuts, later):
     # Flat, $28 a month: January, February and nothing from 1 March on, whatever the subscription did meanwhile.
     brick = make.brick(subscription.workspace, aggregation="none")
-    line = contracts.add_line(subscription=subscription, brick=brick, price=make.price(brick, "28", model="flat"))
+    line = contracts.add_line(
+        subscription=subscription, brick=brick, price=make.price(brick, "28", model="flat"), actor=make.ACTOR
+    )
     going_on = line_of(subscription)
-    contracts.end_line(line=line, ends_at=at("2026-03-01"))
+    contracts.end_line(line=line, ends_at=at("2026-03-01"), actor=make.ACTOR)
     for cut in cuts:
-        contracts.end_subscription(subscription=subscription, ends_at=at(cut))
+        contracts.end_subscription(subscription=subscription, ends_at=at(cut), actor=make.ACTOR)
 
-    contracts.end_subscription(subscription=subscription, ends_at=later and at(later))
+    contracts.end_subscription(subscription=subscription, ends_at=later and at(later), actor=make.ACTOR)
 
     ends = dict(Line.objects.values_list("pk", "ends_at"))
     assert ends == {line.pk: at("2026-03-01"), going_on.pk: later and at(later)}
@@ -216,8 +218,8 @@ def test_a_line_that_was_cut_short_with_its_subscription_goes_on_to_its_own_end(
 
 def test_the_next_line_of_a_brick_still_has_its_place_after_a_cut(subscription):
     former = line_of(subscription, ends_at=at("2026-02-15"))
-    contracts.end_subscription(subscription=subscription, ends_at=at("2026-02-01"))
-    contracts.end_subscription(subscription=subscription, ends_at=None)
+    contracts.end_subscription(subscription=subscription, ends_at=at("2026-02-01"), actor=make.ACTOR)
+    contracts.end_subscription(subscription=subscription, ends_at=None, actor=make.ACTOR)
 
     following = next_line_of(former, starts_at=at("2026-02-15"))
 
@@ -226,11 +228,11 @@ def test_the_next_line_of_a_brick_still_has_its_place_after_a_cut(subscription):
 
 def test_a_line_that_another_follows_does_not_go_on_over_it():
     line = make.line()
-    contracts.end_line(line=line, ends_at=at("2026-01-15"))
+    contracts.end_line(line=line, ends_at=at("2026-01-15"), actor=make.ACTOR)
     next_line_of(line, starts_at=at("2026-01-15"))
 
     with pytest.raises(UnableToAgree) as refusal:
-        contracts.end_line(line=line, ends_at=None)
+        contracts.end_line(line=line, ends_at=None, actor=make.ACTOR)
     assert fields_of(refusal) == ["brick"]
 
 
@@ -249,9 +251,10 @@ def test_a_subscription_made_by_mistake_is_voided_with_its_lines_and_nothing_is_
             starts_at=starts_at,
             ends_at=ends_at,
             reference=f"li{ends_at}",
+            actor=make.ACTOR,
         )
 
-    voided = contracts.end_subscription(subscription=wrong, ends_at=at("2026-01-01"))
+    voided = contracts.end_subscription(subscription=wrong, ends_at=at("2026-01-01"), actor=make.ACTOR)
 
     assert (voided.is_voided, voided.next_close_at, voided.reference) == (True, None, None)
     assert {(line.is_voided, line.reference) for line in Line.objects.all()} == {(True, None)}
@@ -259,18 +262,18 @@ def test_a_subscription_made_by_mistake_is_voided_with_its_lines_and_nothing_is_
         close(workspace, "2026-03-01")
     # The right one takes its place, under its name.
     right = make.subscription(customer, reference="sub_1")
-    contracts.add_line(subscription=right, brick=brick, price=price)
+    contracts.add_line(subscription=right, brick=brick, price=price, actor=make.ACTOR)
     close_and_issue(workspace, "2026-02-01")
     assert totals(workspace) == ["31.00"]
 
 
 def test_a_voided_subscription_stays_so(subscription):
     line = line_of(subscription)
-    contracts.end_subscription(subscription=subscription, ends_at=subscription.starts_at)
+    contracts.end_subscription(subscription=subscription, ends_at=subscription.starts_at, actor=make.ACTOR)
 
     for change in (
-        lambda: contracts.end_subscription(subscription=subscription, ends_at=at("2026-03-01")),
-        lambda: contracts.end_line(line=line, ends_at=at("2026-03-01")),
+        lambda: contracts.end_subscription(subscription=subscription, ends_at=at("2026-03-01"), actor=make.ACTOR),
+        lambda: contracts.end_line(line=line, ends_at=at("2026-03-01"), actor=make.ACTOR),
         lambda: line_of(subscription),
     ):
         with pytest.raises(UnableToAgree, match="voided"):
@@ -283,12 +286,12 @@ def test_what_has_usage_or_is_closed_is_not_voided(subscription):
     used = line_of(subscription)
     record = make.use(used, "1", "2026-01-01")
     with pytest.raises(UnableToAgree, match="Usage was recorded"):
-        contracts.end_subscription(subscription=subscription, ends_at=subscription.starts_at)
+        contracts.end_subscription(subscription=subscription, ends_at=subscription.starts_at, actor=make.ACTOR)
     make.take_back(record)
     close_and_issue(subscription.workspace, "2026-02-01")
 
     with pytest.raises(UnableToAgree) as refusal:
-        contracts.end_subscription(subscription=subscription, ends_at=subscription.starts_at)
+        contracts.end_subscription(subscription=subscription, ends_at=subscription.starts_at, actor=make.ACTOR)
 
     assert refusal.value.message_dict == {"ends_at": ["Periods before 2026-02-01T00:00:00+00:00 are closed."]}
     assert not Subscription.objects.get(pk=subscription.pk).is_voided
@@ -300,8 +303,8 @@ def test_what_is_only_drafted_is_told_by_the_run_to_discard(subscription):
     why = f"Periods before 2026-02-01T00:00:00+00:00 are drafted in {run}, to be discarded first."
 
     for change in (
-        lambda: contracts.end_subscription(subscription=subscription, ends_at=subscription.starts_at),
-        lambda: contracts.end_line(line=line, ends_at=at("2026-01-20")),
+        lambda: contracts.end_subscription(subscription=subscription, ends_at=subscription.starts_at, actor=make.ACTOR),
+        lambda: contracts.end_line(line=line, ends_at=at("2026-01-20"), actor=make.ACTOR),
     ):
         with pytest.raises(UnableToAgree) as refusal:
             change()
@@ -310,8 +313,10 @@ def test_what_is_only_drafted_is_told_by_the_run_to_discard(subscription):
         line_of(subscription, starts_at=at("2026-01-20"))
     assert refusal.value.message_dict == {"starts_at": [why]}
 
-    invoicing.discard(run=run, by="finance", as_of=at("2026-02-02"))
-    assert contracts.end_subscription(subscription=subscription, ends_at=subscription.starts_at).is_voided
+    invoicing.discard(run=run, actor=make.actor("finance"), as_of=at("2026-02-02"))
+    assert contracts.end_subscription(
+        subscription=subscription, ends_at=subscription.starts_at, actor=make.ACTOR
+    ).is_voided
 
 
 def test_a_draft_after_what_is_issued_opens_nothing_of_it(subscription):
@@ -320,9 +325,9 @@ def test_a_draft_after_what_is_issued_opens_nothing_of_it(subscription):
     run = close(subscription.workspace, "2026-03-01")
 
     with pytest.raises(UnableToAgree, match="are closed"):
-        contracts.end_subscription(subscription=subscription, ends_at=at("2026-01-20"))
+        contracts.end_subscription(subscription=subscription, ends_at=at("2026-01-20"), actor=make.ACTOR)
     with pytest.raises(UnableToAgree, match=f"drafted in {run},"):
-        contracts.end_subscription(subscription=subscription, ends_at=at("2026-02-20"))
+        contracts.end_subscription(subscription=subscription, ends_at=at("2026-02-20"), actor=make.ACTOR)
 
 
 def test_subscription_does_not_end_in_a_closed_period():
@@ -330,7 +335,7 @@ def test_subscription_does_not_end_in_a_closed_period():
     close_and_issue(line.workspace, "2026-02-01")
 
     with pytest.raises(UnableToAgree) as refusal:
-        contracts.end_subscription(subscription=line.subscription, ends_at=at("2026-01-31"))
+        contracts.end_subscription(subscription=line.subscription, ends_at=at("2026-01-31"), actor=make.ACTOR)
     assert fields_of(refusal) == ["ends_at"]
     assert Subscription.objects.get().ends_at is None
 
@@ -339,11 +344,11 @@ def test_where_a_subscription_ends_with_the_last_closed_period_nothing_is_due():
     line = make.line()
     close_and_issue(line.workspace, "2026-02-01")
 
-    ended = contracts.end_subscription(subscription=line.subscription, ends_at=at("2026-02-01"))
+    ended = contracts.end_subscription(subscription=line.subscription, ends_at=at("2026-02-01"), actor=make.ACTOR)
 
     assert (ended.ends_at, ended.next_close_at) == (at("2026-02-01"), None)
     with pytest.raises(UnableToAgree):
-        contracts.end_subscription(subscription=ended, ends_at=at("2026-03-01"))
+        contracts.end_subscription(subscription=ended, ends_at=at("2026-03-01"), actor=make.ACTOR)
 
 
 @pytest.mark.parametrize("obstacle", ["usage", "later line"])
@@ -355,7 +360,7 @@ def test_what_stands_against_ending_a_subscription_leaves_everything_as_it_was(s
         line_of(subscription, starts_at=at("2026-01-20"))
 
     with pytest.raises(UnableToAgree) as refusal:
-        contracts.end_subscription(subscription=subscription, ends_at=at("2026-01-10"))
+        contracts.end_subscription(subscription=subscription, ends_at=at("2026-01-10"), actor=make.ACTOR)
 
     assert fields_of(refusal) == ["ends_at"]
     assert Subscription.objects.filter(ends_at=None, next_close_at=at("2026-02-01")).count() == 1
@@ -365,9 +370,9 @@ def test_what_stands_against_ending_a_subscription_leaves_everything_as_it_was(s
 
 def test_subscription_end_is_moved_while_its_period_is_open(subscription):
     line = line_of(subscription)
-    contracts.end_subscription(subscription=subscription, ends_at=at("2026-01-24"))
+    contracts.end_subscription(subscription=subscription, ends_at=at("2026-01-24"), actor=make.ACTOR)
 
-    ended = contracts.end_subscription(subscription=subscription, ends_at=at("2026-01-10"))
+    ended = contracts.end_subscription(subscription=subscription, ends_at=at("2026-01-10"), actor=make.ACTOR)
 
     assert (ended.next_close_at, Line.objects.get(pk=line.pk).ends_at) == (at("2026-01-10"), at("2026-01-10"))
 

@@ -24,10 +24,10 @@ def trace(row):
 
 def test_a_customer_is_told_from_its_first_value_to_its_last():
     customer = make.customer(make.workspace(), "Globex", email="old@globex.example")
-    parties.update_customer(customer=customer, email="new@globex.example", address="")
-    alias = parties.add_alias(customer=customer, value="tenant-9")
-    parties.update_alias(alias=alias, label="production")
-    parties.remove_alias(alias=alias)
+    parties.update_customer(customer=customer, email="new@globex.example", address="", actor=make.ACTOR)
+    alias = parties.add_alias(customer=customer, value="tenant-9", actor=make.ACTOR)
+    parties.update_alias(alias=alias, label="production", actor=make.ACTOR)
+    parties.remove_alias(alias=alias, actor=make.ACTOR)
 
     assert trace(customer) == [
         ("added", "", {"name": [None, "Globex"], "email": [None, "old@globex.example"]}),
@@ -41,8 +41,8 @@ def test_a_customer_is_told_from_its_first_value_to_its_last():
 def test_an_alias_that_moves_leaves_one_customer_and_comes_to_the_other():
     owner = make.workspace()
     globex, initech = make.customer(owner, "Globex"), make.customer(owner, "Initech")
-    alias = parties.add_alias(customer=globex, value="tenant-9")
-    parties.update_alias(alias=alias, customer=initech)
+    alias = parties.add_alias(customer=globex, value="tenant-9", actor=make.ACTOR)
+    parties.update_alias(alias=alias, customer=initech, actor=make.ACTOR)
 
     assert trace(globex)[-1] == ("removed", "alias", {"value": ["tenant-9", None]})
     assert trace(initech)[-1] == ("added", "alias", {"value": [None, "tenant-9"]})
@@ -50,7 +50,7 @@ def test_an_alias_that_moves_leaves_one_customer_and_comes_to_the_other():
 
 def test_what_changes_nothing_leaves_no_trace():
     customer = make.customer(make.workspace())
-    parties.update_customer(customer=customer, name=customer.name, email="")
+    parties.update_customer(customer=customer, name=customer.name, email="", actor=make.ACTOR)
 
     assert [action for action, *_ in trace(customer)] == ["added"]
 
@@ -58,8 +58,10 @@ def test_what_changes_nothing_leaves_no_trace():
 def test_ends_and_limits_are_told_of_the_line_on_the_page_of_its_subscription():
     line = make.line(starts_on=date(2026, 1, 1))
     former = Change.objects.count()
-    contracts.set_limits(line=line, limits=Limits(hard_limit_quantity=Decimal("12.50")))
-    contracts.end_subscription(subscription=line.subscription, ends_at=midnight(date(2026, 3, 1), tz=line.workspace.tz))
+    contracts.set_limits(line=line, limits=Limits(hard_limit_quantity=Decimal("12.50")), actor=make.ACTOR)
+    contracts.end_subscription(
+        subscription=line.subscription, ends_at=midnight(date(2026, 3, 1), tz=line.workspace.tz), actor=make.ACTOR
+    )
 
     assert Change.objects.count() == former + 3
     assert trace(line.subscription)[-3:] == [
@@ -73,9 +75,9 @@ def test_what_is_written_in_bulk_is_told_too():
     owner = make.workspace()
     brick = make.brick(owner)
     price = make.price(brick, model="volume", tiers=[("10", "2", "5"), (None, "1.50", "0")])
-    copy = catalog.copy_price(price=price, name="Another")
-    catalog.archive_brick(brick=brick, as_of=timezone.now())
-    catalog.archive_brick(brick=brick, as_of=timezone.now())
+    copy = catalog.copy_price(price=price, name="Another", actor=make.ACTOR)
+    catalog.archive_brick(brick=brick, as_of=timezone.now(), actor=make.ACTOR)
+    catalog.archive_brick(brick=brick, as_of=timezone.now(), actor=make.ACTOR)
 
     tiers = {"tiers": [[], ["up to 10: 2, fee 5", "up to any: 1.5, fee 0"]]}
     assert [row[0::2] for row in trace(price)][1:] == [("added", tiers)]
@@ -85,8 +87,8 @@ def test_what_is_written_in_bulk_is_told_too():
 
 def test_a_key_is_told_without_its_secret():
     owner = make.workspace()
-    key, text = keys.create_key(workspace=owner, name="a service", created_by="tests")
-    keys.revoke_key(key=key, as_of=timezone.now())
+    key, text = keys.create_key(workspace=owner, name="a service", actor=make.actor("tests"))
+    keys.revoke_key(key=key, as_of=timezone.now(), actor=make.ACTOR)
 
     assert trace(key) == [
         ("added", "", {"name": [None, "a service"], "prefix": [None, text[:13]]}),
@@ -99,7 +101,7 @@ def test_a_change_that_is_taken_back_leaves_no_trace():
 
     def change():
         with transaction.atomic():
-            parties.update_customer(customer=customer, name="Other")
+            parties.update_customer(customer=customer, name="Other", actor=make.ACTOR)
             raise ZeroDivisionError
 
     with pytest.raises(ZeroDivisionError):
@@ -111,11 +113,11 @@ def test_a_change_that_is_taken_back_leaves_no_trace():
 def test_who_acts_is_named_as_they_are_called_then():
     owner = make.workspace()
     user = User.objects.create_user("fiona", first_name="Fiona", last_name="Ledger")
-    key, _ = keys.create_key(workspace=owner, name="a service", created_by="tests")
+    key, _ = keys.create_key(workspace=owner, name="a service", actor=make.actor("tests"))
     customer = make.customer(owner)
     for who in (lambda: history.person(user), lambda: history.key(key)):
         with history.acting(who):
-            parties.update_customer(customer=customer, address=str(who()))
+            parties.update_customer(customer=customer, address=str(who()), actor=make.ACTOR)
     User.objects.update(first_name="Fred")
 
     assert list(history.changes_of(customer).order_by("id").values_list("actor_kind", "actor_id", "actor_name")) == [

@@ -77,7 +77,7 @@ def test_events_are_counted_again_by_the_rule_that_billed_them():
     former = brick.event_rules.get()
     close_and_issue(customer.workspace, "2026-02-01")
     changed = EventTerms("message-sent", "sum", "size")
-    catalog.set_event_rule(brick=brick, rule=changed, as_of=FEBRUARY)
+    catalog.set_event_rule(brick=brick, rule=changed, as_of=FEBRUARY, actor=make.ACTOR)
 
     asked = {"workspace_id": customer.workspace_id}
     assert invoicing.billed_rules(**asked, line_ids=[line.pk]) == {(line.pk, JANUARY): former}

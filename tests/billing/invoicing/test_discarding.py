@@ -20,7 +20,7 @@ def test_discarded_drafts_are_computed_anew():
     run = close(line.workspace, "2026-02-01")
     make.use(line, "5", "2026-01-06", recorded_at="2026-02-01")
 
-    invoicing.discard(run=run, by="finance", as_of=make.moment("2026-02-02"))
+    invoicing.discard(run=run, actor=make.actor("finance"), as_of=make.moment("2026-02-02"))
 
     assert (Subscription.objects.values().get(), Line.objects.values().get()) == before
     assert (Invoice.objects.count(), BillingPeriod.objects.count()) == (0, 0)
@@ -35,7 +35,9 @@ def test_a_discarded_true_up_comes_again():
     make.use(line, "10", "2026-01-05")
     close_and_issue(line.workspace, "2026-02-01")
     make.use(line, "1", "2026-01-06")
-    invoicing.discard(run=close(line.workspace, "2026-03-01"), by="finance", as_of=make.moment("2026-03-01"))
+    invoicing.discard(
+        run=close(line.workspace, "2026-03-01"), actor=make.actor("finance"), as_of=make.moment("2026-03-01")
+    )
 
     close_and_issue(line.workspace, "2026-03-01")
 
@@ -68,7 +70,7 @@ def test_a_run_of_any_size_is_discarded():
     assert (run.invoices.count(), run.periods.count()) == (SUBSCRIPTIONS, SUBSCRIPTIONS)
 
     with parameters() as found:
-        invoicing.discard(run=run, by="finance", as_of=make.moment("2026-02-01"))
+        invoicing.discard(run=run, actor=make.actor("finance"), as_of=make.moment("2026-02-01"))
 
     assert max(found)[0] < SUBSCRIPTIONS, max(found)
     assert not Invoice.objects.exists()
@@ -90,7 +92,7 @@ def test_lines_fall_back_to_what_earlier_invoices_have_counted():
     line.refresh_from_db()
     assert line.cutoff > counted
 
-    invoicing.discard(run=run, by="finance", as_of=make.moment("2026-03-01"))
+    invoicing.discard(run=run, actor=make.actor("finance"), as_of=make.moment("2026-03-01"))
 
     line.refresh_from_db()
     assert (line.cutoff, line.open_from_at) == (counted, make.moment("2026-02-01"))
@@ -99,7 +101,7 @@ def test_lines_fall_back_to_what_earlier_invoices_have_counted():
 def test_a_discard_is_in_the_history_with_both_states():
     run = close(make.line().workspace, "2026-02-01")
 
-    invoicing.discard(run=run, by="finance", as_of=make.moment("2026-02-01"))
+    invoicing.discard(run=run, actor=make.actor("finance"), as_of=make.moment("2026-02-01"))
 
     newest = Change.objects.filter(subject="closerun", subject_id=str(run.pk)).latest("pk")
     assert (newest.action, newest.values) == ("changed", {"state": ["review", "discarded"]})

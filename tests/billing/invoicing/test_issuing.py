@@ -15,9 +15,9 @@ def test_drafts_of_two_runs_over_one_subscription_are_issued_and_discarded_in_or
     january, february = drafts_of_two_runs(line)
 
     with pytest.raises(invoicing.UnableToIssue, match=f"issue or discard {january}"):
-        invoicing.approve(run=february, by="finance", as_of=make.moment("2026-03-01"))
+        invoicing.approve(run=february, actor=make.actor("finance"), as_of=make.moment("2026-03-01"))
     with pytest.raises(invoicing.UnableToDiscard, match=f"discard {february} first"):
-        invoicing.discard(run=january, by="finance", as_of=make.moment("2026-03-01"))
+        invoicing.discard(run=january, actor=make.actor("finance"), as_of=make.moment("2026-03-01"))
 
     issue(january)
     issue(february)
@@ -54,7 +54,7 @@ def approved(lines: int) -> CloseRun:
     for _ in range(lines):
         make.use(make.line(owner), "3", "2026-01-10")
     run = close(owner, "2026-02-01")
-    return invoicing.approve(run=run, by="finance", as_of=make.moment("2026-02-01"))
+    return invoicing.approve(run=run, actor=make.actor("finance"), as_of=make.moment("2026-02-01"))
 
 
 def test_drafts_are_issued_batch_by_batch_and_then_the_run_is_issued(monkeypatch):
@@ -90,9 +90,11 @@ def test_the_number_of_queries_does_not_grow_with_the_drafts():
         price = make.price(make.brick(owner), model="graduated", tiers=[("10", "2", "0"), (None, "1", "0")])
         for _ in range(size):
             subscription = make.subscription(make.customer(owner))
-            line = contracts.add_line(subscription=subscription, brick=price.brick, price=price)
+            line = contracts.add_line(subscription=subscription, brick=price.brick, price=price, actor=make.ACTOR)
             make.use(line, "5", "2026-01-10")
-        run = invoicing.approve(run=close(owner, "2026-02-01"), by="finance", as_of=make.moment("2026-02-01"))
+        run = invoicing.approve(
+            run=close(owner, "2026-02-01"), actor=make.actor("finance"), as_of=make.moment("2026-02-01")
+        )
         with CaptureQueriesContext(connection) as queries:
             assert invoicing.issue_next(run=run, as_of=make.moment("2026-02-01")) == size
         # On SQLite each row of an executemany counts as a query of its own.

@@ -40,6 +40,7 @@ def test_customer_is_created_with_its_names(told):
         address="1 Main St",
         id=KNOWN,
         aliases=["gx", "globex-eu"],
+        actor=make.ACTOR,
     )
 
     assert Customer.objects.get() == customer
@@ -96,15 +97,18 @@ def test_a_customer_that_had_the_name_of_nobody_before_keeps_it_until_it_is_chan
     assert refused(parties.update_customer, customer=customer, reference="VOID") == ["reference"]
     Customer.objects.update(reference="VOID")
 
-    assert parties.update_customer(customer=customer, name="Initech", reference="VOID").reference == "VOID"
-    assert parties.update_customer(customer=customer, reference="C-2").reference == "C-2"
+    assert (
+        parties.update_customer(customer=customer, name="Initech", reference="VOID", actor=make.ACTOR).reference
+        == "VOID"
+    )
+    assert parties.update_customer(customer=customer, reference="C-2", actor=make.ACTOR).reference == "C-2"
 
 
 def test_what_is_given_is_changed_and_the_rest_stays(told):
     customer = make.customer(make.workspace(), reference="C-1", email="ap@globex.example", address="1 Main St")
     told.clear()
 
-    parties.update_customer(customer=customer, name="Globex Ltd", address="")
+    parties.update_customer(customer=customer, name="Globex Ltd", address="", actor=make.ACTOR)
     changed = Customer.objects.get()
     assert (changed.name, changed.reference, changed.email, changed.address) == (
         "Globex Ltd",
@@ -114,9 +118,9 @@ def test_what_is_given_is_changed_and_the_rest_stays(told):
     )
     assert told == []
 
-    parties.update_customer(customer=customer, reference="C-2")
+    parties.update_customer(customer=customer, reference="C-2", actor=make.ACTOR)
     assert told == [("Globex Ltd", "C-2")]
-    parties.update_customer(customer=customer, reference="")
+    parties.update_customer(customer=customer, reference="", actor=make.ACTOR)
     assert Customer.objects.get().reference is None
 
 
@@ -136,14 +140,14 @@ def test_alias_is_added_changed_moved_and_removed(told):
     globex, initech = make.customer(owner), make.customer(owner, "Initech")
     told.clear()
 
-    alias = parties.add_alias(customer=globex, value="gx", label="Europe")
+    alias = parties.add_alias(customer=globex, value="gx", label="Europe", actor=make.ACTOR)
     assert (alias.workspace, alias.customer, alias.value, alias.label) == (owner, globex, "gx", "Europe")
-    parties.update_alias(alias=alias, label="")
-    parties.update_alias(alias=alias, customer=initech)
-    parties.update_alias(alias=alias, value="in")
+    parties.update_alias(alias=alias, label="", actor=make.ACTOR)
+    parties.update_alias(alias=alias, customer=initech, actor=make.ACTOR)
+    parties.update_alias(alias=alias, value="in", actor=make.ACTOR)
     assert CustomerAlias.objects.values_list("customer__name", "value", "label").get() == ("Initech", "in", "")
     assert told == [("Globex", "gx"), ("Initech", "in")]
-    parties.remove_alias(alias=alias)
+    parties.remove_alias(alias=alias, actor=make.ACTOR)
     assert not CustomerAlias.objects.exists()
 
 

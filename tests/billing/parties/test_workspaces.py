@@ -11,7 +11,8 @@ pytestmark = pytest.mark.django_db
 
 def opened(**changes):
     return create_workspace(
-        **{"code": "acc_01H8XYZ", "name": "Acme", "time_zone": "Europe/Berlin", "currency": "EUR"} | changes
+        **{"code": "acc_01H8XYZ", "name": "Acme", "time_zone": "Europe/Berlin", "currency": "EUR"} | changes,
+        actor=make.ACTOR,
     )
 
 
@@ -82,7 +83,12 @@ def test_what_is_given_of_a_workspace_is_changed_and_its_twin_stays():
     live = opened()
 
     changed = update_workspace(
-        workspace=live, name="Acme Ltd", time_zone="Asia/Tokyo", closing_delay_hours=0, number_format="comma"
+        workspace=live,
+        name="Acme Ltd",
+        time_zone="Asia/Tokyo",
+        closing_delay_hours=0,
+        number_format="comma",
+        actor=make.ACTOR,
     )
 
     assert changed == Workspace.objects.get(pk=live.pk)
@@ -101,7 +107,7 @@ def test_a_change_of_nothing_in_a_workspace_is_not_told():
     live = opened()
     before = history.changes_of(live).count()
 
-    update_workspace(workspace=live, name="Acme", currency="EUR")
+    update_workspace(workspace=live, name="Acme", currency="EUR", actor=make.ACTOR)
 
     assert history.changes_of(live).count() == before
 
@@ -122,7 +128,7 @@ def test_change_of_a_workspace_is_refused_on_its_field(changes, field):
     live = opened()
 
     with pytest.raises(ValidationError) as refusal:
-        update_workspace(workspace=live, **changes)
+        update_workspace(workspace=live, **changes, actor=make.ACTOR)
 
     assert list(refusal.value.message_dict) == [field]
     assert Workspace.objects.get(pk=live.pk).time_zone == "Europe/Berlin"
@@ -132,10 +138,13 @@ def test_the_time_zone_is_fixed_once_there_are_subscriptions():
     owner = make.line().workspace
 
     with pytest.raises(ValidationError) as refusal:
-        update_workspace(workspace=owner, time_zone="Asia/Tokyo")
+        update_workspace(workspace=owner, time_zone="Asia/Tokyo", actor=make.ACTOR)
 
     assert list(refusal.value.message_dict) == ["time_zone"]
-    assert update_workspace(workspace=owner, time_zone=owner.time_zone, name="Acme Ltd").name == "Acme Ltd"
+    assert (
+        update_workspace(workspace=owner, time_zone=owner.time_zone, name="Acme Ltd", actor=make.ACTOR).name
+        == "Acme Ltd"
+    )
 
 
 def origins_of(workspace):
@@ -145,13 +154,13 @@ def origins_of(workspace):
 def test_web_sites_are_added_changed_and_removed():
     live = opened()
 
-    first = add_origin(workspace=live, origin="https://one.example.com")
-    add_origin(workspace=live, origin="https://two.example.com")
-    update_origin(allowed=first, origin="https://three.example.com:8443")
+    first = add_origin(workspace=live, origin="https://one.example.com", actor=make.ACTOR)
+    add_origin(workspace=live, origin="https://two.example.com", actor=make.ACTOR)
+    update_origin(allowed=first, origin="https://three.example.com:8443", actor=make.ACTOR)
     assert origins_of(live) == ["https://three.example.com:8443", "https://two.example.com"]
 
-    remove_origin(allowed=first)
-    remove_origin(allowed=first)
+    remove_origin(allowed=first, actor=make.ACTOR)
+    remove_origin(allowed=first, actor=make.ACTOR)
     assert origins_of(live) == ["https://two.example.com"]
     assert [change.action for change in history.changes_of(live)][:4] == ["removed", "changed", "added", "added"]
 
@@ -159,12 +168,12 @@ def test_web_sites_are_added_changed_and_removed():
 @pytest.mark.parametrize("origin", ["", "example.com", "https://example.com/path", "https://one.example.com"])
 def test_a_web_site_that_is_none_or_there_already_is_refused(origin):
     live = opened()
-    first = add_origin(workspace=live, origin="https://one.example.com")
-    other = add_origin(workspace=live, origin="https://two.example.com")
+    first = add_origin(workspace=live, origin="https://one.example.com", actor=make.ACTOR)
+    other = add_origin(workspace=live, origin="https://two.example.com", actor=make.ACTOR)
 
     for refused in (
-        lambda: add_origin(workspace=live, origin=origin),
-        lambda: update_origin(allowed=other, origin=origin),
+        lambda: add_origin(workspace=live, origin=origin, actor=make.ACTOR),
+        lambda: update_origin(allowed=other, origin=origin, actor=make.ACTOR),
     ):
         with pytest.raises(ValidationError) as refusal:
             refused()
@@ -175,8 +184,8 @@ def test_a_web_site_that_is_none_or_there_already_is_refused(origin):
 
 def test_a_web_site_of_another_workspace_may_be_the_same_and_a_twin_has_none_of_its_own():
     live, other = opened(), opened(code="acc_other")
-    add_origin(workspace=live, origin="https://one.example.com")
-    add_origin(workspace=other, origin="https://one.example.com")
+    add_origin(workspace=live, origin="https://one.example.com", actor=make.ACTOR)
+    add_origin(workspace=other, origin="https://one.example.com", actor=make.ACTOR)
 
     with pytest.raises(ValidationError, match="those of its live one"):
-        add_origin(workspace=live.twin, origin="https://one.example.com")
+        add_origin(workspace=live.twin, origin="https://one.example.com", actor=make.ACTOR)

@@ -26,7 +26,7 @@ def ended():
     """20 users at $2 a day, until the 15th."""
     line = make.line(aggregation="unit_days")
     make.use(line, "20", "2026-01-01")
-    return contracts.end_line(line=line, ends_at=make.moment("2026-01-16"))
+    return contracts.end_line(line=line, ends_at=make.moment("2026-01-16"), actor=make.ACTOR)
 
 
 def described(line: Line, **fields: str) -> dict[str, object]:
@@ -80,7 +80,7 @@ def test_the_value_and_the_invoices_are_seen_before_the_line_is_added(ended, fie
 
 def test_a_former_line_without_a_value_has_none_to_carry_on():
     line = make.line(aggregation="unit_days")
-    contracts.end_line(line=line, ends_at=make.moment("2026-01-16"))
+    contracts.end_line(line=line, ends_at=make.moment("2026-01-16"), actor=make.ACTOR)
 
     reason = asked(administrator(), line).reason
 
@@ -111,6 +111,7 @@ def test_a_line_that_others_follow_names_the_one_that_it_follows(ended):
         price=ended.price,
         starts_at=make.moment("2026-01-16"),
         ends_at=make.moment("2026-01-20"),
+        actor=make.ACTOR,
     )
 
     assert "It opens with 20, the last value of Line 2." in asked(administrator(), ended, starts_on="2026-01-20").reason
@@ -118,7 +119,9 @@ def test_a_line_that_others_follow_names_the_one_that_it_follows(ended):
 
 def test_an_answer_holds_while_usage_moves_the_totals(ended):
     counter = make.brick(ended.workspace, "Calls")
-    calls = contracts.add_line(subscription=ended.subscription, brick=counter, price=make.price(counter))
+    calls = contracts.add_line(
+        subscription=ended.subscription, brick=counter, price=make.price(counter), actor=make.ACTOR
+    )
     client, data = administrator(), described(ended)
     [question] = client.post(page(ended), data).context["form"].unanswered
     make.use(calls, "7", "2026-01-09")
@@ -165,7 +168,7 @@ def ending_in_march(**fields) -> Line:
     """20 users at $2 a day, until 15 March."""
     line = make.line(aggregation="unit_days", **fields)
     make.use(line, "20", "2026-01-01")
-    return contracts.end_line(line=line, ends_at=make.moment("2026-03-16"))
+    return contracts.end_line(line=line, ends_at=make.moment("2026-03-16"), actor=make.ACTOR)
 
 
 @time_machine.travel("2026-03-10T12:00Z", tick=False)
@@ -197,7 +200,7 @@ def test_differences_are_on_the_oldest_open_invoice():
     line = ending_in_march()
     close_and_issue(line.workspace, "2026-02-01")
     make.use(line, "21", "2026-01-31")
-    contracts.end_line(line=line, ends_at=make.moment("2026-02-15"))
+    contracts.end_line(line=line, ends_at=make.moment("2026-02-15"), actor=make.ACTOR)
 
     # February: 14 days of 21 at $2, and 14 at $3, and $2 for January.
     reason = asked(administrator(), line, starts_on="2026-02-15").reason
@@ -232,7 +235,9 @@ def test_the_value_is_the_one_that_is_billed():
     make.use(line, "20", "2026-01-01")
     # Dated in the future, as vendors' APIs take it, and beyond the end that the line is given.
     make.use(line, "99", "2026-01-12", recorded_at="2026-01-10")
-    contracts.end_line(line=line, ends_at=make.moment("2026-01-11"), as_of=make.moment("2026-01-10 12:00"))
+    contracts.end_line(
+        line=line, ends_at=make.moment("2026-01-11"), as_of=make.moment("2026-01-10 12:00"), actor=make.ACTOR
+    )
 
     # 10 days of 20 at $2, and 16 of 20 at $3.
     assert asked(administrator(), line).reason.startswith(
@@ -244,14 +249,14 @@ def test_the_value_is_the_one_that_is_billed():
 
 def too_large_a_rule(line: Line) -> str:
     messages = make.event_brick(line.workspace)
-    contracts.add_line(subscription=line.subscription, brick=messages, price=make.price(messages))
+    contracts.add_line(subscription=line.subscription, brick=messages, price=make.price(messages), actor=make.ACTOR)
     EventRule.objects.update(filters={f"p{n}": ["x"] for n in range(21)})
     return "The rule of “Messages” can't be counted by: A rule has at most 20 filters, not 21."
 
 
 def no_tiers(line: Line) -> str:
     calls = make.brick(line.workspace, "Calls")
-    contracts.add_line(subscription=line.subscription, brick=calls, price=make.price(calls))
+    contracts.add_line(subscription=line.subscription, brick=calls, price=make.price(calls), actor=make.ACTOR)
     Price.objects.filter(brick=calls).update(model="graduated", unit_price=0)
     return "The price “Calls per_unit (USD)” is incomplete: tiers: at least one tier is needed."
 

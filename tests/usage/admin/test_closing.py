@@ -29,7 +29,7 @@ def more_lines(owner: Workspace, count: int) -> None:
     price = Price.objects.get(workspace=owner)
     for number in range(count):
         of = make.subscription(make.customer(owner, f"Customer {number}"))
-        contracts.add_line(subscription=of, brick=price.brick, price=price)
+        contracts.add_line(subscription=of, brick=price.brick, price=price, actor=make.ACTOR)
 
 
 def test_periods_up_to_a_day_are_closed_in_the_workspaces_time_zone(eager_tasks, django_capture_on_commit_callbacks):
@@ -85,7 +85,7 @@ def test_page_that_is_older_than_the_runs_state_does_nothing_and_leads_to_the_ru
     line, client = make.line(), administrator()
     run = close(line.workspace, "2026-02-01")
     form = page_of(client, page(run, action))
-    invoicing.discard(run=run, by="Otto Other", as_of=make.moment("2026-02-02"))
+    invoicing.discard(run=run, actor=make.actor("Otto Other"), as_of=make.moment("2026-02-02"))
 
     answer = client.post(page(run, action), form)
 
@@ -155,7 +155,9 @@ def test_a_last_day_that_is_not_over_in_the_workspaces_zone_is_refused(day):
 )
 def test_no_day_is_shown_as_closed_that_was_not_over(as_of, shown):
     owner = make.line().workspace
-    closing.start(workspace=owner, until_at=make.moment("2026-03-01"), by="a service", as_of=make.moment(as_of))
+    closing.start(
+        workspace=owner, until_at=make.moment("2026-03-01"), actor=make.actor("a service"), as_of=make.moment(as_of)
+    )
 
     client = administrator()
 
@@ -230,7 +232,7 @@ def test_progress_asks_again_while_at_work_and_reloads_the_page_after():
 def test_progress_of_issuing_counts_invoices():
     line, client = make.line(), administrator()
     run = close(line.workspace, "2026-02-01")
-    invoicing.approve(run=run, by="finance", as_of=timezone.now())
+    invoicing.approve(run=run, actor=make.actor("finance"), as_of=timezone.now())
 
     assert "0 of 1 issued, 1 pending" in " ".join(client.get(page(run, "progress")).content.decode().split())
 

@@ -32,7 +32,7 @@ def test_list_tells_whose_an_event_is_and_what_waits():
     waiting = make.event(owner, "nobody-yet", "2026-01-05", event_type="call")
     void = make.event(owner, "VOID", "2026-01-05")
     line = make.line(owner)
-    parties.update_customer(customer=line.subscription.customer, name="Globex Ltd")
+    parties.update_customer(customer=line.subscription.customer, name="Globex Ltd", actor=make.ACTOR)
     used = make.use(line, "1", "2026-01-05")
 
     shown = client.get(LIST).content.decode()
@@ -65,7 +65,7 @@ def test_list_of_an_invoice_line_is_exactly_what_its_rule_counted():
     make.event(owner, "later", "2026-01-05")
     make.event(owner, "gx", "2026-02-01")
     close_and_issue(owner, "2026-02-01")
-    parties.add_alias(customer=globex, value="later")
+    parties.add_alias(customer=globex, value="later", actor=make.ACTOR)
     make.take_event_back(counted[0])
 
     billed = InvoiceLine.objects.get(line=line)

@@ -15,7 +15,7 @@ pytestmark = pytest.mark.django_db
 
 @pytest.fixture
 def line():
-    return contracts.set_limits(line=make.line(), limits=Limits(hard_limit_quantity=Decimal(10)))
+    return contracts.set_limits(line=make.line(), limits=Limits(hard_limit_quantity=Decimal(10)), actor=make.ACTOR)
 
 
 def typed(quantity, **more):
@@ -34,7 +34,7 @@ def test_usage_beyond_a_limit_is_refused_on_its_quantity(line):
 
 def test_what_a_limit_leaves_is_told_in_the_workspaces_format():
     line = make.line(make.workspace(number_format="comma"))
-    contracts.set_limits(line=line, limits=Limits(hard_limit_quantity=Decimal("1234.567")))
+    contracts.set_limits(line=line, limits=Limits(hard_limit_quantity=Decimal("1234.567")), actor=make.ACTOR)
     url = f"{reverse('admin:usage_usagerecord_add')}?customer={line.subscription.customer_id}"
 
     response = administrator().post(url, typed("2.000", line=line.pk, key=str(uuid4())))

@@ -41,7 +41,11 @@ def a_customer_with_lines():
     ):
         price = make.price(make.brick(subscription.workspace, name, aggregation=aggregation), model=model)
         reference = f"item-{name}"
-        lines.append(contracts.add_line(subscription=subscription, brick=price.brick, price=price, reference=reference))
+        lines.append(
+            contracts.add_line(
+                subscription=subscription, brick=price.brick, price=price, reference=reference, actor=make.ACTOR
+            )
+        )
     return subscription.customer, lines[0], lines[1]
 
 
@@ -109,7 +113,7 @@ def test_a_page_of_lines_takes_as_many_queries_however_many_there_are():
         counts.append(len(queries))
         for n in range(25):
             brick = make.brick(customer.workspace, f"Brick {n}")
-            contracts.add_line(subscription=calls.subscription, brick=brick, price=make.price(brick))
+            contracts.add_line(subscription=calls.subscription, brick=brick, price=make.price(brick), actor=make.ACTOR)
 
     assert counts[0] == counts[1]
     assert (len(answer["results"]), answer["pagination"]["more"]) == (20, True)

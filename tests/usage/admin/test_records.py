@@ -62,7 +62,7 @@ def test_form_that_is_sent_twice_makes_one_record():
 def test_customer_is_chosen_first_and_offers_his_metered_lines():
     line, client = make.line(), administrator()
     fee = make.brick(line.workspace, "Fee", aggregation="none")
-    contracts.add_line(subscription=line.subscription, brick=fee, price=make.price(fee, model="flat"))
+    contracts.add_line(subscription=line.subscription, brick=fee, price=make.price(fee, model="flat"), actor=make.ACTOR)
     make.line(make.workspace("other"))
 
     asked = client.get(reverse(ADD))
@@ -227,6 +227,7 @@ def test_records_are_found_by_key_line_or_customer():
         brick=line.brick,
         price=line.price,
         number=4711,
+        actor=make.ACTOR,
     )
     first = make.use(line, "3", "2026-01-05", key="k-1", source="panel", dialect="panel")
     second = make.use(other, "4", "2026-01-05", key="k-2", source="panel", dialect="panel")
@@ -271,9 +272,13 @@ def test_opening_value_of_a_gauge_is_that_of_the_invoices_cutoff():
 def test_opening_value_that_was_carried_on_says_from_which_line():
     line, client = make.line(aggregation="unit_days"), administrator()
     make.use(line, "5", "2026-01-10")
-    contracts.end_line(line=line, ends_at=make.moment("2026-01-16"))
+    contracts.end_line(line=line, ends_at=make.moment("2026-01-16"), actor=make.ACTOR)
     contracts.add_line(
-        subscription=line.subscription, brick=line.brick, price=line.price, starts_at=make.moment("2026-01-16")
+        subscription=line.subscription,
+        brick=line.brick,
+        price=line.price,
+        starts_at=make.moment("2026-01-16"),
+        actor=make.ACTOR,
     )
     close(line.workspace, "2026-02-01")
     following = InvoiceLine.objects.exclude(line=line).get()
@@ -345,7 +350,7 @@ def test_of_a_long_chain_the_newest_are_shown_and_how_many_more_there_are():
 def test_a_moment_outside_of_the_line_is_told_as_the_panel_writes_moments():
     line = make.line(make.workspace(time_zone="Europe/Berlin"))
     record = make.use(line, "3", "2026-03-10")
-    contracts.end_line(line=line, ends_at=make.moment("2026-07-01", tz="Europe/Berlin"))
+    contracts.end_line(line=line, ends_at=make.moment("2026-07-01", tz="Europe/Berlin"), actor=make.ACTOR)
     client = administrator()
     said = "The line was not active then, only from 1 Jan 2026, 00:00 until 1 Jul 2026, 00:00."
 

@@ -7,6 +7,7 @@ from typing import Any
 
 from django.db import connection
 
+from tests.factories import ACTOR
 from usage import closing
 
 
@@ -35,5 +36,5 @@ def killed_at(statement: int) -> Iterator[list[str]]:
 
 def sweep(now: datetime) -> None:
     """What the schedule and the workers do between them until nothing is left to do at that moment."""
-    for run in [*closing.close_due(as_of=now), *closing.stalled(as_of=now)]:
-        closing.work(workspace_id=run.workspace_id, run_id=run.pk, clock=lambda: now)
+    for run in [*closing.close_due(as_of=now, actor=ACTOR), *closing.stalled(as_of=now)]:
+        closing.work(workspace_id=run.workspace_id, run_id=run.pk, clock=lambda: now, actor=ACTOR)

@@ -70,10 +70,10 @@ def test_an_automatic_close_leaves_it_to_a_person(settings):
     settings.CLOSE_MAX_PERIODS = 3
     line = make.line(make.workspace(closing="issue", closing_delay_hours=0), starts_on=date(26, 1, 1))
     now = make.moment("2026-02-01")
-    for run in closing.close_due(as_of=now):
-        closing.work(workspace_id=run.workspace_id, run_id=run.pk, clock=lambda: now)
+    for run in closing.close_due(as_of=now, actor=make.ACTOR):
+        closing.work(workspace_id=run.workspace_id, run_id=run.pk, clock=lambda: now, actor=make.ACTOR)
 
-    assert closing.close_due(as_of=now) == []
+    assert closing.close_due(as_of=now, actor=make.ACTOR) == []
     assert [item.subscription_id for item in closing.still_parked(workspace_id=line.workspace_id)] == [
         line.subscription_id
     ]

@@ -48,18 +48,24 @@ def test_the_sweep_takes_up_what_no_person_has_to(state, issues_itself):
     line = make.line()
     make.use(line, "10", "2026-01-10")
     run = closing.start(
-        workspace=line.workspace, until_at=FEBRUARY, by="finance", as_of=FEBRUARY, issues_itself=issues_itself
+        workspace=line.workspace,
+        until_at=FEBRUARY,
+        actor=make.actor("finance"),
+        as_of=FEBRUARY,
+        issues_itself=issues_itself,
     )
     if state != CloseRun.State.COMPUTING:
         CloseRun.objects.update(issues_itself=False)
-        closing.work(workspace_id=run.workspace_id, run_id=run.pk, clock=lambda: FEBRUARY)
+        closing.work(workspace_id=run.workspace_id, run_id=run.pk, clock=lambda: FEBRUARY, actor=make.ACTOR)
         CloseRun.objects.update(state=state, issues_itself=issues_itself)
 
     taken = closing.stalled(as_of=FEBRUARY + HOUR)
 
     assert taken == ([run] if TAKEN_UP_BY[state, issues_itself] == "the sweep" else [])
     for found in taken:
-        after = closing.work(workspace_id=found.workspace_id, run_id=found.pk, clock=lambda: FEBRUARY + HOUR)
+        after = closing.work(
+            workspace_id=found.workspace_id, run_id=found.pk, clock=lambda: FEBRUARY + HOUR, actor=make.ACTOR
+        )
         ends_in_review = state == CloseRun.State.COMPUTING and not issues_itself
         assert after.state == (CloseRun.State.REVIEW if ends_in_review else CloseRun.State.ISSUED)
 
@@ -140,17 +146,17 @@ def test_no_run_is_opened_over_what_another_has_pending(batch, settings):
     owner = make.workspace(closing="drafts", closing_delay_hours=0)
     for _ in range(4):
         make.use(make.line(owner), "5", "2026-01-10")
-    (run,) = closing.close_due(as_of=FEBRUARY)
+    (run,) = closing.close_due(as_of=FEBRUARY, actor=make.ACTOR)
 
     def five_minutes_later():
         # Each batch takes so long that the schedule has its turn before the next.
         nonlocal now
         now += timedelta(minutes=5)
-        assert closing.close_due(as_of=now) == []
+        assert closing.close_due(as_of=now, actor=make.ACTOR) == []
         return now
 
     now = FEBRUARY
-    closing.work(workspace_id=run.workspace_id, run_id=run.pk, clock=five_minutes_later)
+    closing.work(workspace_id=run.workspace_id, run_id=run.pk, clock=five_minutes_later, actor=make.ACTOR)
 
     assert CloseRun.objects.get().state == CloseRun.State.REVIEW
     assert Invoice.objects.count() == 4
@@ -198,9 +204,9 @@ def test_parked_differences_are_left_to_a_person_and_tried_once():
 def test_a_run_is_discarded_before_anything_of_it_is_drafted():
     line = make.line()
     make.use(line, "1", "2026-01-10")
-    run = closing.start(workspace=line.workspace, until_at=FEBRUARY, by="finance", as_of=FEBRUARY)
+    run = closing.start(workspace=line.workspace, until_at=FEBRUARY, actor=make.actor("finance"), as_of=FEBRUARY)
 
-    invoicing.discard(run=run, by="finance", as_of=FEBRUARY)
+    invoicing.discard(run=run, actor=make.actor("finance"), as_of=FEBRUARY)
     issue(close(line.workspace, "2026-02-01"))
 
     assert totals(line.workspace) == ["2.00"]
@@ -211,7 +217,7 @@ def test_what_was_parked_in_a_discarded_run_is_tried_again():
     line = make.line(owner, model="graduated", tiers=[("10", "2", "0"), (None, "1", "0")])
     PriceTier.objects.filter(price=line.price, up_to=None).delete()
     sweep(FEBRUARY)
-    invoicing.discard(run=CloseRun.objects.get(), by="finance", as_of=FEBRUARY)
+    invoicing.discard(run=CloseRun.objects.get(), actor=make.actor("finance"), as_of=FEBRUARY)
     PriceTier.objects.create(workspace=owner, price=line.price, up_to=None, unit_price=1)
 
     sweep(FEBRUARY + HOUR)
@@ -274,10 +280,10 @@ def test_an_outage_while_issuing_is_no_problem_of_the_run():
     line = make.line()
     make.use(line, "5", "2026-01-10")
     run = close(line.workspace, "2026-02-01")
-    invoicing.approve(run=run, by="finance", as_of=FEBRUARY)
+    invoicing.approve(run=run, actor=make.actor("finance"), as_of=FEBRUARY)
 
     with failing_at("UPDATE billing_invoice SET", raised(errors.AdminShutdown("..."))), pytest.raises(OperationalError):
-        closing.work(workspace_id=run.workspace_id, run_id=run.pk, clock=lambda: FEBRUARY)
+        closing.work(workspace_id=run.workspace_id, run_id=run.pk, clock=lambda: FEBRUARY, actor=make.ACTOR)
 
     run.refresh_from_db()
     assert (run.state, run.problem) == (CloseRun.State.ISSUING, "")
@@ -290,7 +296,7 @@ def test_a_workspace_that_fails_does_not_keep_others_from_being_closed():
     opened: list[CloseRun] = []
 
     with failing_at(INTO_RUN, raised(errors.QueryCanceled("...")), owners[1].pk):
-        runs = closing.close_due(as_of=FEBRUARY, hand_over=opened.append)
+        runs = closing.close_due(as_of=FEBRUARY, hand_over=opened.append, actor=make.ACTOR)
 
     assert [run.workspace_id for run in runs] == [owners[0].pk, owners[2].pk]
     assert opened == runs
@@ -304,7 +310,7 @@ def test_what_was_opened_before_an_outage_is_handed_over():
     opened: list[CloseRun] = []
 
     with failing_at(INTO_RUN, raised(errors.AdminShutdown("...")), owners[1].pk), pytest.raises(OperationalError):
-        closing.close_due(as_of=FEBRUARY, hand_over=opened.append)
+        closing.close_due(as_of=FEBRUARY, hand_over=opened.append, actor=make.ACTOR)
 
     assert [run.workspace_id for run in opened] == [owners[0].pk]
 
@@ -320,18 +326,18 @@ def test_two_runs_never_wait_for_each_other():
     make.use(y, "4", "2026-03-10")
     make.use(x, "1", "2026-01-06")
     march, april = make.moment("2026-03-01"), make.moment("2026-04-01")
-    a = closing.start(workspace=owner, until_at=april, by="a", as_of=april)
+    a = closing.start(workspace=owner, until_at=april, actor=make.actor("a"), as_of=april)
     with pytest.raises(Killed):
         # Its worker dies after X's difference of 2.00; Y's periods are pending still.
-        closing.work(workspace_id=owner.pk, run_id=a.pk, clock=die, batch=1)
+        closing.work(workspace_id=owner.pk, run_id=a.pk, clock=die, batch=1, actor=make.ACTOR)
     assert totals(owner) == ["20.00", "2.00"]
     make.use(x, "2", "2026-01-07")
 
     with pytest.raises(closing.NothingToClose) as refused:
-        closing.start(workspace=owner, until_at=march, by="b", as_of=april)
+        closing.start(workspace=owner, until_at=march, actor=make.actor("b"), as_of=april)
 
     assert refused.value.left_to == (a,)
-    closing.work(workspace_id=owner.pk, run_id=a.pk, clock=lambda: april)
+    closing.work(workspace_id=owner.pk, run_id=a.pk, clock=lambda: april, actor=make.ACTOR)
     issue(a, "2026-04-01")
     issue(close(owner, "2026-04-02"), "2026-04-02")
     # Y: 3 and 4 at 2.00; X's second difference, of 2 at 2.00, comes by itself.
@@ -346,9 +352,9 @@ def test_a_person_who_waits_is_given_a_requests_time_and_a_job_a_closes():
     asked = {"workspace": line.workspace, "until_at": FEBRUARY, "by": "finance", "as_of": FEBRUARY}
 
     with CaptureQueriesContext(connection) as asking:
-        invoicing.discard(run=closing.start(**asked), by="finance", as_of=FEBRUARY)
+        invoicing.discard(run=closing.start(**asked, actor=make.ACTOR), actor=make.actor("finance"), as_of=FEBRUARY)
     with CaptureQueriesContext(connection) as scheduled:
-        closing.close_due(as_of=FEBRUARY)
+        closing.close_due(as_of=FEBRUARY, actor=make.ACTOR)
 
     def raises_the_limit(captured):
         return any("statement_timeout" in query["sql"] for query in captured)

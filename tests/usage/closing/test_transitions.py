@@ -42,11 +42,11 @@ TABLES: tuple[Any, ...] = (
 
 
 def work(run: CloseRun) -> None:
-    closing.work(workspace_id=run.workspace_id, run_id=run.pk, clock=lambda: FEBRUARY)
+    closing.work(workspace_id=run.workspace_id, run_id=run.pk, clock=lambda: FEBRUARY, actor=make.ACTOR)
 
 
 def approve(run: CloseRun) -> None:
-    invoicing.approve(run=run, by="finance", as_of=FEBRUARY)
+    invoicing.approve(run=run, actor=make.actor("finance"), as_of=FEBRUARY)
 
 
 def issue(run: CloseRun) -> None:
@@ -55,7 +55,7 @@ def issue(run: CloseRun) -> None:
 
 
 def discard(run: CloseRun) -> None:
-    invoicing.discard(run=run, by="finance", as_of=FEBRUARY)
+    invoicing.discard(run=run, actor=make.actor("finance"), as_of=FEBRUARY)
 
 
 # Each way that a run is moved, with the transitions that it makes.
@@ -79,7 +79,7 @@ def run_in(state: str) -> CloseRun:
     owner = make.workspace()
     for _ in range(3):
         make.use(make.line(owner), "3", "2026-01-10")
-    run = closing.start(workspace=owner, until_at=FEBRUARY, by="finance", as_of=FEBRUARY)
+    run = closing.start(workspace=owner, until_at=FEBRUARY, actor=make.actor("finance"), as_of=FEBRUARY)
     for step in PATHS[CloseRun.State(state)]:
         step(run)
     run.refresh_from_db()
@@ -139,7 +139,9 @@ def test_of_two_decisions_the_first_one_holds(way):
 def test_only_a_worker_passes_a_run_over_its_review():
     owner = make.workspace()
     make.use(make.line(owner), "3", "2026-01-10")
-    run = closing.start(workspace=owner, until_at=FEBRUARY, by="timer", as_of=FEBRUARY, issues_itself=True)
+    run = closing.start(
+        workspace=owner, until_at=FEBRUARY, actor=make.actor("timer"), as_of=FEBRUARY, issues_itself=True
+    )
 
     work(run)
 

@@ -14,7 +14,11 @@ FEBRUARY, MARCH = make.moment("2026-02-01"), make.moment("2026-03-01")
 
 def close_now(workspace, until_at=FEBRUARY, *, issues_itself=False):
     return closing.close_now(
-        workspace=workspace, until_at=until_at, by="timer", clock=lambda: until_at, issues_itself=issues_itself
+        workspace=workspace,
+        until_at=until_at,
+        actor=make.actor("timer"),
+        clock=lambda: until_at,
+        issues_itself=issues_itself,
     )
 
 
@@ -39,7 +43,7 @@ def test_what_is_due_is_closed_here_and_now(issues_itself, state):
 
 def test_an_interrupted_run_is_finished_before_a_further_one():
     line = used()
-    started = closing.start(workspace=line.workspace, until_at=FEBRUARY, by="finance", as_of=FEBRUARY)
+    started = closing.start(workspace=line.workspace, until_at=FEBRUARY, actor=make.actor("finance"), as_of=FEBRUARY)
     other = make.line(line.workspace)
     make.use(other, "1", "2026-01-10")
 
@@ -85,8 +89,8 @@ def test_runs_for_the_workers_are_started_and_returned_undone():
     line = used()
     asked = {"workspace": line.workspace, "until_at": FEBRUARY, "by": "timer", "issues_itself": True}
 
-    first = closing.close_by_workers(**asked, as_of=FEBRUARY)
-    again = closing.close_by_workers(**asked, as_of=FEBRUARY + timedelta(minutes=1))
+    first = closing.close_by_workers(**asked, as_of=FEBRUARY, actor=make.ACTOR)
+    again = closing.close_by_workers(**asked, as_of=FEBRUARY + timedelta(minutes=1), actor=make.ACTOR)
 
     assert [run.state for run in first.runs] == [CloseRun.State.COMPUTING]
     assert again.runs == first.runs

@@ -351,12 +351,13 @@ def test_a_property_that_one_customers_events_lack_is_that_customers_surprise(gl
 
 def test_two_lines_of_a_brick_tell_it_once(globex):
     line = line_of(globex, property="lenght")
-    contracts.end_line(line=line, ends_at=make.moment("2026-01-15"))
+    contracts.end_line(line=line, ends_at=make.moment("2026-01-15"), actor=make.ACTOR)
     contracts.add_line(
         subscription=line.subscription,
         brick=line.brick,
         price=make.price(line.brick, "3"),
         starts_at=make.moment("2026-01-15"),
+        actor=make.ACTOR,
     )
     make.event(globex.workspace, "gx", "2026-01-10", length=5)
     make.event(globex.workspace, "gx", "2026-01-20", length=5)

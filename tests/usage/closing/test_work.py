@@ -152,7 +152,9 @@ def test_what_lies_in_the_database_alone_parks_nobody(refusal):
 
     run = CloseRun.objects.get()
     assert (run.state, run.items.get().state) == (CloseRun.State.COMPUTING, CloseItem.State.PENDING)
-    closing.work(workspace_id=run.workspace_id, run_id=run.pk, clock=lambda: make.moment("2026-02-01"))
+    closing.work(
+        workspace_id=run.workspace_id, run_id=run.pk, clock=lambda: make.moment("2026-02-01"), actor=make.ACTOR
+    )
     assert totals(line.workspace) == ["6.00"]
 
 
@@ -200,7 +202,7 @@ def test_the_number_of_queries_does_not_grow_with_the_batch():
         price = make.price(brick, model="graduated", tiers=[("10", "2", "0"), (None, "1", "0")])
         for _ in range(size):
             subscription = make.subscription(make.customer(owner))
-            line = contracts.add_line(subscription=subscription, brick=brick, price=price)
+            line = contracts.add_line(subscription=subscription, brick=brick, price=price, actor=make.ACTOR)
             make.use(line, "5", "2026-01-10")
         with CaptureQueriesContext(connection) as queries:
             close(owner, "2026-02-01")
@@ -218,7 +220,7 @@ def test_the_number_of_queries_does_not_grow_with_the_customers_whose_events_cou
         price = make.price(brick)
         for n in range(size):
             subscription = make.subscription(make.customer(owner, reference=f"C-{n}"))
-            contracts.add_line(subscription=subscription, brick=brick, price=price)
+            contracts.add_line(subscription=subscription, brick=brick, price=price, actor=make.ACTOR)
             make.event(owner, f"C-{n}", "2026-01-10", length=5)
         close_and_issue(owner, "2026-02-01")
         for n in range(size):

@@ -49,16 +49,22 @@ class Books:
 def build(*, counts_events: bool) -> Books:
     """Return the same workspace for every channel; with an event brick as the counter where ``counts_events``."""
     workspace = make.workspace()
-    customer = parties.create_customer(workspace=workspace, name="Globex", aliases=("globex",))
+    customer = parties.create_customer(workspace=workspace, name="Globex", aliases=("globex",), actor=make.ACTOR)
     subscription = make.subscription(customer, id=uuid.UUID(int=1))
     if counts_events:
         counted = make.event_brick(workspace, "API calls", event_type="used", aggregation="sum", property="quantity")
     else:
         counted = make.brick(workspace, "API calls")
-    lines = [contracts.add_line(subscription=subscription, brick=counted, price=make.price(counted), reference="calls")]
+    lines = [
+        contracts.add_line(
+            subscription=subscription, brick=counted, price=make.price(counted), reference="calls", actor=make.ACTOR
+        )
+    ]
     if not counts_events:
         seats = make.brick(workspace, "Seats", aggregation="unit_days")
-        lines.append(contracts.add_line(subscription=subscription, brick=seats, price=make.price(seats)))
+        lines.append(
+            contracts.add_line(subscription=subscription, brick=seats, price=make.price(seats), actor=make.ACTOR)
+        )
     gauge = None if counts_events else lines[1]
     return Books(workspace=workspace, counter=lines[0], gauge=gauge, key=make.api_key(workspace))
 

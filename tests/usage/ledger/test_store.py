@@ -164,7 +164,7 @@ def test_matches_are_what_superseding_each_event_would_make():
 
     globex = make.customer(owner)
     type(globex).objects.filter(pk=globex.pk).update(events_open_from_at=open_from_at)
-    parties.add_alias(customer=globex, value="gx")
+    parties.add_alias(customer=globex, value="gx", actor=make.ACTOR)
 
     matches = list(UsageRecord.objects.filter(kind="match").defer(None).order_by("occurred_at"))
     assert [match.is_late for match in matches] == [True, False]

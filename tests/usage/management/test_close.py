@@ -141,7 +141,7 @@ def test_a_run_that_others_left_undone_is_finished_first():
     left = closing.start(
         workspace=line.workspace,
         until_at=make.moment("2026-02-01"),
-        by="schedule",
+        actor=make.actor("schedule"),
         as_of=make.moment("2026-02-01"),
         issues_itself=True,
     )

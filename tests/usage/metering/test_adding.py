@@ -170,9 +170,13 @@ def test_a_late_record_reaches_as_far_as_values_stand(reports, standing, aggrega
 def test_lines_of_a_brick_are_combined_in_its_way(reports):
     line = make.line(aggregation="reports")
     moment = make.moment("2026-01-16")
-    contracts.end_line(line=line, ends_at=moment)
+    contracts.end_line(line=line, ends_at=moment, actor=make.ACTOR)
     later = contracts.add_line(
-        subscription=line.subscription, brick=line.brick, price=make.price(line.brick, "3"), starts_at=moment
+        subscription=line.subscription,
+        brick=line.brick,
+        price=make.price(line.brick, "3"),
+        starts_at=moment,
+        actor=make.ACTOR,
     )
     for of, day in [(line, 1), (line, 2), (later, 20), (later, 21), (later, 22)]:
         make.use(of, "1", f"2026-01-{day:02d}")

@@ -167,7 +167,7 @@ def test_an_event_superseded_after_the_cutoff_still_counts_as_of_it(globex):
 def test_an_event_that_waited_counts_from_its_match_on(globex):
     rule = rule_of(globex)
     waiting = make.event(globex.workspace, "later", "2026-01-10")
-    parties.add_alias(customer=globex, value="later")
+    parties.add_alias(customer=globex, value="later", actor=make.ACTOR)
 
     found = measure([window(globex, rule, cutoff=cutoff) for cutoff in (waiting.id, EVER)])
 
@@ -202,7 +202,9 @@ def test_windows_of_lines_and_of_events_are_measured_together(globex):
 def test_a_rule_that_was_replaced_still_measures(globex):
     brick = make.event_brick(globex.workspace)
     former = brick.event_rules.get()
-    catalog.set_event_rule(brick=brick, rule=catalog.EventTerms("call", "count"), as_of=make.moment("2026-02-01"))
+    catalog.set_event_rule(
+        brick=brick, rule=catalog.EventTerms("call", "count"), as_of=make.moment("2026-02-01"), actor=make.ACTOR
+    )
     sent(globex)
 
     assert [one.quantity for one in measure([window(globex, former)])] == [1]

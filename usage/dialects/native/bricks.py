@@ -132,7 +132,7 @@ class BrickListView(BricksView):
     @creation("createBrick", request=NewBrickSerializer, reply=BrickSerializer)
     def post(self, request: Request) -> Response:
         data = _with_terms(self.validated(NewBrickSerializer, request.data))
-        brick = catalog.create_brick(workspace=self.workspace, as_of=timezone.now(), **data)
+        brick = catalog.create_brick(workspace=self.workspace, as_of=timezone.now(), **data, actor=self.actor)
         return self.created(show(self.bricks().get(pk=brick.pk)))
 
 
@@ -148,7 +148,7 @@ class BrickView(BricksView):
         data = _with_terms(self.validated(BrickChangeSerializer, request.data))
         if data.get("reference", "") is None:
             data["reference"] = ""
-        catalog.update_brick(brick=brick, as_of=timezone.now(), **data)
+        catalog.update_brick(brick=brick, as_of=timezone.now(), **data, actor=self.actor)
         return Response(show(self.bricks().get(pk=brick.pk)))
 
 
@@ -158,7 +158,7 @@ class BrickArchiveView(BricksView):
     def post(self, request: Request, brick_id: str) -> Response:
         """Stop selling the brick: subscriptions that have it go on, and no further line of it can be added."""
         brick = row_by_id(self.bricks(), brick_id)
-        catalog.archive_brick(brick=brick, as_of=timezone.now())
+        catalog.archive_brick(brick=brick, as_of=timezone.now(), actor=self.actor)
         return Response(show(self.bricks().get(pk=brick.pk)))
 
 

@@ -165,9 +165,8 @@ class CloseRunListView(CloseRunsView):
         to it until it is issued or discarded; where that is all, the 409 names the run.
         """
         until_at = end_of(self.validated(NewCloseRunSerializer, request.data)["until"], tz=self.workspace.tz)
-        by = self.origin.recorded_by
         try:
-            run = closing.start(workspace=self.workspace, until_at=until_at, by=by, as_of=timezone.now())
+            run = closing.start(workspace=self.workspace, until_at=until_at, actor=self.actor, as_of=timezone.now())
         except closing.NothingToClose as nothing:
             raise Conflict(str(nothing)) from nothing
         tasks.enqueue(run)
@@ -188,7 +187,7 @@ class CloseRunIssueView(CloseRunsView):
         """Issue the drafts of a run that waits for review, in the background. What is issued is never edited again."""
         run = row_by_number(self.runs(), run_id)
         try:
-            run = invoicing.approve(run=run, by=self.origin.recorded_by, as_of=timezone.now())
+            run = invoicing.approve(run=run, actor=self.actor, as_of=timezone.now())
         except invoicing.UnableToIssue as obstacle:
             raise Conflict(str(obstacle)) from obstacle
         tasks.enqueue(run)
@@ -202,7 +201,7 @@ class CloseRunDiscardView(CloseRunsView):
         """Take a run's drafts back: its periods are open again, and the next close computes them anew."""
         run = row_by_number(self.runs(), run_id)
         try:
-            invoicing.discard(run=run, by=self.origin.recorded_by, as_of=timezone.now())
+            invoicing.discard(run=run, actor=self.actor, as_of=timezone.now())
         except invoicing.UnableToDiscard as obstacle:
             raise Conflict(str(obstacle)) from obstacle
         run.refresh_from_db()

@@ -140,7 +140,7 @@ class CustomerListView(CustomersView):
     @creation("createCustomer", request=NewCustomerSerializer, reply=CustomerSerializer)
     def post(self, request: Request) -> Response:
         data = self.validated(NewCustomerSerializer, request.data)
-        return self.created(show(parties.create_customer(workspace=self.workspace, **data)))
+        return self.created(show(parties.create_customer(workspace=self.workspace, **data, actor=self.actor)))
 
 
 @by_id("customer_id")
@@ -155,7 +155,7 @@ class CustomerView(CustomersView):
         data = self.validated(CustomerChangeSerializer, request.data)
         # An empty reference stands for none.
         changes = {name: value or "" for name, value in data.items()}
-        return Response(show(parties.update_customer(customer=customer, **changes)))
+        return Response(show(parties.update_customer(customer=customer, **changes, actor=self.actor)))
 
 
 @by_id("customer_id")
@@ -169,7 +169,7 @@ class AliasListView(CustomersView):
     def post(self, request: Request, customer_id: str) -> Response:
         customer = row_by_id(self.customers(), customer_id)
         data = self.validated(NewAliasSerializer, request.data)
-        return self.created(show_alias(parties.add_alias(customer=customer, **data)))
+        return self.created(show_alias(parties.add_alias(customer=customer, **data, actor=self.actor)))
 
 
 @by_id("customer_id")
@@ -180,7 +180,7 @@ class AliasView(CustomersView):
 
     @extend_schema(operation_id="removeAlias", responses={204: None})
     def delete(self, request: Request, customer_id: str, alias_id: str) -> Response:
-        parties.remove_alias(alias=self.alias(customer_id, alias_id))
+        parties.remove_alias(alias=self.alias(customer_id, alias_id), actor=self.actor)
         return Response(status=status.HTTP_204_NO_CONTENT)
 
     def alias(self, customer_id: str, alias_id: str) -> CustomerAlias:

@@ -143,7 +143,7 @@ class PriceListView(PricesView):
         bricks = Brick.objects.filter(workspace=self.workspace)
         brick = find(bricks, {"brick": data["brick"]})["brick"]
         wanted = terms(data, brick=brick, currency=self.workspace.currency)
-        return self.created(show(catalog.create_price(brick=brick, **vars(wanted))))
+        return self.created(show(catalog.create_price(brick=brick, **vars(wanted), actor=self.actor)))
 
 
 @extend_schema(parameters=[OpenApiParameter("price_id", int, OpenApiParameter.PATH)])

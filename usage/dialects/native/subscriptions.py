@@ -124,6 +124,7 @@ class SubscriptionListView(SubscriptionsView):
                 currency=data.get("currency", self.workspace.currency),
             ),
             **data,
+            actor=self.actor,
         )
         return self.created(show(self.subscriptions().get(pk=subscription.pk)))
 
@@ -150,7 +151,10 @@ class SubscriptionEndView(SubscriptionsView):
         """
         subscription = row_by_id(self.subscriptions(), subscription_id)
         ended = contracts.end_subscription(
-            subscription=subscription, **self.validated(EndSerializer, request.data), as_of=timezone.now()
+            subscription=subscription,
+            **self.validated(EndSerializer, request.data),
+            as_of=timezone.now(),
+            actor=self.actor,
         )
         stay = contracts.staying_ended(subscription=ended, former_end=subscription.ends_at)
         shown = show(self.subscriptions().get(pk=subscription.pk))
@@ -166,7 +170,7 @@ class LineListView(SubscriptionsView):
         data = self.validated(NewLineSerializer, request.data)
         subscriptions_serializers.check_starts(data, as_of=timezone.now())
         [terms] = self.terms({"": data}, currency=subscription.currency)
-        return self.created(show_line(contracts.add_line(subscription=subscription, **vars(terms))))
+        return self.created(show_line(contracts.add_line(subscription=subscription, **vars(terms), actor=self.actor)))
 
 
 @extend_schema(parameters=[OpenApiParameter("line_id", int, OpenApiParameter.PATH)])
@@ -182,7 +186,7 @@ class LineView(SubscriptionsView):
         line = self.line(subscription_id, line_id)
         data = self.validated(LineChangeSerializer, request.data)
         limits = subscriptions_serializers.limits(data["limits"], former=line)
-        return Response(show_line(contracts.set_limits(line=line, limits=limits)))
+        return Response(show_line(contracts.set_limits(line=line, limits=limits, actor=self.actor)))
 
 
 @extend_schema(parameters=[OpenApiParameter("line_id", int, OpenApiParameter.PATH)])
@@ -191,5 +195,7 @@ class LineEndView(SubscriptionsView):
     @extend_schema(operation_id="endLine", request=EndSerializer, responses=LineAloneSerializer)
     def post(self, request: Request, subscription_id: str, line_id: str) -> Response:
         line = self.line(subscription_id, line_id)
-        ended = contracts.end_line(line=line, **self.validated(EndSerializer, request.data), as_of=timezone.now())
+        ended = contracts.end_line(
+            line=line, **self.validated(EndSerializer, request.data), as_of=timezone.now(), actor=self.actor
+        )
         return Response(show_line(ended))

@@ -95,7 +95,7 @@ class AliasesView(SequenceView):
         customer = rows.customer(self.workspace, data["customerId"])
         if customer is None:
             raise exceptions.ValidationError({"customerId": ["There is no such customer."]})
-        added = parties.add_alias(customer=customer, value=data["value"], label=data["label"] or "")
+        added = parties.add_alias(customer=customer, value=data["value"], label=data["label"] or "", actor=self.actor)
         return Response(translate.alias(added, workspace=self.workspace), status=status.HTTP_201_CREATED)
 
 
@@ -104,13 +104,15 @@ class AliasView(SequenceView):
     def put(self, request: Request, alias_id: str) -> Response:
         alias = self._alias(alias_id)
         data = self.validated(AliasChangeSerializer, request.data)
-        changed = parties.update_alias(alias=alias, label=data["label"] or "") if "label" in data else alias
+        changed = (
+            parties.update_alias(alias=alias, label=data["label"] or "", actor=self.actor) if "label" in data else alias
+        )
         return Response(translate.alias(changed, workspace=self.workspace))
 
     @extend_schema(operation_id="deleteCustomerAlias", responses={200: AliasReply})
     def delete(self, request: Request, alias_id: str) -> Response:
         alias = self._alias(alias_id)
-        parties.remove_alias(alias=alias)
+        parties.remove_alias(alias=alias, actor=self.actor)
         shown = translate.alias(alias, workspace=self.workspace)
         return Response(shown | {"deletedAt": translate.moment(timezone.now())})
 

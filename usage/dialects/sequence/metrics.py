@@ -139,6 +139,7 @@ class MetricsView(SequenceView):
             rule=translate.event_terms(data),
             as_of=timezone.now(),
             **translate.brick_fields(data),
+            actor=self.actor,
         )
         made = rows.metrics(self.workspace).get(brick=brick)
         return Response(translate.metric(made, workspace=self.workspace), status=status.HTTP_201_CREATED)
@@ -168,7 +169,11 @@ class MetricView(OneMetricView):
         brick = self.live_metric(metric_id).brick
         data = self.validated(MetricSerializer, request.data)
         catalog.update_brick(
-            brick=brick, rule=translate.event_terms(data), as_of=timezone.now(), **translate.brick_fields(data)
+            brick=brick,
+            rule=translate.event_terms(data),
+            as_of=timezone.now(),
+            **translate.brick_fields(data),
+            actor=self.actor,
         )
         return Response(translate.metric(self.metric(metric_id), workspace=self.workspace))
 
@@ -178,7 +183,7 @@ class MetricView(OneMetricView):
         lines = Line.objects.filter(workspace=self.workspace, brick=brick)
         if lines.filter(Q(ends_at=None) | Q(ends_at__gt=now)).exists():
             raise exceptions.ValidationError("Subscriptions are billed by this metric: end their lines first.")
-        catalog.archive_brick(brick=brick, as_of=now)
+        catalog.archive_brick(brick=brick, as_of=now, actor=self.actor)
         return Response(translate.metric(self.metric(metric_id), workspace=self.workspace))
 
 

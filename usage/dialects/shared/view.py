@@ -21,7 +21,8 @@ from rest_framework.response import Response
 from rest_framework.serializers import Serializer
 from rest_framework.views import APIView
 
-from billing import history
+from billing import actors
+from billing.actors import Actor
 from billing.models import ApiKey, Workspace
 from billing.storage.outages import outage_of
 from usage.commands import Origin
@@ -86,7 +87,6 @@ class DialectView(APIView):
         if settings.SECURE_SSL_REDIRECT and not request.is_secure():
             raise exceptions.PermissionDenied(IN_THE_CLEAR)
         super().initial(request, *args, **kwargs)
-        history.act_as(lambda: history.key(self.key))
         # The web server divides its threads among authenticated clients; a workspace and its twin count as one.
         request._request.META["arrears.client"] = f"workspace {self.key.workspace.live_id or self.key.workspace_id}"
         self.rate, goes_on = rates.count(key=self.key, as_of=timezone.now())
@@ -164,13 +164,13 @@ class DialectView(APIView):
         return cast(ApiKey, self.request.auth)
 
     @property
+    def actor(self) -> Actor:
+        return actors.api_key(self.key, via=self.dialect)
+
+    @property
     def origin(self) -> Origin:
-        return Origin(
-            workspace_id=self.workspace.pk,
-            source="api",
-            dialect=self.dialect,
-            recorded_by=f"key {self.key.prefix}… ({self.key.name})",
-        )
+        label = actors.api_key(self.key, via=self.dialect).label
+        return Origin(workspace_id=self.workspace.pk, source="api", dialect=self.dialect, recorded_by=label)
 
     def validated(self, serializer_class: type[Serializer], data: Any) -> dict[str, Any]:
         """Return what a serializer makes of the data; raise ``ValidationError`` with the vendor's status."""

@@ -12,6 +12,7 @@ from django.conf import settings
 from django.db import transaction
 from django.db.models import Max, Q, QuerySet
 
+from billing.actors import Actor
 from billing.models import Customer
 from billing.parties import NOBODY
 from billing.storage import timeouts
@@ -25,7 +26,7 @@ BATCH = 1000
 
 
 @transaction.atomic
-def match_waiting(customer: Customer, names: Sequence[str]) -> list[Matching]:
+def match_waiting(customer: Customer, names: Sequence[str], *, actor: Actor) -> list[Matching]:
     """Match the live events that wait under names, to the letter, with a customer, in the caller's transaction.
 
     Where there are more than ``MATCH_AT_ONCE`` of them, open jobs for ``work_on_matching`` and return these. Events
@@ -39,9 +40,9 @@ def match_waiting(customer: Customer, names: Sequence[str]) -> list[Matching]:
     waiting = _waiting(customer.workspace_id, after)
     found = list(waiting.order_by("id").values_list("id", flat=True)[: settings.MATCH_AT_ONCE + 1])
     if len(found) > settings.MATCH_AT_ONCE:
-        return _open_jobs(customer, after)
+        return _open_jobs(customer, after, actor)
     for start in range(0, len(found), BATCH):
-        _match(found[start : start + BATCH], customer, open_from_at)
+        _match(found[start : start + BATCH], customer, open_from_at, actor.label)
     return []
 
 
@@ -49,9 +50,13 @@ def _lock_customer(workspace_id: int, customer_id: UUID) -> datetime | None:
     return lock_customers([customer_id], workspace_id=workspace_id).get(customer_id)
 
 
-def _match(former_ids: list[int], customer: Customer, open_from_at: datetime | None) -> None:
+def _match(former_ids: list[int], customer: Customer, open_from_at: datetime | None, recorded_by: str) -> None:
     supersede_by_matches(
-        former_ids, workspace_id=customer.workspace_id, customer_id=customer.pk, open_from_at=open_from_at
+        former_ids,
+        workspace_id=customer.workspace_id,
+        customer_id=customer.pk,
+        open_from_at=open_from_at,
+        recorded_by=recorded_by,
     )
 
 
@@ -71,13 +76,18 @@ def _waiting(workspace_id: int, after: dict[str, int]) -> QuerySet[UsageRecord]:
     return events.filter(wanted)
 
 
-def _open_jobs(customer: Customer, after: dict[str, int]) -> list[Matching]:
+def _open_jobs(customer: Customer, after: dict[str, int], actor: Actor) -> list[Matching]:
     # Whether any waits, name by name: reading all that wait could take long.
     names = [name for name in sorted(after) if _waiting(customer.workspace_id, {name: after[name]}).exists()]
     until_id = last_id(workspace_id=customer.workspace_id)
     return [
         Matching.objects.create(
-            workspace_id=customer.workspace_id, customer=customer, name=name, after_id=after[name], until_id=until_id
+            workspace_id=customer.workspace_id,
+            customer=customer,
+            name=name,
+            after_id=after[name],
+            until_id=until_id,
+            started_by=actor.label,
         )
         for name in names
     ]
@@ -113,7 +123,7 @@ def _match_next(workspace_id: int, matching_id: int, now: datetime) -> bool:
         job.found_count = waiting.count()
     former_ids = list(waiting.order_by("id").values_list("id", flat=True)[:BATCH])
     if former_ids:
-        _match(former_ids, job.customer, open_from_at)
+        _match(former_ids, job.customer, open_from_at, job.started_by)
     job.matched_count += len(former_ids)
     job.heartbeat_at = now
     if len(former_ids) < BATCH:

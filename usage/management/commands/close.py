@@ -5,7 +5,7 @@ from typing import Any
 from django.core.management.base import CommandError
 from django.utils import timezone
 
-from billing import figures
+from billing import actors, figures
 from billing.calendar import CalendarOutOfRange, end_of
 from billing.models import CloseRun
 from billing.money import format_money
@@ -41,7 +41,12 @@ class Command(ReportingCommand):
             until_at = end_of(until, tz=owner.tz)
         except CalendarOutOfRange as error:
             raise CommandError(str(error)) from error
-        asked: dict[str, Any] = {"workspace": owner, "until_at": until_at, "by": "command line", "issues_itself": issue}
+        asked: dict[str, Any] = {
+            "workspace": owner,
+            "until_at": until_at,
+            "actor": actors.command("close"),
+            "issues_itself": issue,
+        }
         if queue:
             self._hand_over(closing.close_by_workers(**asked, as_of=timezone.now()))
         else:

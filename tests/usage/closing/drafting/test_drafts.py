@@ -35,12 +35,13 @@ def test_differences_of_an_ended_subscription_come_on_an_invoice_of_their_own():
 def test_a_price_change_in_the_middle_of_a_month_bills_each_part_at_its_price():
     line = make.line(unit_price="2")
     make.use(line, "10", "2026-01-10")
-    contracts.end_line(line=line, ends_at=make.moment("2026-01-16"))
+    contracts.end_line(line=line, ends_at=make.moment("2026-01-16"), actor=make.ACTOR)
     dearer = contracts.add_line(
         subscription=line.subscription,
         brick=line.brick,
         price=make.price(line.brick, "3"),
         starts_at=make.moment("2026-01-16"),
+        actor=make.ACTOR,
     )
     make.use(dearer, "10", "2026-01-20")
 

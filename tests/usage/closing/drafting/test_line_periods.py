@@ -34,9 +34,13 @@ def test_nothing_is_due_of_nobody(django_assert_num_queries):
 
 def test_each_line_is_measured_in_the_part_of_each_due_period_that_it_covers():
     line = make.line()
-    contracts.end_line(line=line, ends_at=make.moment("2026-02-16"))
+    contracts.end_line(line=line, ends_at=make.moment("2026-02-16"), actor=make.ACTOR)
     later = contracts.add_line(
-        subscription=line.subscription, brick=line.brick, price=line.price, starts_at=make.moment("2026-02-16")
+        subscription=line.subscription,
+        brick=line.brick,
+        price=line.price,
+        starts_at=make.moment("2026-02-16"),
+        actor=make.ACTOR,
     )
 
     found = line_periods(line, later, until="2026-03-01")

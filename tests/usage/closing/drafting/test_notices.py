@@ -100,7 +100,7 @@ def test_a_draft_that_is_discarded_has_told_nobody():
         run = close(line.workspace, "2026-03-01")
 
         assert drafted(run)[1:] == [("true_up", "January", 0, 0, [unread(1, late)])]
-        invoicing.discard(run=run, by="finance", as_of=make.moment("2026-03-02"))
+        invoicing.discard(run=run, actor=make.actor("finance"), as_of=make.moment("2026-03-02"))
 
 
 def test_late_usage_that_changes_nothing_and_can_be_read_is_no_line():
@@ -159,12 +159,13 @@ def test_a_property_that_no_event_of_the_month_has_is_told_of_each_month():
 def test_two_lines_of_a_brick_tell_what_is_new_of_a_month_once():
     # Of the first line nothing is new, of the second a late event without the property.
     line = counting()
-    contracts.end_line(line=line, ends_at=make.moment("2026-01-16"))
+    contracts.end_line(line=line, ends_at=make.moment("2026-01-16"), actor=make.ACTOR)
     contracts.add_line(
         subscription=line.subscription,
         brick=line.brick,
         price=make.price(line.brick, "3"),
         starts_at=make.moment("2026-01-16"),
+        actor=make.ACTOR,
     )
     former = sent(line, "2026-01-03", Minutes=7)
     sent(line, "2026-01-04", Minutes=7)
@@ -256,7 +257,7 @@ def test_of_a_subscription_that_has_ended_it_is_told_again_where_the_run_is_disc
         run = close(line.workspace, "2026-03-01")
 
         assert [told["surprises"] for told in run.items.get().notices] == [[unread(2, late)]]
-        invoicing.discard(run=run, by="finance", as_of=make.moment("2026-03-02"))
+        invoicing.discard(run=run, actor=make.actor("finance"), as_of=make.moment("2026-03-02"))
         assert run.items.get().notices == []
 
 
@@ -287,7 +288,7 @@ def test_late_usage_of_an_ended_subscription_that_tells_nothing_leaves_no_run_to
 
 def test_a_month_in_which_nothing_is_sold_any_more_is_closed_without_an_invoice_and_tells_it():
     line = counting()
-    contracts.end_line(line=line, ends_at=make.moment("2026-02-01"))
+    contracts.end_line(line=line, ends_at=make.moment("2026-02-01"), actor=make.ACTOR)
     close_and_issue(line.workspace, "2026-02-01")
     late = sent(line, "2026-01-10", minutes="1e3")
 

@@ -61,7 +61,7 @@ def test_a_page_of_subscriptions_ends_early_by_their_lines(api, workspace, setti
     price = make.price(brick)
     for name in "abcdefg":
         agreed = make.subscription(customer, reference=name)
-        contracts.add_line(subscription=agreed, brick=brick, price=price)
+        contracts.add_line(subscription=agreed, brick=brick, price=price, actor=make.ACTOR)
     make.subscription(customer, reference="none")
 
     pages = pages_of(api, "subscriptions/?page_size=5", "reference")
@@ -130,9 +130,11 @@ def test_an_alias_does_not_move_to_a_customer_who_has_as_many_as_the_limit(works
     full, other = make.customer(workspace, aliases=["a", "b", "c"]), make.customer(workspace, aliases=["d"])
 
     with pytest.raises(ValidationError, match=TOO_MANY):
-        parties.update_alias(alias=other.aliases.get(), customer=full)
-    assert parties.update_alias(alias=full.aliases.get(value="a"), customer=other).customer == other
-    assert parties.update_alias(alias=full.aliases.get(value="b"), customer=full, label="x").label == "x"
+        parties.update_alias(alias=other.aliases.get(), customer=full, actor=make.ACTOR)
+    assert parties.update_alias(alias=full.aliases.get(value="a"), customer=other, actor=make.ACTOR).customer == other
+    assert (
+        parties.update_alias(alias=full.aliases.get(value="b"), customer=full, label="x", actor=make.ACTOR).label == "x"
+    )
 
 
 @pytest.mark.bound("ALIASES_PER_CUSTOMER")

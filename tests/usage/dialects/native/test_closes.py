@@ -193,7 +193,7 @@ def test_a_run_is_shown_with_as_many_queries_for_many_subscriptions(
 ):
     for number in range(subscriptions):
         of = make.subscription(make.customer(workspace, f"Customer {number}"))
-        contracts.add_line(subscription=of, brick=line.brick, price=line.price)
+        contracts.add_line(subscription=of, brick=line.brick, price=line.price, actor=make.ACTOR)
     run = close(workspace, "2026-02-01", tz="Asia/Tokyo")
     api.get("close-runs/")
 

@@ -29,8 +29,8 @@ def calls(workspace):
     """Each path, its method, the ids in the path and what is sent."""
     customer, brick, idle = make.customer(workspace), make.brick(workspace), make.brick(workspace, "Idle")
     price, agreed = make.price(brick), make.subscription(customer)
-    alias = parties.add_alias(customer=customer, value="tenant-9")
-    line = contracts.add_line(subscription=agreed, brick=brick, price=price)
+    alias = parties.add_alias(customer=customer, value="tenant-9", actor=make.ACTOR)
+    line = contracts.add_line(subscription=agreed, brick=brick, price=price, actor=make.ACTOR)
     ends = {"ends_at": "2026-06-01T00:00:00Z"}
     yield "customers/", "post", [], {"name": "Initech"}
     yield "customers/<str:customer_id>/", "patch", [customer.pk], {"email": "new@globex.example"}
@@ -81,6 +81,6 @@ def test_a_change_by_nobody_s_key_is_not_put_on_the_last_one():
     workspace = make.workspace()
     Native(workspace).post("customers/", name="Initech")
 
-    parties.create_customer(workspace=workspace, name="Globex")
+    parties.create_customer(workspace=workspace, name="Globex", actor=make.ACTOR)
 
     assert Change.objects.latest("id").actor_kind == "program"

@@ -125,7 +125,7 @@ def test_the_records_behind_a_line_are_those_that_were_counted(api, line):
 def test_the_events_behind_a_line_are_those_that_its_rule_counts(api, workspace):
     brick = make.event_brick(workspace, event_type="sent", filters={"region": ["eu"]})
     customer = make.customer(workspace, aliases=["gx"])
-    contracts.add_line(subscription=make.subscription(customer), brick=brick, price=make.price(brick))
+    contracts.add_line(subscription=make.subscription(customer), brick=brick, price=make.price(brick), actor=make.ACTOR)
     counted = make.event(workspace, "gx", "2026-01-05", event_type="sent", region="eu")
     make.event(workspace, "gx", "2026-01-06", event_type="sent", region="us")
     invoice = close_and_issue(workspace, "2026-02-01").invoices.get()
@@ -137,7 +137,7 @@ def test_the_events_behind_a_line_are_those_that_its_rule_counts(api, workspace)
 
 def test_invoices_are_listed_newest_first_and_filtered(api, workspace, line):
     other = make.subscription(make.customer(workspace, "Initech", reference="cus_2"), reference="sub_2")
-    contracts.add_line(subscription=other, brick=line.brick, price=line.price)
+    contracts.add_line(subscription=other, brick=line.brick, price=line.price, actor=make.ACTOR)
     first = close_and_issue(workspace, "2026-02-01")
     second = close(workspace, "2026-03-01")
     theirs = make.line(make.workspace("other"))
@@ -183,7 +183,7 @@ def test_an_invoice_is_shown_with_as_many_queries_for_many_lines(
 ):
     for number in range(lines):
         brick = make.brick(workspace, f"Brick {number}")
-        contracts.add_line(subscription=line.subscription, brick=brick, price=make.price(brick))
+        contracts.add_line(subscription=line.subscription, brick=brick, price=make.price(brick), actor=make.ACTOR)
     run = close(workspace, "2026-02-01")
     path = f"invoices/{run.invoices.get().pk}/"
     api.get(path)
@@ -200,7 +200,9 @@ def test_current_usage_is_that_of_the_open_period_until_now(api, line):
     make.use(line, "4", "2026-07-20 15:00")
     close_and_issue(line.workspace, "2026-07-01")
     flat = make.brick(line.workspace, "Platform", "none")
-    contracts.add_line(subscription=line.subscription, brick=flat, price=make.price(flat, model="flat"))
+    contracts.add_line(
+        subscription=line.subscription, brick=flat, price=make.price(flat, model="flat"), actor=make.ACTOR
+    )
     used = {
         "line": line.number,
         "reference": None,
@@ -243,7 +245,7 @@ def test_the_upcoming_invoice_has_the_period_so_far_and_what_closed_ones_have_le
 @pytest.mark.parametrize("path", ["usage", "upcoming-invoice"])
 def test_without_an_open_period_there_is_neither(api, line, path):
     close_and_issue(line.workspace, "2026-07-01")
-    contracts.end_subscription(subscription=line.subscription, ends_at=make.moment("2026-07-10"))
+    contracts.end_subscription(subscription=line.subscription, ends_at=make.moment("2026-07-10"), actor=make.ACTOR)
     close_and_issue(line.workspace, "2026-07-15")
     theirs = make.line(make.workspace("other"))
 
@@ -270,7 +272,9 @@ def test_a_price_without_its_last_tier_is_told(api, line, path):
 def test_the_open_period_takes_as_many_queries_for_many_lines(api, line, path, django_assert_max_num_queries):
     for number in range(8):
         brick = make.brick(line.workspace, f"Brick {number}")
-        more = contracts.add_line(subscription=line.subscription, brick=brick, price=make.price(brick))
+        more = contracts.add_line(
+            subscription=line.subscription, brick=brick, price=make.price(brick), actor=make.ACTOR
+        )
         make.use(more, "1", "2026-01-05")
     api.get("invoices/")
 

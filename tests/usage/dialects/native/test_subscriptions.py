@@ -399,7 +399,9 @@ def test_subscriptions_are_found(api, workspace, customer, agreed, calls, price,
     twice = make.subscription(customer, reference="sub_2", interval="yearly")
     for starts_at, ends_at in (("2026-01-01 05:00", "2026-02-01 05:00"), ("2026-02-01 05:00", None)):
         ends = {"ends_at": make.moment(ends_at)} if ends_at else {}
-        contracts.add_line(subscription=twice, brick=calls, price=price, starts_at=make.moment(starts_at), **ends)
+        contracts.add_line(
+            subscription=twice, brick=calls, price=price, starts_at=make.moment(starts_at), **ends, actor=make.ACTOR
+        )
     make.subscription(make.customer(workspace, reference="cus_2"), reference="sub_3", interval="yearly")
     Subscription.objects.filter(reference="sub_3").update(next_close_at=None)
     make.subscription(make.customer(make.workspace("other"), reference="cus_1"))

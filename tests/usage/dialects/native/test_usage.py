@@ -191,7 +191,7 @@ def test_everything_wrong_is_named(api, sent, errors):
     ],
 )
 def test_what_the_ledger_refuses_is_named(api, line, details, errors):
-    contracts.set_limits(line=line, limits=Limits(hard_limit_quantity=Decimal(10)))
+    contracts.set_limits(line=line, limits=Limits(hard_limit_quantity=Decimal(10)), actor=make.ACTOR)
 
     assert wrong(api.post("usage/", **{"line": line.number, "occurred_at": AT, **details})) == (422, errors)
 
@@ -317,6 +317,7 @@ def variety(line, customer):
         brick=seats,
         price=make.price(seats),
         reference="li_2",
+        actor=make.ACTOR,
     )
     make.use(line, "1", "2026-07-01", key="first", recorded_at="2026-07-02")
     make.use(line, "2", "2026-07-03", key="file", source="file", dialect="import", recorded_at="2026-07-04")
@@ -330,7 +331,11 @@ def variety(line, customer):
 def test_a_number_with_zeros_before_it_is_a_reference_alone(api, line):
     brick = make.brick(line.workspace, "Seats")
     other = contracts.add_line(
-        subscription=line.subscription, brick=brick, price=make.price(brick), reference=f"00{line.number}"
+        subscription=line.subscription,
+        brick=brick,
+        price=make.price(brick),
+        reference=f"00{line.number}",
+        actor=make.ACTOR,
     )
     make.use(line, "1", "2026-07-01", key="by number")
     make.use(other, "2", "2026-07-02", key="by reference")
@@ -408,7 +413,7 @@ def test_list_takes_as_many_queries_for_many_records(api, line, variety):
 
 def test_a_match_shows_whose_the_event_is(api, customer):
     waiting = api.post("usage/", customer_alias="later", event_type="sent", occurred_at=AT).json()
-    parties.add_alias(customer=customer, value="later")
+    parties.add_alias(customer=customer, value="later", actor=make.ACTOR)
 
     matched = api.get(f"usage/{waiting['id']}/").json()
 

@@ -37,7 +37,7 @@ def native_usage(line: Line) -> dict[str, Any]:
 
 
 def native_things(line: Line) -> dict[str, Any]:
-    alias = parties.add_alias(customer=line.subscription.customer, value=f"alias of {line.pk}")
+    alias = parties.add_alias(customer=line.subscription.customer, value=f"alias of {line.pk}", actor=make.ACTOR)
     price = make.price(make.brick(line.workspace, "Seats"))
     run = close(line.workspace, "2026-02-01")
     # The run holds the subscription that it has drafted; a further one is left to be closed.

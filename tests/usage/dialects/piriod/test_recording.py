@@ -173,7 +173,7 @@ def test_a_line_that_counts_events_is_refused(piriod, line):
 
 
 def test_a_line_takes_no_more_than_its_limit(piriod, line):
-    contracts.set_limits(line=line, limits=Limits(hard_limit_quantity=Decimal(10)))
+    contracts.set_limits(line=line, limits=Limits(hard_limit_quantity=Decimal(10)), actor=make.ACTOR)
     piriod.post(line.number, quantity=7)
 
     response = piriod.post(line.number, quantity=4)

@@ -7,6 +7,7 @@ from billing import contracts
 from billing.contracts import Limits
 from billing.storage.jsontext import decode
 from tests.api_descriptions import api_description
+from tests.factories import ACTOR
 from tests.usage.dialects.clients import NOW, ServiceClient
 
 MOUNT = "/rebilly/organizations/acme"
@@ -42,7 +43,9 @@ def named(line: Any, reference: str) -> Any:
 
 
 def limit(line: Any, **limits: str) -> Any:
-    return contracts.set_limits(line=line, limits=Limits(**{name: Decimal(value) for name, value in limits.items()}))
+    return contracts.set_limits(
+        line=line, limits=Limits(**{name: Decimal(value) for name, value in limits.items()}), actor=ACTOR
+    )
 
 
 def problem(status: int, title: str, detail: str, **invalid: str) -> dict[str, Any]:

@@ -93,7 +93,10 @@ def test_a_correction_leaves_a_usage_on_the_invoice_that_it_was_on(rebilly, line
 
 def test_what_was_corrected_before_is_on_the_invoice_of_what_it_became(rebilly, line):
     other = contracts.add_line(
-        subscription=line.subscription, brick=(brick := make.brick(line.workspace)), price=make.price(brick)
+        subscription=line.subscription,
+        brick=(brick := make.brick(line.workspace)),
+        price=make.price(brick),
+        actor=make.ACTOR,
     )
     moved = make.fix(make.use(line, "5", "2026-01-10"), at="2026-02-10", recorded_at="2026-01-20")
     beside = make.use(other, "5", "2026-02-10")

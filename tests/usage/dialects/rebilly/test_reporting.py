@@ -206,7 +206,10 @@ def test_a_reference_is_taken_to_the_letter(rebilly, line):
 
 def test_a_line_without_a_reference_is_shown_by_its_number(rebilly, line):
     other = contracts.add_line(
-        subscription=line.subscription, brick=(brick := make.brick(line.workspace)), price=make.price(brick)
+        subscription=line.subscription,
+        brick=(brick := make.brick(line.workspace)),
+        price=make.price(brick),
+        actor=make.ACTOR,
     )
 
     assert rebilly.post(str(other.number)).json()["subscriptionId"] == str(other.number)
@@ -214,7 +217,7 @@ def test_a_line_without_a_reference_is_shown_by_its_number(rebilly, line):
 
 def test_a_reference_goes_before_an_id_that_reads_the_same(rebilly, line):
     brick = make.brick(line.workspace)
-    other = contracts.add_line(subscription=line.subscription, brick=brick, price=make.price(brick))
+    other = contracts.add_line(subscription=line.subscription, brick=brick, price=make.price(brick), actor=make.ACTOR)
     # Such a reference is refused now.
     Line.objects.filter(pk=other.pk).update(reference=str(line.number))
 
@@ -229,8 +232,10 @@ def test_a_subscription_stands_for_its_only_line_that_takes_usage(rebilly, line,
     subscription.reference = "sub_whole"
     subscription.save(update_fields=["reference"])
     support, messages = make.brick(line.workspace, "Support", aggregation="none"), make.event_brick(line.workspace)
-    contracts.add_line(subscription=subscription, brick=support, price=make.price(support, model="flat"))
-    contracts.add_line(subscription=subscription, brick=messages, price=make.price(messages))
+    contracts.add_line(
+        subscription=subscription, brick=support, price=make.price(support, model="flat"), actor=make.ACTOR
+    )
+    contracts.add_line(subscription=subscription, brick=messages, price=make.price(messages), actor=make.ACTOR)
     names = {"id": str(subscription.pk), "ID": str(subscription.pk).upper(), "reference": "sub_whole"}
 
     response = rebilly.post(names[name])
@@ -240,9 +245,13 @@ def test_a_subscription_stands_for_its_only_line_that_takes_usage(rebilly, line,
 
 
 def test_a_subscription_stands_for_the_line_of_the_time_that_is_told(rebilly, line):
-    contracts.end_line(line=line, ends_at=make.moment("2026-07-10"))
+    contracts.end_line(line=line, ends_at=make.moment("2026-07-10"), actor=make.ACTOR)
     following = contracts.add_line(
-        subscription=line.subscription, brick=line.brick, price=line.price, starts_at=make.moment("2026-07-10")
+        subscription=line.subscription,
+        brick=line.brick,
+        price=line.price,
+        starts_at=make.moment("2026-07-10"),
+        actor=make.ACTOR,
     )
     name = str(line.subscription_id)
 
@@ -254,7 +263,7 @@ def test_a_subscription_stands_for_the_line_of_the_time_that_is_told(rebilly, li
 
 def test_a_subscription_of_several_lines_is_ambiguous(rebilly, line):
     brick = make.brick(line.workspace, "Seats", aggregation="unit_days")
-    contracts.add_line(subscription=line.subscription, brick=brick, price=make.price(brick))
+    contracts.add_line(subscription=line.subscription, brick=brick, price=make.price(brick), actor=make.ACTOR)
     message = "This subscription has several lines that take usage: name one of them."
 
     response = rebilly.post(str(line.subscription_id))

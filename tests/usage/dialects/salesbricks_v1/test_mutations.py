@@ -392,7 +392,9 @@ def test_a_brick_that_takes_no_entries_is_refused(counts_events):
     line = make.line(aggregation="none", model="flat")
     if counts_events:
         brick = make.event_brick(line.workspace)
-        line = contracts.add_line(subscription=line.subscription, brick=brick, price=make.price(brick))
+        line = contracts.add_line(
+            subscription=line.subscription, brick=brick, price=make.price(brick), actor=make.ACTOR
+        )
     salesbricks = Salesbricks(line)
     message = "This brick takes no usage entries."
 

@@ -93,9 +93,11 @@ def test_a_price_by_tiers_has_no_one_rate():
 def test_the_rate_is_that_of_the_last_price_in_the_period(salesbricks, line):
     make.use(line, "4", "2026-07-09")
     changed_at = make.moment("2026-07-10")
-    contracts.end_line(line=line, ends_at=changed_at)
+    contracts.end_line(line=line, ends_at=changed_at, actor=make.ACTOR)
     price = make.price(line.brick, "0.0025")
-    later = contracts.add_line(subscription=line.subscription, brick=line.brick, price=price, starts_at=changed_at)
+    later = contracts.add_line(
+        subscription=line.subscription, brick=line.brick, price=price, starts_at=changed_at, actor=make.ACTOR
+    )
     make.use(later, "6", "2026-07-11")
 
     periods = salesbricks.read().json()

@@ -79,7 +79,7 @@ def test_properties_with_great_numbers_can_be_corrected_and_taken_back(salesbric
 
 
 def test_an_update_beyond_the_limit_changes_nothing(salesbricks, line):
-    contracts.set_limits(line=line, limits=Limits(hard_limit_quantity=Decimal(10)))
+    contracts.set_limits(line=line, limits=Limits(hard_limit_quantity=Decimal(10)), actor=make.ACTOR)
     salesbricks.post(value=7)
 
     refused = salesbricks("PATCH", "usage", {"transaction_id": "12345", "value": 11})

@@ -269,9 +269,13 @@ def test_only_the_bricks_own_entries_with_a_transaction_are_listed(salesbricks, 
 def test_entries_of_both_lines_are_listed_when_the_price_was_changed(salesbricks, line):
     make.use(line, "1", "2026-07-09 12:00", key="before", dialect="salesbricks_v2")
     changed_at = make.moment("2026-07-10")
-    contracts.end_line(line=line, ends_at=changed_at)
+    contracts.end_line(line=line, ends_at=changed_at, actor=make.ACTOR)
     contracts.add_line(
-        subscription=line.subscription, brick=line.brick, price=make.price(line.brick, "3"), starts_at=changed_at
+        subscription=line.subscription,
+        brick=line.brick,
+        price=make.price(line.brick, "3"),
+        starts_at=changed_at,
+        actor=make.ACTOR,
     )
     salesbricks.post(transaction_id="after", time="2026-07-10T00:00:00Z")
 

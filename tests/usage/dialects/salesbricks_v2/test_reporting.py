@@ -201,7 +201,7 @@ def test_a_brick_that_counts_events_is_refused(line):
 
 
 def test_a_brick_takes_no_more_than_its_limit(salesbricks, line):
-    contracts.set_limits(line=line, limits=Limits(hard_limit_quantity=Decimal(10)))
+    contracts.set_limits(line=line, limits=Limits(hard_limit_quantity=Decimal(10)), actor=make.ACTOR)
     salesbricks.post(value=7)
 
     refused = salesbricks.post(transaction_id="2", value=4)

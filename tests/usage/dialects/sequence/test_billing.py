@@ -27,14 +27,17 @@ def sequence(workspace):
 @pytest.fixture
 def customer(workspace):
     """A customer whom no event names yet."""
-    return parties.create_customer(workspace=workspace, name="Globex", reference="G-1")
+    return parties.create_customer(workspace=workspace, name="Globex", reference="G-1", actor=make.ACTOR)
 
 
 def sell(customer: Customer, metric: Any, unit_price: str) -> None:
     """Bill a customer for a metric since January."""
     brick = Brick.objects.get(pk=metric.json()["id"])
     contracts.add_line(
-        subscription=make.subscription(customer), brick=brick, price=make.price(brick, unit_price=unit_price)
+        subscription=make.subscription(customer),
+        brick=brick,
+        price=make.price(brick, unit_price=unit_price),
+        actor=make.ACTOR,
     )
 
 

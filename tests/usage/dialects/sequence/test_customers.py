@@ -33,6 +33,7 @@ def customer(workspace):
         reference="G-1",
         email="billing@globex.example",
         address="1 High Street\nSpringfield\nUSA",
+        actor=make.ACTOR,
     )
 
 
@@ -87,8 +88,8 @@ def test_events_that_waited_are_the_customers_once_it_has_their_alias(sequence, 
 
 def test_an_alias_names_one_customer_of_a_workspace(sequence, workspace, customer):
     give(sequence, customer)
-    initech = parties.create_customer(workspace=workspace, name="Initech")
-    theirs = parties.create_customer(workspace=make.workspace("other"), name="Theirs")
+    initech = parties.create_customer(workspace=workspace, name="Initech", actor=make.ACTOR)
+    theirs = parties.create_customer(workspace=make.workspace("other"), name="Theirs", actor=make.ACTOR)
 
     for whose in (customer, initech):
         again = give(sequence, whose)
@@ -114,7 +115,7 @@ def test_an_alias_names_one_customer_of_a_workspace(sequence, workspace, custome
     ids=lambda value: str(value)[:40],
 )
 def test_a_bad_field_is_named_and_changes_nothing(sequence, customer, fields, messages):
-    parties.create_customer(workspace=make.workspace("other"), name="Theirs", reference="theirs")
+    parties.create_customer(workspace=make.workspace("other"), name="Theirs", reference="theirs", actor=make.ACTOR)
 
     response = give(sequence, customer, **fields)
 
@@ -190,7 +191,7 @@ def test_an_alias_that_is_taken_away_names_nobody(sequence, customer):
 @pytest.mark.parametrize("told", ["1", "x", "%00", "00000000-0000-0000-0000-000000000000", "{theirs}", "{shifted}"])
 @pytest.mark.parametrize("method", ["PUT", "DELETE"])
 def test_an_id_that_no_alias_of_the_workspace_has_is_not_found(sequence, customer, told, method):
-    theirs = parties.create_customer(workspace=make.workspace("other"), name="Theirs")
+    theirs = parties.create_customer(workspace=make.workspace("other"), name="Theirs", actor=make.ACTOR)
     of_theirs = give(Sequence(theirs.workspace), theirs).json()["id"]
     shifted = uuid.UUID(int=uuid.UUID(give(sequence, customer).json()["id"]).int + (1 << 80))
 
@@ -203,7 +204,9 @@ def test_an_id_that_no_alias_of_the_workspace_has_is_not_found(sequence, custome
 def test_aliases_are_listed_newest_first_by_page_and_by_value(sequence, workspace, customer):
     for value in ("a", "b", "c"):
         give(sequence, customer, value)
-    theirs = parties.create_customer(workspace=make.workspace("other"), name="Theirs", aliases=["theirs"])
+    theirs = parties.create_customer(
+        workspace=make.workspace("other"), name="Theirs", aliases=["theirs"], actor=make.ACTOR
+    )
 
     first = sequence("GET", "customer-aliases?limit=2").json()
     rest = sequence("GET", f"customer-aliases?limit=2&after={first['pagination']['after']}").json()
@@ -232,7 +235,7 @@ def test_a_bad_parameter_is_named(sequence, query, message):
 @pytest.mark.parametrize("told", ["id", "G-1"])
 def test_the_aliases_of_a_customer_are_all_told(sequence, workspace, customer, told):
     first, second = give(sequence, customer, "a").json(), give(sequence, customer, "b", label="CRM").json()
-    parties.create_customer(workspace=workspace, name="Initech", aliases=["c"])
+    parties.create_customer(workspace=workspace, name="Initech", aliases=["c"], actor=make.ACTOR)
 
     response = sequence("GET", f"customers/{customer.pk if told == 'id' else told}/aliases")
 
@@ -263,7 +266,7 @@ def test_letters_of_an_id_may_be_capitals(sequence, customer):
 
 @pytest.mark.parametrize("told", ["G-2", "x", "%00", "00000000-0000-0000-0000-000000000000", "theirs", "alias"])
 def test_a_customer_that_is_not_the_workspaces_has_no_aliases(sequence, workspace, customer, told):
-    parties.create_customer(workspace=make.workspace("other"), name="Theirs", reference="theirs")
+    parties.create_customer(workspace=make.workspace("other"), name="Theirs", reference="theirs", actor=make.ACTOR)
     give(sequence, customer, "alias")
 
     response = sequence("GET", f"customers/{told}/aliases")
@@ -296,7 +299,7 @@ def test_a_customer_is_found_by_an_alias(sequence, customer):
 
 
 def test_a_customer_without_email_and_address_is_shown_without(sequence, workspace):
-    parties.create_customer(workspace=workspace, name="Initech", aliases=["initech"])
+    parties.create_customer(workspace=workspace, name="Initech", aliases=["initech"], actor=make.ACTOR)
 
     shown = sequence("GET", "customers/by-alias/initech").json()
 
@@ -321,7 +324,7 @@ def test_an_alias_goes_before_another_customers_reference(sequence, workspace, c
 
 @pytest.mark.parametrize("alias", ["nobody", "GLOBEX", "VOID", "%00", "theirs", "{upper}"])
 def test_an_alias_that_no_customer_of_the_workspace_has_is_not_found(sequence, customer, alias):
-    parties.create_customer(workspace=make.workspace("other"), name="Theirs", aliases=["theirs"])
+    parties.create_customer(workspace=make.workspace("other"), name="Theirs", aliases=["theirs"], actor=make.ACTOR)
     give(sequence, customer)
 
     # An id names a customer only as it is told.

@@ -36,7 +36,9 @@ def workspace():
 
 @pytest.fixture
 def customer(workspace):
-    return parties.create_customer(workspace=workspace, name="Globex", reference="G-1", aliases=["globex"])
+    return parties.create_customer(
+        workspace=workspace, name="Globex", reference="G-1", aliases=["globex"], actor=make.ACTOR
+    )
 
 
 @pytest.fixture

@@ -41,7 +41,9 @@ def workspace():
 
 @pytest.fixture
 def customer(workspace):
-    return parties.create_customer(workspace=workspace, name="Globex", reference="G-1", aliases=["globex", "a,b"])
+    return parties.create_customer(
+        workspace=workspace, name="Globex", reference="G-1", aliases=["globex", "a,b"], actor=make.ACTOR
+    )
 
 
 @pytest.fixture
@@ -221,10 +223,12 @@ def test_a_deleted_metric_is_shown_as_such_but_neither_listed_nor_changed(sequen
 def test_a_metric_that_subscriptions_are_billed_by_is_not_deleted(sequence, customer):
     made = sequence.metric().json()
     brick = Brick.objects.get()
-    line = contracts.add_line(subscription=make.subscription(customer), brick=brick, price=make.price(brick))
+    line = contracts.add_line(
+        subscription=make.subscription(customer), brick=brick, price=make.price(brick), actor=make.ACTOR
+    )
 
     kept = sequence("DELETE", f"usage-metrics/{made['id']}")
-    contracts.end_line(line=line, ends_at=make.moment("2026-07-20", tz="America/New_York"))
+    contracts.end_line(line=line, ends_at=make.moment("2026-07-20", tz="America/New_York"), actor=make.ACTOR)
     deleted = sequence("DELETE", f"usage-metrics/{made['id']}")
 
     assert (kept.status_code, kept.json()) == (
@@ -414,7 +418,7 @@ def test_the_end_of_the_period_is_part_of_it(sequence, sent, period, count):
     ],
 )
 def test_several_aliases_are_counted_together_and_a_customer_once(sequence, workspace, customer, aliases, count):
-    parties.create_customer(workspace=workspace, name="Initech", aliases=["initech"])
+    parties.create_customer(workspace=workspace, name="Initech", aliases=["initech"], actor=make.ACTOR)
     for alias in ("globex", "initech", "initech", "nobody"):
         sequence.report(alias)
 
@@ -440,7 +444,7 @@ def test_events_that_were_matched_later_are_told_by_the_ids_that_their_sender_kn
     early = sequence.report("initech").json()["id"]
     with time_machine.travel("2026-07-20T15:00:00Z", tick=False):
         late = sequence.report("initech").json()["id"]
-    parties.create_customer(workspace=workspace, name="Initech", aliases=["initech"])
+    parties.create_customer(workspace=workspace, name="Initech", aliases=["initech"], actor=make.ACTOR)
 
     told = calculated(sequence, f"customerAliases=initech&{JULY}").json()
 
@@ -487,7 +491,7 @@ NO_TIME = (
     ],
 )
 def test_a_bad_parameter_of_a_calculation_is_named(sequence, query, messages):
-    parties.create_customer(workspace=make.workspace("other"), name="Theirs", aliases=["theirs"])
+    parties.create_customer(workspace=make.workspace("other"), name="Theirs", aliases=["theirs"], actor=make.ACTOR)
 
     response = calculated(sequence, query)
 
@@ -500,7 +504,7 @@ def test_a_calculation_takes_the_same_queries_whatever_the_number_of_customers(
 ):
     aliases = [f"c{n}" for n in range(customers)]
     for alias in aliases:
-        parties.create_customer(workspace=workspace, name=alias, aliases=[alias])
+        parties.create_customer(workspace=workspace, name=alias, aliases=[alias], actor=make.ACTOR)
         sequence.report(alias)
     metric = sequence.metric().json()["id"]
     forget_trusted()

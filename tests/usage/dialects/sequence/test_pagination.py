@@ -30,7 +30,7 @@ def workspace():
 
 @pytest.fixture
 def customer(workspace):
-    return parties.create_customer(workspace=workspace, name="Globex", aliases=["globex"])
+    return parties.create_customer(workspace=workspace, name="Globex", aliases=["globex"], actor=make.ACTOR)
 
 
 @pytest.fixture
@@ -138,7 +138,7 @@ def test_a_page_has_twenty_events_unless_told_otherwise(workspace, sequence, que
 
 def test_a_matched_event_is_listed_once_and_as_it_was_told(workspace, sequence):
     told = sequence.report("initech").json()
-    parties.create_customer(workspace=workspace, name="Initech", aliases=["initech"])
+    parties.create_customer(workspace=workspace, name="Initech", aliases=["initech"], actor=make.ACTOR)
 
     assert UsageRecord.objects.count() == 2
     assert sequence.events() == [told]
@@ -180,7 +180,7 @@ def various(workspace, sequence):
     ]:
         sequence.report(alias, customerEventId=key, eventType=of_type, eventTimestamp=f"{on}T00:00:00Z")
     sequence.report("VOID", customerEventId="void", eventTimestamp="2026-07-04T00:00:00Z")
-    parties.create_customer(workspace=workspace, name="Initech", aliases=["initech"])
+    parties.create_customer(workspace=workspace, name="Initech", aliases=["initech"], actor=make.ACTOR)
 
 
 @pytest.mark.parametrize(

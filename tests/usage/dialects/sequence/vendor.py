@@ -31,13 +31,14 @@ SEQUENCE_METRIC = {"name": "Sent", "metricType": "SIMPLE", "eventType": "message
 def sequence_things(line: Line) -> dict[str, Any]:
     """Return a metric, and the line's customer with an alias."""
     customer = line.subscription.customer
-    alias = parties.add_alias(customer=customer, value=f"alias-{line.pk}")
+    alias = parties.add_alias(customer=customer, value=f"alias-{line.pk}", actor=make.ACTOR)
     metric = catalog.create_brick(
         workspace=line.workspace,
         name="Sent",
         aggregation="events",
         rule=catalog.EventTerms(event_type="message-sent", aggregation="count"),
         as_of=make.moment("2026-07-01"),
+        actor=make.ACTOR,
     )
     alias_id = identifiers.public_id(alias.pk, alias.created_at)
     return {"customer": customer, "alias": alias, "alias_id": alias_id, "metric": metric}

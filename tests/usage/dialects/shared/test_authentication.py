@@ -66,7 +66,7 @@ def test_a_wrong_key_is_refused(vendor, endpoint):
 def test_a_revoked_key_is_refused_at_once(vendor, endpoint):
     world = vendor.world()
     vendor.send(world.key, "")
-    revoke_key(key=ApiKey.objects.get(), as_of=make.moment("2026-07-20"))
+    revoke_key(key=ApiKey.objects.get(), as_of=make.moment("2026-07-20"), actor=make.ACTOR)
 
     with nothing_changed():
         response = vendor.ask(endpoint, world)

@@ -229,7 +229,7 @@ def test_a_refused_alias_can_be_given_under_the_same_key(key):
     alias = {"customerId": str(second.pk), "value": "g"}
 
     taken = sequence("POST", "/customer-aliases", alias)
-    parties.remove_alias(alias=first.aliases.get())
+    parties.remove_alias(alias=first.aliases.get(), actor=make.ACTOR)
 
     assert taken.status_code == 409
     assert sequence("POST", "/customer-aliases", alias).status_code == 201
@@ -329,7 +329,7 @@ def test_replies_expire_in_batches(line, key):
 def test_old_replies_expire_whosever_they_are():
     now, owners = datetime(2026, 7, 20, tzinfo=UTC), [make.workspace(), make.workspace("other")]
     for owner, (name, age) in product(owners, {"old": timedelta(days=400), "young": timedelta(0)}.items()):
-        api_key, _ = create_key(workspace=owner, name=name, created_by="tests")
+        api_key, _ = create_key(workspace=owner, name=name, actor=make.actor("tests"))
         StoredReply.objects.create(
             workspace=owner, api_key=api_key, key=name, fingerprint="", status=201, created_at=now - age
         )

@@ -18,7 +18,7 @@ FULL = "The limit of this line leaves 3 in the period."
 
 @pytest.fixture
 def line(line):
-    contracts.set_limits(line=line, limits=Limits(hard_limit_quantity=Decimal(10)))
+    contracts.set_limits(line=line, limits=Limits(hard_limit_quantity=Decimal(10)), actor=make.ACTOR)
     make.use(line, "7", "2026-07-20")
     return line
 
@@ -51,7 +51,7 @@ def test_a_refusal_is_replayed_to_the_same_idempotency_key(line):
     salesbricks = Salesbricks(line, X_SALESBRICKS_IDEMPOTENT_OPERATION_KEY="op-1")
 
     first = salesbricks.post(value=4)
-    contracts.set_limits(line=line, limits=Limits())
+    contracts.set_limits(line=line, limits=Limits(), actor=make.ACTOR)
 
     assert (first.status_code, salesbricks.post(value=4).content) == (400, first.content)
     assert UsageRecord.objects.count() == 1

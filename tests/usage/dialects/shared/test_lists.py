@@ -184,7 +184,9 @@ def test_as_many_values_are_filtered_by_as_the_limit_and_not_more(piriod, rebill
 def test_records_of_up_to_so_many_lines_are_found_by_the_index_of_these(native, line, settings, most, is_named):
     settings.FILTER_LINES = most
     customer = line.subscription.customer
-    other = contracts.add_line(subscription=make.subscription(customer), brick=line.brick, price=line.price)
+    other = contracts.add_line(
+        subscription=make.subscription(customer), brick=line.brick, price=line.price, actor=make.ACTOR
+    )
     found = [use(one, "2026-01-10")[0] for one in (line, other)]
     use(make.line(line.workspace), "2026-01-10")
 

@@ -74,7 +74,9 @@ def world(code: str) -> tuple[Workspace, list[Line]]:
     workspace = make.workspace(code)
     counting = make.event_brick(workspace)
     customer = make.customer(workspace, reference="cus_1", aliases=["gx"])
-    contracts.add_line(subscription=make.subscription(customer), brick=counting, price=make.price(counting))
+    contracts.add_line(
+        subscription=make.subscription(customer), brick=counting, price=make.price(counting), actor=make.ACTOR
+    )
     bounded, priced = make.line(workspace), make.line(workspace, model="volume", tiers=TIERS)
     ending = make.line(workspace, ends_on=date(2026, 2, 10))
     lines = [
@@ -82,8 +84,8 @@ def world(code: str) -> tuple[Workspace, list[Line]]:
         make.line(workspace, aggregation="unit_days"),
         make.line(workspace, aggregation="none", model="flat"),
         ending,
-        contracts.set_limits(line=bounded, limits=Limits(hard_limit_quantity=Decimal(60))),
-        contracts.set_limits(line=priced, limits=Limits(hard_limit_amount=Decimal(60))),
+        contracts.set_limits(line=bounded, limits=Limits(hard_limit_quantity=Decimal(60)), actor=make.ACTOR),
+        contracts.set_limits(line=priced, limits=Limits(hard_limit_amount=Decimal(60)), actor=make.ACTOR),
     ]
     make.use(lines[0], "1", "2026-01-02", key="d", dialect="native")
     close(workspace, "2026-02-01")

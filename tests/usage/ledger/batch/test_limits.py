@@ -26,7 +26,7 @@ TIERS = [("100", "1", "0"), (None, "0.5", "0")]
 def test_a_hard_limit_lets_in_what_it_leaves_in_the_order_of_the_batch():
     line = make.line()
     free = make.line(line.workspace)
-    contracts.set_limits(line=line, limits=Limits(hard_limit_quantity=Decimal(10)))
+    contracts.set_limits(line=line, limits=Limits(hard_limit_quantity=Decimal(10)), actor=make.ACTOR)
 
     outcomes = record_many(
         report(line, "6"),
@@ -53,8 +53,8 @@ def test_a_hard_limit_lets_in_what_it_leaves_in_the_order_of_the_batch():
 def test_lines_with_a_limit_are_measured_once_whatever_the_batch(size):
     workspace = make.workspace()
     of_quantity, of_amount = make.line(workspace), make.line(workspace, model="volume", tiers=TIERS)
-    contracts.set_limits(line=of_quantity, limits=Limits(hard_limit_quantity=Decimal(30)))
-    contracts.set_limits(line=of_amount, limits=Limits(hard_limit_amount=Decimal(30)))
+    contracts.set_limits(line=of_quantity, limits=Limits(hard_limit_quantity=Decimal(30)), actor=make.ACTOR)
+    contracts.set_limits(line=of_amount, limits=Limits(hard_limit_amount=Decimal(30)), actor=make.ACTOR)
     days = ("2026-01-10", "2026-02-10")
     commands = [report(line, "1", day) for _ in range(size) for line in (of_quantity, of_amount) for day in days]
 
@@ -76,7 +76,7 @@ def test_what_an_amount_affords_costs_a_record_the_same_whatever_the_tiers(model
 
     def calls(size):
         line = make.line(make.workspace(f"acc_{size}"), model=model, tiers=tiers)
-        contracts.set_limits(line=line, limits=Limits(hard_limit_amount=Decimal(5000)))
+        contracts.set_limits(line=line, limits=Limits(hard_limit_amount=Decimal(5000)), actor=make.ACTOR)
         commands = [report(line, first, accepts_part=True), *(report(line, f"{3 + n % 7}.{n:03}") for n in range(size))]
         with calls_below("billing/rating/") as counted:
             record_many(*commands)
@@ -103,7 +103,7 @@ def calls_below(folder: str) -> Iterator[list[str]]:
 
 def test_what_a_limit_leaves_is_counted_within_the_batch():
     line = make.line()
-    contracts.set_limits(line=line, limits=Limits(hard_limit_quantity=Decimal(10)))
+    contracts.set_limits(line=line, limits=Limits(hard_limit_quantity=Decimal(10)), actor=make.ACTOR)
     make.use(line, "2", "2026-01-05", key="known", dialect="native")
 
     outcomes = record_many(

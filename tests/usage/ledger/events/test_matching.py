@@ -53,11 +53,11 @@ def test_events_are_matched_by_id_reference_and_alias_whenever_they_are_given():
 
     globex = make.customer(owner, id=known, reference="C-1", aliases=["gx"])
     assert waiting() == ["added", "changed", "C-2"]
-    alias = parties.add_alias(customer=globex, value="added")
+    alias = parties.add_alias(customer=globex, value="added", actor=make.ACTOR)
     assert waiting() == ["changed", "C-2"]
-    parties.update_alias(alias=alias, value="changed")
+    parties.update_alias(alias=alias, value="changed", actor=make.ACTOR)
     assert waiting() == ["C-2"]
-    parties.update_customer(customer=globex, reference="C-2")
+    parties.update_customer(customer=globex, reference="C-2", actor=make.ACTOR)
     assert waiting() == []
     assert set(UsageRecord.objects.live().values_list("customer", flat=True)) == {globex.pk}
 
@@ -70,7 +70,7 @@ def test_matching_is_set_based(monkeypatch):
         make.event(owner, "gx", AT, key=f"m-{number}")
 
     with CaptureQueriesContext(connection) as queries:
-        parties.add_alias(customer=globex, value="gx")
+        parties.add_alias(customer=globex, value="gx", actor=make.ACTOR)
 
     of_matching = [query for query in queries if "usage_usagerecord" in query["sql"]]
     ids = [query for query in of_matching if "nextval" in query["sql"] or "sqlite_sequence" in query["sql"]]

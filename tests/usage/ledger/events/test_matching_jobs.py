@@ -53,7 +53,7 @@ def counted(customer: Customer) -> int:
 def test_a_few_events_are_matched_with_the_name(globex):
     wait_for_a_name(globex.workspace, 3)
 
-    parties.add_alias(customer=globex, value="gx")
+    parties.add_alias(customer=globex, value="gx", actor=make.ACTOR)
 
     assert (counted(globex), Matching.objects.count()) == (3, 0)
 
@@ -62,7 +62,7 @@ def test_a_few_events_are_matched_with_the_name(globex):
 def test_many_are_matched_by_a_job_while_new_ones_are_the_customers_at_once(globex):
     wait_for_a_name(globex.workspace, 5)
 
-    parties.add_alias(customer=globex, value="gx")
+    parties.add_alias(customer=globex, value="gx", actor=make.ACTOR)
     job = Matching.objects.get()
     new = make.event(globex.workspace, "gx", "2026-01-20")
 
@@ -79,7 +79,9 @@ def test_a_customer_with_several_names_gets_the_events_of_all(globex):
     for alias, count in (("a", 2), ("b", 1), ("other", 2), ("R-1", 3)):
         wait_for_a_name(owner, count, alias)
 
-    initech = parties.create_customer(workspace=owner, name="Initech", reference="R-1", aliases=["a", "b", "c"])
+    initech = parties.create_customer(
+        workspace=owner, name="Initech", reference="R-1", aliases=["a", "b", "c"], actor=make.ACTOR
+    )
     jobs = list(Matching.objects.order_by("name"))
     for job in jobs:
         finish(job)
@@ -94,7 +96,7 @@ def test_periods_in_which_the_events_count_are_closed_only_after_the_job(globex)
     other = make.line(owner)
     make.use(other, "3", "2026-01-05")
     wait_for_a_name(owner, 5)
-    parties.add_alias(customer=globex, value="gx")
+    parties.add_alias(customer=globex, value="gx", actor=make.ACTOR)
 
     close(owner, "2026-02-01")
 
@@ -103,19 +105,21 @@ def test_periods_in_which_the_events_count_are_closed_only_after_the_job(globex)
     assert item.reason.startswith("Events that came under another name are still being given")
     assert totals(owner) == ["6.00"]
     # The schedule leaves it out as long as the job is at work, and takes it up then.
-    assert closing.close_due(as_of=FEBRUARY + timedelta(hours=2)) == []
+    assert closing.close_due(as_of=FEBRUARY + timedelta(hours=2), actor=make.ACTOR) == []
     finish(Matching.objects.get())
-    (run,) = closing.close_due(as_of=FEBRUARY + timedelta(hours=3))
-    closing.work(workspace_id=run.workspace_id, run_id=run.pk, clock=lambda: FEBRUARY)
+    (run,) = closing.close_due(as_of=FEBRUARY + timedelta(hours=3), actor=make.ACTOR)
+    closing.work(workspace_id=run.workspace_id, run_id=run.pk, clock=lambda: FEBRUARY, actor=make.ACTOR)
     assert totals(owner) == ["6.00", "10.00"]
 
 
 def test_what_counts_no_events_is_closed_meanwhile(globex):
     wait_for_a_name(globex.workspace, 5)
     brick = make.brick(globex.workspace)
-    line = contracts.add_line(subscription=make.subscription(globex), brick=brick, price=make.price(brick))
+    line = contracts.add_line(
+        subscription=make.subscription(globex), brick=brick, price=make.price(brick), actor=make.ACTOR
+    )
     make.use(line, "4", "2026-01-05")
-    parties.add_alias(customer=globex, value="gx")
+    parties.add_alias(customer=globex, value="gx", actor=make.ACTOR)
 
     close(globex.workspace, "2026-02-01")
 
@@ -126,7 +130,7 @@ def test_events_of_closed_periods_are_late_and_billed_as_a_difference(globex):
     owner = globex.workspace
     close_and_issue(owner, "2026-02-01")
     wait_for_a_name(owner, 5)
-    parties.add_alias(customer=globex, value="gx")
+    parties.add_alias(customer=globex, value="gx", actor=make.ACTOR)
 
     finish(Matching.objects.get())
     close_and_issue(owner, "2026-03-01")
@@ -139,14 +143,14 @@ def test_the_workers_do_the_job(globex, eager_tasks, django_capture_on_commit_ca
     wait_for_a_name(globex.workspace, 5)
 
     with django_capture_on_commit_callbacks(execute=True):
-        parties.add_alias(customer=globex, value="gx")
+        parties.add_alias(customer=globex, value="gx", actor=make.ACTOR)
 
     assert (counted(globex), Matching.objects.get().state) == (5, "done")
 
 
 def test_a_job_whose_worker_died_is_taken_up_by_the_sweep(globex, eager_tasks, django_capture_on_commit_callbacks):
     wait_for_a_name(globex.workspace, 5)
-    parties.add_alias(customer=globex, value="gx")
+    parties.add_alias(customer=globex, value="gx", actor=make.ACTOR)
 
     with django_capture_on_commit_callbacks(execute=True):
         tasks.sweep()
@@ -161,7 +165,7 @@ def test_a_job_whose_worker_died_is_taken_up_by_the_sweep(globex, eager_tasks, d
 def test_an_event_that_is_changed_while_it_waits_for_the_job_is_the_customers(globex):
     first, second, third, *_ = wait_for_a_name(globex.workspace, 5)
     with_key = make.event(globex.workspace, "gx", "2026-01-25", key="k")
-    parties.add_alias(customer=globex, value="gx")
+    parties.add_alias(customer=globex, value="gx", actor=make.ACTOR)
 
     fixed = make.fix_event(first, properties={"length": 1})
     make.take_event_back(second)
@@ -179,11 +183,11 @@ def test_a_name_that_is_given_on_before_the_job_is_done_takes_nothing_along(glob
     owner = globex.workspace
     initech = make.customer(owner, "Initech")
     wait_for_a_name(owner, 5)
-    alias = parties.add_alias(customer=globex, value="gx")
-    parties.remove_alias(alias=alias)
+    alias = parties.add_alias(customer=globex, value="gx", actor=make.ACTOR)
+    parties.remove_alias(alias=alias, actor=make.ACTOR)
     make.event(owner, "gx", "2026-01-20")
 
-    parties.add_alias(customer=initech, value="gx")
+    parties.add_alias(customer=initech, value="gx", actor=make.ACTOR)
     for job in Matching.objects.all():
         finish(job)
 
@@ -195,7 +199,7 @@ def test_the_customers_page_and_the_api_show_how_far_it_is(globex):
     page, path = reverse("admin:usage_matchings", args=[globex.pk]), f"customers/{globex.pk}/matchings/"
     assert "Events from before" not in panel.get(page).content.decode()
     wait_for_a_name(owner, 5)
-    parties.add_alias(customer=globex, value="gx")
+    parties.add_alias(customer=globex, value="gx", actor=make.ACTOR)
 
     waiting = panel.get(page).content.decode()
     (told,) = api.get(path).json()["results"]

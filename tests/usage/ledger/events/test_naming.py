@@ -63,11 +63,11 @@ def test_former_names_change_nothing_that_was_recorded():
     told = make.event(owner, "gx", AT)
     initech = make.customer(owner, "Initech")
 
-    parties.update_alias(alias=globex.aliases.get(), customer=initech)
+    parties.update_alias(alias=globex.aliases.get(), customer=initech, actor=make.ACTOR)
 
     assert UsageRecord.objects.get(pk=told.id).customer == globex
     assert make.event(owner, "gx", AT).customer_id == initech.pk
-    parties.remove_alias(alias=initech.aliases.get())
+    parties.remove_alias(alias=initech.aliases.get(), actor=make.ACTOR)
     assert make.event(owner, "gx", AT).customer_id is None
     assert UsageRecord.objects.count() == 3
 

@@ -130,15 +130,16 @@ def world() -> World:
     events = make.counting_line(make.customer(owner, "of events"), make.event_brick(owner))
     ended = make.line(owner, ends_on=date(2026, 1, 5))
     voided = make.line(owner)
-    contracts.end_line(line=voided, ends_at=voided.starts_at)
+    contracts.end_line(line=voided, ends_at=voided.starts_at, actor=make.ACTOR)
     repriced = make.line(owner)
-    contracts.end_line(line=repriced, ends_at=INSIDE)
+    contracts.end_line(line=repriced, ends_at=INSIDE, actor=make.ACTOR)
     dearer = contracts.add_line(
         subscription=repriced.subscription,
         brick=repriced.brick,
         price=make.price(repriced.brick, "3"),
         starts_at=INSIDE,
         reference="dearer",
+        actor=make.ACTOR,
     )
     several = make.line(owner)
     brick = make.brick(owner, "Seats", aggregation="unit_days")
@@ -147,10 +148,15 @@ def world() -> World:
         brick=brick,
         price=make.price(brick),
         starts_at=make.moment("2026-01-20"),
+        actor=make.ACTOR,
     )
-    mixed = contracts.add_line(subscription=events.subscription, brick=gauge.brick, price=make.price(gauge.brick, "5"))
+    mixed = contracts.add_line(
+        subscription=events.subscription, brick=gauge.brick, price=make.price(gauge.brick, "5"), actor=make.ACTOR
+    )
     named = make.subscription(make.customer(owner, "named"), reference="S-1")
-    of_named = contracts.add_line(subscription=named, brick=counter.brick, price=make.price(counter.brick, "4"))
+    of_named = contracts.add_line(
+        subscription=named, brick=counter.brick, price=make.price(counter.brick, "4"), actor=make.ACTOR
+    )
     # Its reference is the number of another line, and one's the id of another subscription.
     Line.objects.filter(pk=ended.pk).update(reference=str(gauge.number))
     Line.objects.filter(pk=of_named.pk).update(reference=str(flat.subscription_id))

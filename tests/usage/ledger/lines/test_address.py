@@ -22,12 +22,13 @@ pytestmark = pytest.mark.django_db
 
 def test_a_line_is_found_by_subscription_and_brick_at_the_time_of_use():
     line = make.line()
-    contracts.end_line(line=line, ends_at=make.moment("2026-01-16"))
+    contracts.end_line(line=line, ends_at=make.moment("2026-01-16"), actor=make.ACTOR)
     dearer = contracts.add_line(
         subscription=line.subscription,
         brick=line.brick,
         price=make.price(line.brick, "3"),
         starts_at=make.moment("2026-01-16"),
+        actor=make.ACTOR,
     )
     address = LineByBrick(line.subscription_id, line.brick_id)
 
@@ -46,13 +47,14 @@ def test_a_line_is_found_by_subscription_and_brick_at_the_time_of_use():
 
 def test_lines_are_found_by_brick_and_by_name_at_the_time_of_use():
     line = make.line()
-    contracts.end_line(line=line, ends_at=make.moment("2026-01-16"))
+    contracts.end_line(line=line, ends_at=make.moment("2026-01-16"), actor=make.ACTOR)
     dearer = contracts.add_line(
         subscription=line.subscription,
         brick=line.brick,
         price=make.price(line.brick, "3"),
         starts_at=make.moment("2026-01-16"),
         reference="dearer",
+        actor=make.ACTOR,
     )
     by_brick = LineByBrick(line.subscription_id, line.brick_id)
     by_name = LineByName(str(line.subscription_id))
@@ -108,7 +110,7 @@ def test_without_an_address_nothing_is_asked():
 
 def test_the_facts_about_a_line_are_the_same_however_it_is_loaded():
     line = make.line(make.workspace(time_zone="Europe/Berlin"), ends_on=date(2026, 3, 1))
-    contracts.set_limits(line=line, limits=Limits(hard_limit_quantity=Decimal(5)))
+    contracts.set_limits(line=line, limits=Limits(hard_limit_quantity=Decimal(5)), actor=make.ACTOR)
     loaded = Line.objects.select_related("brick", "workspace").get()
 
     (found,) = find_lines(line.workspace_id, [LineByNumber(line.number)]).at(LineByNumber(line.number))

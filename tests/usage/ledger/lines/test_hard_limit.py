@@ -24,7 +24,7 @@ AT = "2026-01-10"
 def limited(line=None, **limits):
     line = line or make.line()
     quantities = {name: Decimal(value) for name, value in limits.items()}
-    return contracts.set_limits(line=line, limits=Limits(**quantities))
+    return contracts.set_limits(line=line, limits=Limits(**quantities), actor=make.ACTOR)
 
 
 def use_part(line, quantity, at=AT):
@@ -96,13 +96,14 @@ def test_the_period_of_a_limit_is_that_of_the_workspaces_zone():
 def test_a_line_that_follows_another_starts_at_zero():
     first = limited(hard_limit_quantity="10")
     make.use(first, "10", AT)
-    contracts.end_line(line=first, ends_at=make.moment("2026-01-15"))
+    contracts.end_line(line=first, ends_at=make.moment("2026-01-15"), actor=make.ACTOR)
     second = contracts.add_line(
         subscription=first.subscription,
         brick=first.brick,
         price=first.price,
         starts_at=make.moment("2026-01-15"),
         limits=Limits(hard_limit_quantity=Decimal(4)),
+        actor=make.ACTOR,
     )
 
     make.use(second, "4", "2026-01-20")
@@ -204,7 +205,7 @@ def test_beyond_a_limit_that_came_later_totals_can_only_fall():
     with pytest.raises(ledger.LimitReached):
         make.fix(record, "16")
     make.fix(record, at="2026-01-11")
-    contracts.set_limits(line=line, limits=NO_LIMITS)
+    contracts.set_limits(line=line, limits=NO_LIMITS, actor=make.ACTOR)
     make.use(line, "1", AT)
 
     assert counted(line) == 16
@@ -249,9 +250,11 @@ def test_a_voided_line_shares_no_day_with_the_one_before_it():
     # Until noon of 10 January: 10 of 31 days at 31.00 a month are 10.00, and no line that counts takes the tenth day.
     line = make.line(model="flat", unit_price="31")
     noon = make.moment("2026-01-10 12:00")
-    contracts.end_line(line=line, ends_at=noon)
-    wrong = contracts.add_line(subscription=line.subscription, brick=line.brick, price=line.price, starts_at=noon)
-    contracts.end_line(line=wrong, ends_at=noon)
+    contracts.end_line(line=line, ends_at=noon, actor=make.ACTOR)
+    wrong = contracts.add_line(
+        subscription=line.subscription, brick=line.brick, price=line.price, starts_at=noon, actor=make.ACTOR
+    )
+    contracts.end_line(line=wrong, ends_at=noon, actor=make.ACTOR)
     limited(line, hard_limit_amount="9.5")
 
     with pytest.raises(ledger.LimitReached, match="leaves 0 in"):
