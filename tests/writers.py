@@ -1,4 +1,4 @@
-"""Find in the code what writes to which table: calls of managers, query sets and rows, ``bulk.insert``, and SQL.
+"""Find what the code writes to which table: by managers, query sets, rows, ``history``, ``bulk.insert`` and SQL.
 
 Types are not checked: a row's model is the one that its variable was made from, annotated with or returned as. What
 can't be told by that is found as ``UNKNOWN``, so that it has to be named.
@@ -39,6 +39,8 @@ class Write(NamedTuple):
     path: str
     line: int
     model: str
+    # The method that is called, ``history`` for a row that is written with its history, or ``sql``.
+    how: str = ""
 
 
 @dataclass(frozen=True)
@@ -163,21 +165,23 @@ def writes_in(path: str, source: str, *, tables: Tables, returned: Mapping[str, 
         reader.learn(function)
         for node in ast.walk(function):
             if isinstance(node, ast.Call):
-                yield from (Write(path, node.lineno, model) for model in _written_by(node, reader))
+                yield from (Write(path, node.lineno, model, _how(node)) for model in _written_by(node, reader))
     for text, line in _texts(tree):
         for table in _SQL.findall(text):
             name = table.strip('"').partition("(")[0]
             if name in tables.by_table:
-                yield Write(path, line, tables.by_table[name])
+                yield Write(path, line, tables.by_table[name], "sql")
             elif _DYNAMIC in name:
                 model = name.removeprefix(_DYNAMIC)
-                yield Write(path, line, model if model in tables.by_name else UNKNOWN)
+                yield Write(path, line, model if model in tables.by_name else UNKNOWN, "sql")
 
 
 def _written_by(call: ast.Call, reader: _Reader) -> frozenset[str]:
     if not isinstance(call.func, ast.Attribute):
         return frozenset()
     attr, receiver = call.func.attr, call.func.value
+    if _how(call) == "history":
+        return reader.models_of(call.args[0]) or frozenset({UNKNOWN})
     if attr == "insert":
         named = [word.value for word in call.keywords if word.arg == "model"]
         return reader.models_of(named[0]) or frozenset({UNKNOWN}) if named else frozenset()
@@ -188,6 +192,16 @@ def _written_by(call: ast.Call, reader: _Reader) -> frozenset[str]:
     if models or (attr == "update" and not _is_query(receiver)):
         return models
     return frozenset({UNKNOWN})
+
+
+def _how(call: ast.Call) -> str:
+    match call.func:
+        case ast.Attribute(value=ast.Name(id="history"), attr="insert" | "save" | "delete"):
+            return "history"
+        case ast.Attribute(attr=attr):
+            return attr
+        case _:
+            return ""
 
 
 def _is_super(node: ast.AST) -> bool:

@@ -123,7 +123,7 @@ def decide_on_one(workspace: Workspace, rng: random.Random) -> None:
         return
     decide = rng.choice((invoicing.approve, invoicing.discard))
     try:
-        decide(run=run, by="m", as_of=MARCH)
+        decide(run=run, actor=make.actor("m"), as_of=MARCH)
     except (invoicing.UnableToIssue, invoicing.UnableToDiscard) as refused:
         # The only reason is that another manager was faster: no run blocks another.
         if not re.search("not waiting for review|can't be discarded", str(refused)):

@@ -9,7 +9,7 @@ from django.contrib.contenttypes.models import ContentType
 from django.urls import reverse
 from django.utils import timezone
 
-from billing import catalog, contracts, history, parties
+from billing import actors, catalog, contracts, parties
 from billing.catalog import EventTerms
 from billing.models import ApiKey, Change, CloseRun, Invoice
 from tests import factories as make
@@ -29,8 +29,8 @@ def test_what_a_key_has_changed_is_shown_with_both_values_in_the_workspaces_time
     make.api_key(owner)
     key = ApiKey.objects.get()
     customer = make.customer(owner, email="old@globex.example")
-    with history.acting(lambda: history.key(key)):
-        parties.update_customer(customer=customer, email="new@globex.example", actor=make.ACTOR)
+    actor = actors.api_key(key, via="sequence")
+    parties.update_customer(customer=customer, email="new@globex.example", actor=actor)
 
     shown = administrator().get(page(customer)).content.decode()
 

@@ -8,7 +8,7 @@ from django.contrib.auth.models import User
 from django.db import transaction
 from django.utils import timezone
 
-from billing import catalog, contracts, history, keys, parties
+from billing import actors, catalog, contracts, history, keys, parties
 from billing.calendar import midnight
 from billing.contracts import Limits
 from billing.models import AppendOnly, Change
@@ -115,15 +115,23 @@ def test_who_acts_is_named_as_they_are_called_then():
     user = User.objects.create_user("fiona", first_name="Fiona", last_name="Ledger")
     key, _ = keys.create_key(workspace=owner, name="a service", actor=make.actor("tests"))
     customer = make.customer(owner)
-    for who in (lambda: history.person(user), lambda: history.key(key)):
-        with history.acting(who):
-            parties.update_customer(customer=customer, address=str(who()), actor=make.ACTOR)
+    who = (
+        actors.person(user),
+        actors.api_key(key, via="sequence"),
+        actors.command("import"),
+        actors.schedule("close_due"),
+    )
+    for place, actor in enumerate(who):
+        parties.update_customer(customer=customer, address=f"{place} Main St", actor=actor)
     User.objects.update(first_name="Fred")
 
-    assert list(history.changes_of(customer).order_by("id").values_list("actor_kind", "actor_id", "actor_name")) == [
-        ("program", None, ""),
-        ("person", user.pk, "Fiona Ledger"),
-        ("key", key.pk, f"a service ({key.prefix}…)"),
+    changes = history.changes_of(customer).order_by("id")
+    assert list(changes.values_list("actor_kind", "actor_id", "actor_name", "via")) == [
+        ("command", None, "tests", "command"),
+        ("person", user.pk, "Fiona Ledger", "panel"),
+        ("key", key.pk, f"a service ({key.prefix}…)", "sequence"),
+        ("command", None, "import", "command"),
+        ("schedule", None, "close_due", "schedule"),
     ]
 
 

@@ -17,9 +17,11 @@ KNOWN = UUID("7f0c6a52-52a8-4f5a-8c7e-0a1f8d2f4f11")
 def told(monkeypatch) -> list[tuple[str, str]]:
     """Which customer has got which names, in order."""
     names: list[tuple[str, str]] = []
-    monkeypatch.setattr(
-        customers, "on_new_names", [lambda customer, given: names.extend((customer.name, name) for name in given)]
-    )
+
+    def note(customer, given, actor):
+        names.extend((customer.name, name) for name in given)
+
+    monkeypatch.setattr(customers, "on_new_names", [note])
     return names
 
 

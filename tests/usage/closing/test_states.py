@@ -109,7 +109,7 @@ def test_an_approval_and_a_discard_that_die_are_whole_or_not_at_all():
             run = close(line.workspace, "2026-02-01")
 
             with killed_at(statement) as reached:
-                decide(run=run, by="finance", as_of=FEBRUARY)
+                decide(run=run, actor=make.actor("finance"), as_of=FEBRUARY)
             survived = len(reached) < statement
             sweep(FEBRUARY + HOUR)
 
@@ -349,7 +349,7 @@ def test_two_runs_never_wait_for_each_other():
 def test_a_person_who_waits_is_given_a_requests_time_and_a_job_a_closes():
     line = make.line(make.workspace(closing="drafts", closing_delay_hours=0))
     make.use(line, "1", "2026-01-10")
-    asked = {"workspace": line.workspace, "until_at": FEBRUARY, "by": "finance", "as_of": FEBRUARY}
+    asked = {"workspace": line.workspace, "until_at": FEBRUARY, "actor": make.actor("finance"), "as_of": FEBRUARY}
 
     with CaptureQueriesContext(connection) as asking:
         invoicing.discard(run=closing.start(**asked, actor=make.ACTOR), actor=make.actor("finance"), as_of=FEBRUARY)

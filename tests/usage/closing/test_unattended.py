@@ -87,7 +87,7 @@ def test_what_is_parked_waits_for_a_person_and_what_others_work_on_does_not():
 
 def test_runs_for_the_workers_are_started_and_returned_undone():
     line = used()
-    asked = {"workspace": line.workspace, "until_at": FEBRUARY, "by": "timer", "issues_itself": True}
+    asked = {"workspace": line.workspace, "until_at": FEBRUARY, "actor": make.actor("timer"), "issues_itself": True}
 
     first = closing.close_by_workers(**asked, as_of=FEBRUARY, actor=make.ACTOR)
     again = closing.close_by_workers(**asked, as_of=FEBRUARY + timedelta(minutes=1), actor=make.ACTOR)

@@ -2,7 +2,7 @@
 
 import pytest
 
-from billing import contracts, history, parties
+from billing import actors, contracts, parties
 from billing.models import ApiKey, Change
 from tests import factories as make
 from tests.scenarios.closing import close
@@ -57,7 +57,7 @@ def calls(workspace):
 def test_each_change_by_a_key_names_the_key():
     workspace = make.workspace()
     api = Native(workspace)
-    key = history.key(ApiKey.objects.get())
+    key = actors.api_key(ApiKey.objects.get(), via="native")
     called, untraced = set(), []
     for path, method, ids, body in calls(workspace):
         last = Change.objects.latest("id").pk
@@ -69,18 +69,9 @@ def test_each_change_by_a_key_names_the_key():
 
         assert response.status_code < 300, (path, response.content)
         called.add((path, method))
-        who = set(Change.objects.filter(pk__gt=last).values_list("actor_kind", "actor_id", "actor_name"))
-        if who != {(key.kind, key.id, key.name)}:
+        who = set(Change.objects.filter(pk__gt=last).values_list("actor_kind", "actor_id", "actor_name", "via"))
+        if who != {(key.kind, key.id, key.name, "native")}:
             untraced.append((path, method, who))
 
     assert untraced == []
     assert called == writing_paths()
-
-
-def test_a_change_by_nobody_s_key_is_not_put_on_the_last_one():
-    workspace = make.workspace()
-    Native(workspace).post("customers/", name="Initech")
-
-    parties.create_customer(workspace=workspace, name="Globex", actor=make.ACTOR)
-
-    assert Change.objects.latest("id").actor_kind == "program"
