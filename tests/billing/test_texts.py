@@ -81,15 +81,15 @@ def test_identifier_with_control_characters_is_refused_of_whatever_it_is(text):
 
     assert fields(make.customer, workspace, reference=text) == ["reference"]
     assert fields(make.customer, workspace, aliases=[text]) == ["aliases"]
-    assert fields(parties.update_customer, customer=customer, reference=text) == ["reference"]
-    assert fields(parties.add_alias, customer=customer, value=text) == ["value"]
-    assert fields(parties.update_alias, alias=alias, value=text) == ["value"]
+    assert fields(parties.update_customer, customer=customer, reference=text, actor=make.ACTOR) == ["reference"]
+    assert fields(parties.add_alias, customer=customer, value=text, actor=make.ACTOR) == ["value"]
+    assert fields(parties.update_alias, alias=alias, value=text, actor=make.ACTOR) == ["value"]
     assert fields(make.brick, workspace, "Other", reference=text) == ["reference"]
-    assert fields(catalog.update_brick, brick=brick, reference=text, as_of=AS_OF) == ["reference"]
-    assert fields(contracts.create_subscription, **start, reference=text) == ["reference"]
+    assert fields(catalog.update_brick, brick=brick, reference=text, as_of=AS_OF, actor=make.ACTOR) == ["reference"]
+    assert fields(contracts.create_subscription, **start, reference=text, actor=make.ACTOR) == ["reference"]
     other = make.brick(workspace, "Other")
     added = {"subscription": line.subscription, "brick": other, "price": make.price(other)}
-    assert fields(contracts.add_line, **added, reference=text) == ["reference"]
+    assert fields(contracts.add_line, **added, reference=text, actor=make.ACTOR) == ["reference"]
     assert rule(event_type=text) == ["event_type"]
     assert rule(aggregation="sum", property=text) == ["property"]
     assert rule(filters={text: ["a"]}) == ["filters"]

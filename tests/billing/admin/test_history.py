@@ -9,7 +9,7 @@ from django.contrib.contenttypes.models import ContentType
 from django.urls import reverse
 from django.utils import timezone
 
-from billing import actors, catalog, contracts, parties
+from billing import actors, catalog, contracts, history, parties
 from billing.catalog import EventTerms
 from billing.models import ApiKey, Change, CloseRun, Invoice
 from tests import factories as make
@@ -95,7 +95,7 @@ def test_prices_are_told_in_the_currency_that_they_had():
     owner = make.workspace(number_format="comma")
     price = make.price(make.brick(owner), "1234.5")
     price.currency, price.unit_price = "JPY", Decimal(2000)
-    price.save()
+    history.save(price, fields=["currency", "unit_price"], actor=make.ACTOR)
 
     shown = administrator().get(page(price)).content.decode()
 

@@ -27,7 +27,7 @@ def told(monkeypatch) -> list[tuple[str, str]]:
 
 def refused(function, **arguments) -> list[str]:
     with pytest.raises(ValidationError) as refusal:
-        function(**arguments)
+        function(**arguments, actor=make.ACTOR)
     return list(refusal.value.message_dict)
 
 

@@ -89,8 +89,8 @@ def test_runs_for_the_workers_are_started_and_returned_undone():
     line = used()
     asked = {"workspace": line.workspace, "until_at": FEBRUARY, "actor": make.actor("timer"), "issues_itself": True}
 
-    first = closing.close_by_workers(**asked, as_of=FEBRUARY, actor=make.ACTOR)
-    again = closing.close_by_workers(**asked, as_of=FEBRUARY + timedelta(minutes=1), actor=make.ACTOR)
+    first = closing.close_by_workers(**asked, as_of=FEBRUARY)
+    again = closing.close_by_workers(**asked, as_of=FEBRUARY + timedelta(minutes=1))
 
     assert [run.state for run in first.runs] == [CloseRun.State.COMPUTING]
     assert again.runs == first.runs
