@@ -1,4 +1,4 @@
-"""Links, paths and modules in the documentation: each exists; modules, folders of tests, pages and targets are named."""
+"""What the documentation names exists; modules, folders of tests, pages and targets are named in it."""
 
 import re
 from pathlib import Path
