@@ -8,10 +8,10 @@ class BillingConfig(AppConfig):
     verbose_name = "Billing"
 
     def ready(self) -> None:
-        from billing.people import keeping, login  # noqa: PLC0415  (models are loaded only now)
+        from billing import people  # noqa: PLC0415  (models are loaded only now)
         from billing.storage import exact, timeouts  # noqa: PLC0415
 
         checks.register(timeouts.check_role_default, checks.Tags.database)
         connection_created.connect(exact.register_on_sqlite, dispatch_uid="billing.storage.exact")
-        checks.register(login.check_proxies, deploy=True)
-        keeping.protect()
+        checks.register(people.check_proxies, deploy=True)
+        people.keeping.protect()

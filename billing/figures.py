@@ -10,8 +10,7 @@ from django.utils import dateformat
 from billing import calendar
 from billing.entry.numbers import NumberFormat, in_format, spell_number
 from billing.localmoment import LocalMoment
-from billing.models import EventRule, Subscription
-from billing.models.texts import visible
+from billing.models import EventRule, Subscription, visible
 from billing.money import format_money
 
 NOTHING = "–"

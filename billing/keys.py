@@ -12,8 +12,7 @@ from django.db.models import F, FilteredRelation, Q, QuerySet
 from billing import history
 from billing.actors import Actor
 from billing.guessing import is_guessable
-from billing.models import ApiKey, ApiKeyUse, Workspace
-from billing.models.texts import validate_name
+from billing.models import ApiKey, ApiKeyUse, Workspace, validate_name
 from billing.tenancy import Across, across
 
 # Greatest age of a noted last use: a statement per request would cost as much as the usage that it reports.

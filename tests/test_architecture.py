@@ -24,6 +24,7 @@ import usage
 from billing.aggregations import Aggregation, EventAggregation
 from billing.storage.exact import ExactDecimalField
 from billing.storage.jsontext import ExactJSONField
+from tests.imports import doors, imported, is_within, module_of, past_the_door
 from tests.writers import UNKNOWN, Tables, Write, returned_models, writes_in
 from usage.metering import AGGREGATIONS, EVENT_AGGREGATIONS, table
 
@@ -186,6 +187,67 @@ def sources(*, but: tuple[str, ...] = ()) -> Iterator[tuple[str, str]]:
             name = str(path.relative_to(ROOT))
             if "migrations" not in path.parts and name not in but:
                 yield name, path.read_text()
+
+
+SOURCES = dict(sources())
+DOORS = doors(SOURCES)
+# Packages whose ``__init__`` is no door, each with its reason.
+NO_DOOR = {
+    "billing.admin": "it loads the pages for Django to register; usage has pages that are built of its parts",
+    "usage.admin": "it loads the pages for Django to register",
+}
+ENTERED = sorted(DOORS.keys() - NO_DOOR.keys())
+
+
+def test_packages_of_the_domain_have_doors():
+    assert len(ENTERED) > 15
+    assert sorted(NO_DOOR.keys() - DOORS.keys()) == []
+
+
+@pytest.mark.parametrize("package", ENTERED)
+def test_a_package_is_entered_by_its_door(package):
+    assert past_the_door(package, DOORS[package], SOURCES) == []
+
+
+@pytest.mark.parametrize("package", ENTERED)
+def test_a_package_does_not_come_in_by_its_own_door(package):
+    inside = {path: source for path, source in SOURCES.items() if is_within(module_of(path), package)}
+    exported = {f"{package}.{name}" for name in DOORS[package]} - {module_of(path) for path in inside}
+
+    assert [path for path, source in inside.items() if exported & set(imported(source))] == []
+
+
+@pytest.mark.parametrize(
+    ("planted", "is_past"),
+    [
+        ("from billing.people.login import attempt", True),
+        ("from billing.people import devices", True),
+        ("from billing.people import attempt, grants", False),
+        ("from billing.people.grants import may_make_keys", True),
+        ("import billing.people.devices", True),
+        ("def late():\n    from billing.people import login", True),
+        ("import billing.people", False),
+    ],
+)
+def test_a_planted_import_past_a_door_is_found(planted, is_past):
+    found = past_the_door("billing.people", DOORS["billing.people"], {**SOURCES, "usage/planted.py": planted})
+
+    assert {path for path, _ in found} == ({"usage/planted.py"} if is_past else set())
+
+
+@pytest.mark.parametrize(
+    ("folder", "strangers"), [("lines", ("events", "batch")), ("events", ("lines", "batch"))], ids=["lines", "events"]
+)
+def test_lines_and_events_of_the_ledger_do_not_know_each_other_nor_the_batch(folder, strangers):
+    inside = {path: source for path, source in SOURCES.items() if path.startswith(f"usage/ledger/{folder}/")}
+
+    assert len(inside) > 3
+    assert [
+        path
+        for path, source in inside.items()
+        for name in imported(source)
+        if any(is_within(name, f"usage.ledger.{stranger}") for stranger in strangers)
+    ] == []
 
 
 def test_decimals_are_added_by_the_exact_sum_only():
@@ -363,16 +425,7 @@ PAST_THE_OWNER: dict[tuple[str, str], str] = {
     ("usage.heartbeats", UNKNOWN): "a job that stopped is taken up in one place, a close run like a matching",
 }
 TABLES = Tables.of(apps.get_models())
-SOURCES = dict(sources())
 RETURNED = returned_models(SOURCES.values(), TABLES)
-
-
-def module_of(path: str) -> str:
-    return path.removesuffix(".py").removesuffix("/__init__").replace("/", ".")
-
-
-def is_within(module: str, package: str) -> bool:
-    return module == package or module.startswith(f"{package}.")
 
 
 def written_past(path: str, source: str) -> list[Write]:

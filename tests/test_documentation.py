@@ -1,4 +1,4 @@
-"""Links, paths and modules in the documentation: each exists, and each module, page and make target is named."""
+"""What the documentation names exists; modules, folders of tests, pages and targets are named in it."""
 
 import re
 from pathlib import Path
@@ -49,6 +49,33 @@ def test_the_readme_of_a_package_names_each_of_its_modules(package):
     assert sorted(name for name in modules if f"`{name}`" not in table) == []
     named_there = set(re.findall(r"`(\w+(?:\.py|/))`", table))
     assert sorted(name for name in named_there if not (folder / name.rstrip("/")).exists()) == []
+
+
+def section(page: str, heading: str) -> str:
+    """Return what stands below a heading, up to the next one of any level."""
+    return re.split(r"^#+ ", (ROOT / page).read_text().split(f"# {heading}\n")[1], maxsplit=1, flags=re.MULTILINE)[0]
+
+
+def test_the_readme_of_usage_names_each_file_of_the_ledger():
+    named_there = set(re.findall(r"`((?:\w+/)?\w+(?:\.py|/))`", section("usage/README.md", "The ledger")))
+    ledger = ROOT / "usage/ledger"
+    files = {str(path.relative_to(ledger)) for path in ledger.rglob("*.py") if path.name != "__init__.py"}
+    folders = {name for name in named_there if name.endswith("/")}
+
+    assert len(files) > 15
+    assert sorted(file for file in files - named_there if not file.startswith(tuple(folders))) == []
+    assert sorted(name for name in named_there if not (ledger / name).exists()) == ["ledger/"]
+
+
+def test_the_contributors_table_names_each_folder_of_tests():
+    table = section("docs/CONTRIBUTING.md", "Where things are").partition("\n| tests/ | |\n")[2].partition("\n\n")[0]
+    named_there = {name for row in table.splitlines() for name in re.findall(r"`(\w+)/`", row.split("|")[1])}
+    folders = {path.parent.name for path in (ROOT / "tests").glob("*/__init__.py")}
+
+    assert len(named_there) > 8
+    # These mirror the code.
+    assert folders - named_there == {"billing", "config", "usage"}
+    assert named_there - folders == set()
 
 
 @pytest.mark.parametrize("folder", ["docs", "docs/decisions"])

@@ -9,8 +9,7 @@ from django.db.models.expressions import RawSQL
 from django.db.models.functions import Now
 from django.db.models.lookups import Exact
 
-from billing.models import ApiKey, Customer, InvoiceLine, Line, Workspace
-from billing.models.tenants import TenantModel
+from billing.models import ApiKey, Customer, InvoiceLine, Line, TenantModel, Workspace
 from billing.parties import NOBODY
 from billing.storage.exact import ExactDecimalField
 from billing.storage.jsontext import ExactJSONField

@@ -27,7 +27,7 @@ from billing.admin.pages import ECHO, InstallationAdmin
 from billing.admin.panel_forms import READ_AS, AskingForm, PanelForm, add_errors
 from billing.calendar import CalendarOutOfRange
 from billing.models import Workspace
-from billing.people.sent_forms import DoneBefore
+from billing.people import DoneBefore
 
 View = Callable[..., HttpResponse]
 Panel = TypeVar("Panel", bound=type[InstallationAdmin])

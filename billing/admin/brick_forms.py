@@ -18,8 +18,7 @@ from billing.admin.panel_forms import add_errors
 from billing.admin.row_forms import WholeModelForm, refuse_taken_names
 from billing.aggregations import OF_BRICKS, rule_choices
 from billing.catalog import EventTerms
-from billing.models import Brick, Name
-from billing.models.texts import IdentifierFormField
+from billing.models import Brick, IdentifierFormField, Name
 
 # The form's fields of a rule, by the catalog's names for them.
 NAMES = {

@@ -17,9 +17,8 @@ from billing import figures
 from billing.admin.subscription_forms import LIMITS, LimitsForm
 from billing.entry.moments import spell_day
 from billing.entry.numbers import NumberFormat, in_format, spell_number
-from billing.history.kinds import KINDS
-from billing.models import Change, EventRule, Line, Price, Workspace
-from billing.models.texts import IdentifierField
+from billing.history import KINDS
+from billing.models import Change, EventRule, IdentifierField, Line, Price, Workspace
 from billing.money import format_price
 
 AMOUNTS: Mapping[type[Model], frozenset[str]] = {

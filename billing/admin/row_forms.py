@@ -10,8 +10,7 @@ from billing import figures, names
 from billing.admin.entry_fields import NumberField, WholeNumberField
 from billing.admin.panel_forms import AskingForm
 from billing.entry import Formats
-from billing.models import Name
-from billing.models.texts import IdentifierFormField
+from billing.models import IdentifierFormField, Name
 from billing.storage.exact import ExactDecimalField
 
 

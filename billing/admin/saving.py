@@ -12,7 +12,7 @@ from django.urls import reverse
 
 from billing.admin import sending
 from billing.admin.lists import CheckedList
-from billing.people.sent_forms import DoneBefore
+from billing.people import DoneBefore
 
 NO_MORE = "Nothing was done: meanwhile this was changed, and what was asked for is not possible now."
 

@@ -21,9 +21,7 @@ from billing.calendar import midnight
 from billing.contracts import Limits, LineTerms, distant, distant_end
 from billing.entry import Formats
 from billing.entry.moments import spell_day
-from billing.models import Customer, Line, Price, Subscription, Workspace
-from billing.models.parties import validate_currency
-from billing.models.texts import IdentifierFormField
+from billing.models import Customer, IdentifierFormField, Line, Price, Subscription, Workspace, validate_currency
 from billing.tenancy import Across, across
 
 REFERENCE_HELP = "Its id in the system it came from, if that has one."

@@ -12,8 +12,7 @@ from django.db import transaction
 from billing import history
 from billing.actors import Actor
 from billing.aggregations import OF_RULES
-from billing.models import Brick, EventRule
-from billing.models.texts import objection_to_identifier
+from billing.models import Brick, EventRule, objection_to_identifier
 from billing.storage.caseless import fold
 from billing.storage.jsontext import encode
 from billing.storage.rows import is_among

@@ -2,8 +2,7 @@
 
 from django.core.exceptions import ValidationError
 
-from billing.models import Line, Name, NumberSeries
-from billing.models.contracts import GREATEST_LINE_NUMBER
+from billing.models import GREATEST_LINE_NUMBER, Line, Name, NumberSeries
 
 # Numbers looked up at once; mostly the first is free.
 LOOKED_UP = 100

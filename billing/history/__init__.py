@@ -4,7 +4,8 @@ A row that has a history is written by ``insert``, ``save`` and ``delete``, whic
 transaction. Code that writes in bulk or by a bare UPDATE calls ``note`` or ``note_added``.
 """
 
+from billing.history.kinds import KINDS
 from billing.history.reading import changes_of, is_kept_of, newest_of
 from billing.history.recording import delete, insert, note, note_added, save
 
-__all__ = ["changes_of", "delete", "insert", "is_kept_of", "newest_of", "note", "note_added", "save"]
+__all__ = ["KINDS", "changes_of", "delete", "insert", "is_kept_of", "newest_of", "note", "note_added", "save"]

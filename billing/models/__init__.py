@@ -4,15 +4,32 @@ Foreign keys to the workspace have no index of their own where another index or 
 """
 
 from billing.models.catalog import Brick, EventRule, Price, PriceTier
-from billing.models.contracts import Line, Subscription
+from billing.models.contracts import GREATEST_LINE_NUMBER, Line, Subscription
 from billing.models.history import AppendOnly, Change
 from billing.models.invoices import Invoice, InvoiceLine, NumberSeries
 from billing.models.names import Name
-from billing.models.parties import AllowedOrigin, ApiKey, ApiKeyUse, Customer, CustomerAlias, Workspace
+from billing.models.parties import (
+    AllowedOrigin,
+    ApiKey,
+    ApiKeyUse,
+    Customer,
+    CustomerAlias,
+    Workspace,
+    validate_currency,
+)
 from billing.models.people import LoginTally, SentForm, ShownWorkspace
 from billing.models.periods import BillingPeriod, CloseItem, CloseRun
+from billing.models.tenants import TenantModel
+from billing.models.texts import (
+    IdentifierField,
+    IdentifierFormField,
+    objection_to_identifier,
+    validate_name,
+    visible,
+)
 
 __all__ = [
+    "GREATEST_LINE_NUMBER",
     "AllowedOrigin",
     "ApiKey",
     "ApiKeyUse",
@@ -25,6 +42,8 @@ __all__ = [
     "Customer",
     "CustomerAlias",
     "EventRule",
+    "IdentifierField",
+    "IdentifierFormField",
     "Invoice",
     "InvoiceLine",
     "Line",
@@ -36,5 +55,10 @@ __all__ = [
     "SentForm",
     "ShownWorkspace",
     "Subscription",
+    "TenantModel",
     "Workspace",
+    "objection_to_identifier",
+    "validate_currency",
+    "validate_name",
+    "visible",
 ]

@@ -1,9 +1,25 @@
 """The people of the panel: log-in, permissions to give, forms done once. Knows no request and no page."""
 
+from billing.people import grants, keeping, sent_forms
 from billing.people.addresses import client_address
 from billing.people.attempts import TooManyAttempts
-from billing.people.login import attempt, hashing, mark_for
+from billing.people.login import attempt, check_proxies, hashing, mark_for
+from billing.people.sent_forms import DoneBefore
 from billing.people.turns import Busy
 from billing.people.workspaces import show, shown_to
 
-__all__ = ["Busy", "TooManyAttempts", "attempt", "client_address", "hashing", "mark_for", "show", "shown_to"]
+__all__ = [
+    "Busy",
+    "DoneBefore",
+    "TooManyAttempts",
+    "attempt",
+    "check_proxies",
+    "client_address",
+    "grants",
+    "hashing",
+    "keeping",
+    "mark_for",
+    "sent_forms",
+    "show",
+    "shown_to",
+]

@@ -7,7 +7,6 @@ those who have all of its permissions, and a superuser only by superusers.
 from django.contrib.auth.models import Group, Permission, User
 from django.db.models import Q, QuerySet
 
-CHANGED_BY_KEYS = ("customer", "brick", "subscription", "line", "closerun")
 # The rights of a key in its workspace, as permissions of people.
 RIGHTS_OF_A_KEY = (
     *(

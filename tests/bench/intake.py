@@ -135,10 +135,10 @@ def _bare(setting: Setting) -> Target:
 
 
 TARGETS: dict[str, Callable[[Setting], Target]] = {
-    "Piriod": _piriod,
-    "Salesbricks v1": _salesbricks_v1,
-    "Salesbricks v2": _salesbricks_v2,
-    "Rebilly": _rebilly,
-    "Sequence": _sequence,
+    "piriod": _piriod,
+    "salesbricks_v1": _salesbricks_v1,
+    "salesbricks_v2": _salesbricks_v2,
+    "rebilly": _rebilly,
+    "sequence": _sequence,
     "native": _native,
 }

@@ -1,6 +1,6 @@
 """Read the number that a client may write where it names a line."""
 
-from billing.models.contracts import GREATEST_LINE_NUMBER
+from billing.models import GREATEST_LINE_NUMBER
 
 
 def parse_line_number(name: str) -> int | None:

@@ -104,29 +104,6 @@ def test_brick_that_counts_events_needs_a_rule_and_no_other_has_one():
     assert not Brick.objects.exists()
 
 
-def test_brick_of_an_id_or_reference_that_is_taken_is_refused():
-    brick = created(reference="M-1")
-
-    for taken in ("id", "reference"):
-        with pytest.raises(ValidationError) as refusal:
-            created(workspace=brick.workspace, **{taken: getattr(brick, taken)})
-        assert list(refusal.value.message_dict) == [taken]
-    assert Brick.objects.count() == 1
-
-
-def test_archived_brick_is_added_to_no_subscription():
-    brick = created()
-    line = make.counting_line(make.customer(brick.workspace), brick)
-
-    archived = catalog.archive_brick(brick=brick, as_of=JANUARY, actor=make.ACTOR)
-    again = catalog.archive_brick(brick=brick, as_of=FEBRUARY, actor=make.ACTOR)
-
-    assert (archived.archived_at, again.archived_at) == (JANUARY, JANUARY)
-    with pytest.raises(contracts.UnableToAgree) as refusal:
-        make.counting_line(line.subscription.customer, Brick.objects.get())
-    assert list(refusal.value.message_dict) == ["brick"]
-
-
 def test_brick_without_a_rule_is_added_to_no_subscription():
     owner = make.workspace()
     brick = make.brick(owner, aggregation="events")

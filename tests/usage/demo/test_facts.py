@@ -4,6 +4,7 @@ from django.contrib.auth.models import User
 from billing.models import ApiKey
 from tests.factories import moment
 from usage import demo
+from usage.dialects import BY_NAME
 
 pytestmark = pytest.mark.django_db
 
@@ -19,6 +20,17 @@ def test_the_logins_that_are_told_let_in_and_cannot_be_guessed():
     # Hexadecimal digits of four bits each.
     assert {len(password) for password in logins.values()} == {32}
     assert all(User.objects.get(username=name).check_password(password) for name, password in logins.items())
+
+
+def test_each_dialect_is_told_where_its_clients_send():
+    demo.load(as_of=NOW)
+
+    told = demo.facts()["dialects"]
+
+    assert told.keys() == BY_NAME.keys()
+    for name, dialect in BY_NAME.items():
+        assert f"{told[name]['base_url']}/".startswith(f"/{dialect.mount}"), name
+        assert told[name]["headers"], name
 
 
 def test_a_key_that_was_revoked_is_told_no_more():

@@ -10,8 +10,7 @@ from typing import Any, NamedTuple
 
 from django.db.models import QuerySet
 
-from billing.models import Brick, Line, Subscription, Workspace
-from billing.models.contracts import GREATEST_LINE_NUMBER
+from billing.models import GREATEST_LINE_NUMBER, Brick, Line, Subscription, Workspace
 from usage.ahead import too_far_ahead
 from usage.commands import LineByBrick, LineByNumber, Origin, RecordUsage, ReportEvent
 from usage.dialects.native.fields import parse_id

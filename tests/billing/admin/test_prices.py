@@ -1,4 +1,4 @@
-"""Bricks and prices in the panel."""
+"""Prices and their tiers in the panel."""
 
 from decimal import Decimal
 
@@ -11,8 +11,6 @@ from tests.billing.admin.staff import administrator, client_of, problems_of
 from tests.scenarios.closing import close
 
 pytestmark = pytest.mark.django_db
-
-BRICK_ID = "11111111-2222-4333-8444-555555555555"
 
 
 def tiers(*rows: tuple[str, str, str], existing: tuple[int, ...] = ()) -> dict[str, object]:
@@ -38,40 +36,6 @@ def a_price(of: Brick, **fields: object) -> dict[str, object]:
         "unit_price": "0",
         **fields,
     }
-
-
-def test_brick_is_added_with_an_id_that_its_url_shows():
-    owner, client = make.workspace(), administrator()
-
-    client.post(
-        reverse("admin:billing_brick_add"),
-        {
-            "name": "Calls",
-            "workspace": owner.pk,
-            "aggregation": "unit_days",
-            "unit_label": "calls",
-            "reference": "",
-            "id": BRICK_ID,
-        },
-    )
-
-    url = f"/admin/billing/brick/{BRICK_ID}/change/"
-    assert client.get(url).status_code == 200
-    assert f'data-copy="{BRICK_ID}"' in client.get(url).content.decode()
-    assert Brick.objects.get().aggregation == "unit_days"
-
-
-def test_aggregation_is_fixed_once_a_line_uses_the_brick():
-    line, client = make.line(), administrator()
-    url = reverse("admin:billing_brick_change", args=[line.brick_id])
-    free = make.brick(line.workspace, "Other")
-
-    change = {"name": "Renamed", "aggregation": "none", "unit_label": "units", "reference": ""}
-    client.post(url, change)
-    client.post(reverse("admin:billing_brick_change", args=[free.pk]), change)
-
-    rows = Brick.objects.order_by("created_at", "aggregation").values_list("name", "aggregation")
-    assert set(rows) == {("Renamed", "sum"), ("Renamed", "none")}
 
 
 def test_price_is_added_with_its_tiers_in_the_bricks_workspace():
@@ -183,33 +147,6 @@ def test_prices_of_long_decimals_show_as_they_are():
 
     assert 'value="0.000000000001"' in page
     assert Price.objects.get().unit_price == Decimal("0.000000000001")
-
-
-def a_brick(**fields: object) -> dict[str, object]:
-    return {
-        "name": "Support",
-        "workspace": make.workspace().pk,
-        "aggregation": "none",
-        "unit_label": "",
-        "reference": "",
-        "id": BRICK_ID,
-        "is_case_sensitive": "on",
-        **fields,
-    }
-
-
-def test_a_brick_that_is_not_metered_needs_no_unit():
-    response = administrator().post(reverse("admin:billing_brick_add"), a_brick())
-
-    assert response.status_code == 302
-    assert Brick.objects.get().unit_label == "units"
-
-
-def test_a_brick_that_is_metered_needs_a_unit():
-    response = administrator().post(reverse("admin:billing_brick_add"), a_brick(aggregation="sum"))
-
-    assert "Say in what it is counted, such as units or GB." in problems_of(response)
-    assert not Brick.objects.exists()
 
 
 def test_prices_are_listed_with_their_currencys_decimals_in_the_workspaces_format():

@@ -25,7 +25,7 @@ from billing.people import sent_forms
 from tests import factories as make
 from tests.billing.admin.pages import page_of, shown_on
 from tests.billing.admin.staff import administrator, logged_in, problems_of
-from tests.billing.admin.test_parties import WORKSPACE
+from tests.billing.admin.test_workspaces import WORKSPACE
 
 pytestmark = pytest.mark.django_db
 

@@ -1,158 +1,18 @@
-"""Workspaces, API keys and customers in the panel."""
-
-import re
+"""Customers and their aliases in the panel."""
 
 import pytest
 from django.urls import reverse
 
-from billing import figures, keys, parties
-from billing.models import ApiKey, Customer, CustomerAlias, NumberSeries, Workspace
+from billing import parties
+from billing.models import Customer, CustomerAlias
 from tests import factories as make
 from tests.billing.admin.pages import page_of
-from tests.billing.admin.staff import administrator, client_of, errors_of, problems_of
+from tests.billing.admin.staff import administrator, client_of, problems_of
+from usage.models import UsageRecord
 
 pytestmark = [pytest.mark.django_db, pytest.mark.once]
 
-WORKSPACE = {
-    "name": "Acme",
-    "code": "acme",
-    "time_zone": "Europe/Berlin",
-    "currency": "EUR",
-    "closing": "manual",
-    "closing_delay_hours": "1",
-    "number_format": "point",
-    "day_format": "iso",
-}
-
-
-def test_workspace_is_opened_with_its_twin_and_their_number_series():
-    response = administrator().post(reverse("admin:billing_workspace_add"), WORKSPACE)
-
-    live, test = Workspace.objects.order_by("pk")
-    assert response.url == reverse("admin:billing_workspace_change", args=[live.pk])
-    assert (live.mode, test.mode, test.live, test.code) == ("live", "test", live, "acme")
-    assert NumberSeries.objects.count() == 6
-
-
-@pytest.mark.parametrize(
-    ("change", "field"),
-    [({"time_zone": "Mars"}, "time_zone"), ({"currency": "XXX"}, "currency"), ({"code": "a b"}, "code")],
-)
-def test_workspace_with_a_bad_field_is_refused_on_that_field(change, field):
-    response = administrator().post(reverse("admin:billing_workspace_add"), WORKSPACE | change)
-
-    assert list(errors_of(response)) == [field]
-    assert not Workspace.objects.exists()
-
-
-def test_workspace_of_a_code_that_is_taken_is_refused():
-    make.workspace("acme")
-
-    response = administrator().post(reverse("admin:billing_workspace_add"), WORKSPACE)
-
-    assert list(errors_of(response)) == ["__all__"]
-    assert Workspace.objects.count() == 2
-
-
-def test_time_zone_is_fixed_once_there_are_subscriptions():
-    owner, client = make.workspace(), administrator()
-    url = reverse("admin:billing_workspace_change", args=[owner.pk])
-    no_sites = {"allowed_origins-TOTAL_FORMS": "0", "allowed_origins-INITIAL_FORMS": "0"}
-    client.post(url, WORKSPACE | no_sites | {"time_zone": "Asia/Tokyo", "name": "First"})
-    make.subscription(make.customer(Workspace.objects.get(pk=owner.pk)))
-
-    client.post(url, WORKSPACE | no_sites | {"time_zone": "Europe/Paris", "name": "Second", "code": "other"})
-
-    owner.refresh_from_db()
-    assert (owner.time_zone, owner.name, owner.code) == ("Asia/Tokyo", "Second", "acme")
-
-
-def test_key_is_shown_once_and_recognised():
-    owner, client = make.workspace(), administrator()
-
-    response = client.post(reverse("admin:billing_apikey_add"), {"workspace": owner.pk, "name": "meter", "text": ""})
-
-    text = re.search(r'data-copy="([^"]+)"', response.content.decode())[1]
-    key = keys.find_key(text=text, as_of=make.moment("2026-01-01"))
-    assert (key.workspace, key.name, key.created_by) == (owner, "meter", "Fiona Ledger")
-    assert "no-store" in response["Cache-Control"].split(", ")
-    assert text not in client.get(reverse("admin:billing_apikey_change", args=[key.pk])).content.decode()
-    assert text not in client.get(reverse("admin:billing_apikey_changelist")).content.decode()
-
-
-def test_list_and_page_of_keys_tell_their_last_use_and_are_ordered_by_it():
-    owner, client = make.workspace(), administrator()
-    texts = [make.api_key(owner) for _ in range(3)]
-    for text, day in ((texts[0], "2026-01-02"), (texts[2], "2026-01-01")):
-        keys.find_key(text=text, as_of=make.moment(day))
-    used, unused, used_before = ApiKey.objects.order_by("pk")
-
-    page = client.get(reverse("admin:billing_apikey_changelist"), {"o": "5"}).context["cl"]
-    listed = [key.pk for key in page.result_list if key.last_used_at is not None]
-    urls = [reverse("admin:billing_apikey_change", args=[key.pk]) for key in (used, unused)]
-    told = [client.get(url).content.decode() for url in urls]
-
-    assert listed == [used_before.pk, used.pk]
-    assert ["never" in page for page in told] == [False, True]
-    assert [figures.moment(make.moment("2026-01-02"), owner.tz) in page for page in told] == [True, False]
-
-
-def test_existing_token_is_taken_over():
-    owner, token = make.workspace(), "0123456789abcdef-from-the-vendor"
-
-    administrator().post(reverse("admin:billing_apikey_add"), {"workspace": owner.pk, "name": "meter", "text": token})
-
-    assert keys.find_key(text=token, as_of=make.moment("2026-01-01")).name == "meter"
-
-
-def test_short_token_is_refused_on_its_field():
-    owner = make.workspace()
-
-    response = administrator().post(
-        reverse("admin:billing_apikey_add"), {"workspace": owner.pk, "name": "meter", "text": "short"}
-    )
-
-    assert list(errors_of(response)) == ["text"]
-    assert not ApiKey.objects.exists()
-
-
-def test_key_is_renamed_but_its_digest_and_workspace_stay():
-    owner, client = make.workspace(), administrator()
-    make.api_key(owner)
-    key = ApiKey.objects.get()
-
-    client.post(
-        reverse("admin:billing_apikey_change", args=[key.pk]),
-        {"name": "renamed", "digest": "0" * 64, "workspace": owner.twin.pk, "revoked_at_0": "2026-01-01"},
-    )
-
-    changed = ApiKey.objects.get()
-    assert (changed.name, changed.digest, changed.workspace, changed.revoked_at) == (
-        "renamed",
-        key.digest,
-        owner,
-        None,
-    )
-
-
-def test_key_is_revoked_by_a_post_and_only_once():
-    text = make.api_key(make.workspace())
-    key, client = ApiKey.objects.get(), administrator()
-    url = reverse("admin:billing_apikey_revoke", args=[key.pk])
-
-    assert client.get(url).status_code == 200
-    assert keys.find_key(text=text, as_of=make.moment("2026-01-01"))
-    assert client.post(url).status_code == 302
-    assert keys.find_key(text=text, as_of=make.moment("2026-01-01")) is None
-    assert client.post(url)["Location"] == reverse("admin:billing_apikey_change", args=[key.pk])
-
-
-def test_viewer_of_keys_can_neither_add_nor_revoke():
-    make.api_key(make.workspace())
-    viewer = client_of("billing.view_apikey")
-
-    assert viewer.post(reverse("admin:billing_apikey_revoke", args=[ApiKey.objects.get().pk])).status_code == 403
-    assert viewer.post(reverse("admin:billing_apikey_add"), {}).status_code == 403
+CUSTOMER_ID = "0a6f5d5e-2f4e-4d6b-9a51-0c3c1c0a1b2c"
 
 
 def aliases(*values: str) -> dict[str, object]:
@@ -334,3 +194,61 @@ def test_customer_whose_name_had_control_characters_before_is_shown_and_changed_
 
     customer.refresh_from_db()
     assert (response.status_code, customer.reference) == (302, "C-1")
+
+
+def inline(*aliases: CustomerAlias, **changes: object) -> dict[str, object]:
+    rows: dict[str, object] = {"aliases-TOTAL_FORMS": len(aliases), "aliases-INITIAL_FORMS": len(aliases)}
+    for n, alias in enumerate(aliases):
+        given = {"id": alias.pk, "customer": alias.customer_id, "value": alias.value, "label": alias.label}
+        rows |= {f"aliases-{n}-{name}": value for name, value in given.items()}
+    return {"name": "Globex", "reference": "", "email": "", "address": ""} | rows | changes
+
+
+def test_names_that_are_given_in_the_panel_match_what_waits():
+    owner, client = make.workspace(), administrator()
+    globex = make.customer(owner, aliases=["old", "gone"])
+    old, gone = globex.aliases.order_by("id")
+    for name in ("new", "added", "C-9"):
+        make.event(owner, name, "2026-01-05")
+    added = {"aliases-2-value": "added", "aliases-2-label": "Europe", "aliases-2-customer": globex.pk}
+    changes = {"aliases-0-value": "new", "aliases-1-DELETE": "on", "aliases-TOTAL_FORMS": 3, "reference": "C-9"}
+
+    response = client.post(
+        reverse("admin:billing_customer_change", args=[globex.pk]), inline(old, gone, **added, **changes)
+    )
+
+    assert response.status_code == 302
+    assert list(globex.aliases.order_by("value").values_list("value", "label")) == [("added", "Europe"), ("new", "")]
+    assert set(UsageRecord.objects.live().values_list("customer", flat=True)) == {globex.pk}
+
+
+def test_customer_who_is_added_gets_what_waits():
+    owner = make.workspace()
+    make.event(owner, "gx", "2026-01-05")
+    data = inline(**{"aliases-TOTAL_FORMS": 1, "aliases-0-value": "gx", "aliases-0-label": ""})
+
+    administrator().post(reverse("admin:billing_customer_add"), data | {"workspace": owner.pk, "id": CUSTOMER_ID})
+
+    assert str(UsageRecord.objects.live().get().customer_id) == CUSTOMER_ID
+
+
+def test_alias_that_names_nobody_is_refused():
+    globex = make.customer(make.workspace())
+    data = inline(**{"aliases-TOTAL_FORMS": 1, "aliases-0-value": "VOID", "aliases-0-label": ""})
+
+    response = administrator().post(reverse("admin:billing_customer_change", args=[globex.pk]), data)
+
+    assert problems_of(response) == ["“VOID” is how senders take an event back: it names nobody."]
+    assert not CustomerAlias.objects.exists()
+
+
+def test_reference_that_names_nobody_is_refused():
+    globex = make.customer(make.workspace(), reference="C-1")
+
+    response = administrator().post(
+        reverse("admin:billing_customer_change", args=[globex.pk]), inline(reference="VOID")
+    )
+
+    assert problems_of(response) == ["“VOID” is how senders take an event back: it names nobody."]
+    globex.refresh_from_db()
+    assert globex.reference == "C-1"

@@ -10,9 +10,9 @@ from django.utils import timezone
 from billing.models import Line, Price, Subscription, Workspace
 from tests import factories as make
 from tests.billing.admin.staff import administrator, client_of, errors_of, post_and_confirm, problems_of
-from tests.billing.admin.test_catalog import a_price, tiers
-from tests.billing.admin.test_parties import WORKSPACE
+from tests.billing.admin.test_prices import a_price, tiers
 from tests.billing.admin.test_subscriptions import agreed
+from tests.billing.admin.test_workspaces import WORKSPACE
 
 pytestmark = [pytest.mark.django_db, pytest.mark.once]
 

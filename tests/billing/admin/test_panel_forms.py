@@ -9,8 +9,8 @@ from billing.models import Line, Price, Subscription, Workspace
 from tests import factories as make
 from tests.billing.admin.pages import page_of, shown_on
 from tests.billing.admin.staff import administrator, errors_of
-from tests.billing.admin.test_entry import ADD_PRICE, ADD_SUBSCRIPTION, COMMA, ECHO, flat
-from tests.billing.admin.test_stale_forms import change_page, told_on
+from tests.billing.admin.test_entry_fields import ADD_PRICE, ADD_SUBSCRIPTION, COMMA, ECHO, flat
+from tests.billing.admin.test_seen import change_page, told_on
 from tests.billing.admin.test_subscriptions import agreed
 
 pytestmark = [pytest.mark.django_db, pytest.mark.once]

@@ -1,4 +1,4 @@
-"""Bricks that count events, and customers' aliases, in the panel."""
+"""Bricks that count events in the panel: their rules, and filters as text."""
 
 from contextlib import suppress
 from time import monotonic
@@ -8,11 +8,10 @@ from django.core.exceptions import ValidationError
 from django.urls import reverse
 
 from billing.admin.brick_forms import filters_as_text, filters_from_text
-from billing.models import Brick, CustomerAlias, EventRule
+from billing.models import Brick, EventRule
 from tests import factories as make
 from tests.billing.admin.pages import page_of
-from tests.billing.admin.staff import administrator, client_of, problems_of
-from usage.models import UsageRecord
+from tests.billing.admin.staff import administrator, client_of
 
 pytestmark = [pytest.mark.django_db, pytest.mark.once]
 
@@ -215,61 +214,3 @@ def test_rule_whose_event_type_had_a_line_break_before_may_be_followed_by_one_wi
 
     rule = EventRule.objects.get(replaced_at=None)
     assert (rule.event_type, rule.filters) == ("t\ne", {"c": ["d"]})
-
-
-def inline(*aliases: CustomerAlias, **changes: object) -> dict[str, object]:
-    rows: dict[str, object] = {"aliases-TOTAL_FORMS": len(aliases), "aliases-INITIAL_FORMS": len(aliases)}
-    for n, alias in enumerate(aliases):
-        given = {"id": alias.pk, "customer": alias.customer_id, "value": alias.value, "label": alias.label}
-        rows |= {f"aliases-{n}-{name}": value for name, value in given.items()}
-    return {"name": "Globex", "reference": "", "email": "", "address": ""} | rows | changes
-
-
-def test_names_that_are_given_in_the_panel_match_what_waits():
-    owner, client = make.workspace(), administrator()
-    globex = make.customer(owner, aliases=["old", "gone"])
-    old, gone = globex.aliases.order_by("id")
-    for name in ("new", "added", "C-9"):
-        make.event(owner, name, "2026-01-05")
-    added = {"aliases-2-value": "added", "aliases-2-label": "Europe", "aliases-2-customer": globex.pk}
-    changes = {"aliases-0-value": "new", "aliases-1-DELETE": "on", "aliases-TOTAL_FORMS": 3, "reference": "C-9"}
-
-    response = client.post(
-        reverse("admin:billing_customer_change", args=[globex.pk]), inline(old, gone, **added, **changes)
-    )
-
-    assert response.status_code == 302
-    assert list(globex.aliases.order_by("value").values_list("value", "label")) == [("added", "Europe"), ("new", "")]
-    assert set(UsageRecord.objects.live().values_list("customer", flat=True)) == {globex.pk}
-
-
-def test_customer_who_is_added_gets_what_waits():
-    owner = make.workspace()
-    make.event(owner, "gx", "2026-01-05")
-    data = inline(**{"aliases-TOTAL_FORMS": 1, "aliases-0-value": "gx", "aliases-0-label": ""})
-
-    administrator().post(reverse("admin:billing_customer_add"), data | {"workspace": owner.pk, "id": BRICK_ID})
-
-    assert str(UsageRecord.objects.live().get().customer_id) == BRICK_ID
-
-
-def test_alias_that_names_nobody_is_refused():
-    globex = make.customer(make.workspace())
-    data = inline(**{"aliases-TOTAL_FORMS": 1, "aliases-0-value": "VOID", "aliases-0-label": ""})
-
-    response = administrator().post(reverse("admin:billing_customer_change", args=[globex.pk]), data)
-
-    assert problems_of(response) == ["“VOID” is how senders take an event back: it names nobody."]
-    assert not CustomerAlias.objects.exists()
-
-
-def test_reference_that_names_nobody_is_refused():
-    globex = make.customer(make.workspace(), reference="C-1")
-
-    response = administrator().post(
-        reverse("admin:billing_customer_change", args=[globex.pk]), inline(reference="VOID")
-    )
-
-    assert problems_of(response) == ["“VOID” is how senders take an event back: it names nobody."]
-    globex.refresh_from_db()
-    assert globex.reference == "C-1"

@@ -13,7 +13,8 @@ from typing import Any
 import pytest
 
 from billing.history.kinds import KINDS
-from tests.test_architecture import DOMAIN, RETURNED, ROOT, TABLES, is_within, module_of, sources
+from tests.imports import is_within, module_of
+from tests.test_architecture import DOMAIN, RETURNED, ROOT, TABLES, sources
 from tests.writers import Write, writes_in
 
 pytestmark = pytest.mark.once
