@@ -24,12 +24,11 @@ def newest_of(record: UsageRecord) -> UsageRecord:
     return chain_of(record).select_related("workspace").defer("properties").order_by("-id")[0]
 
 
-def open_from(record: UsageRecord) -> datetime:
-    """Return the moment from which a change of the record falls in no closed period."""
+def open_from(record: UsageRecord) -> datetime | None:
+    """Return the moment from which a change of the record falls in no closed period; None where none was closed."""
     if record.line:
         return record.line.open_from_at
-    opened = record.customer and record.customer.events_open_from_at
-    return opened or record.occurred_at
+    return record.customer.events_open_from_at if record.customer else None
 
 
 def state_of(record: UsageRecord) -> str:

@@ -107,7 +107,7 @@ class _Change(_Recording, RowAction[UsageRecord, Any]):
         return None if is_live(self.row) else newest_of(self.row)
 
     def context(self) -> Mapping[str, Any]:
-        is_closed = self.row.is_late or self.row.occurred_at < open_from(self.row)
+        is_closed = self.row.is_late or ledger.is_late(self.row.occurred_at, open_from_at=open_from(self.row))
         return {"newest": self.newest, "is_closed": is_closed}
 
     def answer(self) -> HttpResponse:

@@ -14,6 +14,7 @@ from django.db.models import Q, QuerySet
 from billing.storage import rows
 from billing.storage.caseless import folded_copy
 from usage.commands import Origin, RecordById, RecordByKey
+from usage.ledger.lateness import is_late, late
 from usage.ledger.locks import Overtaken
 from usage.ledger.refusals import DuplicateKey
 from usage.ledger.values import adapt
@@ -165,7 +166,7 @@ def supersede(former: UsageRecord, change: UsageRecord, *, open_from_at: datetim
     ``Overtaken`` where something else has superseded the former since it was read.
     """
     (change.pk,) = next_ids(1)
-    change.is_late = open_from_at is not None and min(former.occurred_at, change.occurred_at) < open_from_at
+    change.is_late = is_late(former.occurred_at, change.occurred_at, open_from_at=open_from_at)
     # The former first: only one live record may have the key. The foreign key is checked at commit.
     live = UsageRecord.objects.filter(workspace_id=former.workspace_id, pk=former.pk, superseded_by=None)
     if not live.update(superseded_by_id=change.pk):
@@ -178,14 +179,14 @@ _SUPERSEDE_MANY = """
 UPDATE usage_usagerecord SET superseded_by_id = pair.id FROM {pairs}
 WHERE usage_usagerecord.workspace_id = %s AND usage_usagerecord.id = pair.former_id
 """
-_INSERT_MATCHES = """
+_INSERT_MATCHES = f"""
 INSERT INTO usage_usagerecord
     (id, workspace_id, customer_id, is_late, customer_alias, event_type, occurred_at, recorded_at,
      kind, source, dialect, key, recorded_by, note, properties, folded, origin_id)
-SELECT pair.id, r.workspace_id, %s, COALESCE(r.occurred_at < %s, FALSE), r.customer_alias, r.event_type,
+SELECT pair.id, r.workspace_id, %s, {late(moment="r.occurred_at", open_from_at="%s")}, r.customer_alias, r.event_type,
     r.occurred_at, r.recorded_at, 'match', r.source, r.dialect, r.key, 'matched when the name was given', '',
     r.properties, r.folded, COALESCE(r.origin_id, r.id)
-FROM {pairs} JOIN usage_usagerecord r ON r.workspace_id = %s AND r.id = pair.former_id
+FROM {{pairs}} JOIN usage_usagerecord r ON r.workspace_id = %s AND r.id = pair.former_id
 """
 
 
