@@ -13,6 +13,7 @@ from django.db.models import Q, QuerySet
 
 from billing.storage import rows
 from billing.storage.caseless import folded_copy
+from usage.chains import handle_of, in_chain
 from usage.commands import Origin, RecordById, RecordByKey
 from usage.ledger.lateness import is_late, late
 from usage.ledger.locks import Overtaken
@@ -87,7 +88,7 @@ def live_records(workspace_id: int, target: RecordById | RecordByKey) -> QuerySe
     """Return the one record that a target names and that counts now, or none."""
     match target:
         case RecordById(record_id):
-            wanted = Q(pk=record_id) | Q(origin_id=record_id)
+            wanted = in_chain(record_id)
         case RecordByKey(dialect, key):
             wanted = Q(dialect=dialect, key=key)
     return UsageRecord.objects.live().filter(wanted, workspace_id=workspace_id)
@@ -109,12 +110,12 @@ def refuse_taken_key(*, origin: Origin, key: str | None) -> None:
 
 
 _KEYS = {"n": "bigint", "dialect": "text", "key": "text"}
-_HOLDERS = """
+_HOLDERS = f"""
 SELECT wanted.n, (
-    SELECT coalesce(origin_id, r.id) FROM usage_usagerecord r
+    SELECT {handle_of("r")} FROM usage_usagerecord r
     WHERE r.workspace_id = %s AND r.dialect = wanted.dialect AND r.key = wanted.key AND r.superseded_by_id IS NULL
 )
-FROM {wanted}
+FROM {{wanted}}
 """
 
 
@@ -185,7 +186,7 @@ INSERT INTO usage_usagerecord
      kind, source, dialect, key, recorded_by, note, properties, folded, origin_id)
 SELECT pair.id, r.workspace_id, %s, {late(moment="r.occurred_at", open_from_at="%s")}, r.customer_alias, r.event_type,
     r.occurred_at, r.recorded_at, 'match', r.source, r.dialect, r.key, 'matched when the name was given', '',
-    r.properties, r.folded, COALESCE(r.origin_id, r.id)
+    r.properties, r.folded, {handle_of("r")}
 FROM {{pairs}} JOIN usage_usagerecord r ON r.workspace_id = %s AND r.id = pair.former_id
 """
 
