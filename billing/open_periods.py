@@ -2,8 +2,8 @@
 
 from datetime import datetime
 
-from billing.calendar import Interval, Period, periods_due
-from billing.contracts import period_around
+from billing.calendar import Period
+from billing.contracts import period_around, periods_from
 from billing.models import Subscription
 
 
@@ -12,16 +12,7 @@ def periods_over(subscription: Subscription, until_at: datetime, *, most: int) -
 
     Raises ``CalendarOutOfRange`` where a period lies beyond the calendar.
     """
-    return periods_due(
-        open_from_at=subscription.open_from_at,
-        until=until_at,
-        anchor_on=subscription.anchor_on,
-        interval=Interval(subscription.interval),
-        tz=subscription.workspace.tz,
-        starts_at=subscription.starts_at,
-        ends_at=subscription.ends_at,
-        most=most,
-    )
+    return periods_from(subscription, subscription.open_from_at, until=until_at, most=most)
 
 
 def count_open(subscription: Subscription, *, as_of: datetime, most: int) -> int:

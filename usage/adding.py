@@ -77,14 +77,7 @@ def opening_of(line: Line) -> Opening | None:
         return None
     # Metering finds the record: at the start of the line, or at the end of the former one if nothing is carried on.
     asked, at = (line, line.starts_at) if line.carries_on else (former, former.ends_at)
-    window = Window(
-        workspace_id=line.workspace_id,
-        aggregation=line.brick.aggregation,
-        line_id=asked.pk,
-        starts_at=at,
-        ends_at=at,
-        cutoff=ledger.last_id(workspace_id=line.workspace_id),
-    )
+    window = Window.of(asked, at, at, cutoff=ledger.last_id(workspace_id=line.workspace_id))
     (record_id,) = opening_records([window])
     opened_by = UsageRecord.objects.filter(workspace_id=line.workspace_id, pk=record_id or 0)
     last = opened_by.values_list("quantity", flat=True).first()
@@ -152,12 +145,16 @@ def _invoices_in_words(effect: Effect, subscription: Subscription) -> Iterator[s
 
 
 def _former(line: Line) -> Line | None:
-    earlier = Line.objects.filter(
-        workspace_id=line.workspace_id,
-        subscription_id=line.subscription_id,
-        brick_id=line.brick_id,
-        starts_at__lt=line.starts_at,
-    ).order_by("-starts_at")
+    earlier = (
+        Line.objects.select_related("brick")
+        .filter(
+            workspace_id=line.workspace_id,
+            subscription_id=line.subscription_id,
+            brick_id=line.brick_id,
+            starts_at__lt=line.starts_at,
+        )
+        .order_by("-starts_at")
+    )
     return next((one for one in earlier if not one.is_voided), None)
 
 

@@ -12,14 +12,13 @@ from datetime import date, datetime, timedelta
 from decimal import Decimal
 from enum import StrEnum
 from itertools import pairwise
-from typing import Any
 from zoneinfo import ZoneInfo
 
 from django.conf import settings
 
-from billing import catalog
+from billing import catalog, contracts
 from billing.aggregations import Combine
-from billing.calendar import Interval, Period, midnight, period_at, periods_due
+from billing.calendar import Interval, Period, midnight
 from billing.models import EventRule, Line, Subscription, Workspace
 from usage.ledger import LineNotFound, LineNotMetered
 from usage.metering import CUTOFF_OF_NOW, NOTHING, Measurement, Window, measure
@@ -86,11 +85,6 @@ def lines_of_brick(*, workspace: Workspace, subscription_id: uuid.UUID, brick_id
     return lines
 
 
-def current_period(*, subscription: Subscription, as_of: datetime) -> Period | None:
-    """Return the subscription's period that contains a moment; None before its start and after its end."""
-    return period_at(as_of, **_rhythm(subscription))
-
-
 def used(*, spans: Sequence[tuple[Line, Period]], as_of: datetime) -> list[Measurement]:
     """Return the measurement of each line in its span, in their order, without usage that occurred from ``as_of`` on.
 
@@ -146,7 +140,7 @@ def _too_many_periods() -> SpanRefused:
 
 def used_in_current_period(*, lines: Sequence[Line], as_of: datetime) -> PeriodUsage | None:
     """Return the usage of a brick's lines in the running period; None without one, or with no line active in it."""
-    period = current_period(subscription=lines[0].subscription, as_of=as_of)
+    period = contracts.period_around(lines[0].subscription, as_of)
     found = _used_in([period] if period else [], lines, as_of)
     return found[0] if found else None
 
@@ -184,7 +178,7 @@ def _latest(subscription: Subscription, as_of: datetime) -> tuple[datetime, date
     until, moment = as_of, as_of
     if subscription.ends_at is not None and subscription.ends_at <= as_of:
         until, moment = subscription.ends_at, subscription.ends_at - _MICROSECOND
-    period = current_period(subscription=subscription, as_of=moment)
+    period = contracts.period_around(subscription, moment)
     return (period.starts_at if period else subscription.starts_at), until
 
 
@@ -219,32 +213,14 @@ def _window(line: Line, span: Period, as_of: datetime, rule: EventRule | None) -
     covered = span.intersect(line.starts_at, as_of if line.ends_at is None else min(as_of, line.ends_at))
     if covered is None:
         return None
-    return Window(
-        workspace_id=line.workspace_id,
-        aggregation=line.brick.aggregation,
-        line_id=line.pk,
-        starts_at=covered.starts_at,
-        ends_at=covered.ends_at,
-        cutoff=CUTOFF_OF_NOW,
-        customer_id=line.subscription.customer_id,
-        rule=rule,
-    )
+    whose = line.subscription.customer_id
+    return Window.of(line, covered.starts_at, covered.ends_at, cutoff=CUTOFF_OF_NOW, customer_id=whose, rule=rule)
 
 
 def _periods_begun(subscription: Subscription, as_of: datetime) -> list[Period]:
-    over = periods_due(open_from_at=subscription.starts_at, until=as_of, **_rhythm(subscription))
-    running = current_period(subscription=subscription, as_of=as_of)
+    over = contracts.periods_from(subscription, subscription.starts_at, until=as_of)
+    running = contracts.period_around(subscription, as_of)
     return [*over, running] if running else [*over]
-
-
-def _rhythm(subscription: Subscription) -> dict[str, Any]:
-    return {
-        "anchor_on": subscription.anchor_on,
-        "interval": Interval(subscription.interval),
-        "tz": subscription.workspace.tz,
-        "starts_at": subscription.starts_at,
-        "ends_at": subscription.ends_at,
-    }
 
 
 def _buckets(asked: Period, size: BucketSize, tz: ZoneInfo) -> list[Period]:

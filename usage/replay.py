@@ -82,12 +82,10 @@ def replay(*, invoice: Invoice) -> Replay:
 
 
 def _window(line: InvoiceLine, invoice: Invoice) -> Window:
-    return Window(
-        workspace_id=line.workspace_id,
-        aggregation=line.line.brick.aggregation,
-        line_id=line.line_id,
-        starts_at=line.starts_at,
-        ends_at=line.ends_at,
+    return Window.of(
+        line.line,
+        line.starts_at,
+        line.ends_at,
         cutoff=line.cutoff,
         customer_id=invoice.customer_id,
         rule=line.rule,

@@ -8,7 +8,14 @@ from billing.contracts.ends import end_line
 from billing.contracts.hooks import Foreseen, effects_of_adding, objections_to_ending
 from billing.contracts.limits import NO_LIMITS, Limits, LimitsRefused, Room, has_hard_limit, reached
 from billing.contracts.lines import add_line, set_limits
-from billing.contracts.periods import next_close_at, open_period, period_around
+from billing.contracts.periods import (
+    coverage_of,
+    full_period,
+    next_close_at,
+    open_period,
+    period_around,
+    periods_from,
+)
 from billing.contracts.refusals import UnableToAgree
 from billing.contracts.starts import distant, distant_end
 from billing.contracts.subscriptions import create_subscription, end_subscription, staying_ended
@@ -23,17 +30,20 @@ __all__ = [
     "Room",
     "UnableToAgree",
     "add_line",
+    "coverage_of",
     "create_subscription",
     "distant",
     "distant_end",
     "effects_of_adding",
     "end_line",
     "end_subscription",
+    "full_period",
     "has_hard_limit",
     "next_close_at",
     "objections_to_ending",
     "open_period",
     "period_around",
+    "periods_from",
     "reached",
     "set_limits",
     "staying_ended",

@@ -1,8 +1,10 @@
-"""The billing periods of a subscription."""
+"""The billing periods of a subscription: the one place that reads its rhythm. All raise ``CalendarOutOfRange``."""
 
 from datetime import datetime
+from typing import Any
+from zoneinfo import ZoneInfo
 
-from billing.calendar import Interval, Period, period_at
+from billing.calendar import Coverage, Interval, Period, coverage, full_period_at, period_at, periods_due
 from billing.models import Subscription
 
 
@@ -16,17 +18,48 @@ def period_around(subscription: Subscription, moment: datetime) -> Period | None
 
     Raises ``CalendarOutOfRange``.
     """
-    return period_at(
-        moment,
-        anchor_on=subscription.anchor_on,
-        interval=Interval(subscription.interval),
-        tz=subscription.workspace.tz,
-        starts_at=subscription.starts_at,
-        ends_at=subscription.ends_at,
-    )
+    return period_at(moment, **_rhythm(subscription, subscription.workspace.tz), **_life(subscription))
+
+
+def periods_from(
+    subscription: Subscription, starts_at: datetime, *, until: datetime, most: int | None = None
+) -> tuple[Period, ...]:
+    """Return, in order, the first ``most`` periods of a subscription from a moment on that end by ``until``.
+
+    The first begins at that moment, or where the subscription does if that is later. Raises ``CalendarOutOfRange``.
+    """
+    rhythm = _rhythm(subscription, subscription.workspace.tz)
+    return periods_due(open_from_at=starts_at, until=until, **rhythm, **_life(subscription), most=most)
+
+
+def full_period(subscription: Subscription, moment: datetime, *, tz: ZoneInfo) -> Period:
+    """Return the whole billing window that contains a moment, also beyond the subscription's life.
+
+    ``tz``: that of its workspace, which the caller may have loaded otherwise. Raises ``CalendarOutOfRange``.
+    """
+    return full_period_at(moment, **_rhythm(subscription, tz))
+
+
+def coverage_of(
+    subscription: Subscription, covered: Period, *, tz: ZoneInfo, followed_at: datetime | None = None
+) -> Coverage:
+    """Return how much of its billing window a part of a period covers, of which a flat price is charged.
+
+    ``followed_at``: when the next line of the same brick begins. ``tz`` and errors as for ``full_period``.
+    """
+    full = full_period(subscription, covered.starts_at, tz=tz)
+    return coverage(covered=covered, full=full, tz=tz, followed_at=followed_at)
 
 
 def next_close_at(subscription: Subscription) -> datetime | None:
     """Return the moment at which the subscription's first open period ends, or None where none is left."""
     period = open_period(subscription)
     return None if period is None else period.ends_at
+
+
+def _rhythm(subscription: Subscription, tz: ZoneInfo) -> dict[str, Any]:
+    return {"anchor_on": subscription.anchor_on, "interval": Interval(subscription.interval), "tz": tz}
+
+
+def _life(subscription: Subscription) -> dict[str, Any]:
+    return {"starts_at": subscription.starts_at, "ends_at": subscription.ends_at}

@@ -2,21 +2,15 @@
 
 from datetime import datetime
 
-from django.db.models import Q, QuerySet
+from django.db.models import QuerySet
 
 from billing.parties import NOBODY
 from usage.models import UsageRecord
 
 
-def is_live(record: UsageRecord) -> bool:
-    """Tell whether a record counts: no other took its place, and it is no retraction."""
-    return record.superseded_by_id is None and record.kind != UsageRecord.Kind.RETRACTION
-
-
 def chain_of(record: UsageRecord) -> QuerySet[UsageRecord]:
     """Return a record with all records that came before and after it in its place."""
-    in_place = Q(pk=record.handle) | Q(origin_id=record.handle)
-    return UsageRecord.objects.filter(in_place, workspace_id=record.workspace_id)
+    return UsageRecord.objects.called(record.handle).filter(workspace_id=record.workspace_id)
 
 
 def newest_of(record: UsageRecord) -> UsageRecord:
@@ -24,12 +18,11 @@ def newest_of(record: UsageRecord) -> UsageRecord:
     return chain_of(record).select_related("workspace").defer("properties").order_by("-id")[0]
 
 
-def open_from(record: UsageRecord) -> datetime:
-    """Return the moment from which a change of the record falls in no closed period."""
+def open_from(record: UsageRecord) -> datetime | None:
+    """Return the moment from which a change of the record falls in no closed period; None where none was closed."""
     if record.line:
         return record.line.open_from_at
-    opened = record.customer and record.customer.events_open_from_at
-    return opened or record.occurred_at
+    return record.customer.events_open_from_at if record.customer else None
 
 
 def state_of(record: UsageRecord) -> str:

@@ -16,7 +16,7 @@ from billing.entry.moments import spell_moment
 from billing.entry.numbers import spell_number
 from billing.models import Customer, Workspace
 from usage import ledger
-from usage.admin.chains import is_live, newest_of, open_from
+from usage.admin.chains import newest_of, open_from
 from usage.admin.record_forms import CorrectionForm, EntryForm, EventCorrectionForm, ReasonForm
 from usage.commands import CorrectUsage, LineByNumber, Origin, RecordById, RecordUsage, RetractUsage
 from usage.models import UsageRecord
@@ -96,7 +96,7 @@ class _Change(_Recording, RowAction[UsageRecord, Any]):
 
     @classmethod
     def is_offered(cls, row: UsageRecord) -> bool:
-        return is_live(row)
+        return row.is_live
 
     def title(self) -> str:
         return f"{self.label} record {self.row.pk}"
@@ -104,10 +104,10 @@ class _Change(_Recording, RowAction[UsageRecord, Any]):
     @cached_property
     def newest(self) -> UsageRecord | None:
         """Return the record that took this one's place; None where none did."""
-        return None if is_live(self.row) else newest_of(self.row)
+        return None if self.row.is_live else newest_of(self.row)
 
     def context(self) -> Mapping[str, Any]:
-        is_closed = self.row.is_late or self.row.occurred_at < open_from(self.row)
+        is_closed = self.row.is_late or ledger.is_late(self.row.occurred_at, open_from_at=open_from(self.row))
         return {"newest": self.newest, "is_closed": is_closed}
 
     def answer(self) -> HttpResponse:

@@ -17,7 +17,8 @@ from billing.admin.picking import PickField, matching
 from billing.aggregations import OF_BRICKS, names
 from billing.models import Customer, Line, Workspace
 from billing.storage.jsontext import MalformedJSON, decode, encode
-from usage.ledger import DIGITS_AFTER_POINT, DIGITS_BEFORE_POINT
+from usage.admin.chains import open_from
+from usage.ledger import DIGITS_AFTER_POINT, DIGITS_BEFORE_POINT, is_late
 from usage.models import UsageRecord
 
 NOTE_LENGTH = 500
@@ -130,7 +131,11 @@ class EntryForm(DatedForm):
 
     def is_closed(self, at: datetime) -> bool:
         line = self.chosen("line")
-        return line is not None and line.starts_at <= at < line.open_from_at
+        return line is not None and _is_closed(line, at)
+
+
+def _is_closed(line: Line, at: datetime) -> bool:
+    return line.starts_at <= at and is_late(at, open_from_at=line.open_from_at)
 
 
 def _meanings() -> str:
@@ -165,10 +170,8 @@ class CorrectionForm(DatedForm, ReasonForm):
         self.fields["occurred_at"].help_text = f"Date and time in {record.workspace.time_zone}."
 
     def is_closed(self, at: datetime) -> bool:
-        if line := self.record.line:
-            return line.starts_at <= at < line.open_from_at
-        opened = self.record.customer.events_open_from_at if self.record.customer else None
-        return opened is not None and at < opened
+        line = self.record.line
+        return is_late(at, open_from_at=open_from(self.record)) if line is None else _is_closed(line, at)
 
     def clean(self) -> dict[str, Any] | None:
         if not self.errors and not set(self.changed_data) - {"note"}:

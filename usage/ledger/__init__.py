@@ -21,6 +21,7 @@ from usage.ledger.events import (
     stalled_matchings,
     work_on_matching,
 )
+from usage.ledger.lateness import is_late
 from usage.ledger.lines import correct, hold_lines, record, retract
 from usage.ledger.names import parse_line_number
 from usage.ledger.refusals import (
@@ -59,6 +60,7 @@ __all__ = [
     "exact_quantity",
     "find_customers",
     "hold_lines",
+    "is_late",
     "last_id",
     "match_waiting",
     "objection_to_ending",

@@ -13,7 +13,9 @@ from django.db.models import Q, QuerySet
 
 from billing.storage import rows
 from billing.storage.caseless import folded_copy
+from usage.chains import handle_of, in_chain
 from usage.commands import Origin, RecordById, RecordByKey
+from usage.ledger.lateness import is_late, late
 from usage.ledger.locks import Overtaken
 from usage.ledger.refusals import DuplicateKey
 from usage.ledger.values import adapt
@@ -86,7 +88,7 @@ def live_records(workspace_id: int, target: RecordById | RecordByKey) -> QuerySe
     """Return the one record that a target names and that counts now, or none."""
     match target:
         case RecordById(record_id):
-            wanted = Q(pk=record_id) | Q(origin_id=record_id)
+            wanted = in_chain(record_id)
         case RecordByKey(dialect, key):
             wanted = Q(dialect=dialect, key=key)
     return UsageRecord.objects.live().filter(wanted, workspace_id=workspace_id)
@@ -108,12 +110,12 @@ def refuse_taken_key(*, origin: Origin, key: str | None) -> None:
 
 
 _KEYS = {"n": "bigint", "dialect": "text", "key": "text"}
-_HOLDERS = """
+_HOLDERS = f"""
 SELECT wanted.n, (
-    SELECT coalesce(origin_id, r.id) FROM usage_usagerecord r
+    SELECT {handle_of("r")} FROM usage_usagerecord r
     WHERE r.workspace_id = %s AND r.dialect = wanted.dialect AND r.key = wanted.key AND r.superseded_by_id IS NULL
 )
-FROM {wanted}
+FROM {{wanted}}
 """
 
 
@@ -165,7 +167,7 @@ def supersede(former: UsageRecord, change: UsageRecord, *, open_from_at: datetim
     ``Overtaken`` where something else has superseded the former since it was read.
     """
     (change.pk,) = next_ids(1)
-    change.is_late = open_from_at is not None and min(former.occurred_at, change.occurred_at) < open_from_at
+    change.is_late = is_late(former.occurred_at, change.occurred_at, open_from_at=open_from_at)
     # The former first: only one live record may have the key. The foreign key is checked at commit.
     live = UsageRecord.objects.filter(workspace_id=former.workspace_id, pk=former.pk, superseded_by=None)
     if not live.update(superseded_by_id=change.pk):
@@ -178,14 +180,14 @@ _SUPERSEDE_MANY = """
 UPDATE usage_usagerecord SET superseded_by_id = pair.id FROM {pairs}
 WHERE usage_usagerecord.workspace_id = %s AND usage_usagerecord.id = pair.former_id
 """
-_INSERT_MATCHES = """
+_INSERT_MATCHES = f"""
 INSERT INTO usage_usagerecord
     (id, workspace_id, customer_id, is_late, customer_alias, event_type, occurred_at, recorded_at,
      kind, source, dialect, key, recorded_by, note, properties, folded, origin_id)
-SELECT pair.id, r.workspace_id, %s, COALESCE(r.occurred_at < %s, FALSE), r.customer_alias, r.event_type,
+SELECT pair.id, r.workspace_id, %s, {late(moment="r.occurred_at", open_from_at="%s")}, r.customer_alias, r.event_type,
     r.occurred_at, r.recorded_at, 'match', r.source, r.dialect, r.key, %s, '',
-    r.properties, r.folded, COALESCE(r.origin_id, r.id)
-FROM {pairs} JOIN usage_usagerecord r ON r.workspace_id = %s AND r.id = pair.former_id
+    r.properties, r.folded, {handle_of("r")}
+FROM {{pairs}} JOIN usage_usagerecord r ON r.workspace_id = %s AND r.id = pair.former_id
 """
 
 

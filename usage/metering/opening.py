@@ -12,7 +12,8 @@ from typing import Protocol
 
 from django.db import connection
 
-from usage.metering.sql import LIVE, windows_table
+from usage.chains import LIVE
+from usage.metering.sql import windows_table
 
 # A chain: the lines of a brick in a subscription, as of a cutoff. Values pass along it in the order of their starts.
 CHAIN = "workspace_id, subscription_id, brick_id, cutoff"

@@ -1,4 +1,4 @@
-"""SQL that aggregations share: windows as a table, the records that are live as of a cutoff, exact totals."""
+"""SQL that aggregations share: windows as a table, exact totals."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -7,10 +7,6 @@ from uuid import UUID
 from django.db import connection
 
 from billing.storage.jsontext import encode
-
-# A record is live as of a cutoff if it is no retraction, was there by then, and nothing had superseded it by then.
-LIVE = """r.kind <> 'retraction' AND r.id <= {window}.cutoff
-    AND (r.superseded_by_id IS NULL OR r.superseded_by_id > {window}.cutoff)"""
 
 _WINDOWS = {
     "postgresql": """SELECT n, %s::bigint AS workspace_id, {owner}, starts_at, ends_at, cutoff

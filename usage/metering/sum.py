@@ -5,8 +5,9 @@ from decimal import Decimal
 
 from django.db import connection
 
+from usage.chains import LIVE
 from usage.metering.aggregation import Measured
-from usage.metering.sql import LIVE, total_of, windows_table
+from usage.metering.sql import total_of, windows_table
 from usage.metering.window import Measurement, Window
 
 _QUERY = f"""

@@ -10,9 +10,10 @@ from decimal import Decimal
 from django.db import connection
 
 from billing.money import EXACT, round_quantity
+from usage.chains import LIVE
 from usage.metering.aggregation import Measured
 from usage.metering.opening import OPENING
-from usage.metering.sql import LIVE, windows_table
+from usage.metering.sql import windows_table
 from usage.metering.window import Measurement, Window
 
 MICROSECONDS_A_DAY = Decimal(86_400_000_000)

@@ -4,11 +4,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
+from typing import Self
 from uuid import UUID
 
 from django.db.models import BigIntegerField
 
-from billing.models import EventRule
+from billing.models import EventRule, Line
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,6 +27,32 @@ class Window:
     cutoff: int
     customer_id: UUID | None = None
     rule: EventRule | None = None
+
+    @classmethod
+    def of(
+        cls,
+        line: Line,
+        starts_at: datetime,
+        ends_at: datetime,
+        *,
+        cutoff: int,
+        customer_id: UUID | None = None,
+        rule: EventRule | None = None,
+    ) -> Self:
+        """Return a window of a line, whose brick is loaded.
+
+        ``customer_id`` and ``rule`` are needed where the brick counts events.
+        """
+        return cls(
+            workspace_id=line.workspace_id,
+            aggregation=line.brick.aggregation,
+            line_id=line.pk,
+            starts_at=starts_at,
+            ends_at=ends_at,
+            cutoff=cutoff,
+            customer_id=customer_id,
+            rule=rule,
+        )
 
 
 @dataclass(frozen=True, slots=True)

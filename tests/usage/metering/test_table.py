@@ -18,6 +18,7 @@ from tests.billing.admin.staff import administrator
 from tests.scenarios.closing import all_replay_identically, close_and_issue, totals
 from tests.usage.dialects.clients import ServiceClient
 from usage import consumption, ledger
+from usage.chains import LIVE
 from usage.closing.changed import changed_periods
 from usage.commands import LineByName, LineByNumber, Origin, RecordUsage
 from usage.dialects import pages
@@ -25,7 +26,7 @@ from usage.dialects.shared import view
 from usage.ledger import QuantityRefused
 from usage.metering import Measurement, Window
 from usage.metering.aggregation import Measured, MeasuredEvents
-from usage.metering.sql import LIVE, windows_table
+from usage.metering.sql import windows_table
 
 pytestmark = pytest.mark.django_db
 

@@ -54,12 +54,10 @@ def _window(line_period: LinePeriod, cutoff: int, measured_until: datetime | Non
     ends_at = line_period.covered.ends_at
     if measured_until is not None and not line_period.is_true_up:
         ends_at = max(line_period.covered.starts_at, min(ends_at, measured_until))
-    return Window(
-        workspace_id=line_period.line.workspace_id,
-        aggregation=line_period.line.brick.aggregation,
-        line_id=line_period.line.pk,
-        starts_at=line_period.covered.starts_at,
-        ends_at=ends_at,
+    return Window.of(
+        line_period.line,
+        line_period.covered.starts_at,
+        ends_at,
         cutoff=cutoff,
         customer_id=line_period.due.subscription.customer_id,
         rule=line_period.rule,

@@ -10,8 +10,8 @@ from operator import attrgetter
 from typing import Any
 from uuid import UUID
 
-from billing import catalog
-from billing.calendar import Coverage, Interval, Period, coverage, full_period_at
+from billing import catalog, contracts
+from billing.calendar import Coverage, Period
 from billing.invoicing import Billed, billed_before, billed_rules
 from billing.models import EventRule, InvoiceLine, Line, Subscription
 from usage.closing.changed import changed_periods
@@ -131,8 +131,4 @@ def _followed_at(lines: Sequence[Line]) -> dict[int, datetime]:
 
 
 def _coverage(subscription: Subscription, covered: Period, followed_at: datetime | None) -> Coverage:
-    tz = subscription.workspace.tz
-    full = full_period_at(
-        covered.starts_at, anchor_on=subscription.anchor_on, interval=Interval(subscription.interval), tz=tz
-    )
-    return coverage(covered=covered, full=full, tz=tz, followed_at=followed_at)
+    return contracts.coverage_of(subscription, covered, tz=subscription.workspace.tz, followed_at=followed_at)

@@ -5,7 +5,6 @@ from datetime import datetime
 from typing import Any
 
 from django.conf import settings
-from django.db.models import Q
 from django.utils import timezone
 from drf_spectacular.utils import OpenApiParameter, extend_schema
 from rest_framework import exceptions, status
@@ -33,8 +32,7 @@ class UsageView(NativeView):
     def live_record(self, text: str) -> UsageRecord:
         """Return the live version of the record in a path; raise ``NotFound``."""
         is_number = text.isascii() and text.isdigit() and len(text) < 19
-        known = Q(pk=int(text)) | Q(origin_id=int(text)) if is_number else Q(pk=None)
-        record = self.records().live().filter(known).first()
+        record = self.records().live().called(int(text)).first() if is_number else None
         if record is None:
             raise exceptions.NotFound
         return record

@@ -1,9 +1,9 @@
 """Filters of the list of usage records."""
 
 from django.db.models import Q, QuerySet, TextChoices
-from django.db.models.functions import Coalesce
 
 from billing.models import Customer, Line
+from usage.chains import HANDLE, known_as
 from usage.dialects import RECORDED_AS
 from usage.dialects.native.fields import parse_id
 from usage.dialects.native.filters import FlagFilter, MomentFilter, NativeFilterSet, TextFilter, WordFilter
@@ -68,8 +68,8 @@ class _KeyFilter(TextFilter):
         last = UsageRecord.objects.filter(
             workspace=self.parent.workspace, dialect__in=RECORDED_AS, key=value, superseded_by=None
         )
-        chains = list(last.values_list(Coalesce("origin_id", "id"), flat=True))
-        return queryset.filter(Q(pk__in=chains) | Q(origin__in=chains), key=value)
+        chains = list(last.values_list(HANDLE, flat=True))
+        return queryset.filter(known_as(chains, "in"), key=value)
 
 
 class State(TextChoices):

@@ -185,7 +185,7 @@ def show(record: UsageRecord) -> dict[str, Any]:
         "id": record.handle,
         "revision": record.pk,
         "kind": record.kind,
-        "is_live": record.superseded_by_id is None and record.kind != UsageRecord.Kind.RETRACTION,
+        "is_live": record.is_live,
         "line": record.line_number,  # type: ignore[attr-defined]  # annotated
         "customer": None if record.customer_id is None else str(record.customer_id),
         "customer_alias": record.customer_alias,

@@ -7,14 +7,14 @@ import django_filters
 from django import forms
 from django.conf import settings
 from django.core.validators import EMPTY_VALUES
-from django.db.models import Q, QuerySet
-from django.db.models.functions import Coalesce
+from django.db.models import QuerySet
 from django.utils import timezone
 from django_filters.fields import BaseCSVField
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiParameter
 
 from billing.models import Line, Workspace
+from usage.chains import HANDLE, known_as
 from usage.dialects.piriod.fields import GREATEST_ID
 from usage.dialects.piriod.pagination import OF_PAGES
 from usage.dialects.shared import lists
@@ -79,13 +79,13 @@ class _Ordering(django_filters.OrderingFilter):
         sent = self.parent.form.cleaned_data
         by_moment = any(sent[name] is not None for name in self.parent.filters if name.startswith("date_time"))
         order = asked or ["-occurred_at"] * by_moment
-        return queryset.alias(shown_id=Coalesce("origin_id", "id")).order_by(*order, "-id")
+        return queryset.alias(shown_id=HANDLE).order_by(*order, "-id")
 
 
 def _known_as(queryset: QuerySet[UsageRecord], name: str, value: Any) -> QuerySet[UsageRecord]:
     """Keep the usages with these ids, which are those of the first record of their chain."""
     ids = value if isinstance(value, list) else [value]
-    return queryset.filter(Q(pk__in=ids, origin=None) | Q(origin__in=ids))
+    return queryset.filter(known_as(ids, "in"))
 
 
 _BOUNDS: dict[str, Any] = {"min_value": 0, "max_value": GREATEST_ID}

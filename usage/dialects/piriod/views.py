@@ -1,6 +1,5 @@
 """Usages: reported, listed, read and deleted."""
 
-from django.db.models import Q
 from django.utils import timezone
 from django_filters.utils import translate_validation
 from drf_spectacular.utils import OpenApiParameter, OpenApiResponse, extend_schema
@@ -50,8 +49,7 @@ class UsageListView(PiriodView):
 class UsageView(PiriodView):
     @extend_schema(operation_id="retrieveUsage", responses=UsageSerializer)
     def get(self, request: Request, usage_id: str) -> Response:
-        known_as = _id(usage_id)
-        record = self.usages().filter(Q(pk=known_as) | Q(origin_id=known_as)).first()
+        record = self.usages().called(_id(usage_id)).first()
         if record is None:
             raise exceptions.NotFound
         return Response(translate.usage(record, tz=self.workspace.tz))

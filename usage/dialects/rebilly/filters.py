@@ -12,6 +12,7 @@ from django.db.models import Q
 
 from billing.models import Invoice, InvoiceLine, Line, Workspace
 from billing.names import parse_uuid
+from usage.chains import known_as
 from usage.dialects.rebilly import identifiers, rows
 from usage.dialects.rebilly.grammar import Clause, Exact, MalformedFilter, Range
 from usage.dialects.shared import lists, recording_order
@@ -103,7 +104,7 @@ def _named(condition_of: Callable[[list[str], Workspace], Q]) -> Reader:
 
 def _usages(texts: list[str], workspace: Workspace) -> Q:
     numbers = _numbers(identifiers.USAGE, texts)
-    return Q(pk__in=numbers, origin=None) | Q(origin__in=numbers)
+    return known_as(numbers, "in")
 
 
 def _lines(texts: list[str], workspace: Workspace) -> Q:

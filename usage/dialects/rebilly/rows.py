@@ -3,10 +3,11 @@
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from django.db.models import BigIntegerField, Case, DateTimeField, F, OuterRef, Q, QuerySet, Subquery, TextField, When
+from django.db.models import BigIntegerField, Case, DateTimeField, F, OuterRef, QuerySet, Subquery, TextField, When
 from django.db.models.functions import Cast, Coalesce
 
 from billing.models import Invoice, Workspace
+from usage.chains import HANDLE, in_chain, known_as, live_as_of
 from usage.models import UsageRecord
 
 # In place of NULL, which neither a filter nor its negation would match.
@@ -32,7 +33,7 @@ def usages(workspace: Workspace) -> QuerySet[UsageRecord]:
         records.select_related("line")
         .only("id", "origin", "occurred_at", "recorded_at", "quantity", "line__number", "line__reference")
         .annotate(
-            shown_id=Coalesce("origin_id", "id"),
+            shown_id=HANDLE,
             created_at=Case(
                 When(origin=None, then=F("recorded_at")),
                 default=Subquery(first.values("recorded_at")),
@@ -44,7 +45,7 @@ def usages(workspace: Workspace) -> QuerySet[UsageRecord]:
 
 def usage(workspace: Workspace, number: int) -> UsageRecord | None:
     """Return the usage with a number, or None where there is none or it was retracted."""
-    return usages(workspace).filter(Q(pk=number, origin=None) | Q(origin=number)).first()
+    return usages(workspace).filter(known_as(number)).first()
 
 
 def invoice_items(workspace: Workspace, shown: Iterable[UsageRecord]) -> dict[int, InvoiceItem]:
@@ -52,7 +53,7 @@ def invoice_items(workspace: Workspace, shown: Iterable[UsageRecord]) -> dict[in
     ids = [record.pk for record in shown]
     if not ids:
         return {}
-    found = UsageRecord.objects.filter(workspace=workspace, pk__in=ids).alias(shown_id=Coalesce("origin_id", "id"))
+    found = UsageRecord.objects.filter(workspace=workspace, pk__in=ids).alias(shown_id=HANDLE)
     found = found.annotate(item_id=_first(_COUNTING, workspace), invoice_id=_first(f"{_COUNTING}__invoice", workspace))
     return {
         pk: InvoiceItem(line_id=item_id, invoice_id=invoice_id)
@@ -63,15 +64,14 @@ def invoice_items(workspace: Workspace, shown: Iterable[UsageRecord]) -> dict[in
 
 def _first(what: str, workspace: Workspace) -> Subquery:
     """Return the first line of an issued invoice that has counted a usage or a version of it before a correction."""
-    counted = UsageRecord.objects.exclude(kind=UsageRecord.Kind.RETRACTION).filter(
-        Q(pk=OuterRef("shown_id")) | Q(origin=OuterRef("shown_id")),
-        Q(superseded_by=None) | Q(superseded_by__gt=F(f"{_COUNTING}__cutoff")),
+    counted = UsageRecord.objects.filter(
+        in_chain(OuterRef("shown_id")),
+        live_as_of(F(f"{_COUNTING}__cutoff")),
         workspace=workspace,
         **{
             f"{_COUNTING}__invoice__state": Invoice.State.ISSUED,
             f"{_COUNTING}__starts_at__lte": F("occurred_at"),
             f"{_COUNTING}__ends_at__gt": F("occurred_at"),
-            f"{_COUNTING}__cutoff__gte": F("pk"),
         },
     )
     counted = counted.order_by(f"{_COUNTING}__cutoff", f"{_COUNTING}__pk")

@@ -12,6 +12,7 @@ from typing import Any
 from django.db.models import Count, Max, Min, Q, QuerySet
 
 from billing.models import Workspace
+from usage.chains import known_as
 from usage.dialects.shared.newest import FEW
 from usage.models import UsageRecord
 
@@ -38,8 +39,8 @@ def _recorded(workspace: Workspace, **bounds: datetime) -> Q:
 
 
 def _known_as(workspace: Workspace, **bounds: int) -> Q:
-    first = Q(**{f"pk__{lookup}": number for lookup, number in bounds.items()}, origin=None)
-    return first | Q(**{f"origin__{lookup}": number for lookup, number in bounds.items()})
+    ((lookup, number),) = bounds.items()
+    return known_as(number, lookup)
 
 
 @dataclass(frozen=True, slots=True)

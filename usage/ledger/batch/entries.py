@@ -8,6 +8,7 @@ from uuid import UUID
 from billing.storage.jsontext import encode
 from usage.commands import Origin, RecordUsage, ReportEvent
 from usage.ledger.events import LockedNames, PreparedEvent, prepare
+from usage.ledger.lateness import is_late
 from usage.ledger.lines import AddressedLines, LineFacts, accept
 from usage.ledger.values import Recorded, RecordedEvent, adapt_properties, exact_quantity
 
@@ -38,7 +39,7 @@ class AcceptedUsage(NamedTuple):
     @property
     def is_late(self) -> bool:
         """Tell whether it changes a period of its line that was closed already."""
-        return self.occurred_at < self.line.open_from_at
+        return is_late(self.occurred_at, open_from_at=self.line.open_from_at)
 
     def recorded(self, record_id: int, recorded_at: datetime) -> Recorded:
         """Return what the ledger answers once it is recorded."""

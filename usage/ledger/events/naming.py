@@ -15,6 +15,7 @@ from billing.models import Customer
 from billing.names import parse_uuid
 from billing.parties import NOBODY
 from billing.storage import rows
+from usage.ledger.lateness import is_late
 from usage.ledger.locks import Overtaken, lock_customers, lock_names
 from usage.ledger.values import adapt
 
@@ -79,5 +80,4 @@ class LockedNames:
 
     def is_late(self, name: str, at: datetime) -> bool:
         """Tell whether an event under a name, of this moment, changes a period of its customer that was closed."""
-        open_from_at = self._open_from.get(self._ids.get(name))
-        return open_from_at is not None and at < open_from_at
+        return is_late(at, open_from_at=self._open_from.get(self._ids.get(name)))

@@ -11,6 +11,7 @@ from billing.storage import rows
 from billing.storage.caseless import folded_copy
 from usage.commands import ReportEvent
 from usage.ledger.events.naming import customer_id_of, find_customers
+from usage.ledger.lateness import late
 from usage.ledger.locks import ATTEMPTS, Overtaken, lock_events, lock_names
 from usage.ledger.refusals import DuplicateKey, TextRefused
 from usage.ledger.store import UNLESS_KEY_IS_TAKEN, holder_of_key, successor, supersede
@@ -100,7 +101,8 @@ RETURNING id, customer_id, is_late
 """
 _VALUES = "%s, %s, %s, %s, 'entry', %s, %s, %s, %s, '', %s, %s"
 # As for a line's record: first the lock, then the id; after waiting for a close, the customer is read again.
-_MATCHED = f"""SELECT customer.workspace_id, customer.id, COALESCE(customer.events_open_from_at > %s, FALSE), {_VALUES}
+_LATE = late(moment="%s", open_from_at="customer.events_open_from_at")
+_MATCHED = f"""SELECT customer.workspace_id, customer.id, {_LATE}, {_VALUES}
 FROM billing_customer customer WHERE customer.workspace_id = %s AND customer.id = {{customer_id}}
 {{lock}}"""
 _INSERT_UNMATCHED = _INSERT.format(source=f"VALUES (%s, NULL, FALSE, {_VALUES})")

@@ -8,8 +8,8 @@ from functools import cached_property
 
 from django.db.models import Min, OuterRef, Subquery, prefetch_related_objects
 
-from billing.calendar import Coverage, Interval, Period, coverage, full_period_at
-from billing.contracts import Room, has_hard_limit
+from billing.calendar import Coverage, Period
+from billing.contracts import Room, coverage_of, full_period, has_hard_limit
 from billing.models import Line
 from billing.money import EXACT
 from billing.storage.rows import is_among
@@ -65,8 +65,8 @@ class Totals:
         return room
 
     def _coverage(self, line: Line, covered: Period) -> Coverage:
-        full = _full_period(line, covered.starts_at)
-        return coverage(covered=covered, full=full, tz=line.workspace.tz, followed_at=self._followed_at.get(line.pk))
+        followed_at = self._followed_at.get(line.pk)
+        return coverage_of(line.subscription, covered, tz=line.workspace.tz, followed_at=followed_at)
 
     def _covered(self, line: Line, moment: datetime) -> Period | None:
         # Most moments of a batch fall in the few periods that are known from others.
@@ -89,14 +89,7 @@ class Totals:
         periods = {(line.pk, covered) for line, at in bounded if (covered := self._covered(line, at)) is not None}
         cutoff = last_id(workspace_id=self._workspace_id)
         windows = [
-            Window(
-                workspace_id=self._workspace_id,
-                aggregation=self._lines[line_id].brick.aggregation,
-                line_id=line_id,
-                starts_at=covered.starts_at,
-                ends_at=covered.ends_at,
-                cutoff=cutoff,
-            )
+            Window.of(self._lines[line_id], covered.starts_at, covered.ends_at, cutoff=cutoff)
             for line_id, covered in periods
         ]
         used = (measured.quantity for measured in measure(windows))
@@ -142,14 +135,5 @@ def _followed_at(lines: Iterable[Line], *, workspace_id: int) -> dict[int, datet
 
 def _covered(line: Line, moment: datetime) -> Period | None:
     """Return the part of a moment's billing period in which the line is active, which is measured and billed as one."""
-    return _full_period(line, moment).intersect(line.starts_at, line.ends_at)
-
-
-def _full_period(line: Line, moment: datetime) -> Period:
-    subscription = line.subscription
-    return full_period_at(
-        moment,
-        anchor_on=subscription.anchor_on,
-        interval=Interval(subscription.interval),
-        tz=line.workspace.tz,
-    )
+    full = full_period(line.subscription, moment, tz=line.workspace.tz)
+    return full.intersect(line.starts_at, line.ends_at)

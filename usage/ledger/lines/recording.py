@@ -8,6 +8,7 @@ from typing import Any
 from django.db import connection, transaction
 
 from usage.commands import LineByNumber, RecordUsage
+from usage.ledger.lateness import late
 from usage.ledger.lines import acceptance
 from usage.ledger.lines.acceptance import LineFacts, accept
 from usage.ledger.lines.address import Address, Condition, conditions
@@ -108,7 +109,7 @@ _INSERT = f"""
 INSERT INTO usage_usagerecord
     (workspace_id, line_id, quantity, occurred_at, recorded_at, is_late,
      kind, source, dialect, key, recorded_by, note, properties)
-SELECT line.workspace_id, line.id, %s, %s, %s, line.open_from_at > %s,
+SELECT line.workspace_id, line.id, %s, %s, %s, {late(moment="%s", open_from_at="line.open_from_at")},
     'entry', %s, %s, %s, %s, %s, %s
 FROM billing_line line
     JOIN billing_brick brick ON brick.workspace_id = line.workspace_id AND brick.id = line.brick_id

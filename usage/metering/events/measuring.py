@@ -9,10 +9,11 @@ from django.db import connection
 
 from billing.models import EventRule
 from billing.money import round_quantity
+from usage.chains import LIVE, handle_of
 from usage.metering.aggregation import Measured, MeasuredEvents
 from usage.metering.events.filters import matches
 from usage.metering.events.properties import as_text, given_of
-from usage.metering.sql import LIVE, windows_table
+from usage.metering.sql import windows_table
 from usage.metering.window import ALL_READ, Measurement, Unread, Window
 
 _IN_WINDOW = f"""r.workspace_id = w.workspace_id AND r.customer_id = w.customer_id
@@ -27,7 +28,7 @@ measured AS (SELECT w.n, {{quantity}} AS quantity, COUNT(*) AS counted {_COUNTED
 _WORTH = f"""
 WITH w AS ({{windows}}),
 found AS (
-    SELECT w.n, r.id, COALESCE(r.origin_id, r.id) AS handle, {{given}} AS given {_COUNTED} {{apart}}
+    SELECT w.n, r.id, {handle_of("r")} AS handle, {{given}} AS given {_COUNTED} {{apart}}
 ),
 read AS (SELECT n, id, handle, given, {{text}} AS text FROM found {{apart}}),
 worth AS (SELECT n, id, handle, given, {{value}} AS value FROM read {{apart}}),

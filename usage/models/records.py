@@ -1,4 +1,4 @@
-"""The ledger's one table, whose rows ``usage.ledger`` alone writes and nobody edits or deletes; and stored replies."""
+"""The ledger's one table, whose rows ``usage.ledger`` alone writes and nobody edits or deletes."""
 
 from datetime import datetime
 from typing import Self
@@ -6,26 +6,30 @@ from typing import Self
 from django.db import connections, models
 from django.db.models import F, Q, Subquery
 from django.db.models.expressions import RawSQL
-from django.db.models.functions import Now
 from django.db.models.lookups import Exact
 
-from billing.models import ApiKey, Customer, InvoiceLine, Line, TenantModel, Workspace
+from billing.models import Customer, InvoiceLine, Line, Workspace
+from billing.models.tenants import TenantModel
 from billing.parties import NOBODY
 from billing.storage.exact import ExactDecimalField
 from billing.storage.jsontext import ExactJSONField
 from billing.tenancy.keys import TenantKey, WorkspaceKey
+from usage import chains
 from usage.metering import matches
 
 
 class UsageRecordQuerySet(models.QuerySet["UsageRecord"]):
     def live(self) -> Self:
         """Return the records that count now: not superseded, and no retraction."""
-        return self.filter(superseded_by=None).exclude(kind=UsageRecord.Kind.RETRACTION)
+        return self.filter(chains.live())
 
     def as_of(self, cutoff: int) -> Self:
         """Return the records that counted when ``cutoff`` was the ledger's last id."""
-        known = self.filter(id__lte=cutoff).exclude(kind=UsageRecord.Kind.RETRACTION)
-        return known.filter(Q(superseded_by=None) | Q(superseded_by__gt=cutoff))
+        return self.filter(chains.live_as_of(cutoff))
+
+    def called(self, record_id: int) -> Self:
+        """Return the records that an id means: the whole chain of a first record, any other record alone."""
+        return self.filter(chains.in_chain(record_id))
 
     def with_line_numbers(self) -> Self:
         """Add ``line_number``, what clients call the record's line, without reading the line's other columns."""
@@ -216,105 +220,11 @@ class UsageRecord(TenantModel):
         return f"Record {self.pk}"
 
     @property
+    def is_live(self) -> bool:
+        """Whether it counts now."""
+        return chains.is_live(kind=self.kind, superseded_by=self.superseded_by_id)
+
+    @property
     def handle(self) -> int:
         """The id that senders know: of the first record, whatever has superseded it since."""
         return self.origin_id or self.pk
-
-
-class UsageCount(models.Model):
-    """How many usages the lines of a workspace have, of its records up to ``record_id``: these are counted for good.
-
-    ``next_id`` is where counting will get to: once none of the transactions ``beside`` it runs any more.
-    """
-
-    workspace = models.OneToOneField(Workspace, models.PROTECT, related_name="+", primary_key=True)
-    record_id = models.BigIntegerField(default=0)
-    usages = models.BigIntegerField(default=0)
-    next_id = models.BigIntegerField(null=True)
-    beside = ExactJSONField(default=list)
-
-    class Meta:
-        constraints = (
-            models.CheckConstraint(
-                condition=Q(next_id=None) | Q(next_id__gt=F("record_id")), name="usage_count_goes_on"
-            ),
-        )
-
-    def __str__(self) -> str:
-        return f"{self.usages} usages"
-
-
-class Matching(TenantModel):
-    """Many events that waited under a name when a customer got it, given to the customer batch by batch.
-
-    A job that is a row. It is about the ledger ids in ``(after_id, until_id]``: what is sent under the name later is
-    the customer's at once, and what waited before that is another's who had the name in between.
-    """
-
-    class State(models.TextChoices):
-        MATCHING = "matching", "Being matched"
-        DONE = "done", "Done"
-
-    workspace = WorkspaceKey(Workspace, models.PROTECT, related_name="+", db_index=False)
-    customer = TenantKey(Customer, models.PROTECT, related_name="matchings", db_index=False)
-    name = models.CharField(max_length=255)
-    state = models.CharField(max_length=8, choices=State, default=State.MATCHING)
-    after_id = models.BigIntegerField()
-    until_id = models.BigIntegerField()
-    found_count = models.PositiveBigIntegerField(
-        null=True, blank=True, help_text="How many waited; counted by the job."
-    )
-    matched_count = models.PositiveBigIntegerField(default=0)
-    started_by = models.CharField(max_length=150, help_text="Who gave the customer the name.")
-    started_at = models.DateTimeField(db_default=Now(), editable=False)
-    heartbeat_at = models.DateTimeField(db_default=Now(), help_text="When a worker last said that it is at work.")
-    finished_at = models.DateTimeField(null=True, blank=True)
-
-    class Meta:
-        constraints = (
-            models.CheckConstraint(
-                condition=Q(state="matching", finished_at=None) | Q(state="done", finished_at__isnull=False),
-                name="usage_matching_is_finished_when_done",
-            ),
-            models.CheckConstraint(condition=Q(until_id__gt=F("after_id")), name="usage_matching_is_about_events"),
-        )
-        indexes = (
-            models.Index(fields=["workspace", "customer", "-id"], name="usage_matching_of_customer"),
-            models.Index(fields=["heartbeat_at"], condition=Q(state="matching"), name="usage_matching_at_work"),
-        )
-
-    def __str__(self) -> str:
-        return f"Matching {self.name}"
-
-
-class StoredReply(TenantModel):
-    """What was answered to a request that carried an idempotency key: a repeat gets it again. Written with it."""
-
-    workspace = WorkspaceKey(Workspace, models.PROTECT, related_name="+", db_index=False)
-    api_key = models.ForeignKey(ApiKey, models.PROTECT, related_name="+", db_index=False)
-    key = models.CharField(max_length=255)
-    fingerprint = models.CharField(max_length=64, help_text="Of the request, as far as it has to be the same.")
-    status = models.PositiveSmallIntegerField()
-    headers = ExactJSONField(default=dict)
-    body = models.TextField(blank=True)
-    created_at = models.DateTimeField()
-
-    class Meta:
-        verbose_name_plural = "stored replies"
-        constraints = (
-            models.UniqueConstraint(fields=["workspace", "api_key", "key"], name="usage_stored_reply_key_is_unique"),
-        )
-        indexes = (models.Index(fields=["created_at"], name="usage_stored_reply_oldest"),)
-
-    def __str__(self) -> str:
-        return self.key
-
-
-class ScheduleTurn(models.Model):
-    """When a task of the schedule last ran through. It is the installation's, and of no workspace."""
-
-    task = models.CharField(max_length=100, primary_key=True)
-    ended_at = models.DateTimeField()
-
-    def __str__(self) -> str:
-        return self.task
