@@ -1,6 +1,5 @@
 """Keys make one record each, and a record that supersedes another keeps what it does not change."""
 
-from datetime import datetime
 from decimal import Decimal
 
 import pytest
@@ -11,7 +10,7 @@ from billing import parties
 from tests import factories as make
 from tests.usage.ledger.commands import origin_of
 from usage import ledger
-from usage.ledger.locks import Overtaken, retry_when_overtaken
+from usage.ledger.locks import Overtaken
 from usage.ledger.store import holder_of_key, holders_of_keys, next_ids, refuse_taken_key, successor, supersede
 from usage.models import UsageRecord
 
@@ -193,32 +192,3 @@ def test_ids_are_drawn_in_order_and_after_all_that_were_drawn():
     ids = next_ids(3)
 
     assert newest < ids[0] < ids[1] < ids[2]
-
-
-def test_who_was_overtaken_begins_again_without_what_was_written():
-    owner = make.workspace()
-    turns: list[int] = []
-
-    @retry_when_overtaken
-    def write(at: datetime) -> int:
-        turns.append(make.event(owner, "gx", AT).id)
-        if len(turns) < 3:
-            raise Overtaken
-        return len(turns)
-
-    assert write(make.moment(AT)) == 3
-    assert list(UsageRecord.objects.values_list("pk", flat=True)) == turns[2:]
-
-
-def test_who_is_overtaken_each_time_gives_up():
-    turns: list[int] = []
-
-    @retry_when_overtaken
-    def write() -> None:
-        turns.append(1)
-        raise Overtaken
-
-    with pytest.raises(RuntimeError, match="Other writers"):
-        write()
-
-    assert len(turns) == 100

@@ -1,12 +1,13 @@
-"""Filters that ignore case: what counts does not depend on the database, its locale, or how an event came in."""
+"""Filters of a rule: all must match, and negated ones not. Where they ignore case, no locale matters."""
 
+from decimal import Decimal
 from typing import Any
 
 import pytest
 
 from billing import catalog, parties
 from tests import factories as make
-from tests.usage.metering.windows import window
+from tests.usage.metering.windows import measured, sent, window
 from usage import ledger
 from usage.commands import Origin, ReportEvent
 from usage.metering import measure
@@ -14,9 +15,43 @@ from usage.metering import measure
 pytestmark = pytest.mark.django_db
 
 
-@pytest.fixture
-def globex():
-    return make.customer(make.workspace(), aliases=["gx"])
+@pytest.mark.parametrize(
+    ("filters", "negated", "count"),
+    [
+        ({"type": ["text"]}, (), 2),
+        ({"type": ["text", "fax"]}, (), 3),
+        ({"type": ["TEXT"]}, (), 0),
+        ({"type": ["text"]}, ("type",), 5),
+        ({"type": ["text"], "size": ["1.5"]}, (), 1),
+        ({"type": ["text"], "size": ["1.5"]}, ("type",), 1),
+        ({"type": ["text"], "size": ["1.5", "2"]}, ("type", "size"), 4),
+        ({"size": ["1.50"]}, (), 0),
+        ({"urgent": ["true"]}, (), 1),
+        ({"urgent": ["True"]}, (), 0),
+        ({"o'clock": ["%s", "{}"]}, (), 1),
+        ({"missing": ["null", "", "None"]}, (), 0),
+        ({"missing": ["null", "", "None"]}, ("missing",), 7),
+    ],
+)
+def test_filters_must_all_match_and_negated_ones_not(globex, filters, negated, count):
+    sent(globex, type="text", size=Decimal("1.50"))
+    sent(globex, type="text", size="2")
+    sent(globex, type="fax", size=Decimal("1.5"))
+    sent(globex, type=None, urgent=True)
+    sent(globex, type=["text"])
+    sent(globex, **{"o'clock": "%s"})
+    sent(globex)
+
+    assert measured(globex, filters=filters, negated=negated) == f"{count} of {count}"
+
+
+def test_filters_may_take_upper_and_lower_case_for_one(globex):
+    for value in ("text", "Text", "TEXT", "fax", True):
+        sent(globex, type=value)
+
+    either = {"filters": {"type": ["tExt", "TRUE"]}, "is_case_sensitive": False}
+    assert measured(globex, **either) == "4 of 4"
+    assert measured(globex, **either, negated=["type"]) == "1 of 1"
 
 
 def counted(customer, *values: str, **terms: Any) -> int:
@@ -25,7 +60,7 @@ def counted(customer, *values: str, **terms: Any) -> int:
     return int(measure([window(customer, rule)])[0].quantity)
 
 
-def sent(customer, street: str, **details) -> ledger.RecordedEvent:
+def said(customer, street: str, **details) -> ledger.RecordedEvent:
     return make.event(customer.workspace, "gx", "2026-01-10", street=street, **details)
 
 
@@ -33,7 +68,7 @@ def sent(customer, street: str, **details) -> ledger.RecordedEvent:
     ("event", "filter_"), [("ΟΔΟΣ", "οδος"), ("οδος", "ΟΔΟΣ"), ("É", "é"), ("é", "É"), ("e\u0301", "É"), ("ß", "SS")]
 )
 def test_case_is_that_of_unicode(globex, event, filter_):
-    sent(globex, event)
+    said(globex, event)
 
     assert counted(globex, filter_) == 1
     assert counted(globex, filter_, negated=("street",)) == 0
@@ -41,7 +76,7 @@ def test_case_is_that_of_unicode(globex, event, filter_):
 
 
 def test_an_event_that_is_folded_already_counts_as_well(globex):
-    sent(globex, "text")
+    said(globex, "text")
     make.event(globex.workspace, "gx", "2026-01-10", street=True)
     make.event(globex.workspace, "gx", "2026-01-10", street=5)
     make.event(globex.workspace, "gx", "2026-01-10", Street="TEXT")
@@ -54,10 +89,10 @@ def test_a_batch_a_correction_another_of_its_key_and_a_match_are_folded(globex):
     at = make.moment("2026-01-10")
     batch = [ReportEvent(origin, "gx", "message-sent", at, None, {"street": street}, False) for street in ("ΟΔΟΣ", "x")]
     ledger.record_many(commands=batch, recorded_at=at)
-    make.fix_event(sent(globex, "Other"), properties={"street": "Οδος"})
-    make.fix_event(sent(globex, "ΟΔΟΣ"), occurred_at=make.moment("2026-01-11"))
-    sent(globex, "Other", key="k")
-    sent(globex, "ΟΔΌΣ".replace("Ό", "Ο"), key="k")
+    make.fix_event(said(globex, "Other"), properties={"street": "Οδος"})
+    make.fix_event(said(globex, "ΟΔΟΣ"), occurred_at=make.moment("2026-01-11"))
+    said(globex, "Other", key="k")
+    said(globex, "ΟΔΌΣ".replace("Ό", "Ο"), key="k")
     make.event(globex.workspace, "later", "2026-01-10", street="ΟΔΟΣ")
     parties.add_alias(customer=globex, value="later", actor=make.ACTOR)
 
