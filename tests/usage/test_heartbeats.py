@@ -48,7 +48,7 @@ def test_a_job_that_was_taken_up_has_a_heartbeat_again():
 def test_a_job_that_another_caller_has_taken_up_meanwhile_is_left_to_it():
     silent, other = run("acme", silent_for=300), run("initech", silent_for=300)
 
-    class Overtaken(type(CloseRun.objects.all())):  # type: ignore[misc]  # made at run time
+    class Overtaken(type(CloseRun.objects.all())):
         """Rows that somebody else takes up once they are read."""
 
         def __iter__(self):
