@@ -19,7 +19,7 @@ AT = make.moment("2026-02-01")
 
 
 def run_over(line) -> CloseRun:
-    return closing.start(workspace=line.workspace, until_at=AT, by="finance", as_of=AT)
+    return closing.start(workspace=line.workspace, until_at=AT, as_of=AT, actor=make.ACTOR)
 
 
 @pytest.fixture

@@ -29,7 +29,7 @@ def untold(line: Line, *notices: str, period: Period = JANUARY):
 
 def run_over(line: Line) -> CloseRun:
     at = make.moment("2026-02-01")
-    return closing.start(workspace=line.workspace, until_at=at, by="finance", as_of=at)
+    return closing.start(workspace=line.workspace, until_at=at, as_of=at, actor=make.ACTOR)
 
 
 def test_notices_of_what_becomes_no_invoice_are_kept_and_read():

@@ -47,7 +47,7 @@ def test_without_an_address_nothing_is_asked():
 
 def test_the_facts_about_a_line_are_the_same_however_it_is_loaded():
     line = make.line(make.workspace(time_zone="Europe/Berlin"), ends_on=date(2026, 3, 1))
-    contracts.set_limits(line=line, limits=Limits(hard_limit_quantity=Decimal(5)))
+    contracts.set_limits(line=line, limits=Limits(hard_limit_quantity=Decimal(5)), actor=make.ACTOR)
     loaded = Line.objects.select_related("brick", "workspace").get()
 
     (found,) = find_lines(line.workspace_id, [LineByNumber(line.number)]).at(LineByNumber(line.number))
