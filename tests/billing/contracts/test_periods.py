@@ -1,11 +1,19 @@
 """The periods of a subscription, from its anchor day and its life. Nothing here is saved."""
 
 from datetime import date, datetime
+from zoneinfo import ZoneInfo
 
 import pytest
 
 from billing.calendar import CalendarOutOfRange
-from billing.contracts.periods import next_close_at, open_period, period_around
+from billing.contracts.periods import (
+    coverage_of,
+    full_period,
+    next_close_at,
+    open_period,
+    period_around,
+    periods_from,
+)
 from billing.models import Subscription, Workspace
 from tests.factories import moment
 
@@ -85,3 +93,43 @@ def test_a_voided_subscription_has_no_period():
 def test_what_lies_beyond_the_calendar_is_refused():
     with pytest.raises(CalendarOutOfRange):
         around(agreed("9999-12-01"), "9999-12-31 12:00")
+
+
+@pytest.mark.parametrize(
+    ("starts", "until", "most", "periods"),
+    [
+        ("2026-02-28", "2026-04-30", None, [("2026-02-28", "2026-03-31"), ("2026-03-31", "2026-04-30")]),
+        ("2026-02-28", "2026-04-29", None, [("2026-02-28", "2026-03-31")]),
+        ("2026-02-28", "2027-01-01", 1, [("2026-02-28", "2026-03-31")]),
+        # From within a period: the rest of it.
+        ("2026-03-10", "2026-04-30", None, [("2026-03-10", "2026-03-31"), ("2026-03-31", "2026-04-30")]),
+        # Nothing before the subscription begins.
+        ("2025-11-01", "2026-02-28", None, [("2026-01-31", "2026-02-28")]),
+    ],
+)
+def test_periods_follow_from_a_moment_on(starts, until, most, periods):
+    found = periods_from(agreed("2026-01-31"), moment(starts, tz=BERLIN), until=moment(until, tz=BERLIN), most=most)
+
+    assert [(period.starts_at, period.ends_at) for period in found] == [span(*period) for period in periods]
+
+
+def test_a_full_period_goes_on_beyond_the_life_of_its_subscription():
+    of = agreed("2026-02-10", "2026-02-20")
+
+    found = full_period(of, moment("2026-02-15", tz=BERLIN), tz=ZoneInfo(BERLIN))
+
+    assert (found.starts_at, found.ends_at) == span("2026-01-31", "2026-02-28")
+
+
+def test_a_part_of_a_period_covers_its_days_of_the_whole():
+    # 10 to 19 February, of the 28 days from 31 January to 27 February.
+    of = agreed("2026-02-10", "2026-02-19 12:00")
+    covered = period_around(of, moment("2026-02-15", tz=BERLIN))
+    assert covered is not None
+
+    found = coverage_of(of, covered, tz=ZoneInfo(BERLIN))
+
+    assert (found.days, found.of_days) == (10, 28)
+    # A line of the brick that begins at the same noon has the day that both touch.
+    followed = coverage_of(of, covered, tz=ZoneInfo(BERLIN), followed_at=covered.ends_at)
+    assert (followed.days, followed.of_days) == (9, 28)
