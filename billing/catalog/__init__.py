@@ -19,6 +19,7 @@ from billing.catalog.prices import (
     create_price,
     is_billed,
     note_tiers,
+    objection_to_model,
     refuse_too_many_tiers,
 )
 
@@ -37,6 +38,7 @@ __all__ = [
     "folded_filters",
     "is_billed",
     "note_tiers",
+    "objection_to_model",
     "objection_to_size",
     "refuse_too_many_tiers",
     "set_event_rule",
