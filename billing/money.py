@@ -23,6 +23,10 @@ class UnknownCurrency(ValueError):
     """The code is no ISO 4217 currency, or one without a minor unit, such as gold."""
 
 
+class DigitsRefused(ValueError):
+    """A number has more digits than can be kept; the message is for people."""
+
+
 def minor_digits(currency: str) -> int:
     """Return how many decimals an amount of the currency has: 2 for USD, 0 for JPY, 3 for KWD.
 
@@ -32,6 +36,19 @@ def minor_digits(currency: str) -> int:
         return _MINOR_DIGITS[currency]
     except KeyError:
         raise UnknownCurrency(f"{currency!r} is not a currency with a minor unit.") from None
+
+
+def exact_digits(number: Decimal, *, before: int, after: int) -> Decimal:
+    """Return a finite number with ``after`` digits after the point, without rounding.
+
+    Raises ``DigitsRefused`` where it has more of them, or more than ``before`` digits before the point.
+    """
+    if number and number.adjusted() >= before:
+        raise DigitsRefused(f"Ensure that there are no more than {before} digits before the decimal point.")
+    exact = number.quantize(Decimal(1).scaleb(-after), context=EXACT)
+    if exact != number:
+        raise DigitsRefused(f"Ensure that there are no more than {after} decimal places.")
+    return exact
 
 
 def total_of(amounts: Iterable[Decimal]) -> Decimal:

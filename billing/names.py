@@ -92,6 +92,14 @@ def parse_uuid(name: str) -> uuid.UUID | None:
     return uuid.UUID(name) if _UUID.fullmatch(name) else None
 
 
+def parse_whole(text: str, *, digits: int = 18) -> int | None:
+    """Return the whole number that a text of the digits 0 to 9 alone spells; None for any other or a longer text.
+
+    The default keeps it within the ids of a database. Python would also read signs, blanks and other scripts' digits.
+    """
+    return int(text) if text.isascii() and text.isdigit() and len(text) <= digits else None
+
+
 def _spelled(name: str) -> str:
     """Return a name as it is compared: the letters of a UUID are small."""
     return name.lower() if parse_uuid(name) else name

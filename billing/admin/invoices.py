@@ -14,6 +14,7 @@ from billing.admin.issued import lines_of, parties_of, rows_of
 from billing.admin.pages import ReadOnlyAdmin
 from billing.admin.paging import page_of
 from billing.models import Invoice
+from billing.names import parse_whole
 
 
 @admin.register(Invoice)
@@ -31,10 +32,11 @@ class InvoiceAdmin(ReadOnlyAdmin):
         return super().get_queryset(request).select_related("customer", "workspace", "subscription").defer("document")
 
     def numbered(self, request: HttpRequest, text: str) -> list[int]:
-        if not (text.isascii() and text.isdigit() and len(text) < 19):
+        sequence = parse_whole(text)
+        if sequence is None:
             return []
-        numbers = [f"{prefix}-{int(text):06d}" for prefix in invoicing.NUMBER_PREFIXES.values()]
-        called = Q(number__in=numbers) | Q(pk=int(text), state=Invoice.State.DRAFT)
+        numbers = [f"{prefix}-{sequence:06d}" for prefix in invoicing.NUMBER_PREFIXES.values()]
+        called = Q(number__in=numbers) | Q(pk=sequence, state=Invoice.State.DRAFT)
         return list(shown.narrowed(Invoice.objects.filter(called), request).values_list("pk", flat=True))
 
     def get_fieldsets(self, request: HttpRequest, obj: Invoice | None = None) -> tuple[()]:

@@ -11,6 +11,7 @@ from django.urls import reverse_lazy
 from unfold.widgets import UnfoldAdminAutocompleteModelChoiceFieldWidget
 
 from billing.admin.lists import NUL
+from billing.names import parse_whole
 
 PICK_PAGE = 20
 # Far beyond where people leaf to, and within the integers that a database knows.
@@ -41,8 +42,8 @@ def answer_search(
     request: HttpRequest, rows: QuerySet[Any], *, row_label: Callable[[Any], str] = str, per_page: int = PICK_PAGE
 ) -> JsonResponse:
     """Answer a search of a ``PickField`` with the page that it asks for of the rows that were found, in their order."""
-    text = request.GET.get("page", "")
-    page = min(max(int(text), 1), MOST_PICK_PAGES) if text.isascii() and text.isdigit() and len(text) < 10 else 1
+    asked = parse_whole(request.GET.get("page", ""), digits=9) or 1
+    page = min(asked, MOST_PICK_PAGES)
     found = list(rows[(page - 1) * per_page : page * per_page + 1])
     results = [{"id": str(row.pk), "text": row_label(row)} for row in found[:per_page]]
     return JsonResponse({"results": results, "pagination": {"more": len(found) > per_page}})

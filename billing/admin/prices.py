@@ -41,11 +41,11 @@ class PriceForm(WholeModelForm):
     def clean(self) -> dict[str, Any]:
         data = super().clean() or {}
         model = rating.find_model(data.get("model"))
-        if model and not model.asks_for("unit_price") and data.get("unit_price"):
-            self.add_error("unit_price", "A tiered price has its prices in its tiers: leave this at 0.")
+        if model and model.has_no_place_for(data.get("unit_price")):
+            self.add_error("unit_price", f"{rating.PRICES_IN_TIERS}: leave this at 0.")
         brick = data.get("brick") or self.instance.brick_id and self.instance.brick
-        if brick and not brick.is_metered and model and model.is_metered:
-            self.add_error("model", f"“{brick}” is not metered: it needs a flat price.")
+        if brick and model and (objection := catalog.objection_to_model(brick, model)):
+            self.add_error("model", objection)
         return data
 
 

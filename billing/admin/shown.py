@@ -18,6 +18,7 @@ from django.utils.http import url_has_allowed_host_and_scheme, urlencode
 
 from billing import people
 from billing.models import Workspace
+from billing.names import parse_whole
 
 # The hidden input of forms, and the parameter of addresses, that name a workspace.
 FIELD = "shown_workspace"
@@ -106,8 +107,8 @@ class ShowsOneWorkspace:
 
 
 def _named(text: str) -> Workspace | None:
-    is_id = text.isascii() and text.isdigit() and len(text) < 19
-    return Workspace.objects.filter(pk=int(text)).first() if is_id else None
+    known = parse_whole(text)
+    return None if known is None else Workspace.objects.filter(pk=known).first()
 
 
 def _switched_by_address(request: HttpRequest) -> HttpResponse:

@@ -18,6 +18,7 @@ from billing.catalog.prices import (
     copy_price,
     create_price,
     is_billed,
+    objection_to_model,
     refuse_too_many_tiers,
 )
 
@@ -35,6 +36,7 @@ __all__ = [
     "current_rules",
     "folded_filters",
     "is_billed",
+    "objection_to_model",
     "objection_to_size",
     "refuse_too_many_tiers",
     "set_event_rule",

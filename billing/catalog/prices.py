@@ -12,7 +12,7 @@ from billing import history
 from billing.actors import Actor
 from billing.models import Brick, Price, PriceTier
 from billing.money import format_decimal
-from billing.rating import Terms, Tier, in_order, model_named
+from billing.rating import PricingModel, Terms, Tier, in_order, model_named
 
 
 @dataclass(frozen=True)
@@ -50,6 +50,7 @@ def create_price(
         unit_price=unit_price,
     )
     price.full_clean()
+    _check_model(price)
     rows = _checked_tiers(price, tiers)
     history.insert(price, actor=actor)
     PriceTier.objects.bulk_create(rows)
@@ -85,8 +86,8 @@ def change_price(
     for field in touched:
         setattr(price, field, changes[field])
     price.clean_fields(exclude=[field.name for field in Price._meta.fields if field.name not in touched])
-    if "model" in touched and price.pricing.is_metered and not price.brick.is_metered:
-        raise ValidationError({"model": f"“{price.brick}” is not metered: it needs a flat price."})
+    if "model" in touched:
+        _check_model(price)
     former = list(price.tiers.all())
     kept = _as_tiers(former)
     wanted = kept if tiers is None else in_order(tiers)
@@ -99,6 +100,18 @@ def change_price(
         PriceTier.objects.bulk_create(rows)
         _note_tiers(price, former, rows, actor)
     return Price.objects.get(workspace_id=price.workspace_id, pk=price.pk)
+
+
+def objection_to_model(brick: Brick, model: PricingModel) -> str | None:
+    """Return why a brick can't have a price of a pricing model; None where it can."""
+    if brick.is_metered or not model.is_metered:
+        return None
+    return f"“{brick}” is not metered: it needs a flat price."
+
+
+def _check_model(price: Price) -> None:
+    if objection := objection_to_model(price.brick, price.pricing):
+        raise ValidationError({"model": objection})
 
 
 def _as_tiers(rows: Iterable[PriceTier]) -> list[Tier]:

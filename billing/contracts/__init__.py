@@ -7,7 +7,7 @@ the workspace's time zone and ends at the first moment that it no longer covers.
 from billing.contracts.ends import end_line
 from billing.contracts.hooks import Foreseen, effects_of_adding, objections_to_ending
 from billing.contracts.limits import NO_LIMITS, Limits, LimitsRefused, Room, has_hard_limit, reached
-from billing.contracts.lines import add_line, set_limits
+from billing.contracts.lines import add_line, has_open_lines, set_limits
 from billing.contracts.periods import (
     coverage_of,
     full_period,
@@ -39,6 +39,7 @@ __all__ = [
     "end_subscription",
     "full_period",
     "has_hard_limit",
+    "has_open_lines",
     "next_close_at",
     "objections_to_ending",
     "open_period",

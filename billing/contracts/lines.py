@@ -6,7 +6,7 @@ from datetime import datetime
 from django.conf import settings
 from django.core.exceptions import NON_FIELD_ERRORS, ValidationError
 from django.db import transaction
-from django.db.models import UniqueConstraint
+from django.db.models import Q, UniqueConstraint
 
 from billing import catalog, history, names
 from billing.actors import Actor
@@ -92,6 +92,12 @@ def set_limits(*, line: Line, limits: Limits, actor: Actor) -> Line:
     return line
 
 
+def has_open_lines(brick: Brick, *, as_of: datetime) -> bool:
+    """Tell whether subscriptions have lines of a brick that go on after a moment, or begin after it."""
+    lines = Line.objects.filter(workspace_id=brick.workspace_id, brick=brick)
+    return lines.filter(Q(ends_at=None) | Q(ends_at__gt=as_of)).exists()
+
+
 def _make_room(subscription: Subscription) -> None:
     """Raise ``UnableToAgree`` where a subscription, which is locked, has as many lines as allowed."""
     most = settings.LINES_PER_SUBSCRIPTION
@@ -121,7 +127,7 @@ def _check_parties(line: Line) -> None:
         raise UnableToAgree({"price": f"The subscription is in {subscription.currency}, the price is not."})
     if brick.metering.takes_events and not catalog.current_rules(workspace_id=brick.workspace_id, brick_ids=[brick.pk]):
         raise UnableToAgree({"brick": "This brick has no rule yet that says which events it counts."})
-    if not brick.is_metered and price.pricing.is_metered:
+    if catalog.objection_to_model(brick, price.pricing):
         raise UnableToAgree({"price": "A brick that is not metered needs a flat price."})
     try:
         price.terms()

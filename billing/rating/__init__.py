@@ -14,7 +14,7 @@ from billing.rating.pricing.volume import VOLUME
 from billing.rating.reading import read_terms
 from billing.rating.refusals import TermsError
 from billing.rating.table import MODELS, choices, find_model, help_on, model_named, names_of_models
-from billing.rating.terms import Asked, PricingModel, Terms
+from billing.rating.terms import PRICES_IN_TIERS, Asked, PricingModel, Terms
 from billing.rating.tiers import Tier, bound_order, in_order
 
 __all__ = [
@@ -22,6 +22,7 @@ __all__ = [
     "GRADUATED",
     "MODELS",
     "PER_UNIT",
+    "PRICES_IN_TIERS",
     "VOLUME",
     "Asked",
     "Budget",

@@ -15,6 +15,9 @@ _ZERO = Decimal(0)
 
 Term = Literal["unit_price", "tiers"]
 
+# Said to people where a price ``has_no_place_for`` a unit price.
+PRICES_IN_TIERS = "A tiered price has its prices in its tiers"
+
 
 @dataclass(frozen=True, slots=True)
 class Asked:
@@ -51,6 +54,10 @@ class PricingModel(ABC):
         """Tell whether a field of ``Terms`` belongs to the model."""
         return any(asked.field == field for asked in self.asks)
 
+    def has_no_place_for(self, unit_price: Decimal | None) -> bool:
+        """Tell whether a unit price would never be charged: the model has its prices in tiers."""
+        return bool(unit_price) and not self.asks_for("unit_price")
+
     def check(self, terms: "Terms") -> None:
         """Raise ``TermsError`` where terms of this model lack something, or have what is never charged.
 
@@ -58,7 +65,7 @@ class PricingModel(ABC):
         """
         if terms.tiers and not self.is_tiered:
             raise TermsError("tiers", f"a {self} price has no tiers.")
-        if terms.unit_price and not self.asks_for("unit_price"):
+        if self.has_no_place_for(terms.unit_price):
             raise TermsError("unit_price", f"a {self} price has its prices in its tiers.")
         if self.is_tiered:
             check_tiers(terms.tiers)

@@ -7,8 +7,10 @@ from hypothesis import strategies as st
 
 from billing.money import (
     EXACT,
+    DigitsRefused,
     UnknownCurrency,
     difference,
+    exact_digits,
     format_decimal,
     format_money,
     format_price,
@@ -175,3 +177,25 @@ def test_sums_and_differences_of_more_digits_than_a_threads_context_keeps_are_ex
     assert total_of([great, Decimal("0.01")]) == Decimal("28916666666666664666666640974084.34")
     assert difference(great, Decimal("0.03")) == Decimal("28916666666666664666666640974084.30")
     assert total_of([]) == 0
+
+
+@pytest.mark.parametrize(
+    ("number", "kept"), [("1", "1.00"), ("-12.5", "-12.50"), ("999.99", "999.99"), ("0", "0.00"), ("1e2", "100.00")]
+)
+def test_number_is_kept_with_all_of_its_digits(number, kept):
+    assert str(exact_digits(Decimal(number), before=3, after=2)) == kept
+
+
+@pytest.mark.parametrize(
+    ("number", "message"),
+    [
+        ("1000", "Ensure that there are no more than 3 digits before the decimal point."),
+        ("-1000.001", "Ensure that there are no more than 3 digits before the decimal point."),
+        ("1e999999", "Ensure that there are no more than 3 digits before the decimal point."),
+        ("0.001", "Ensure that there are no more than 2 decimal places."),
+    ],
+)
+def test_number_with_more_digits_is_refused_and_never_rounded(number, message):
+    with pytest.raises(DigitsRefused) as refusal:
+        exact_digits(Decimal(number), before=3, after=2)
+    assert str(refusal.value) == message

@@ -7,6 +7,7 @@ from django.core.exceptions import ValidationError
 
 from billing import catalog, contracts, parties
 from billing.models import Name
+from billing.names import parse_whole
 from tests import factories as make
 
 pytestmark = pytest.mark.django_db
@@ -198,3 +199,31 @@ def test_reference_of_what_was_voided_may_be_given_again(globex):
     other = make.subscription(globex, reference="sub_1")
 
     assert line_of(other, reference="li_1").reference == "li_1"
+
+
+@pytest.mark.once
+@pytest.mark.parametrize(
+    ("text", "number"),
+    [
+        ("0", 0),
+        ("12", 12),
+        ("012", 12),
+        ("9" * 18, 10**18 - 1),
+        ("9" * 19, None),
+        ("", None),
+        ("-1", None),
+        ("+1", None),
+        (" 1", None),
+        ("1_0", None),
+        ("1.0", None),
+        ("٣", None),
+        ("²", None),
+    ],
+)
+def test_whole_number_is_spelled_in_plain_digits(text, number):
+    assert parse_whole(text) == number
+
+
+@pytest.mark.once
+def test_whole_number_has_at_most_so_many_digits():
+    assert [parse_whole("1234", digits=most) for most in (3, 4)] == [None, 1234]

@@ -14,6 +14,7 @@ from unfold.widgets import UnfoldAdminPasswordWidget
 
 from billing.admin import shown
 from billing.models import Line
+from billing.names import parse_whole
 from usage.dialects.salesbricks_v1.mutations import MUTATIONS, Mutation
 from usage.dialects.salesbricks_v1.schema import SCHEMA
 
@@ -48,12 +49,11 @@ def graphql_client(request: HttpRequest) -> HttpResponse:
 
 
 def _line(request: HttpRequest) -> Line | None:
-    text = request.GET.get("line", "")
-    is_id = text.isascii() and text.isdigit() and len(text) < 19
-    if not is_id or not request.user.has_perm("billing.view_subscription"):
+    known = parse_whole(request.GET.get("line", ""))
+    if known is None or not request.user.has_perm("billing.view_subscription"):
         return None
     lines = Line.objects.select_related("brick", "subscription__customer")
-    return shown.narrowed(lines, request).filter(pk=text).first()
+    return shown.narrowed(lines, request).filter(pk=known).first()
 
 
 def _operation(mutation: Mutation, line: Line | None, now: datetime) -> str:

@@ -12,6 +12,7 @@ from django.utils import timezone
 from billing.admin import paging, shown
 from billing.contracts import reached
 from billing.models import InvoiceLine, Line, Subscription
+from billing.names import parse_whole
 from usage import closing
 from usage.ahead import out_of_reach
 from usage.metering import opening_records
@@ -77,7 +78,8 @@ def opening_of(line: InvoiceLine) -> UsageRecord | None:
 
 
 def invoice_line_or_none(request: HttpRequest, text: str) -> InvoiceLine | None:
-    if not (text.isascii() and text.isdigit() and len(text) < 19):
+    known = parse_whole(text)
+    if known is None:
         return None
     lines = InvoiceLine.objects.select_related("invoice__customer", "workspace", "rule")
-    return shown.narrowed(lines, request).filter(pk=text).first()
+    return shown.narrowed(lines, request).filter(pk=known).first()

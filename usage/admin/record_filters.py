@@ -11,6 +11,7 @@ from django.utils import timezone
 from unfold.contrib.filters.admin import DropdownFilter
 
 from billing.models import Customer, Line
+from billing.names import parse_whole
 from usage.admin.preview import invoice_line_or_none
 from usage.ahead import ahead_from
 from usage.dialects import RECORDED_AS
@@ -118,8 +119,8 @@ def search(records: QuerySet[UsageRecord], term: str, *, workspace_id: int) -> Q
     customers = list(called.values_list("pk", flat=True)[:MOST_CUSTOMERS])
     named = Line.objects.filter(workspace_id=workspace_id, subscription__customer__in=customers).order_by("-pk")
     lines = list(named.values_list("pk", flat=True)[:MOST_LINES])
-    if term.isascii() and term.isdigit() and len(term) < 19:
-        numbered = Line.objects.filter(workspace_id=workspace_id, number=int(term))
+    if (number := parse_whole(term)) is not None:
+        numbered = Line.objects.filter(workspace_id=workspace_id, number=number)
         lines.extend(numbered.values_list("pk", flat=True)[:MOST_LINES])
     found = records.filter(
         Q(pk__in=list(by_key))

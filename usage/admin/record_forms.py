@@ -16,6 +16,7 @@ from billing.admin.panel_forms import PanelForm, Question
 from billing.admin.picking import PickField, matching
 from billing.aggregations import OF_BRICKS, names
 from billing.models import Customer, Line, Workspace
+from billing.names import parse_whole
 from billing.storage.jsontext import MalformedJSON, decode, encode
 from usage.admin.chains import open_from
 from usage.ledger import DIGITS_AFTER_POINT, DIGITS_BEFORE_POINT, is_late
@@ -81,9 +82,9 @@ def found_lines(customer: Customer, term: str) -> QuerySet[Line]:
 
     A line is found by its number, its reference or its subscription's, or by the beginning of its brick's name.
     """
-    searched, text = matching(term, LINE_SEARCH), term.strip()
-    if text.isascii() and text.isdigit() and len(text) < 19:
-        searched |= Q(number=int(text))
+    searched, number = matching(term, LINE_SEARCH), parse_whole(term.strip())
+    if number is not None:
+        searched |= Q(number=number)
     return metered_lines(customer).filter(searched)
 
 

@@ -1,6 +1,7 @@
 """Read the number that a client may write where it names a line."""
 
 from billing.models import GREATEST_LINE_NUMBER
+from billing.names import parse_whole
 
 
 def parse_line_number(name: str) -> int | None:
@@ -8,5 +9,5 @@ def parse_line_number(name: str) -> int | None:
 
     ``007`` spells none: it may be another line's reference.
     """
-    is_number = name.isascii() and name.isdigit() and len(name) < 20 and name[0] != "0"
-    return int(name) if is_number and int(name) <= GREATEST_LINE_NUMBER else None
+    number = None if name.startswith("0") else parse_whole(name, digits=19)
+    return number if number is not None and number <= GREATEST_LINE_NUMBER else None

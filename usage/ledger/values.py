@@ -9,7 +9,7 @@ from uuid import UUID
 from django.conf import settings
 from django.db import connection
 
-from billing.money import EXACT
+from billing.money import DigitsRefused, exact_digits
 from billing.storage.jsontext import can_be_kept, stored_size
 from usage.ledger.refusals import PropertiesRefused, QuantityRefused
 from usage.models import UsageRecord
@@ -76,14 +76,10 @@ def exact_quantity(quantity: Decimal | None) -> Decimal:
     """
     if not isinstance(quantity, Decimal) or not quantity.is_finite():
         raise QuantityRefused("A valid number is required.")
-    if quantity and quantity.adjusted() >= DIGITS_BEFORE_POINT:
-        raise QuantityRefused(
-            f"Ensure that there are no more than {DIGITS_BEFORE_POINT} digits before the decimal point."
-        )
-    exact = quantity.quantize(Decimal(1).scaleb(-DIGITS_AFTER_POINT), context=EXACT)
-    if exact != quantity:
-        raise QuantityRefused(f"Ensure that there are no more than {DIGITS_AFTER_POINT} decimal places.")
-    return exact
+    try:
+        return exact_digits(quantity, before=DIGITS_BEFORE_POINT, after=DIGITS_AFTER_POINT)
+    except DigitsRefused as error:
+        raise QuantityRefused(str(error)) from error
 
 
 def adapt(field: str, value: Any, model: type = UsageRecord) -> Any:

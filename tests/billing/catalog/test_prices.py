@@ -277,6 +277,18 @@ def test_a_brick_that_is_not_metered_keeps_a_flat_price():
         catalog.change_price(price=price, model="per_unit", actor=make.ACTOR)
 
 
+def test_a_brick_that_is_not_metered_gets_no_metered_price():
+    brick = make.brick(make.workspace(), aggregation="none")
+
+    with pytest.raises(ValidationError, match="is not metered: it needs a flat price") as refusal:
+        catalog.create_price(
+            brick=brick, name="List", model="per_unit", currency="USD", unit_price=Decimal(1), actor=make.ACTOR
+        )
+
+    assert list(refusal.value.message_dict) == ["model"]
+    assert not Price.objects.exists()
+
+
 def test_a_billed_price_is_fixed():
     line = make.line()
     make.use(line, "1", "2026-01-05")

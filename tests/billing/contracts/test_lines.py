@@ -177,3 +177,17 @@ def test_archived_brick_gets_no_further_line_and_its_lines_go_on(subscription):
 
     assert fields_of(refusal) == ["brick"]
     assert subscription.lines.count() == 1
+
+
+def test_a_brick_has_open_lines_until_the_last_of_them_has_ended():
+    line = make.line()
+    brick, agreed = line.brick, line.subscription
+    other = make.brick(line.workspace)
+    contracts.end_line(line=line, ends_at=at("2026-02-01"), actor=make.ACTOR)
+
+    assert contracts.has_open_lines(brick, as_of=at("2026-01-31"))
+    assert not contracts.has_open_lines(brick, as_of=at("2026-02-01"))
+    assert not contracts.has_open_lines(other, as_of=at("2026-01-01"))
+
+    contracts.add_line(subscription=agreed, brick=brick, price=line.price, starts_at=at("2026-06-01"), actor=make.ACTOR)
+    assert contracts.has_open_lines(brick, as_of=at("2026-02-01"))

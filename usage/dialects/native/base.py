@@ -13,6 +13,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.serializers import Serializer
 
+from billing.names import parse_whole
 from billing.rating import TermsError
 from usage.dialects.native import errors
 from usage.dialects.native.fields import parse_id
@@ -126,8 +127,8 @@ def row_by_id(queryset: QuerySet[Row], text: str) -> Row:
 
 def row_by_number(queryset: QuerySet[Row], text: str, *, field: str = "pk") -> Row:
     """Return the row by the whole number in a path; raise ``NotFound``, also for an invalid number."""
-    is_number = text.isascii() and text.isdigit() and len(text) < 20
-    row = queryset.filter(**{field: int(text)}).first() if is_number else None
+    number = parse_whole(text, digits=19)
+    row = None if number is None else queryset.filter(**{field: number}).first()
     if row is None:
         raise exceptions.NotFound
     return row

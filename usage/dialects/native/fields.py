@@ -1,6 +1,5 @@
 """Serializer fields of the native API, each with the exact schema of its values."""
 
-import re
 import uuid
 from datetime import UTC, date, datetime
 from decimal import Decimal
@@ -10,12 +9,11 @@ from django.core.validators import RegexValidator
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
-from billing.money import EXACT, format_decimal
+from billing.money import DigitsRefused, exact_digits, format_decimal
 from billing.names import parse_uuid
 from usage.dialects.shared import fields
 
-_DECIMAL_TEXT = r"^-?[0-9]{1,40}(\.[0-9]{1,40})?$"
-_DAY = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
+_DECIMAL_TEXT = f"^{fields.PLAIN_NUMBER.pattern}$"
 # Days of these years begin within the calendar in every time zone.
 _FIRST_YEAR, _LAST_YEAR = 2, 9998
 
@@ -83,7 +81,7 @@ class DayField(serializers.Field):
     }
 
     def to_internal_value(self, data: Any) -> date:
-        if not isinstance(data, str) or not _DAY.fullmatch(data):
+        if not isinstance(data, str) or not fields.is_day(data):
             self.fail("invalid")
         try:
             day = date.fromisoformat(data)
@@ -148,8 +146,6 @@ class NumberField(serializers.Field):
 
     default_error_messages = {
         "invalid": "A valid number is required.",
-        "before": "Ensure that there are no more than {digits} digits before the decimal point.",
-        "after": "Ensure that there are no more than {digits} decimal places.",
         "above": "Ensure this value is greater than {bound}.",
         "least": "Ensure this value is greater than or equal to {bound}.",
     }
@@ -161,16 +157,13 @@ class NumberField(serializers.Field):
         self.before, self.after, self.above, self.least = before, after, above, least
 
     def to_internal_value(self, data: Any) -> Decimal:
-        if isinstance(data, str) and re.fullmatch(_DECIMAL_TEXT, data):
-            data = Decimal(data)
-        if isinstance(data, bool) or not isinstance(data, int | Decimal):
+        number = fields.plain_number(data)
+        if number is None:
             self.fail("invalid")
-        number = Decimal(data)
-        if number and number.adjusted() >= self.before:
-            self.fail("before", digits=self.before)
-        exact = number.quantize(Decimal(1).scaleb(-self.after), context=EXACT)
-        if exact != number:
-            self.fail("after", digits=self.after)
+        try:
+            exact = exact_digits(number, before=self.before, after=self.after)
+        except DigitsRefused as error:
+            raise serializers.ValidationError(str(error)) from error
         if self.above is not None and exact <= self.above:
             self.fail("above", bound=self.above)
         if self.least is not None and exact < self.least:

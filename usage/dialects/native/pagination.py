@@ -12,6 +12,7 @@ from rest_framework.request import Request
 from rest_framework.utils.urls import replace_query_param
 
 from billing.models import Workspace
+from billing.names import parse_whole
 from usage.dialects.shared import lists
 
 CURSOR, SIZE = "cursor", "page_size"
@@ -100,9 +101,10 @@ def _address(request: Request, edge: list[Any], *, is_backwards: bool) -> str | 
 
 def _size(request: Request, largest: int) -> int:
     text = request.query_params.get(SIZE, str(min(USUAL_SIZE, largest)))
-    if not (text.isascii() and text.isdigit() and len(text) < 10 and 1 <= int(text) <= largest):
+    size = parse_whole(text, digits=9)
+    if size is None or not 1 <= size <= largest:
         raise exceptions.ValidationError({SIZE: [f"A page has from 1 to {largest} rows."]})
-    return int(text)
+    return size
 
 
 def _cursor(request: Request, queryset: QuerySet) -> _Cursor | None:

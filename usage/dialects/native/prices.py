@@ -84,10 +84,10 @@ class TermsSerializer(serializers.Serializer):
     tiers = NewTierSerializer(many=True, required=False, max_length=MOST_TIERS)  # type: ignore[call-arg]  # of the list
 
     def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
-        has_unit_price = rating.model_named(attrs["model"]).asks_for("unit_price")
-        if not has_unit_price and attrs.get("unit_price"):
-            raise serializers.ValidationError({"unit_price": ["A tiered price has its prices in its tiers."]})
-        if has_unit_price and "unit_price" not in attrs:
+        model = rating.model_named(attrs["model"])
+        if model.has_no_place_for(attrs.get("unit_price")):
+            raise serializers.ValidationError({"unit_price": [f"{rating.PRICES_IN_TIERS}."]})
+        if model.asks_for("unit_price") and "unit_price" not in attrs:
             raise serializers.ValidationError({"unit_price": ["This field is required."]})
         return attrs
 

@@ -14,7 +14,7 @@ from billing.models import GREATEST_LINE_NUMBER, Brick, Line, Subscription, Work
 from usage.ahead import too_far_ahead
 from usage.commands import LineByBrick, LineByNumber, Origin, RecordUsage, ReportEvent
 from usage.dialects.native.fields import parse_id
-from usage.dialects.shared.fields import PLAIN_NUMBER, NotAMoment, parse_moment, text_of
+from usage.dialects.shared.fields import NotAMoment, parse_moment, plain_number, text_of
 from usage.ledger import UnableToRecord, exact_quantity
 
 # The errors of a record that was sent: messages by field.
@@ -130,12 +130,11 @@ def _up_to(longest: int, value: Any) -> str:
 
 
 def _quantity(value: Any) -> Decimal:
-    if isinstance(value, str) and PLAIN_NUMBER.fullmatch(value):
-        value = Decimal(value)
-    if isinstance(value, bool) or not isinstance(value, int | Decimal):
+    number = plain_number(value)
+    if number is None:
         raise _Refused("A valid number is required.")
     try:
-        return exact_quantity(Decimal(value))
+        return exact_quantity(number)
     except UnableToRecord as error:
         raise _Refused(error.message) from error
 

@@ -11,6 +11,7 @@ from rest_framework import exceptions, status
 from rest_framework.request import Request
 from rest_framework.response import Response
 
+from billing.names import parse_whole
 from usage import ledger
 from usage.commands import CorrectUsage, RecordById, RecordUsage, ReportEvent, RetractUsage
 from usage.dialects.native import errors, usage_serializers
@@ -31,8 +32,8 @@ class UsageView(NativeView):
 
     def live_record(self, text: str) -> UsageRecord:
         """Return the live version of the record in a path; raise ``NotFound``."""
-        is_number = text.isascii() and text.isdigit() and len(text) < 19
-        record = self.records().live().called(int(text)).first() if is_number else None
+        known = parse_whole(text)
+        record = None if known is None else self.records().live().called(known).first()
         if record is None:
             raise exceptions.NotFound
         return record

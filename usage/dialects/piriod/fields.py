@@ -7,6 +7,8 @@ from django.db.models import BigIntegerField
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
+from billing.names import parse_whole
+
 GREATEST_ID = BigIntegerField.MAX_BIGINT
 
 
@@ -20,8 +22,9 @@ class LineField(serializers.Field):
     }
 
     def to_internal_value(self, data: Any) -> int:
-        if isinstance(data, str) and data.isascii() and data.isdigit() and len(data) < 40:
-            data = int(data)
+        if isinstance(data, str):
+            number = parse_whole(data, digits=39)
+            data = data if number is None else number
         if isinstance(data, bool) or not isinstance(data, int | Decimal):
             self.fail("incorrect_type", data_type=type(data).__name__)
         # The range first: 1e999999999 is a short text, but an int of a billion digits.

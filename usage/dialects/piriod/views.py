@@ -7,6 +7,7 @@ from rest_framework import exceptions, status
 from rest_framework.request import Request
 from rest_framework.response import Response
 
+from billing.names import parse_whole
 from usage import ledger
 from usage.dialects.piriod import translate
 from usage.dialects.piriod.base import PiriodView
@@ -62,6 +63,7 @@ class UsageView(PiriodView):
 
 def _id(text: str) -> int:
     """Return the id in a path; raise ``NotFound`` where it is not a valid id."""
-    if not (text.isascii() and text.isdigit() and len(text) < 20 and int(text) <= GREATEST_ID):
+    known = parse_whole(text, digits=19)
+    if known is None or known > GREATEST_ID:
         raise exceptions.NotFound
-    return int(text)
+    return known

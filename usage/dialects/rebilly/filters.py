@@ -2,10 +2,8 @@
 
 import functools
 import operator
-import re
 from collections.abc import Callable, Iterable, Sequence
 from datetime import UTC, datetime, timedelta
-from decimal import Decimal
 from typing import Any
 
 from django.db.models import Q
@@ -16,12 +14,11 @@ from usage.chains import known_as
 from usage.dialects.rebilly import identifiers, rows
 from usage.dialects.rebilly.grammar import Clause, Exact, MalformedFilter, Range
 from usage.dialects.shared import lists, recording_order
-from usage.dialects.shared.fields import PLAIN_NUMBER, parse_moment
+from usage.dialects.shared.fields import is_day, parse_moment, plain_number
 from usage.ledger import QuantityRefused, exact_quantity, parse_line_number
 
 NONE = "null"
 
-_DAY = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
 _LAST_MOMENT = timedelta(days=1, microseconds=-1)
 
 Span = tuple[Any, Any]
@@ -73,17 +70,18 @@ def _column(name: str) -> Callable[..., Q]:
 
 
 def _number(text: str) -> Span:
-    if not PLAIN_NUMBER.fullmatch(text):
+    sent = plain_number(text)
+    if sent is None:
         raise ValueError(f"“{text}” is not a number.")
     try:
-        number = exact_quantity(Decimal(text))
+        number = exact_quantity(sent)
     except QuantityRefused as error:
         raise ValueError(error.message) from error
     return number, number
 
 
 def _moment(text: str) -> Span:
-    if not _DAY.fullmatch(text):
+    if not is_day(text):
         moment = parse_moment(text, zone=UTC)
         return moment, moment
     first: datetime = parse_moment(f"{text}T00:00", zone=UTC)

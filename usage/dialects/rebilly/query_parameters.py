@@ -9,6 +9,7 @@ from drf_spectacular.utils import OpenApiParameter
 from rest_framework import exceptions, status
 
 from billing.models import Line, Workspace
+from billing.names import parse_whole
 from usage.dialects.rebilly import filters, rows
 from usage.dialects.rebilly.grammar import parse
 from usage.dialects.shared import lists
@@ -99,9 +100,10 @@ def _order(text: str) -> tuple[str, ...]:
 def _whole(text: str, default: int, greatest: int) -> int:
     if not text:
         return default
-    if not (text.isascii() and text.isdigit() and len(text) < 20 and int(text) <= greatest):
+    number = parse_whole(text, digits=19)
+    if number is None or number > greatest:
         raise ValueError(f"Must be a whole number from 0 to {greatest}.")
-    return int(text)
+    return number
 
 
 def _containing(text: str, workspace: Workspace) -> Q:

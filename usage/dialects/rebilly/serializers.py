@@ -8,7 +8,9 @@ from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 from rest_framework.fields import empty
 
+from billing.money import DigitsRefused, exact_digits
 from usage.dialects.shared.fields import MomentField, NamingField, QuantityField
+from usage.ledger import DIGITS_BEFORE_POINT
 
 LEAST = Decimal("0.001")
 
@@ -16,7 +18,6 @@ LEAST = Decimal("0.001")
 @extend_schema_field({"type": "number", "format": "double", "minimum": 0.001})
 class UsageQuantityField(QuantityField):
     default_error_messages = {
-        "too_fine": "Ensure that there are no more than 3 decimal places.",
         "too_small": f"Ensure this value is greater than or equal to {LEAST}.",
     }
 
@@ -24,9 +25,10 @@ class UsageQuantityField(QuantityField):
         quantity = super().to_internal_value(data)
         if quantity < LEAST:
             self.fail("too_small")
-        if quantity % LEAST:
-            self.fail("too_fine")
-        return quantity
+        try:
+            return exact_digits(quantity, before=DIGITS_BEFORE_POINT, after=3)
+        except DigitsRefused as error:
+            raise serializers.ValidationError(str(error)) from error
 
 
 class UsageTimeField(MomentField):

@@ -1,6 +1,5 @@
 """Serializer fields of Sequence's own: free properties, lists in a query string, filters, days or moments."""
 
-import re
 from collections.abc import Mapping
 from datetime import date, datetime, timedelta
 from decimal import Decimal
@@ -14,10 +13,9 @@ from rest_framework.fields import empty
 
 from billing.calendar import CalendarOutOfRange, end_of, midnight
 from billing.storage.jsontext import can_be_kept
-from usage.dialects.shared.fields import MomentField
+from usage.dialects.shared.fields import MomentField, is_day
 
 MAX_NAME = 255
-_DAY = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
 _LAST_MOMENT_INCLUDED = timedelta(microseconds=1)
 
 
@@ -149,7 +147,7 @@ class PeriodEdgeField(MomentField):
         self.is_end = is_end
 
     def to_internal_value(self, data: Any) -> datetime:
-        if not _DAY.fullmatch(data):
+        if not is_day(data):
             moment = super().to_internal_value(data)
             return moment + _LAST_MOMENT_INCLUDED if self.is_end else moment
         edge = end_of if self.is_end else midnight

@@ -5,15 +5,14 @@ from datetime import tzinfo
 from functools import partial
 from typing import Any
 
-from django.db.models import Q
 from django.utils import timezone
 from drf_spectacular.utils import extend_schema
 from rest_framework import exceptions, serializers, status
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from billing import catalog
-from billing.models import Brick, EventRule, Line
+from billing import catalog, contracts
+from billing.models import Brick, EventRule
 from usage.dialects.sequence import rows, translate
 from usage.dialects.sequence.base import SequenceView, uuid_in_path
 from usage.dialects.sequence.calculation import calculate
@@ -180,8 +179,7 @@ class MetricView(OneMetricView):
     @extend_schema(operation_id="deleteUsageMetric", responses={200: MetricReply})
     def delete(self, request: Request, metric_id: str) -> Response:
         brick, now = self.live_metric(metric_id).brick, timezone.now()
-        lines = Line.objects.filter(workspace=self.workspace, brick=brick)
-        if lines.filter(Q(ends_at=None) | Q(ends_at__gt=now)).exists():
+        if contracts.has_open_lines(brick, as_of=now):
             raise exceptions.ValidationError("Subscriptions are billed by this metric: end their lines first.")
         catalog.archive_brick(brick=brick, as_of=now, actor=self.actor)
         return Response(translate.metric(self.metric(metric_id), workspace=self.workspace))

@@ -9,6 +9,7 @@ from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
 from billing.models import Workspace
+from billing.names import parse_whole
 from usage.dialects.shared import lists
 from usage.dialects.shared.query_parameters import WholeField
 
@@ -31,9 +32,10 @@ class CursorField(serializers.Field):
             text = b64decode(str(data), validate=True).decode("ascii")
         except ValueError:
             self.fail("invalid")
-        if not (text.isdigit() and len(text) < 20 and int(text) <= LARGEST_ID):
+        known = parse_whole(text, digits=19)
+        if known is None or known > LARGEST_ID:
             self.fail("invalid")
-        return int(text)
+        return known
 
 
 class PaginationReply(serializers.Serializer):

@@ -32,6 +32,13 @@ NO_MOMENT = (
 _FIRST_YEAR, _LAST_YEAR = 2, 9998
 
 
+def plain_number(sent: Any) -> Decimal | None:
+    """Return the number that was sent, as JSON number or as plain decimal in a string; None for anything else."""
+    if isinstance(sent, str):
+        return Decimal(sent) if PLAIN_NUMBER.fullmatch(sent) else None
+    return Decimal(sent) if isinstance(sent, int | Decimal) and not isinstance(sent, bool) else None
+
+
 @extend_schema_field({"type": "number"})
 class QuantityField(serializers.Field):
     """A JSON number, or a plain decimal in a string, that the ledger keeps digit for digit."""
@@ -39,12 +46,11 @@ class QuantityField(serializers.Field):
     default_error_messages = {"invalid": "A valid number is required."}
 
     def to_internal_value(self, data: Any) -> Decimal:
-        if isinstance(data, str) and PLAIN_NUMBER.fullmatch(data):
-            data = Decimal(data)
-        if isinstance(data, bool) or not isinstance(data, int | Decimal):
+        number = plain_number(data)
+        if number is None:
             self.fail("invalid")
         try:
-            return exact_quantity(Decimal(data))
+            return exact_quantity(number)
         except QuantityRefused as error:
             raise serializers.ValidationError(error.message) from error
 

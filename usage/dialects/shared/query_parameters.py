@@ -8,7 +8,7 @@ from django.core.validators import EMPTY_VALUES
 from django.http import QueryDict
 from rest_framework import exceptions, serializers
 
-from usage.dialects.shared.fields import PLAIN_NUMBER
+from usage.dialects.shared.fields import plain_number
 
 UNKNOWN = "Unknown parameter."
 REPEATED = "Give this parameter once."
@@ -17,7 +17,7 @@ EMPTY = "This parameter may not be empty."
 
 def is_number(text: str) -> bool:
     """Tell whether a text is a plain number as in a body, with or without blanks around it."""
-    return PLAIN_NUMBER.fullmatch(text.strip()) is not None
+    return plain_number(text.strip()) is not None
 
 
 class _PlainFormField(forms.Field):

@@ -82,8 +82,17 @@ def accept(found: Sequence[LineFacts], *, quantity: Decimal, occurred_at: dateti
     return active[0]
 
 
-_CONDITION = """line.starts_at <= %s AND (line.ends_at IS NULL OR line.ends_at > %s)
-    AND brick.aggregation IN {takes_usage} AND (brick.aggregation IN {may_be_negative} OR NOT %s)"""
+_TAKES_USAGE = """{line}.starts_at <= %s AND ({line}.ends_at IS NULL OR {line}.ends_at > %s)
+    AND {brick}.aggregation IN {takes_usage}"""
+
+
+def takes_usage_at(*, line: str, brick: str, moment: Any) -> tuple[str, list[Any]]:
+    """Return the condition that a line of these aliases is active at a moment and takes usage, whatever its quantity.
+
+    ``moment`` is as the driver takes it.
+    """
+    condition = _TAKES_USAGE.format(line=line, brick=brick, takes_usage=sql_names("takes_usage"))
+    return condition, [moment, moment]
 
 
 def condition(*, quantity: Decimal, moment: Any) -> tuple[str, list[Any]]:
@@ -91,5 +100,6 @@ def condition(*, quantity: Decimal, moment: Any) -> tuple[str, list[Any]]:
 
     ``moment`` is as the driver takes it. That the address means one line only is for the address's condition to say.
     """
-    traits = {"takes_usage": sql_names("takes_usage"), "may_be_negative": sql_names("may_be_negative")}
-    return _CONDITION.format(**traits), [moment, moment, quantity < 0]
+    takes_usage, moments = takes_usage_at(line="line", brick="brick", moment=moment)
+    may_be_negative = f"brick.aggregation IN {sql_names('may_be_negative')}"
+    return f"{takes_usage} AND ({may_be_negative} OR NOT %s)", [*moments, quantity < 0]

@@ -11,11 +11,10 @@ from datetime import datetime
 from typing import Any, NamedTuple
 from uuid import UUID
 
-from billing.aggregations import sql_names
 from billing.models import Line
 from billing.names import parse_uuid
 from usage.commands import LineByBrick, LineByName, LineByNumber
-from usage.ledger.lines.acceptance import LineFacts
+from usage.ledger.lines.acceptance import LineFacts, takes_usage_at
 from usage.ledger.names import parse_line_number
 from usage.ledger.values import adapt
 
@@ -32,8 +31,7 @@ _BY_NAME = f"""line.id = COALESCE(
         FROM billing_subscription s
             JOIN billing_line l ON l.workspace_id = s.workspace_id AND l.subscription_id = s.id
             JOIN billing_brick b ON b.workspace_id = l.workspace_id AND b.id = l.brick_id
-        WHERE s.workspace_id = %s AND (s.reference = %s OR s.id = %s) AND b.aggregation IN {{takes_usage}}
-            AND l.starts_at <= %s AND (l.ends_at IS NULL OR l.ends_at > %s))
+        WHERE s.workspace_id = %s AND (s.reference = %s OR s.id = %s) AND {{takes_usage}})
 )"""
 
 
@@ -58,9 +56,9 @@ def conditions(address: Address, *, workspace_id: int, occurred_at: datetime) ->
                 yield _BY_REFERENCE_OR_NUMBER, of_line
             elif known is None:
                 yield _BY_REFERENCE, [name]
-            moment = adapt("occurred_at", occurred_at)
-            of_subscription = [workspace_id, name, adapt("subscription_id", known, Line), moment, moment]
-            yield _BY_NAME.format(takes_usage=sql_names("takes_usage")), [*of_line, *of_subscription]
+            of_subscription = [workspace_id, name, adapt("subscription_id", known, Line)]
+            takes_usage, moments = takes_usage_at(line="l", brick="b", moment=adapt("occurred_at", occurred_at))
+            yield _BY_NAME.format(takes_usage=takes_usage), [*of_line, *of_subscription, *moments]
 
 
 class LoadedLine(NamedTuple):
