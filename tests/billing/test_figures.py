@@ -12,6 +12,8 @@ from billing.localmoment import LocalMoment
 from billing.models import EventRule, Subscription
 from tests.factories import moment
 
+pytestmark = pytest.mark.once
+
 BERLIN = ZoneInfo("Europe/Berlin")
 # New Year in Berlin.
 NEW_YEAR = datetime(2025, 12, 31, 23, tzinfo=UTC)

@@ -8,6 +8,8 @@ from billing.models import Subscription, Workspace
 from billing.open_periods import count_open, periods_over
 from tests.factories import moment
 
+pytestmark = pytest.mark.once
+
 
 def agreed(*, open_from: str = "2026-01-01", ends: str | None = None, next_close: str | None = "2026-02-01"):
     """A monthly subscription from 1 January 2026, which is not saved."""

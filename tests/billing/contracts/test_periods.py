@@ -17,6 +17,8 @@ from billing.contracts.periods import (
 from billing.models import Subscription, Workspace
 from tests.factories import moment
 
+pytestmark = pytest.mark.once
+
 BERLIN = "Europe/Berlin"
 
 

@@ -6,6 +6,8 @@ from django.core.exceptions import NON_FIELD_ERRORS, ValidationError
 from billing.contracts.refusals import UnableToAgree, within
 from billing.rating import TermsError
 
+pytestmark = pytest.mark.once
+
 
 @pytest.mark.parametrize(
     ("error", "told"),

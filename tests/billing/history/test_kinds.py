@@ -10,6 +10,8 @@ import pytest
 from billing.history.kinds import KINDS, told, values_of
 from billing.models import ApiKey, Brick, Customer, CustomerAlias, Line, Subscription, Workspace
 
+pytestmark = pytest.mark.once
+
 
 @pytest.mark.parametrize(
     ("value", "kept"),

@@ -10,6 +10,8 @@ from billing.entry.numbers import NumberFormat
 from billing.models import Workspace, validate_currency
 from billing.models.parties import validate_time_zone
 
+pytestmark = pytest.mark.once
+
 
 @pytest.mark.parametrize("value", ["USD", "JPY", "KWD"])
 def test_a_currency_is_known_by_its_code(value):

@@ -6,6 +6,8 @@ from django.core import signing
 
 from billing.people.devices import SALT, device_in, mark_of
 
+pytestmark = pytest.mark.once
+
 
 def test_a_mark_names_a_device_of_its_account_alone():
     mark = mark_of(account="fiona")

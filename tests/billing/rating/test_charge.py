@@ -2,7 +2,11 @@
 
 from decimal import Decimal
 
+import pytest
+
 from billing.rating.charge import Charge, Step
+
+pytestmark = pytest.mark.once
 
 
 def test_a_step_is_told_in_plain_numbers():

@@ -6,6 +6,8 @@ import pytest
 
 from billing.rating.pieces import Piece
 
+pytestmark = pytest.mark.once
+
 # Beyond 10 units: 50 for the first ten and a fee of 1, then 4 a unit.
 SECOND = Piece(lower=Decimal(10), upper=Decimal(20), start=Decimal(51), unit_price=Decimal(4))
 

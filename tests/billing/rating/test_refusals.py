@@ -7,6 +7,8 @@ import pytest
 
 from billing.rating.refusals import TermsError, check_number
 
+pytestmark = pytest.mark.once
+
 
 @pytest.mark.parametrize("value", [Decimal(0), Decimal("-1.5"), Decimal("1E+30")])
 def test_a_finite_decimal_is_a_number(value):

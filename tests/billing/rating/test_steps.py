@@ -7,6 +7,8 @@ import pytest
 from billing.rating.steps import no_tier_entered, steps_in_tier, units_step
 from billing.rating.tiers import Tier
 
+pytestmark = pytest.mark.once
+
 
 def tier(up_to: str | None, unit_price: str, fee: str = "0") -> Tier:
     return Tier(up_to=None if up_to is None else Decimal(up_to), unit_price=Decimal(unit_price), fee=Decimal(fee))

@@ -11,6 +11,8 @@ from billing.models import EventRule, Workspace
 from billing.templatetags.figures import MOST_LETTERS
 from tests.factories import moment
 
+pytestmark = pytest.mark.once
+
 ACME = Workspace(time_zone="Europe/Berlin", number_format="comma", day_format="iso")
 
 

@@ -21,6 +21,8 @@ from usage.ledger.refusals import (
     UnableToRecord,
 )
 
+pytestmark = pytest.mark.once
+
 
 def local(day: str) -> LocalMoment:
     zone = ZoneInfo("Europe/Berlin")

@@ -7,6 +7,8 @@ import pytest
 from usage.metering import Measurement
 from usage.metering.window import ALL_READ, NOTHING, Unread
 
+pytestmark = pytest.mark.once
+
 
 def test_a_sample_is_told_as_json_has_it():
     unread = Unread(count=3, missing=1, sample=((7, '"1e3"'), (9, None)), newest=9)

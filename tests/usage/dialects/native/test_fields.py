@@ -25,6 +25,8 @@ from usage.dialects.native.fields import (
     parse_id,
 )
 
+pytestmark = pytest.mark.once
+
 
 def read(field: serializers.Field, value: Any) -> Any:
     """Return what a field makes of a value, or the message with which it refuses it."""

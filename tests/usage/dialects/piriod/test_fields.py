@@ -8,6 +8,8 @@ from rest_framework import serializers
 
 from usage.dialects.piriod.fields import GREATEST_ID, LineField
 
+pytestmark = pytest.mark.once
+
 
 def read(value: Any) -> Any:
     try:

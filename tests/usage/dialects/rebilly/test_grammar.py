@@ -4,6 +4,8 @@ import pytest
 
 from usage.dialects.rebilly.grammar import Clause, Exact, MalformedFilter, Range, parse
 
+pytestmark = pytest.mark.once
+
 
 def exact(field: str, *texts: str, is_negated: bool = False) -> Clause:
     return Clause(field, tuple(map(Exact, texts)), is_negated)

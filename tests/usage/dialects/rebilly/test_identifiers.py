@@ -4,6 +4,8 @@ import pytest
 
 from usage.dialects.rebilly.identifiers import INVOICE, USAGE, known, shown
 
+pytestmark = pytest.mark.once
+
 GREATEST = 2**63 - 1
 
 

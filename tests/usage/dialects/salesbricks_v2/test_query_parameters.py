@@ -8,6 +8,8 @@ import pytest
 from tests.factories import moment
 from usage.dialects.salesbricks_v2.query_parameters import BoundaryField, SpanQuery
 
+pytestmark = pytest.mark.once
+
 TZ = "Europe/Berlin"
 
 

@@ -19,6 +19,8 @@ from usage.dialects.sequence.fields import (
     RepeatedField,
 )
 
+pytestmark = pytest.mark.once
+
 
 def read(field: serializers.Field, value: Any) -> Any:
     """Return what a field makes of a value, or the messages with which it refuses it."""

@@ -7,6 +7,8 @@ import pytest
 from tests.factories import moment
 from usage.dialects.sequence.identifiers import own_id, public_id
 
+pytestmark = pytest.mark.once
+
 
 @pytest.mark.parametrize("number", [1, 4_567, 2**62 - 1])
 def test_an_id_is_a_version_7_uuid_that_tells_the_rows_own(number):

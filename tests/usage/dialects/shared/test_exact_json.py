@@ -11,6 +11,8 @@ from rest_framework.test import APIRequestFactory
 
 from usage.dialects.shared.exact_json import ExactJSONParser, ExactJSONRenderer, JSONOnly
 
+pytestmark = pytest.mark.once
+
 
 def parsed(body: bytes):
     return ExactJSONParser().parse(BytesIO(), parser_context={"view": SimpleNamespace(body=body)})

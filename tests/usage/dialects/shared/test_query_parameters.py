@@ -16,6 +16,8 @@ from usage.dialects.shared.query_parameters import (
     refuse_unknown,
 )
 
+pytestmark = pytest.mark.once
+
 
 def refused(query: str, *known: str, **options: Any) -> dict[str, list[str]]:
     """Return the messages by parameter, none where the query is taken."""
