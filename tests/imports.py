@@ -1,7 +1,7 @@
 """What code imports, and the packages that are entered by a door: an ``__init__`` with ``__all__``."""
 
 import ast
-from collections.abc import Iterator
+from functools import cache
 
 
 def module_of(path: str) -> str:
@@ -13,14 +13,16 @@ def is_within(module: str, package: str) -> bool:
     return module == package or module.startswith(f"{package}.")
 
 
-def imported(source: str) -> Iterator[str]:
-    """Yield the modules from which a source imports, and each name that it takes from one, by their dotted names."""
+@cache
+def imported(source: str) -> tuple[str, ...]:
+    """Return the modules from which a source imports, and each name that it takes from one, by their dotted names."""
+    found: list[str] = []
     for node in ast.walk(ast.parse(source)):
         if isinstance(node, ast.ImportFrom) and node.module and not node.level:
-            yield node.module
-            yield from (f"{node.module}.{name.name}" for name in node.names)
+            found += [node.module, *(f"{node.module}.{name.name}" for name in node.names)]
         elif isinstance(node, ast.Import):
-            yield from (name.name for name in node.names)
+            found += [name.name for name in node.names]
+    return tuple(found)
 
 
 def exports(source: str) -> set[str] | None:
