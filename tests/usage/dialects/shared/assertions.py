@@ -24,8 +24,14 @@ _TABLES = [
 
 
 def rows() -> dict[str, list[dict[str, Any]]]:
-    """Return all that is stored."""
-    return {model.__name__: list(model._default_manager.order_by("pk").values()) for model in _TABLES}
+    """Return all that is stored, as the database gives it: the columns of each row by name."""
+    found = {}
+    with connection.cursor() as cursor:
+        for model in _TABLES:
+            cursor.execute(f'SELECT * FROM "{model._meta.db_table}" ORDER BY "{model._meta.pk.column}"')
+            names = [column[0] for column in cursor.description]
+            found[model.__name__] = [dict(zip(names, row, strict=True)) for row in cursor.fetchall()]
+    return found
 
 
 @contextmanager
