@@ -3,8 +3,10 @@
 Written by ``billing.parties`` and ``billing.keys`` only.
 """
 
+import functools
 import uuid
 import zoneinfo
+from collections.abc import Set
 from datetime import datetime
 
 from django.core.exceptions import ValidationError
@@ -23,8 +25,14 @@ from billing.money import UnknownCurrency, minor_digits
 from billing.tenancy.keys import TenantKey, WorkspaceKey
 
 
+@functools.cache
+def _time_zones() -> Set[str]:
+    """Return the names of all time zones. Reading them walks through a folder of files."""
+    return frozenset(zoneinfo.available_timezones())
+
+
 def validate_time_zone(value: str) -> None:
-    if value not in zoneinfo.available_timezones():
+    if value not in _time_zones():
         raise ValidationError("“%(value)s” is no time zone, such as Europe/Berlin.", params={"value": value})
 
 

@@ -97,6 +97,18 @@ class Vendor:
     def __str__(self) -> str:
         return self.name
 
+    @property
+    def paths(self) -> tuple[Endpoint, ...]:
+        return self.endpoints + self.unserved
+
+    @property
+    def reads(self) -> list[Endpoint]:
+        return [endpoint for endpoint in self.endpoints if endpoint.method == "GET"]
+
+    @property
+    def with_body(self) -> list[Endpoint]:
+        return [endpoint for endpoint in self.endpoints if endpoint.body]
+
     def world(self, code: str = "acme") -> World:
         # No two worlds have a line of the same number.
         workspace = make.workspace(code, next_line_number=1 + 1000 * Workspace.objects.count())

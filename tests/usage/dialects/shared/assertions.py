@@ -5,8 +5,11 @@ from contextlib import contextmanager
 from typing import Any
 
 from django.apps import apps
+from django.core.cache import cache
+from django.db import connection, transaction
 from django.urls import URLPattern, URLResolver
 
+from billing import keys
 from billing.models import ApiKeyUse
 from tests.usage.dialects.vendor import Vendor
 from usage.dialects.shared.view import DialectView
@@ -21,8 +24,14 @@ _TABLES = [
 
 
 def rows() -> dict[str, list[dict[str, Any]]]:
-    """Return all that is stored."""
-    return {model.__name__: list(model._default_manager.order_by("pk").values()) for model in _TABLES}
+    """Return all that is stored, as the database gives it: the columns of each row by name."""
+    found = {}
+    with connection.cursor() as cursor:
+        for model in _TABLES:
+            cursor.execute(f'SELECT * FROM "{model._meta.db_table}" ORDER BY "{model._meta.pk.column}"')
+            names = [column[0] for column in cursor.description]
+            found[model.__name__] = [dict(zip(names, row, strict=True)) for row in cursor.fetchall()]
+    return found
 
 
 @contextmanager
@@ -32,9 +41,30 @@ def nothing_changed() -> Iterator[None]:
     assert rows() == before
 
 
+@contextmanager
+def undone() -> Iterator[None]:
+    """Undo what is done within, so that one world serves the requests of every endpoint.
+
+    What is written has to keep the constraints that are checked when a transaction ends.
+    """
+    with transaction.atomic():
+        yield
+        connection.check_constraints()
+        transaction.set_rollback(True)
+    keys.forget_trusted()
+    keys.forget_noted()
+    cache.clear()
+
+
+def asked(response: Any) -> str:
+    """Return the request of a response, for the message of a test that sends many."""
+    return f"{response.wsgi_request.method} {response.wsgi_request.get_full_path()[:200]}"
+
+
 def assert_refused(response: Any, vendor: Vendor, status: int, message: str, field: str | None = None) -> None:
-    assert (response.status_code, response.json()) == (status, vendor.error(status, message, field))
-    assert response.headers["Content-Type"] == vendor.error_type
+    told = (status, vendor.error(status, message, field))
+    assert (response.status_code, response.json()) == told, asked(response)
+    assert response.headers["Content-Type"] == vendor.error_type, asked(response)
 
 
 def served(patterns: list[URLPattern | URLResolver], prefix: str = "") -> Iterator[tuple[str, str, str]]:

@@ -10,8 +10,8 @@ from psycopg import errors
 from billing.keys import forget_trusted
 from billing.storage.jsontext import encode
 from tests.failures import lost_connection, raised
-from tests.usage.dialects.shared.assertions import assert_refused, nothing_changed
-from tests.usage.dialects.vendors import each_endpoint, each_path, each_vendor
+from tests.usage.dialects.shared.assertions import asked, assert_refused, nothing_changed
+from tests.usage.dialects.vendors import each_vendor
 
 pytestmark = pytest.mark.django_db
 
@@ -25,28 +25,31 @@ def failing(error: Exception) -> Callable[..., None]:
     return fail
 
 
-@each_path
-def test_with_the_database_down_nothing_is_said_to_be_accepted(vendor, endpoint):
+@each_vendor
+def test_with_the_database_down_nothing_is_said_to_be_accepted(vendor):
     world = vendor.world()
 
     with nothing_changed():
-        for down in (OperationalError, InterfaceError):
-            with connection.execute_wrapper(failing(lost_connection(down))):
-                response = vendor.ask(endpoint, world)
+        for endpoint in vendor.paths:
+            for down in (OperationalError, InterfaceError):
+                with connection.execute_wrapper(failing(lost_connection(down))):
+                    response = vendor.ask(endpoint, world)
 
-            assert_refused(response, vendor, 503, OUT_OF_REACH)
-            assert response.headers["Retry-After"] == "5"
+                assert_refused(response, vendor, 503, OUT_OF_REACH)
+                assert response.headers["Retry-After"] == "5"
 
 
-@each_endpoint
-def test_with_a_database_that_only_reads_each_request_is_told_to_wait(vendor, endpoint):
+@each_vendor
+def test_with_a_database_that_only_reads_each_request_is_told_to_wait(vendor):
     world = vendor.world()
 
-    with nothing_changed(), connection.execute_wrapper(failing(raised(errors.ReadOnlySqlTransaction("...")))):
-        response = vendor.ask(endpoint, world)
+    with nothing_changed():
+        for endpoint in vendor.endpoints:
+            with connection.execute_wrapper(failing(raised(errors.ReadOnlySqlTransaction("...")))):
+                response = vendor.ask(endpoint, world)
 
-    assert_refused(response, vendor, 503, "The database takes no changes at the moment. Try again in a moment.")
-    assert response.headers["Retry-After"] == "5"
+            assert_refused(response, vendor, 503, "The database takes no changes at the moment. Try again in a moment.")
+            assert response.headers["Retry-After"] == "5"
 
 
 @each_vendor
@@ -87,17 +90,19 @@ def test_with_the_database_down_at_the_insert_nothing_is_said_to_be_accepted(ven
     assert_refused(response, vendor, 503, OUT_OF_REACH)
 
 
-@each_path
-def test_what_nobody_expected_is_logged_and_answered_in_the_vendors_shape(vendor, endpoint, caplog):
+@each_vendor
+def test_what_nobody_expected_is_logged_and_answered_in_the_vendors_shape(vendor, caplog):
     world = vendor.world()
 
-    with nothing_changed(), connection.execute_wrapper(failing(RuntimeError("a fault"))):
-        response = vendor.ask(endpoint, world)
+    with nothing_changed():
+        for endpoint in vendor.paths:
+            caplog.clear()
+            with connection.execute_wrapper(failing(RuntimeError("a fault"))):
+                response = vendor.ask(endpoint, world)
 
-    assert_refused(response, vendor, 500, "A server error occurred.")
-    assert [str(entry.exc_info[1]) for entry in caplog.records if entry.name == "usage.dialects.shared.errors"] == [
-        "a fault"
-    ]
+            assert_refused(response, vendor, 500, "A server error occurred.")
+            logged = [entry for entry in caplog.records if entry.name == "usage.dialects.shared.errors"]
+            assert [str(entry.exc_info[1]) for entry in logged] == ["a fault"], asked(response)
 
 
 @each_vendor

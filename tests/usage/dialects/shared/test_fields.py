@@ -12,9 +12,9 @@ from billing.storage.jsontext import encode
 from tests import factories as make
 from tests.usage.dialects.rebilly.vendor import VENDOR as REBILLY
 from tests.usage.dialects.salesbricks_v2.vendor import VENDOR as SALESBRICKS_V2
-from tests.usage.dialects.shared.assertions import assert_refused, nothing_changed
+from tests.usage.dialects.shared.assertions import asked, assert_refused, nothing_changed, undone
 from tests.usage.dialects.vendor import Vendor
-from tests.usage.dialects.vendors import each_read, each_vendor, each_with_body, each_with_moment, each_with_quantity
+from tests.usage.dialects.vendors import each_vendor, each_with_moment, each_with_quantity, each_with_reads
 from usage.models import UsageRecord
 
 pytestmark = pytest.mark.django_db
@@ -153,16 +153,18 @@ def test_a_time_at_the_end_of_the_calendar_is_refused(vendor, line, key, sent):
     assert_field_refused(vendor, line, key, vendor.moment, f'"{sent}"', "Datetime is out of range.")
 
 
-@each_with_body
-def test_no_value_of_any_field_is_a_fault_of_ours(vendor, endpoint):
+@each_vendor
+def test_no_value_of_any_field_is_a_fault_of_ours(vendor):
     world = vendor.world()
-    for field in world.body(endpoint):
-        for sent in STRANGE:
-            response = vendor.ask(endpoint, world, body=written(world.body(endpoint), field, sent))
+    for endpoint in vendor.with_body:
+        with undone():
+            for field in world.body(endpoint):
+                for sent in STRANGE:
+                    response = vendor.ask(endpoint, world, body=written(world.body(endpoint), field, sent))
 
-            assert response.status_code < 500, f"{field}: {sent[:80]}"
-            if response.status_code >= 400:
-                assert response.headers["Content-Type"] == vendor.error_type
+                    assert response.status_code < 500, (asked(response), field, sent[:80])
+                    if response.status_code >= 400:
+                        assert response.headers["Content-Type"] == vendor.error_type
 
 
 # With so many, a time that grows with their square is minutes; a client's longest wait is half a minute.
@@ -182,15 +184,17 @@ def with_each_text(body: Any, text: str) -> Iterator[Any]:
 
 
 @pytest.mark.parametrize("blanks", [f"{BLANKS}x", BLANKS, f"{BLANKS}Z x"], ids=["between", "after", "around an offset"])
-@each_with_body
-def test_many_blanks_hold_nobody_up(vendor, endpoint, blanks):
+@each_vendor
+def test_many_blanks_hold_nobody_up(vendor, blanks):
     world = vendor.world()
-    for body in with_each_text(world.body(endpoint), f"2026-11-01T00:00{blanks}"):
-        began = monotonic()
-        response = vendor.ask(endpoint, world, body=encode(body))
+    for endpoint in vendor.with_body:
+        with undone():
+            for body in with_each_text(world.body(endpoint), f"2026-11-01T00:00{blanks}"):
+                began = monotonic()
+                response = vendor.ask(endpoint, world, body=encode(body))
 
-        assert response.status_code < 500, str(body)[:200]
-        assert monotonic() - began < A_WHILE, str(body)[:200]
+                assert response.status_code < 500, (asked(response), str(body)[:200])
+                assert monotonic() - began < A_WHILE, (asked(response), str(body)[:200])
 
 
 def test_names_are_kept_with_the_blanks_at_their_ends():
@@ -208,21 +212,22 @@ def test_names_are_kept_with_the_blanks_at_their_ends():
     assert list(keys) == ["t-1", "t-1 ", " t-1", None]
 
 
-@each_read
-def test_a_parameter_that_there_is_not_is_refused_by_name(vendor, endpoint):
+@each_with_reads
+def test_a_parameter_that_there_is_not_is_refused_by_name(vendor):
     """A list that ignored it would answer with all there is to a client that asked for a few."""
     world = vendor.world()
-    url = world.url(endpoint)
-    chooses = bool(endpoint.query) or is_list(vendor.ask(endpoint, world).json())
+    for endpoint in vendor.reads:
+        url = world.url(endpoint)
+        chooses = bool(endpoint.query) or is_list(vendor.ask(endpoint, world).json())
 
-    for name in ("colour", "customer[]", "quantity__near"):
-        path = f"{url}{'&' if '?' in url else '?'}{quote(name)}=1"
-        response = vendor.send(world.key, b"", method="GET", path=path, workspace=world.code)
+        for name in ("colour", "customer[]", "quantity__near"):
+            path = f"{url}{'&' if '?' in url else '?'}{quote(name)}=1"
+            response = vendor.send(world.key, b"", method="GET", path=path, workspace=world.code)
 
-        if chooses:
-            assert_refused(response, vendor, vendor.wrong_query, "Unknown parameter.", name)
-        else:
-            assert response.status_code == 200, "a single thing is named by its path"
+            if chooses:
+                assert_refused(response, vendor, vendor.wrong_query, "Unknown parameter.", name)
+            else:
+                assert response.status_code == 200, f"a single thing is named by its path: {path}"
 
 
 AROUND_ROWS = {"next", "previous", "count", "pagination"}

@@ -8,8 +8,8 @@ from django.conf import settings
 from django.test import Client
 
 from billing.storage.jsontext import encode
-from tests.usage.dialects.shared.assertions import assert_refused, nothing_changed
-from tests.usage.dialects.vendors import each_read, each_vendor, each_with_body
+from tests.usage.dialects.shared.assertions import asked, assert_refused, nothing_changed, undone
+from tests.usage.dialects.vendors import each_vendor, each_with_reads
 from usage.models import UsageRecord
 
 pytestmark = pytest.mark.django_db
@@ -36,64 +36,71 @@ def test_usage_is_recorded(vendor, line, key):
     assert list(UsageRecord.objects.values(*expected)) == [expected]
 
 
-@each_with_body
-def test_what_is_no_json_is_refused(vendor, endpoint):
+@each_vendor
+def test_what_is_no_json_is_refused(vendor):
     world = vendor.world()
 
     with nothing_changed():
-        for body, message in NO_JSON:
-            assert_refused(vendor.ask(endpoint, world, body=body), vendor, 400, f"JSON parse error - {message}")
+        for endpoint in vendor.with_body:
+            for body, message in NO_JSON:
+                assert_refused(vendor.ask(endpoint, world, body=body), vendor, 400, f"JSON parse error - {message}")
 
 
-@each_with_body
-def test_a_body_that_is_no_object_is_refused(vendor, endpoint):
+@each_vendor
+def test_a_body_that_is_no_object_is_refused(vendor):
     world = vendor.world()
 
     with nothing_changed():
-        for body in ("[]", '"text"', "1", "null", "[{}]", "true"):
-            response = vendor.ask(endpoint, world, body=body)
+        for endpoint in vendor.with_body:
+            for body in ("[]", '"text"', "1", "null", "[{}]", "true"):
+                response = vendor.ask(endpoint, world, body=body)
 
-            assert response.status_code in (400, vendor.invalid), body
-            assert response.headers["Content-Type"] == vendor.error_type
+                assert response.status_code in (400, vendor.invalid), (asked(response), body)
+                assert response.headers["Content-Type"] == vendor.error_type
 
 
 @pytest.mark.bound("API_BODY_BYTES")
-@each_with_body
-def test_a_body_is_bounded(vendor, endpoint):
-    world = vendor.world()
-    body = encode(world.body(endpoint))
-
-    with nothing_changed():
-        response = vendor.ask(endpoint, world, body=body.ljust(settings.API_BODY_BYTES + 1))
-
-    assert_refused(response, vendor, 413, f"A request has at most {settings.API_BODY_BYTES} bytes.")
-    assert vendor.ask(endpoint, world, body=body.ljust(settings.API_BODY_BYTES)).status_code < 300
-
-
-@each_with_body
-def test_a_body_of_unknown_length_is_refused(vendor, endpoint):
+@each_vendor
+def test_a_body_is_bounded(vendor):
     world = vendor.world()
 
-    with nothing_changed():
-        response = vendor.ask(endpoint, world, body="", HTTP_TRANSFER_ENCODING="chunked", CONTENT_LENGTH="")
+    for endpoint in vendor.with_body:
+        body = encode(world.body(endpoint))
+        with nothing_changed():
+            response = vendor.ask(endpoint, world, body=body.ljust(settings.API_BODY_BYTES + 1))
 
-    assert_refused(response, vendor, 411, "A request with a body needs a Content-Length header.")
+        assert_refused(response, vendor, 413, f"A request has at most {settings.API_BODY_BYTES} bytes.")
+        with undone():
+            response = vendor.ask(endpoint, world, body=body.ljust(settings.API_BODY_BYTES))
+            assert response.status_code < 300, asked(response)
 
 
-@each_with_body
-def test_a_body_that_the_server_did_not_read_is_refused(vendor, endpoint):
+@each_vendor
+def test_a_body_of_unknown_length_is_refused(vendor):
     world = vendor.world()
 
     with nothing_changed():
-        for status, message in [
-            (400, "The request is incomplete."),
-            (408, "The body arrived too slowly."),
-            (413, "A request has at most 1048576 bytes."),
-            (507, "There is no room for the body. Try again later."),
-        ]:
-            response = vendor.ask(endpoint, world, body="", **{"arrears.unread": status})
+        for endpoint in vendor.with_body:
+            response = vendor.ask(endpoint, world, body="", HTTP_TRANSFER_ENCODING="chunked", CONTENT_LENGTH="")
 
-            assert_refused(response, vendor, status, message)
+            assert_refused(response, vendor, 411, "A request with a body needs a Content-Length header.")
+
+
+@each_vendor
+def test_a_body_that_the_server_did_not_read_is_refused(vendor):
+    world = vendor.world()
+
+    with nothing_changed():
+        for endpoint in vendor.with_body:
+            for status, message in [
+                (400, "The request is incomplete."),
+                (408, "The body arrived too slowly."),
+                (413, "A request has at most 1048576 bytes."),
+                (507, "There is no room for the body. Try again later."),
+            ]:
+                response = vendor.ask(endpoint, world, body="", **{"arrears.unread": status})
+
+                assert_refused(response, vendor, status, message)
 
 
 def bare_deflate(body: bytes) -> bytes:
@@ -124,53 +131,58 @@ def test_a_compressed_body_is_read(vendor, line, key, encoding):
     assert list(UsageRecord.objects.values(*expected)) == [expected]
 
 
-@each_with_body
-def test_a_compressed_body_is_bounded_when_it_is_unpacked(vendor, endpoint):
+@each_vendor
+def test_a_compressed_body_is_bounded_when_it_is_unpacked(vendor):
     world = vendor.world()
-    body = encode(world.body(endpoint))
-    whole, bomb = body.ljust(settings.API_BODY_BYTES), body.ljust(settings.API_BODY_BYTES + 1)
 
-    with nothing_changed():
-        for encoding in ("gzip", "deflate", "deflate, gzip"):
-            response = vendor.ask(endpoint, world, body=ENCODERS[encoding](bomb), HTTP_CONTENT_ENCODING=encoding)
+    for endpoint in vendor.with_body:
+        body = encode(world.body(endpoint))
+        whole, bomb = body.ljust(settings.API_BODY_BYTES), body.ljust(settings.API_BODY_BYTES + 1)
+        with nothing_changed():
+            for encoding in ("gzip", "deflate", "deflate, gzip"):
+                response = vendor.ask(endpoint, world, body=ENCODERS[encoding](bomb), HTTP_CONTENT_ENCODING=encoding)
+                assert_refused(response, vendor, 413, "A request has at most 1048576 bytes.")
+            two = gzip.compress(bomb[:-9]) + gzip.compress(bomb[-9:])
+            response = vendor.ask(endpoint, world, body=two, HTTP_CONTENT_ENCODING="gzip")
             assert_refused(response, vendor, 413, "A request has at most 1048576 bytes.")
-        two = gzip.compress(bomb[:-9]) + gzip.compress(bomb[-9:])
-        response = vendor.ask(endpoint, world, body=two, HTTP_CONTENT_ENCODING="gzip")
-        assert_refused(response, vendor, 413, "A request has at most 1048576 bytes.")
-    assert vendor.ask(endpoint, world, body=gzip.compress(whole), HTTP_CONTENT_ENCODING="gzip").status_code < 300
+        with undone():
+            response = vendor.ask(endpoint, world, body=gzip.compress(whole), HTTP_CONTENT_ENCODING="gzip")
+            assert response.status_code < 300, asked(response)
 
 
-@each_with_body
-def test_another_content_encoding_is_refused(vendor, endpoint):
+@each_vendor
+def test_another_content_encoding_is_refused(vendor):
     world = vendor.world()
 
     with nothing_changed():
-        for encoding in ("br", "zstd", "gzip, br", "gzip, gzip, gzip", "nonsense"):
-            response = vendor.ask(endpoint, world, HTTP_CONTENT_ENCODING=encoding)
+        for endpoint in vendor.with_body:
+            for encoding in ("br", "zstd", "gzip, br", "gzip, gzip, gzip", "nonsense"):
+                response = vendor.ask(endpoint, world, HTTP_CONTENT_ENCODING=encoding)
 
-            message = f'Unsupported content encoding "{encoding}". Send gzip, deflate, or none.'
-            assert_refused(response, vendor, 415, message)
-            assert response.headers["Accept-Encoding"] == "gzip, deflate"
+                message = f'Unsupported content encoding "{encoding}". Send gzip, deflate, or none.'
+                assert_refused(response, vendor, 415, message)
+                assert response.headers["Accept-Encoding"] == "gzip, deflate"
 
 
-@each_with_body
-def test_what_is_not_compressed_as_it_says_is_refused(vendor, endpoint):
+@each_vendor
+def test_what_is_not_compressed_as_it_says_is_refused(vendor):
     world = vendor.world()
-    body = encode(world.body(endpoint))
 
     with nothing_changed():
-        for encoding, sent in [
-            ("gzip", body),
-            ("gzip", gzip.compress(body)[:-1]),
-            ("gzip", gzip.compress(body) + b"x"),
-            ("gzip", zlib.compress(body)),
-            ("deflate", body),
-            ("deflate", zlib.compress(body)[:-1]),
-            ("deflate", zlib.compress(body) + b"x"),
-            ("deflate", b""),
-        ]:
-            response = vendor.ask(endpoint, world, body=sent or b" ", HTTP_CONTENT_ENCODING=encoding)
-            assert_refused(response, vendor, 400, f"The body is not {encoding}.")
+        for endpoint in vendor.with_body:
+            body = encode(world.body(endpoint))
+            for encoding, sent in [
+                ("gzip", body),
+                ("gzip", gzip.compress(body)[:-1]),
+                ("gzip", gzip.compress(body) + b"x"),
+                ("gzip", zlib.compress(body)),
+                ("deflate", body),
+                ("deflate", zlib.compress(body)[:-1]),
+                ("deflate", zlib.compress(body) + b"x"),
+                ("deflate", b""),
+            ]:
+                response = vendor.ask(endpoint, world, body=sent or b" ", HTTP_CONTENT_ENCODING=encoding)
+                assert_refused(response, vendor, 400, f"The body is not {encoding}.")
 
 
 @each_vendor
@@ -179,27 +191,29 @@ def test_a_byte_order_mark_is_passed_over(vendor, line, key):
     assert UsageRecord.objects.count() == 1
 
 
-@each_with_body
-def test_a_body_in_another_unicode_is_refused(vendor, endpoint):
-    world = vendor.world()
-    body = encode(world.body(endpoint)).decode()
-
-    with nothing_changed():
-        for codec in ("utf-16-le", "utf-16-be", "utf-32-le", "utf-32-be"):
-            response = vendor.ask(endpoint, world, body=f"\ufeff{body}".encode(codec))
-
-            assert_refused(response, vendor, 400, f"The body is in {codec[:6].upper()}. Send UTF-8.")
-
-
-@each_with_body
-def test_another_content_type_is_refused(vendor, endpoint):
+@each_vendor
+def test_a_body_in_another_unicode_is_refused(vendor):
     world = vendor.world()
 
     with nothing_changed():
-        for content_type in ("application/x-www-form-urlencoded", "multipart/form-data", "text/plain"):
-            response = vendor.ask(endpoint, world, content_type=content_type)
+        for endpoint in vendor.with_body:
+            body = encode(world.body(endpoint)).decode()
+            for codec in ("utf-16-le", "utf-16-be", "utf-32-le", "utf-32-be"):
+                response = vendor.ask(endpoint, world, body=f"\ufeff{body}".encode(codec))
 
-            assert_refused(response, vendor, 415, f'Unsupported media type "{content_type}" in request.')
+                assert_refused(response, vendor, 400, f"The body is in {codec[:6].upper()}. Send UTF-8.")
+
+
+@each_vendor
+def test_another_content_type_is_refused(vendor):
+    world = vendor.world()
+
+    with nothing_changed():
+        for endpoint in vendor.with_body:
+            for content_type in ("application/x-www-form-urlencoded", "multipart/form-data", "text/plain"):
+                response = vendor.ask(endpoint, world, content_type=content_type)
+
+                assert_refused(response, vendor, 415, f'Unsupported media type "{content_type}" in request.')
 
 
 @pytest.mark.parametrize("content_type", ["application/json; charset=utf-8", "Application/JSON", ""])
@@ -268,15 +282,16 @@ def test_a_body_of_thousands_of_empty_members_is_refused(vendor, line, key):
 
 
 @pytest.mark.bound("FORM_FIELDS")
-@each_read
-def test_a_query_of_too_many_parameters_is_refused(vendor, endpoint):
+@each_with_reads
+def test_a_query_of_too_many_parameters_is_refused(vendor):
     world = vendor.world()
-    url = world.url(endpoint)
-    path = f"{url}{'&' if '?' in url else '?'}{'a=1&' * 10_001}"
+    for endpoint in vendor.reads:
+        url = world.url(endpoint)
+        path = f"{url}{'&' if '?' in url else '?'}{'a=1&' * 10_001}"
 
-    response = vendor.send(world.key, b"", method="GET", path=path, workspace=world.code)
+        response = vendor.send(world.key, b"", method="GET", path=path, workspace=world.code)
 
-    # What is named by its path alone may not look at the query.
-    if response.status_code != 200:
-        assert_refused(response, vendor, 400, "A query has at most 10000 parameters.")
-    assert response.status_code != 200 or not endpoint.query
+        # What is named by its path alone may not look at the query.
+        if response.status_code != 200:
+            assert_refused(response, vendor, 400, "A query has at most 10000 parameters.")
+        assert response.status_code != 200 or not endpoint.query, url
