@@ -4,8 +4,7 @@ from django.db import models
 from django.db.models import F, Q
 from django.db.models.functions import Now
 
-from billing.models import Customer, Workspace
-from billing.models.tenants import TenantModel
+from billing.models import Customer, TenantModel, Workspace
 from billing.storage.jsontext import ExactJSONField
 from billing.tenancy.keys import TenantKey, WorkspaceKey
 

@@ -8,8 +8,7 @@ from django.db.models import F, Q, Subquery
 from django.db.models.expressions import RawSQL
 from django.db.models.lookups import Exact
 
-from billing.models import Customer, InvoiceLine, Line, Workspace
-from billing.models.tenants import TenantModel
+from billing.models import Customer, InvoiceLine, Line, TenantModel, Workspace
 from billing.parties import NOBODY
 from billing.storage.exact import ExactDecimalField
 from billing.storage.jsontext import ExactJSONField

@@ -2,8 +2,7 @@
 
 from django.db import models
 
-from billing.models import ApiKey, Workspace
-from billing.models.tenants import TenantModel
+from billing.models import ApiKey, TenantModel, Workspace
 from billing.storage.jsontext import ExactJSONField
 from billing.tenancy.keys import WorkspaceKey
 
