@@ -12,7 +12,7 @@ import msgspec
 
 from billing.models import InvoiceLine, Line, Price
 from billing.money import format_decimal, round_money
-from billing.rating import Terms
+from billing.rating import Charge, Step, Terms
 
 if TYPE_CHECKING:
     from billing.invoicing import DraftLine
@@ -43,10 +43,15 @@ def columns_of(draft: "DraftLine") -> dict[str, Any]:
         "rated": charge.amount,
         "billed_before": draft.billed_before,
         "amount": draft.amount,
-        "steps": [step.as_dict() for step in charge.steps],
+        "steps": steps_of(charge),
         "surprise": charge.surprise,
         "surprises": draft.surprises,
     }
+
+
+def steps_of(charge: Charge) -> list[dict[str, Any]]:
+    """Return the steps of a charge ready for JSON, as rows and documents keep them."""
+    return [DocumentStep.of(step).as_dict() for step in charge.steps]
 
 
 def unsaved_line(draft: "DraftLine", *, position: int, line: Line) -> InvoiceLine:
@@ -134,6 +139,10 @@ class DocumentStep(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
     amount: Decimal
     lower: Decimal | None
     upper: Decimal | None
+
+    @classmethod
+    def of(cls, step: Step) -> Self:
+        return msgspec.convert(step, cls, from_attributes=True)
 
     def as_dict(self) -> dict[str, Any]:
         return {
