@@ -51,7 +51,7 @@ def columns_of(draft: "DraftLine") -> dict[str, Any]:
 
 def steps_of(charge: Charge) -> list[dict[str, Any]]:
     """Return the steps of a charge ready for JSON, as rows and documents keep them."""
-    return [DocumentStep.of(step).as_dict() for step in charge.steps]
+    return [_step_as_dict(step) for step in charge.steps]
 
 
 def unsaved_line(draft: "DraftLine", *, position: int, line: Line) -> InvoiceLine:
@@ -140,20 +140,8 @@ class DocumentStep(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
     lower: Decimal | None
     upper: Decimal | None
 
-    @classmethod
-    def of(cls, step: Step) -> Self:
-        return msgspec.convert(step, cls, from_attributes=True)
-
     def as_dict(self) -> dict[str, Any]:
-        return {
-            "kind": self.kind,
-            "text": self.text,
-            "quantity": _number(self.quantity),
-            "unit_price": _number(self.unit_price),
-            "amount": format_decimal(self.amount),
-            "lower": _number(self.lower),
-            "upper": _number(self.upper),
-        }
+        return _step_as_dict(self)
 
 
 class DocumentLine(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -246,6 +234,18 @@ def amount_text(value: Decimal) -> str:
     if not value.is_finite():
         raise ValueError(f"{value} is not an amount")
     return format(value, "f")
+
+
+def _step_as_dict(step: Step | DocumentStep) -> dict[str, Any]:
+    return {
+        "kind": step.kind,
+        "text": step.text,
+        "quantity": _number(step.quantity),
+        "unit_price": _number(step.unit_price),
+        "amount": format_decimal(step.amount),
+        "lower": _number(step.lower),
+        "upper": _number(step.upper),
+    }
 
 
 def _number(value: Decimal | None) -> str | None:
