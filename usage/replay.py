@@ -11,7 +11,7 @@ from django.db.models import F
 from msgspec.structs import replace
 
 from billing.calendar import Coverage
-from billing.documents import DocumentLine, InvoiceDocument, UnreadableDocument
+from billing.documents import DocumentLine, InvoiceDocument, UnreadableDocument, steps_of
 from billing.models import Invoice, InvoiceLine
 from billing.money import difference, round_money, total_of
 from billing.rating import TermsError, rate
@@ -105,7 +105,7 @@ def _computed(line: InvoiceLine, measurement: Measurement, invoice: Invoice) -> 
     ).aggregate(billed=ExactSum(F("amount")))["billed"]
     line.quantity = measurement.quantity
     line.record_count = measurement.record_count
-    line.steps = [step.as_dict() for step in charge.steps]
+    line.steps = steps_of(charge)
     line.surprise = charge.surprise
     line.rated = charge.amount
     line.billed_before = before or Decimal(0)

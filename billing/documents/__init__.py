@@ -1,7 +1,7 @@
 """Documents of invoices: typed, versioned values of what was issued, and the one text that is kept of each."""
 
 from billing.documents.invoice import FORMAT, DocumentCustomer, InvoiceDocument, Prices, UnreadableDocument
-from billing.documents.lines import DocumentLine, columns_of, moment, unsaved_line
+from billing.documents.lines import DocumentLine, columns_of, moment, steps_of, unsaved_line
 
 __all__ = [
     "FORMAT",
@@ -12,5 +12,6 @@ __all__ = [
     "UnreadableDocument",
     "columns_of",
     "moment",
+    "steps_of",
     "unsaved_line",
 ]

@@ -12,7 +12,7 @@ import msgspec
 
 from billing.models import InvoiceLine, Line, Price
 from billing.money import format_decimal, round_money
-from billing.rating import Terms
+from billing.rating import Charge, Step, Terms
 
 if TYPE_CHECKING:
     from billing.invoicing import DraftLine
@@ -43,10 +43,15 @@ def columns_of(draft: "DraftLine") -> dict[str, Any]:
         "rated": charge.amount,
         "billed_before": draft.billed_before,
         "amount": draft.amount,
-        "steps": [step.as_dict() for step in charge.steps],
+        "steps": steps_of(charge),
         "surprise": charge.surprise,
         "surprises": draft.surprises,
     }
+
+
+def steps_of(charge: Charge) -> list[dict[str, Any]]:
+    """Return the steps of a charge ready for JSON, as rows and documents keep them."""
+    return [_step_as_dict(step) for step in charge.steps]
 
 
 def unsaved_line(draft: "DraftLine", *, position: int, line: Line) -> InvoiceLine:
@@ -136,15 +141,7 @@ class DocumentStep(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
     upper: Decimal | None
 
     def as_dict(self) -> dict[str, Any]:
-        return {
-            "kind": self.kind,
-            "text": self.text,
-            "quantity": _number(self.quantity),
-            "unit_price": _number(self.unit_price),
-            "amount": format_decimal(self.amount),
-            "lower": _number(self.lower),
-            "upper": _number(self.upper),
-        }
+        return _step_as_dict(self)
 
 
 class DocumentLine(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -237,6 +234,18 @@ def amount_text(value: Decimal) -> str:
     if not value.is_finite():
         raise ValueError(f"{value} is not an amount")
     return format(value, "f")
+
+
+def _step_as_dict(step: Step | DocumentStep) -> dict[str, Any]:
+    return {
+        "kind": step.kind,
+        "text": step.text,
+        "quantity": _number(step.quantity),
+        "unit_price": _number(step.unit_price),
+        "amount": format_decimal(step.amount),
+        "lower": _number(step.lower),
+        "upper": _number(step.upper),
+    }
 
 
 def _number(value: Decimal | None) -> str | None:

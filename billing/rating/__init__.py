@@ -11,7 +11,6 @@ from billing.rating.pricing.flat import FLAT
 from billing.rating.pricing.graduated import GRADUATED
 from billing.rating.pricing.per_unit import PER_UNIT
 from billing.rating.pricing.volume import VOLUME
-from billing.rating.reading import read_terms
 from billing.rating.refusals import TermsError
 from billing.rating.table import MODELS, choices, find_model, help_on, model_named, names_of_models
 from billing.rating.terms import PRICES_IN_TIERS, Asked, PricingModel, Terms
@@ -41,6 +40,5 @@ __all__ = [
     "model_named",
     "names_of_models",
     "rate",
-    "read_terms",
     "round_down",
 ]

@@ -2,9 +2,7 @@
 
 from dataclasses import dataclass
 from decimal import Decimal
-from typing import Any, Literal
-
-from billing.money import format_decimal
+from typing import Literal
 
 StepKind = Literal["flat", "units", "fee", "proration", "negative"]
 
@@ -24,18 +22,6 @@ class Step:
     lower: Decimal | None = None
     upper: Decimal | None = None
 
-    def as_dict(self) -> dict[str, Any]:
-        """Return the step ready for JSON, every number as plain text."""
-        return {
-            "kind": self.kind,
-            "text": self.text,
-            "quantity": _plain(self.quantity),
-            "unit_price": _plain(self.unit_price),
-            "amount": _plain(self.amount),
-            "lower": _plain(self.lower),
-            "upper": _plain(self.upper),
-        }
-
 
 @dataclass(frozen=True, slots=True)
 class Charge:
@@ -48,7 +34,3 @@ class Charge:
     unrounded: Decimal
     steps: tuple[Step, ...]
     surprise: str = ""
-
-
-def _plain(value: Decimal | None) -> str | None:
-    return None if value is None else format_decimal(value)

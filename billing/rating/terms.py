@@ -3,9 +3,9 @@
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from decimal import Decimal
-from typing import Any, ClassVar, Literal
+from typing import ClassVar, Literal
 
-from billing.money import UnknownCurrency, format_decimal, minor_digits
+from billing.money import UnknownCurrency, minor_digits
 from billing.rating.charge import Step
 from billing.rating.pieces import Piece
 from billing.rating.refusals import TermsError, check_number
@@ -97,22 +97,6 @@ class Terms:
         _check_currency(self.currency)
         check_number("unit_price", self.unit_price)
         self.model.check(self)
-
-    def as_dict(self) -> dict[str, Any]:
-        """Return the terms ready for JSON, every number as plain text; ``reading.read_terms`` reads them back."""
-        return {
-            "model": self.model.name,
-            "currency": self.currency,
-            "unit_price": format_decimal(self.unit_price),
-            "tiers": [
-                {
-                    "up_to": None if tier.up_to is None else format_decimal(tier.up_to),
-                    "unit_price": format_decimal(tier.unit_price),
-                    "fee": format_decimal(tier.fee),
-                }
-                for tier in self.tiers
-            ],
-        }
 
 
 def _check_currency(currency: str) -> None:

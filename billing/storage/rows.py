@@ -30,6 +30,15 @@ def table(name: str, columns: Mapping[str, str]) -> str:
     return f"(SELECT {extracted} FROM json_each(%s)) AS {name}"
 
 
+def limited_table(name: str, columns: Mapping[str, str]) -> str:
+    """Return the same for a statement that joins the rows; a second parameter is how many there are.
+
+    PostgreSQL assumes that a table of JSON rows has a hundred, and would read a whole table rather than look a hundred
+    rows up in its index. A limit tells it of fewer.
+    """
+    return f"(SELECT * FROM {table(name, columns)} LIMIT %s) AS {name}"
+
+
 def parameter(rows: Iterable[Mapping[str, Any]]) -> str:
     """Return the parameter that holds the rows; columns that a row leaves out are NULL.
 

@@ -85,7 +85,7 @@ def lock_customers(customer_ids: Iterable[UUID], *, workspace_id: int) -> dict[U
 # Many names share a lock, or a batch with thousands of them would fill the server's table of locks.
 _LOCK_NAMES = """
 SELECT {lock}(hashint8(%s), place)
-FROM (SELECT DISTINCT hashtext(name) & 31 AS place FROM unnest(%s::text[]) AS name ORDER BY place) AS places
+FROM (SELECT DISTINCT hashtext(name) & 31 AS place FROM {wanted} ORDER BY place) AS places
 """
 
 
@@ -98,4 +98,5 @@ def lock_names(workspace_id: int, names: Iterable[str], *, alone: bool = False) 
         return
     function = "pg_advisory_xact_lock" if alone else "pg_advisory_xact_lock_shared"
     with connection.cursor() as cursor:
-        cursor.execute(_LOCK_NAMES.format(lock=function), [workspace_id, list(names)])
+        statement = _LOCK_NAMES.format(lock=function, wanted=rows.table("wanted", {"name": "text"}))
+        cursor.execute(statement, [workspace_id, rows.parameter({"name": name} for name in names)])

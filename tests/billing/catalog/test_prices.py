@@ -5,7 +5,7 @@ from django.core.exceptions import ValidationError
 
 from billing import catalog, history
 from billing.models import Price, PriceTier
-from billing.rating import TermsError, Tier
+from billing.rating import Terms, TermsError, Tier, model_named
 from tests import factories as make
 from tests.scenarios.closing import close
 
@@ -31,12 +31,9 @@ def test_price_reads_as_the_terms_it_was_made_from(model):
     price = created(model=model, unit_price=Decimal("0.000000000001"))
 
     assert price.workspace == price.brick.workspace
-    assert Price.objects.get().terms().as_dict() == {
-        "model": model,
-        "currency": "USD",
-        "unit_price": "0.000000000001",
-        "tiers": [],
-    }
+    assert Price.objects.get().terms() == Terms(
+        model=model_named(model), currency="USD", unit_price=Decimal("0.000000000001")
+    )
 
 
 @pytest.mark.parametrize("model", ["graduated", "volume"])

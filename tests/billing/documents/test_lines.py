@@ -14,9 +14,10 @@ from billing.documents.lines import (
     Span,
     amount_text,
     moment,
+    steps_of,
 )
 from billing.models import InvoiceLine
-from billing.rating import TermsError
+from billing.rating import Charge, Step, TermsError
 from tests import factories as make
 from tests.scenarios.closing import close
 
@@ -66,6 +67,35 @@ def test_a_step_has_plain_numbers_and_none_where_it_has_none():
         "lower": "10",
         "upper": None,
     }
+
+
+def test_steps_of_a_charge_are_kept_in_plain_numbers():
+    units = Step(
+        kind="units",
+        text="1200 units x 0.10 = 120.00",
+        quantity=Decimal("1.2E+3"),
+        unit_price=Decimal("0.100"),
+        amount=Decimal("120.0"),
+        lower=Decimal(0),
+        upper=Decimal("1E+4"),
+    )
+    fee = Step("fee", "fee = 5.00", None, None, Decimal(5))
+
+    kept = steps_of(Charge(Decimal("125.00"), Decimal(125), (units, fee)))
+
+    nothing = dict.fromkeys(("quantity", "unit_price", "lower", "upper"))
+    assert kept == [
+        {
+            "kind": "units",
+            "text": "1200 units x 0.10 = 120.00",
+            "quantity": "1200",
+            "unit_price": "0.1",
+            "amount": "120",
+            "lower": "0",
+            "upper": "10000",
+        },
+        {"kind": "fee", "text": "fee = 5.00", "amount": "5"} | nothing,
+    ]
 
 
 @pytest.mark.django_db

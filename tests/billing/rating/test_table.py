@@ -13,13 +13,13 @@ from billing.rating import (
     Step,
     Terms,
     TermsError,
+    Tier,
     choices,
     find_model,
     help_on,
     model_named,
     names_of_models,
     rate,
-    read_terms,
     table,
 )
 from billing.rating.pieces import Piece
@@ -88,7 +88,6 @@ def test_a_further_model_needs_its_class_and_a_line_in_the_table(doubled):
 
     assert choices()[-1] == ("doubled", "Doubled: twice the price")
     assert help_on("unit_price").endswith("Doubled: half of what is charged.")
-    assert read_terms(terms.as_dict()) == terms
     assert rate(terms=terms, quantity=Decimal(3)).amount == Decimal("10.00")
     assert rate(terms=terms, quantity=Decimal(3), coverage=half).amount == Decimal("5.00")
     assert Budget(terms=terms, amount=Decimal(5), coverage=half).affords(Decimal(3))
@@ -97,7 +96,7 @@ def test_a_further_model_needs_its_class_and_a_line_in_the_table(doubled):
 
 def test_a_further_model_is_checked_by_what_it_asks_for(doubled):
     with pytest.raises(TermsError, match="a doubled price has no tiers"):
-        read_terms({"model": "doubled", "currency": "USD", "tiers": [{"up_to": None, "unit_price": "1"}]})
+        Terms(model=doubled, currency="USD", tiers=(Tier(None, Decimal(1)),))
 
 
 def test_the_readme_says_what_each_model_costs():

@@ -6,7 +6,7 @@ import pytest
 from django.db import connection
 
 from billing.models import Customer, Line, Subscription
-from billing.storage.rows import among, is_among, one_of, parameter, read_moment, read_uuid, table
+from billing.storage.rows import among, is_among, limited_table, one_of, parameter, read_moment, read_uuid, table
 from tests import factories as make
 from usage.models import UsageRecord
 
@@ -127,6 +127,15 @@ def test_the_item_of_a_statement_is_written_once_for_any_rows():
 
     assert select(statement, [parameter([{"text": "a"}])]) == [("a",)]
     assert select(statement, [parameter({"text": text} for text in "bc")]) == [("b",), ("c",)]
+
+
+@pytest.mark.parametrize("count", [0, 1, 150])
+def test_a_limited_table_has_all_of_its_rows(count):
+    given = limited_table("given", {"n": "int", "text": "text"})
+
+    found = select(f"SELECT n, text FROM {given}", [parameter({"n": n, "text": "a"} for n in range(count)), count])
+
+    assert found == [(n, "a") for n in range(count)]
 
 
 def test_a_column_is_one_of_the_values_of_a_query():

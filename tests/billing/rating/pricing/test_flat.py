@@ -2,7 +2,7 @@ from decimal import Decimal
 
 import pytest
 
-from billing.rating import FLAT, Coverage, Terms, rate
+from billing.rating import FLAT, Coverage, Step, Terms, rate
 
 
 def flat(price, currency="USD"):
@@ -37,26 +37,16 @@ def test_flat_is_prorated_by_calendar_days(price, currency, days, of_days, amoun
 
 def test_flat_says_how_it_was_prorated():
     charge = rate(terms=flat("100"), quantity=Decimal(0), coverage=Coverage(15, 31))
-    assert [step.as_dict() for step in charge.steps] == [
-        {
-            "kind": "flat",
-            "text": "flat price = 100.00",
-            "quantity": None,
-            "unit_price": "100",
-            "amount": "100",
-            "lower": None,
-            "upper": None,
-        },
-        {
-            "kind": "proration",
-            "text": "15 of 31 days: 100.00 x 15 / 31 = 48.387096774193",
-            "quantity": None,
-            "unit_price": None,
-            "amount": "-51.612903225807",
-            "lower": None,
-            "upper": None,
-        },
-    ]
+    assert charge.steps == (
+        Step("flat", "flat price = 100.00", None, Decimal(100), Decimal(100)),
+        Step(
+            "proration",
+            "15 of 31 days: 100.00 x 15 / 31 = 48.387096774193",
+            None,
+            None,
+            Decimal("-51.612903225807"),
+        ),
+    )
 
 
 def test_flat_of_a_whole_window_has_no_step_of_proration():
