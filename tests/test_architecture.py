@@ -1,6 +1,5 @@
 """Rules for the whole code: who may import whom, what every table has, what every function documents."""
 
-import ast
 import importlib
 import importlib.util
 import inspect
@@ -10,7 +9,6 @@ import shutil
 import subprocess
 import sys
 import tomllib
-from collections.abc import Iterator
 from pathlib import Path
 from types import ModuleType
 
@@ -21,17 +19,14 @@ from django.db import models
 
 import billing
 import usage
-from billing.aggregations import Aggregation, EventAggregation
 from billing.storage.exact import ExactDecimalField
 from billing.storage.jsontext import ExactJSONField
 from tests.imports import doors, imported, is_within, module_of, past_the_door
-from tests.writers import UNKNOWN, Tables, Write, returned_models, writes_in
-from usage.metering import AGGREGATIONS, EVENT_AGGREGATIONS, table
+from tests.sources import PACKAGES, ROOT, SOURCES, sources
 
 pytestmark = pytest.mark.once
 
-ROOT = Path(__file__).resolve().parent.parent
-PACKAGES = ("config", "billing", "usage")
+
 MODELS = [model for label in ("billing", "usage") for model in apps.get_app_config(label).get_models()]
 FIELDS = [field for model in MODELS for field in model._meta.concrete_fields]
 
@@ -181,15 +176,6 @@ def test_every_constraint_and_index_is_named_after_its_app():
     assert len({name for _, name in named}) == len(named)
 
 
-def sources(*, but: tuple[str, ...] = ()) -> Iterator[tuple[str, str]]:
-    for package in PACKAGES:
-        for path in sorted((ROOT / package).rglob("*.py")):
-            name = str(path.relative_to(ROOT))
-            if "migrations" not in path.parts and name not in but:
-                yield name, path.read_text()
-
-
-SOURCES = dict(sources())
 DOORS = doors(SOURCES)
 # Packages whose ``__init__`` is no door, each with its reason.
 NO_DOOR = {
@@ -259,71 +245,6 @@ def test_decimals_are_added_by_the_exact_sum_only():
 
 # Modules that may name an aggregation: those that define or register one, the demo's data, and a vendor's API, where
 # a setting of the vendor stands for one.
-VENDORS = {path.parent.name for path in (ROOT / "usage/dialects").glob("*/__init__.py")} - {"native", "shared"}
-NAMING = ("billing/aggregations.py", "usage/metering/", "usage/demo/", *(f"usage/dialects/{name}/" for name in VENDORS))
-NAMES = sorted({each.name for each in (*AGGREGATIONS, *EVENT_AGGREGATIONS)})
-# A quoted name that an aggregation is compared with or set to, in Python, SQL or a template.
-NAMED = re.compile(
-    r"""aggregation\w*["'\])]*\s*(?:[=!]=|=|<>|(?:not\s+)?in\b)\s*[\[({]*\s*["'](?:NAMES)["']""".replace(
-        "NAMES", "|".join(NAMES)
-    ),
-    re.IGNORECASE,
-)
-# A name with no other meaning in this code.
-UNMISTAKABLE = re.compile(r"\bunit_days\b", re.IGNORECASE)
-CONSTANTS = {name for name, value in vars(table).items() if isinstance(value, Aggregation | EventAggregation)}
-CONSTANT = re.compile(rf"\b(?:metering|table)\.(?:{'|'.join(sorted(CONSTANTS))})\b")
-
-
-def names_an_aggregation(path: str, text: str) -> bool:
-    if path.startswith(NAMING):
-        return False
-    if NAMED.search(text) or UNMISTAKABLE.search(text) or CONSTANT.search(text):
-        return True
-    return path.endswith(".py") and any(
-        isinstance(node, ast.ImportFrom)
-        and (node.module or "").startswith("usage.metering")
-        and {name.name for name in node.names} & CONSTANTS
-        for node in ast.walk(ast.parse(text))
-    )
-
-
-def templates() -> Iterator[tuple[str, str]]:
-    for path in sorted((ROOT / "templates").rglob("*.html")):
-        yield str(path.relative_to(ROOT)), path.read_text()
-
-
-def test_no_file_names_an_aggregation_but_those_that_define_them():
-    assert [path for path, text in (*sources(), *templates()) if names_an_aggregation(path, text)] == []
-
-
-@pytest.mark.parametrize(
-    "text",
-    [
-        'if brick.aggregation == "sum":\n    pass',
-        "found = bricks.filter(brick__aggregation='events')",
-        'found = bricks.filter(aggregation__in=["unique", "count"])',
-        'is_plain = said["aggregation"] != "none"',
-        'is_plain = brick.aggregation in ("sum", "none")',
-        "SQL = \"WHERE b.aggregation <> 'events'\"",
-        "SQL = \"WHERE b.aggregation IN ('sum')\"",
-        'make_brick(aggregation="sum")',
-        'GAUGE = "unit_days"',
-        "from usage.metering import UNIT_DAYS",
-        "from usage import metering\n\nCOUNTER = metering.SUM.name",
-        "from usage.metering.sum import SUM as COUNTER",
-    ],
-)
-def test_a_name_of_an_aggregation_is_found(text):
-    assert names_an_aggregation("usage/ledger/lines/recording.py", text)
-    assert not names_an_aggregation("usage/dialects/piriod/translate.py", text)
-
-
-@pytest.mark.parametrize("text", ['{% if line.brick.aggregation == "sum" %}', "{% if aggregation in 'events' %}"])
-def test_a_name_of_an_aggregation_in_a_template_is_found(text):
-    assert names_an_aggregation("templates/usage/preview.html", text)
-
-
 def test_domain_reads_no_clock():
     clock = re.compile(r"\b(?:timezone|datetime|date|time)\.(?:now|utcnow|today|time|localdate)\(")
 
@@ -347,174 +268,3 @@ def without_docstring(module: ModuleType) -> list[str]:
 
 def test_every_public_function_of_the_domain_says_what_it_promises():
     assert [name for module in DOMAIN for name in without_docstring(importlib.import_module(module))] == []
-
-
-TEMPLATES = sorted((ROOT / "templates").rglob("*.html"))
-# Django looks for the pages of these answers by their names.
-OF_ANSWERS = {f"{name}.html" for name in ("400", "403", "403_csrf", "404", "500")}
-LONGEST_TEMPLATE_LINE = 140
-
-
-def overrides_a_frameworks(name: str) -> bool:
-    apps_below = [app.path for app in apps.get_app_configs() if app.label not in ("billing", "usage")]
-    return any((Path(folder) / "templates" / name).exists() for folder in apps_below)
-
-
-def test_every_template_is_used_or_takes_the_place_of_a_frameworks():
-    texts = [text for _, text in sources()] + [path.read_text() for path in TEMPLATES]
-    used = {name for text in texts for name in re.findall(r"""["']([\w/]+\.html)["']""", text)}
-    names = [str(path.relative_to(ROOT / "templates")) for path in TEMPLATES]
-
-    assert len(names) > 40
-    assert [name for name in names if name not in used | OF_ANSWERS and not overrides_a_frameworks(name)] == []
-
-
-def test_templates_can_be_read():
-    lines = [(path, number, line) for path in TEMPLATES for number, line in enumerate(path.read_text().splitlines(), 1)]
-    too_long = [f"{path}:{number}" for path, number, line in lines if len(line) > LONGEST_TEMPLATE_LINE]
-
-    assert [path for path in TEMPLATES if not path.read_text().strip()] == []
-    assert too_long == []
-
-
-# Who writes which table: the package that owns it first. Others write what the comment names and nothing else.
-WRITERS: dict[str, tuple[str, ...]] = {
-    "Workspace": ("billing.parties",),
-    "AllowedOrigin": ("billing.parties",),
-    # Closing notes on customers, subscriptions and lines what is closed.
-    "Customer": ("billing.parties", "billing.invoicing"),
-    "CustomerAlias": ("billing.parties",),
-    "ApiKey": ("billing.keys",),
-    "ApiKeyUse": ("billing.keys",),
-    "Brick": ("billing.catalog",),
-    "EventRule": ("billing.catalog",),
-    "Price": ("billing.catalog",),
-    "PriceTier": ("billing.catalog",),
-    "Subscription": ("billing.contracts", "billing.invoicing"),
-    "Line": ("billing.contracts", "billing.invoicing"),
-    "Name": ("billing.names",),
-    # A workspace opens with its series; lines and invoices take their numbers from them.
-    "NumberSeries": ("billing.parties", "billing.contracts.line_numbers", "billing.invoicing"),
-    "Invoice": ("billing.invoicing",),
-    "InvoiceLine": ("billing.invoicing",),
-    "BillingPeriod": ("billing.invoicing",),
-    "CloseRun": ("usage.closing", "billing.invoicing"),
-    "CloseItem": ("usage.closing", "billing.invoicing", "billing.close_states"),
-    "Change": ("billing.history",),
-    "LoginTally": ("billing.people",),
-    "SentForm": ("billing.people",),
-    "ShownWorkspace": ("billing.people",),
-    "UsageRecord": ("usage.ledger",),
-    "UsageCount": ("usage.ledger",),
-    "Matching": ("usage.ledger",),
-    "StoredReply": ("usage.dialects.shared",),
-    "ScheduleTurn": ("usage.schedule",),
-}
-# Written past their owner, or by code that does not say what it writes: package and table, each with its reason.
-PAST_THE_OWNER: dict[tuple[str, str], str] = {
-    (
-        "billing.admin",
-        UNKNOWN,
-    ): "2026-11-27: people and groups are saved by Django's own pages, of which billing has one",
-    ("billing.close_states", UNKNOWN): "one function makes the transitions of runs and of items",
-    ("billing.history", UNKNOWN): "writes the row that its caller gives, who is found instead",
-    ("billing.invoicing", UNKNOWN): "deletes drafts and their periods, whose tables it has in a loop",
-    ("billing.models", UNKNOWN): "what all rows of a tenant share deletes the row that it is called on",
-    ("billing.storage", UNKNOWN): "bulk.insert writes the model that its caller names, who is found instead",
-    ("usage.demo", "Group"): "the demonstration has people with a group of their own",
-    ("usage.heartbeats", UNKNOWN): "a job that stopped is taken up in one place, a close run like a matching",
-}
-TABLES = Tables.of(apps.get_models())
-RETURNED = returned_models(SOURCES.values(), TABLES)
-
-
-def written_past(path: str, source: str) -> list[Write]:
-    """Return what a module writes to tables of others."""
-    found = writes_in(path, source, tables=TABLES, returned=RETURNED)
-    return [
-        write for write in found if not any(is_within(module_of(path), owner) for owner in WRITERS.get(write.model, ()))
-    ]
-
-
-def test_every_table_has_a_writer():
-    assert sorted(WRITERS) == sorted(model.__name__ for model in MODELS)
-    names = [model.__name__ for model in MODELS]
-    assert len(names) == len(set(names))
-
-    seen = {write.model for path, source in SOURCES.items() for write in writes_in_module(path, source)}
-    assert set(WRITERS) - seen == set()
-
-
-def writes_in_module(path: str, source: str) -> list[Write]:
-    return list(writes_in(path, source, tables=TABLES, returned=RETURNED))
-
-
-def test_only_its_owner_writes_a_table():
-    past = [write for path, source in SOURCES.items() for write in written_past(path, source)]
-
-    assert [
-        write
-        for write in past
-        if not any(
-            is_within(module_of(write.path), package) and model == write.model for package, model in PAST_THE_OWNER
-        )
-    ] == []
-    # An exception that nobody needs any more goes.
-    assert [
-        (package, model)
-        for package, model in PAST_THE_OWNER
-        if not any(is_within(module_of(write.path), package) and model == write.model for write in past)
-    ] == []
-
-
-@pytest.mark.parametrize(
-    ("planted", "model"),
-    [
-        ("Price.objects.create(name=name)", "Price"),
-        ("Price.objects.filter(pk=1).update(name=name)", "Price"),
-        ("Price._base_manager.filter(pk=1).delete()", "Price"),
-        ("PriceTier.objects.bulk_create(rows)", "PriceTier"),
-        ("EventRule.objects.get_or_create(brick=brick)", "EventRule"),
-        ("found = Price.objects.filter(pk=1)\n    found.update(name=name)", "Price"),
-        ("found = Price.objects.get(pk=1)\n    found.save()", "Price"),
-        ("made = Price(name=name)\n    made.save(force_insert=True)", "Price"),
-        ("for row in Line.objects.all():\n        row.delete()", "Line"),
-        ("if (row := Line.objects.first()) is not None:\n        row.save()", "Line"),
-        ("subscription.save()", "Subscription"),
-        ("history.save(subscription, fields=[], actor=actor)", "Subscription"),
-        ("history.insert(Price(name=name), actor=actor)", "Price"),
-        ("subscription.lines.filter(pk=1).update(ends_at=None)", "Line"),
-        ("subscription.customer.save()", "Customer"),
-        ("locked_brick(brick).delete()", "Brick"),
-        ("bulk.insert(model=Invoice, rows=[])", "Invoice"),
-        ("thing.save()", UNKNOWN),
-        ("things.filter(pk=1).update(name=name)", UNKNOWN),
-        ("super().save_model(request, obj, form, change)", UNKNOWN),
-        ('cursor.execute("INSERT INTO billing_name (text) VALUES (%s)")', "Name"),
-        ('cursor.execute("UPDATE billing_line AS l SET cutoff = 1")', "Line"),
-        ('cursor.execute("DELETE FROM billing_price WHERE id = %s")', "Price"),
-        ('cursor.execute(f"UPDATE {Invoice._meta.db_table} SET number = %s")', "Invoice"),
-        ('cursor.execute(f"DELETE FROM {table} WHERE id = %s")', UNKNOWN),
-        ('cursor.execute("DELETE FROM {table}".format(table=table))', UNKNOWN),
-    ],
-)
-def test_planted_writer_is_found(planted, model):
-    source = f"def change(subscription: Subscription, cursor, name):\n    {planted}\n"
-
-    assert [write.model for write in written_past("usage/planted.py", source)] == [model]
-
-
-@pytest.mark.parametrize(
-    "harmless",
-    [
-        "found = dict(Price.objects.values_list('pk', 'name'))\n    found.update(a=1)",
-        "names.update(given)",
-        "formset.save(commit=False)",
-        "super().save(*args)",
-        "keys.create_key(workspace=subscription.workspace)",
-        'cursor.execute("SELECT id FROM billing_line FOR NO KEY UPDATE OF billing_line")',
-        '"""An INSERT INTO billing_line would be none of its business."""',
-    ],
-)
-def test_reading_is_no_writing(harmless):
-    assert written_past("usage/planted.py", f"def change(subscription: Subscription):\n    {harmless}\n") == []

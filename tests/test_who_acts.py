@@ -14,12 +14,13 @@ import pytest
 
 from billing.history.kinds import KINDS
 from tests.imports import is_within, module_of
-from tests.test_architecture import DOMAIN, RETURNED, ROOT, TABLES, sources
+from tests.sources import ROOT, SOURCES
+from tests.test_architecture import DOMAIN
+from tests.test_owners import RETURNED, TABLES
 from tests.writers import Write, writes_in
 
 pytestmark = pytest.mark.once
 
-SOURCES = dict(sources())
 # Rows with a history that are written without it: the function, the model and how, each with its reason.
 BESIDE_THE_HISTORY = {
     ("billing.catalog.bricks", "Brick", "update"): "archived once, by a conditional UPDATE, and noted",
