@@ -123,6 +123,22 @@ def _length_of(environ: Mapping[str, Any]) -> int | None:
 
 async def _collect(protocol: Any, reading: _Reading, length: int | None, limit: int, *, ends: int) -> Body:
     file: Any = SpooledTemporaryFile(max_size=settings.BODY_SPOOL_BYTES)  # noqa: SIM115  (the request's end closes it)
+    try:
+        status = await _fill(file, protocol, reading, length, limit, ends=ends)
+    except BaseException:
+        file.close()
+        raise
+    if status is not None:
+        file.close()
+        return unread(status)
+    file.seek(0)
+    return Body(file, reading.received)
+
+
+async def _fill(
+    file: IO[bytes], protocol: Any, reading: _Reading, length: int | None, limit: int, *, ends: int
+) -> HTTPStatus | None:
+    """Write a body to a file; return the status that says why it is not complete, or None."""
     empty = 0
     async for chunk in protocol:
         # The last chunk is empty. So is a chunk that stands for an error or for trailers.
@@ -135,8 +151,7 @@ async def _collect(protocol: Any, reading: _Reading, length: int | None, limit: 
         if empty > ends or reading.received == length:
             break
     if reading.received > limit:
-        return unread(HTTPStatus.REQUEST_ENTITY_TOO_LARGE)
+        return HTTPStatus.REQUEST_ENTITY_TOO_LARGE
     if empty > ends or (length is not None and reading.received < length):
-        return unread(HTTPStatus.BAD_REQUEST)
-    file.seek(0)
-    return Body(file, reading.received)
+        return HTTPStatus.BAD_REQUEST
+    return None

@@ -10,11 +10,7 @@ from granian import rsgi
 
 from config.bodies import DISCARDED, Bodies, Body
 
-pytestmark = [
-    pytest.mark.once,
-    # What was received of a refused body is closed when nothing refers to it any more.
-    pytest.mark.filterwarnings("ignore:Unclosed file:ResourceWarning"),
-]
+pytestmark = pytest.mark.once
 
 CLOSED, ERROR = rsgi.ProtocolClosed, rsgi.ProtocolError  # type: ignore[attr-defined]  # it declares no names
 LIMIT = 10
