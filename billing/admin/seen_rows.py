@@ -9,6 +9,7 @@ from django.core.paginator import Page, Paginator
 from unfold.forms import PaginationInlineFormSet
 
 from billing.admin.seen import SALT, SEEN, STALE
+from billing.names import parse_whole
 
 
 class SeenRows(PaginationInlineFormSet):
@@ -114,8 +115,8 @@ class SeenRows(PaginationInlineFormSet):
         return data
 
     def _count(self, name: str) -> int:
-        text = self.data.get(f"{self.prefix}-{name}", "")
-        return min(int(text), self.absolute_max) if text.isascii() and text.isdigit() else 0
+        count = parse_whole(self.data.get(f"{self.prefix}-{name}", ""))
+        return min(count or 0, self.absolute_max)
 
     def _posted(self, n: int) -> dict[str, str]:
         start = f"{self.prefix}-{n}-"

@@ -166,3 +166,14 @@ def test_alias_that_was_changed_meanwhile_is_not_taken_away_unseen():
     assert customer.aliases.count() == 2
     client.post(url, shown_on(refused))
     assert customer.aliases.get().value == "two"
+
+
+def test_a_page_with_no_number_of_its_tiers_is_shown_anew():
+    client, url = tiered_page(("10", "1", "0"), (None, "2", "0"))
+    a, b = page_of(client, url), page_of(client, url)
+    client.post(url, a | {"tiers-0-up_to": "20"})
+
+    refused = client.post(url, b | {"tiers-TOTAL_FORMS": "9" * 5000})
+
+    assert refused.status_code == 200
+    assert tiers_now() == [("up to 20", "1"), ("the rest", "2")]
