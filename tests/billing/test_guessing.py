@@ -7,6 +7,8 @@ import pytest
 
 from billing.guessing import bits_of, is_guessable
 
+pytestmark = pytest.mark.once
+
 
 @pytest.mark.parametrize(
     "text",
