@@ -4,6 +4,7 @@ from typing import Any
 
 import pytest
 import redis
+from _pytest.nodeid import NodeId
 from celery import Celery
 from django.conf import settings as django_settings
 from django.core.signals import request_finished, request_started
@@ -42,6 +43,18 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         for mark in ("redis", "browser", "node"):
             if item.get_closest_marker(mark):
                 item.add_marker(pytest.mark.xdist_group(mark))
+        if getattr(config.option, "loadgroup", False):
+            _name_its_group(item)
+
+
+def _name_its_group(item: pytest.Item) -> None:
+    """Append a test's group to its id, where the scheduler of pytest-xdist reads it.
+
+    pytest-xdist 3.8 writes the id of pytest before 9.2, which pytest 9.2 does not read: groups would have no effect.
+    """
+    groups = sorted({mark.args[0] for mark in item.iter_markers("xdist_group")})
+    if groups:
+        item._id = NodeId.parse(f"{item.nodeid}@{'_'.join(groups)}")
 
 
 def pytest_report_header() -> list[str]:

@@ -268,3 +268,10 @@ def without_docstring(module: ModuleType) -> list[str]:
 
 def test_every_public_function_of_the_domain_says_what_it_promises():
     assert [name for module in DOMAIN for name in without_docstring(importlib.import_module(module))] == []
+
+
+@pytest.mark.together
+def test_a_group_of_tests_is_named_in_the_ids_by_which_tests_are_distributed(request):
+    is_grouped = request.node.nodeid.endswith(f"@{request.module.__name__}")
+
+    assert is_grouped is getattr(request.config.option, "loadgroup", False)

@@ -10,6 +10,8 @@ from referencing.exceptions import Unresolvable
 
 from tests.api_descriptions import APIDescription
 
+pytestmark = pytest.mark.once
+
 MEASURES = {
     "openapi": "3.1.0",
     "info": {"title": "Measures", "version": "1"},

@@ -21,6 +21,8 @@ from billing.calendar import (
     periods_due,
 )
 
+pytestmark = pytest.mark.once
+
 BERLIN = ZoneInfo("Europe/Berlin")
 NEW_YORK = ZoneInfo("America/New_York")
 ST_JOHNS = ZoneInfo("America/St_Johns")

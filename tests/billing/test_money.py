@@ -21,6 +21,8 @@ from billing.money import (
     total_of,
 )
 
+pytestmark = pytest.mark.once
+
 amounts = st.decimals(min_value=-(10**15), max_value=10**15, allow_nan=False, places=12)
 currencies = st.sampled_from(["JPY", "USD", "KWD", "CLF"])
 

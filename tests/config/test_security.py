@@ -11,7 +11,7 @@ from tests.billing.admin.staff import administrator
 from tests.usage.dialects.shared.assertions import asked, assert_refused, nothing_changed, undone
 from tests.usage.dialects.vendors import each_vendor
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.once]
 
 HEADER = "Content-Security-Policy"
 

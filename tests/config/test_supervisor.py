@@ -12,7 +12,7 @@ import pytest
 
 from config import settings
 
-pytestmark = pytest.mark.once
+pytestmark = [pytest.mark.once, pytest.mark.together]
 
 
 @pytest.fixture
@@ -70,10 +70,14 @@ def children(process):
     return {int(pid) for pid in listed.split()}
 
 
-def test_supervisor_starts_all_and_leaves_nothing_behind(start, port):
+def test_supervisor_starts_all_again_when_killed_and_leaves_nothing_behind(start, port):
     supervisor = start()
     wait_until(lambda: answers(port))
-    assert len(children(supervisor)) == 3
+    killed = children(supervisor)
+    assert len(killed) == 3
+    for pid in killed:
+        os.kill(pid, signal.SIGKILL)
+    wait_until(lambda: len(children(supervisor) - killed) == 3 and answers(port))
     supervisor.send_signal(signal.SIGTERM)
     output = supervisor.communicate(timeout=30)[0]
     assert supervisor.returncode == 0, output
@@ -101,7 +105,6 @@ def base_by(tmp_path, form, **environment):
 def test_the_demo_says_where_the_server_is_that_runs(start, port, tmp_path):
     supervisor = start()
     wait_until(lambda: answers(port))
-    assert base_by(tmp_path, "--json") == f"http://127.0.0.1:{port}"
     assert base_by(tmp_path, "--shell") == f"BASE=http://127.0.0.1:{port}"
     # The variable takes precedence over the running server.
     assert base_by(tmp_path, "--json", PORT="1234") == "http://127.0.0.1:1234"
@@ -118,15 +121,6 @@ def test_the_demo_says_where_the_server_is_that_runs(start, port, tmp_path):
     supervisor.communicate(timeout=30)
     assert not (tmp_path / "var" / "address").exists()
     assert base_by(tmp_path, "--json") == "http://127.0.0.1:8000"
-
-
-def test_supervisor_starts_killed_children_again(start, port):
-    supervisor = start()
-    wait_until(lambda: answers(port))
-    killed = children(supervisor)
-    for pid in killed:
-        os.kill(pid, signal.SIGKILL)
-    wait_until(lambda: len(children(supervisor) - killed) == 3 and answers(port))
 
 
 def test_supervisor_refuses_a_port_in_use(start, port):

@@ -18,6 +18,8 @@ from billing.entry.moments import (
     write_time,
 )
 
+pytestmark = pytest.mark.once
+
 ISO, DOTS, DAY_FIRST, MONTH_FIRST = DayFormat
 BERLIN = ZoneInfo("Europe/Berlin")
 

@@ -6,6 +6,8 @@ from hypothesis import strategies as st
 
 from billing.entry.numbers import Number, NumberFormat, UnreadNumber, explain_number, read_number, spell_number
 
+pytestmark = pytest.mark.once
+
 POINT, COMMA, SPACE = NumberFormat.POINT, NumberFormat.COMMA, NumberFormat.SPACE
 NARROW, THIN, FIXED = "\u202f", "\u2009", "\u00a0"
 

@@ -6,6 +6,8 @@ from hypothesis import strategies as st
 
 from billing.rating import FLAT, MODELS, PER_UNIT, Budget, Coverage, Terms, Tier, model_named, rate, round_down
 
+pytestmark = pytest.mark.once
+
 STEP = Decimal("0.001")
 
 

@@ -20,6 +20,8 @@ from billing.rating import (
     rate,
 )
 
+pytestmark = pytest.mark.once
+
 quantities = st.decimals(min_value=0, max_value=10**12, places=9, allow_nan=False)
 prices = st.decimals(min_value=0, max_value=10**6, places=6, allow_nan=False)
 currencies = st.sampled_from(["JPY", "USD", "KWD", "CLF"])

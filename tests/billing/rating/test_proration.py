@@ -5,6 +5,8 @@ import pytest
 from billing.rating import Coverage
 from billing.rating.proration import prorated
 
+pytestmark = pytest.mark.once
+
 
 @pytest.mark.parametrize(
     ("coverage", "share"),

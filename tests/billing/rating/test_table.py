@@ -24,6 +24,8 @@ from billing.rating import (
 )
 from billing.rating.pieces import Piece
 
+pytestmark = pytest.mark.once
+
 FOLDER = Path(table.__file__).parent / "pricing"
 
 

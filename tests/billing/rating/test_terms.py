@@ -4,6 +4,8 @@ import pytest
 
 from billing.rating import FLAT, GRADUATED, PER_UNIT, VOLUME, Terms, TermsError, Tier
 
+pytestmark = pytest.mark.once
+
 OPEN = Tier(up_to=None, unit_price=Decimal(15))
 
 

@@ -1,8 +1,12 @@
 from dataclasses import dataclass
 from decimal import Decimal
 
+import pytest
+
 from billing.rating import Tier, in_order
 from billing.rating.tiers import with_lower_bounds
+
+pytestmark = pytest.mark.once
 
 
 @dataclass

@@ -53,7 +53,7 @@ def test_a_vendor_is_added_by_one_folder_and_one_line(program: Path):
     told = run(program, "-m", "pytest", "-q", "-k", "meterly", *(f"tests/usage/dialects/{name}" for name in suite))
 
     (passed,) = re.findall(r"(\d+) passed", told)
-    assert int(passed) > 20, told
+    assert int(passed) > 10, told
 
 
 def test_it_has_a_host_and_a_page_and_knows_no_other(program: Path):

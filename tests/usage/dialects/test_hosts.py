@@ -8,7 +8,7 @@ from django.urls import set_urlconf
 from tests import factories as make
 from tests.config.test_wsgi import ask
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.once]
 
 HOSTS = {"usage.example.com": "piriod", "sales.example.com": "salesbricks"}
 

@@ -43,8 +43,8 @@ REDIRECTED = {
 
 
 @pytest.mark.once
-@pytest.mark.parametrize("status", [0, 3])
-@pytest.mark.parametrize("lines", [1, 10_000])
+# What is left in a buffer fails when the interpreter ends, what is too much for one before.
+@pytest.mark.parametrize(("lines", "status"), [(1, 0), (10_000, 3)])
 @pytest.mark.parametrize("output", [*REDIRECTED, "reader is gone"])
 def test_output_that_can_not_be_written_changes_no_exit_status(output, lines, status, tmp_path):
     environment = {**os.environ, "DJANGO_SETTINGS_MODULE": "config.settings", "ARREARS_VAR": str(tmp_path)}

@@ -4,6 +4,8 @@ import pytest
 
 from billing.rating import FLAT, Coverage, Step, Terms, rate
 
+pytestmark = pytest.mark.once
+
 
 def flat(price, currency="USD"):
     return Terms(model=FLAT, currency=currency, unit_price=Decimal(price))

@@ -4,6 +4,8 @@ import pytest
 
 from billing.rating import GRADUATED, Coverage, Terms, Tier, rate
 
+pytestmark = pytest.mark.once
+
 
 def graduated(*tiers):
     return Terms(

@@ -4,6 +4,8 @@ import pytest
 
 from billing.rating import PER_UNIT, Coverage, Terms, rate
 
+pytestmark = pytest.mark.once
+
 
 def per_unit(price, currency="USD"):
     return Terms(model=PER_UNIT, currency=currency, unit_price=Decimal(price))

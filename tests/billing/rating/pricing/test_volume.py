@@ -4,6 +4,8 @@ import pytest
 
 from billing.rating import VOLUME, Coverage, Terms, Tier, rate
 
+pytestmark = pytest.mark.once
+
 
 def volume(*tiers):
     return Terms(

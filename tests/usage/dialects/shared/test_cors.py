@@ -6,7 +6,7 @@ from django.test import Client
 from billing.models import AllowedOrigin
 from tests import factories as make
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.once]
 
 SITE = "https://app.example.com"
 

@@ -20,7 +20,7 @@ from tests.usage.dialects.salesbricks_v2.vendor import VENDOR as SALESBRICKS_V2
 from tests.usage.dialects.shared.assertions import undone
 from tests.usage.dialects.vendors import each_vendor, endpoints_of
 
-pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("one_connection")]
+pytestmark = [pytest.mark.django_db, pytest.mark.once, pytest.mark.usefixtures("one_connection")]
 
 SHARED, OWN = "localhost", "own.example.com"
 

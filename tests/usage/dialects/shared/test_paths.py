@@ -9,7 +9,7 @@ from tests.usage.dialects.shared.assertions import undone
 from tests.usage.dialects.vendors import each_vendor
 from usage.dialects.shared.paths import ServedPattern, as_written
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.once]
 
 
 def forms(path: str) -> list[str]:

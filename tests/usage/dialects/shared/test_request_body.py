@@ -12,7 +12,7 @@ from tests.usage.dialects.shared.assertions import asked, assert_refused, nothin
 from tests.usage.dialects.vendors import each_vendor, each_with_reads
 from usage.models import UsageRecord
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.once]
 
 UNSTORABLE = "Text holds a NUL or half a surrogate pair, which cannot be stored."
 NO_JSON = [
