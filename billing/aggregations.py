@@ -1,7 +1,7 @@
-"""Aggregations: how the usage of a period becomes one quantity, and everything else that depends on it.
+"""Registry of aggregations: the ways in which the usage of a period becomes one quantity, with their properties.
 
-Whoever measures usage defines them and registers them here when the program starts. All others (forms, APIs, intake,
-closing) ask for a property and never for a name, so that adding an aggregation changes none of them.
+The code that measures usage defines them and registers them here at start-up. All other code (forms, APIs, intake,
+closing) checks a property and never a name, so that adding an aggregation does not change it.
 """
 
 import re
@@ -14,14 +14,14 @@ from typing import Generic, Literal, TypeVar
 from billing.money import EXACT
 
 Combine = Callable[[Sequence[Decimal]], Decimal]
-# The colours in which the panel shows a short label.
+# Colours of the panel's labels.
 Colour = Literal["", "info", "success", "warning", "danger"]
-# A property of a brick's aggregation that is asked for in SQL or in a message.
+# A property of a brick's aggregation that SQL or a message refers to.
 Trait = Literal["takes_usage", "takes_events", "may_be_negative", "stands_on", "takes_limits"]
 
-# The aggregation of a brick that is made without one.
+# The default aggregation of a brick.
 DEFAULT = "sum"
-# The one way to count events that reads no property: a constraint of the database names it.
+# The only event aggregation that reads no property: a database constraint refers to it.
 READS_NO_PROPERTY = "count"
 
 LONGEST_NAME = 16
@@ -29,7 +29,7 @@ _NAME = re.compile(rf"[a-z][a-z_]{{0,{LONGEST_NAME - 1}}}")
 
 
 def added(quantities: Sequence[Decimal]) -> Decimal:
-    """Return the exact total, 0 of nothing."""
+    """Return the exact total, 0 if there is nothing to add."""
     return reduce(EXACT.add, quantities, Decimal(0))
 
 
@@ -37,8 +37,8 @@ def added(quantities: Sequence[Decimal]) -> Decimal:
 class _Named:
     """``name``: the stored value. ``label``: in forms and lists of choices.
 
-    ``combine``: makes one quantity of those of several parts that were measured apart (lines of a brick, customers), in
-    the order in which the parts began.
+    ``combine``: combines the quantities of parts that were measured separately (lines of a brick, customers), in the
+    order in which the parts began.
     """
 
     name: str
@@ -46,24 +46,24 @@ class _Named:
     combine: Combine = added
 
     def __post_init__(self) -> None:
-        # Names stand in SQL as they are.
+        # Names are written into SQL unquoted.
         if not _NAME.fullmatch(self.name):
             raise ValueError(f"An aggregation's name has 1 to {LONGEST_NAME} letters a-z or _, unlike “{self.name}”.")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Aggregation(_Named):
-    """How a brick's quantity is measured, and what follows for those who record, bill and show it.
+    """How a brick's quantity is measured, with the properties that recording, billing and display depend on.
 
-    ``short_label``: the brick's kind in one or two words, with ``colour`` in lists. ``help``: what the quantity of a
-    record means, for people who enter one. ``unit_suffix``: written after the unit of a period's quantity.
+    ``short_label``: the brick's kind in one or two words, with ``colour`` in lists. ``help``: the meaning of a
+    record's quantity, for users who enter one. ``unit_suffix``: written after the unit of a period's quantity.
 
-    ``takes_usage``: it counts records of a line. ``takes_events``: it counts events of the line's customer, by the
+    ``takes_usage``: it measures records of a line. ``takes_events``: it measures events of the line's customer, by the
     brick's rule. An aggregation that takes neither is not metered.
     ``may_be_negative``: whether a record may be below zero.
-    ``stands_on``: a record's value stands until the next one, also over the end of a period. A line can carry on the
-    value of the line before it, and a late change reaches into every later period.
-    ``takes_limits``: a record adds its quantity to its period and changes no other, so that limits can bound the total.
+    ``stands_on``: a record's value stands until the next one, even beyond the end of a period. A line can carry on the
+    value of the previous line, and a late change affects every later period.
+    ``takes_limits``: a record adds its quantity to its own period only, so that limits can bound the total.
     """
 
     short_label: str
@@ -83,11 +83,11 @@ class Aggregation(_Named):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EventAggregation(_Named):
-    """How the events that match a brick's rule become its quantity.
+    """An aggregation of the events that match a brick's rule.
 
-    ``phrase``: what is counted, in words, with ``{property}`` where the property's name belongs.
-    ``reads_property``: whether a rule must name a property. ``reads``: what it reads there, a number or any value; an
-    event without one counts for nothing.
+    ``phrase``: a description of the quantity, with ``{property}`` as the placeholder of the property's name.
+    ``reads_property``: whether a rule must name a property. ``reads``: the kind of value that is read, a number or any
+    value; an event without one adds nothing.
     """
 
     phrase: str
@@ -99,16 +99,16 @@ Kind = TypeVar("Kind", Aggregation, EventAggregation)
 
 
 class Table(Generic[Kind]):
-    """Aggregations by name, in the order in which they are offered."""
+    """Aggregations by name, in the order of lists of choices."""
 
     def __init__(self) -> None:
         self._by_name: dict[str, Kind] = {}
 
     def register(self, *added: Kind) -> None:
-        """Offer more aggregations; raise ``ValueError`` where a name is taken."""
+        """Register more aggregations; raise ``ValueError`` if a name is taken."""
         for each in added:
             if self._by_name.setdefault(each.name, each) != each:
-                raise ValueError(f"There is another aggregation “{each.name}”.")
+                raise ValueError(f"There already is an aggregation “{each.name}”.")
 
     def __getitem__(self, name: str) -> Kind:
         try:
@@ -128,12 +128,12 @@ OF_RULES: Table[EventAggregation] = Table()
 
 
 def brick_choices() -> list[tuple[str, str]]:
-    """Return the stored values of a brick's aggregation with their labels."""
+    """Return the choices of a brick's aggregation: stored values and labels."""
     return [(each.name, each.label) for each in OF_BRICKS]
 
 
 def rule_choices() -> list[tuple[str, str]]:
-    """Return the stored values of an event rule's aggregation with their labels."""
+    """Return the choices of an event rule's aggregation: stored values and labels."""
     return [(each.name, each.label) for each in OF_RULES]
 
 
@@ -143,11 +143,11 @@ def names(trait: Trait) -> tuple[str, ...]:
 
 
 def sql_names(trait: Trait) -> str:
-    """Return those names as the right side of SQL's ``IN``, as literals: planners know how common each is."""
+    """Return these names as the right side of SQL's ``IN``: literals, so that planners know their frequencies."""
     quoted = ", ".join(f"'{name}'" for name in names(trait))
     return f"({quoted or 'NULL'})"
 
 
 def short_labels(trait: Trait) -> str:
-    """Return the kinds of bricks that have a property, in words: "counter or gauge"."""
+    """Return the kinds of bricks that have a property, as text: "counter or gauge"."""
     return " or ".join(each.short_label for each in OF_BRICKS if getattr(each, trait))

@@ -18,7 +18,7 @@ _DAY = timedelta(days=1)
 
 
 class CalendarOutOfRange(ValueError):
-    """The day or the moment lies outside the years 1 to 9999."""
+    """The day or the moment is outside the years 1 to 9999."""
 
 
 class Interval(StrEnum):
@@ -32,13 +32,13 @@ _MONTHS = {Interval.MONTHLY: 1, Interval.QUARTERLY: 3, Interval.YEARLY: 12}
 
 @dataclass(frozen=True, slots=True)
 class Period:
-    """[starts_at, ends_at), in UTC. Raises ``ValueError`` where a moment is naive or nothing lies between."""
+    """[starts_at, ends_at), in UTC. Raises ``ValueError`` if a moment is naive or nothing lies between."""
 
     starts_at: datetime
     ends_at: datetime
 
     def __post_init__(self) -> None:
-        # Python subtracts two moments of one local zone by the clock on the wall: wrong across a DST change.
+        # Python subtracts two moments of the same zone by their wall-clock times, which is wrong across a DST change.
         object.__setattr__(self, "starts_at", _in_utc(self.starts_at))
         object.__setattr__(self, "ends_at", _in_utc(self.ends_at))
         if self.starts_at >= self.ends_at:
@@ -52,7 +52,7 @@ class Period:
         return self.starts_at <= moment < self.ends_at
 
     def intersect(self, other_start: datetime, other_end: datetime | None) -> "Period | None":
-        """Return the part that lies in [other_start, other_end), None where there is none; no end is open."""
+        """Return the part within [other_start, other_end), None if there is none. An end of None is open."""
         starts_at = max(self.starts_at, other_start)
         ends_at = self.ends_at if other_end is None else min(self.ends_at, other_end)
         return Period(starts_at, ends_at) if starts_at < ends_at else None
@@ -62,7 +62,7 @@ class Period:
 class Coverage:
     """The number of a billing window's calendar days that a line covers; it prorates a flat price.
 
-    It is 0 where the line began and ended within a day that counts for the next line.
+    It is 0 if the line starts and ends within a day that counts for the next line.
     """
 
     days: int
@@ -80,13 +80,13 @@ class Coverage:
 def midnight(day: date, *, tz: tzinfo) -> datetime:
     """Return the first moment of the local day, in UTC.
 
-    Where 00:00 occurs twice it is the first; where a DST gap swallowed it, the first moment after the gap;
-    where a whole day was skipped, the start of the next. Raises ``CalendarOutOfRange``.
+    If 00:00 occurs twice, it is the first one; if a DST gap skips it, the first moment after the gap; if a whole day is
+    skipped, the start of the next day. Raises ``CalendarOutOfRange``.
     """
     try:
         return _first_moment(day, tz)
     except OverflowError:
-        raise CalendarOutOfRange(f"{day} in {tz} lies outside the years 1 to 9999.") from None
+        raise CalendarOutOfRange(f"{day} in {tz} is outside the years 1 to 9999.") from None
 
 
 def end_of(day: date, *, tz: ZoneInfo) -> datetime:
@@ -95,7 +95,7 @@ def end_of(day: date, *, tz: ZoneInfo) -> datetime:
     Raises ``CalendarOutOfRange``.
     """
     if day == date.max:
-        raise CalendarOutOfRange(f"The day after {day} lies outside the years 1 to 9999.")
+        raise CalendarOutOfRange(f"The day after {day} is outside the years 1 to 9999.")
     return midnight(day + _DAY, tz=tz)
 
 
@@ -105,13 +105,13 @@ def last_midnight(moment: datetime, *, tz: ZoneInfo) -> datetime:
     Raises ``CalendarOutOfRange``.
     """
     day = moment.astimezone(tz).date()
-    # A clock that is set back at midnight shows the end of a day again, which is over then.
+    # A clock that is set back at midnight repeats the end of a day, which is already over.
     ends_at = end_of(day, tz=tz)
     return ends_at if ends_at <= moment else midnight(day, tz=tz)
 
 
 def billing_period(*, index: int, anchor_on: date, interval: Interval, tz: ZoneInfo) -> Period:
-    """Return the index-th full window from the anchor's (0); negative ones lie before it.
+    """Return the full window with this index: 0 is the anchor's, negative ones precede it.
 
     A window starts on the anchor's day of the month, or the last day of a shorter month.
     Raises ``CalendarOutOfRange``.
@@ -142,7 +142,7 @@ def period_at(
 ) -> Period | None:
     """Return the period that contains the moment, clipped to the life [starts_at, ends_at).
 
-    None where the moment is outside of that life. Raises ``CalendarOutOfRange``.
+    None if the moment is outside that life. Raises ``CalendarOutOfRange``.
     """
     if moment < starts_at or (ends_at is not None and moment >= ends_at):
         return None
@@ -161,10 +161,10 @@ def periods_due(
     ends_at: datetime | None,
     most: int | None = None,
 ) -> tuple[Period, ...]:
-    """Return, in order, the first ``most`` periods from ``open_from_at`` that end by ``until``, clipped to the life.
+    """Return the first ``most`` periods from ``open_from_at`` that end by ``until``, in order and clipped to the life.
 
-    The first begins exactly at ``open_from_at`` (or ``starts_at`` if later), even within a window: what was
-    billed before a workspace changed its time zone is not billed again. Raises ``CalendarOutOfRange``.
+    The first one starts exactly at ``open_from_at`` (or ``starts_at`` if later), even within a window: nothing is
+    billed twice after a change of the workspace's time zone. Raises ``CalendarOutOfRange``.
     """
     open_from_at = max(open_from_at, starts_at)
     index = _index_at(open_from_at, anchor_on=anchor_on, interval=interval, tz=tz)
@@ -182,10 +182,10 @@ def periods_due(
 
 @lru_cache(maxsize=4096)
 def days_between(period: Period, tz: ZoneInfo) -> int:
-    """Count the local calendar days that the period touches; a day that it covers in part counts."""
+    """Count the local calendar days that the period touches, partly covered days included."""
     first = _wall(period.starts_at, tz)
     last = _wall(period.ends_at - _MICROSECOND, tz)
-    # Zones that crossed the date line left out a day (Apia, 30 December 2011): their clock ran ahead by one.
+    # Zones that crossed the date line skipped a day (Apia, 30 December 2011).
     ran_ahead = (last - first) - (period.ends_at - _MICROSECOND - period.starts_at)
     skipped = max((ran_ahead + _DAY / 2) // _DAY, 0)
     return (last.date() - first.date()).days + 1 - skipped
@@ -194,12 +194,11 @@ def days_between(period: Period, tz: ZoneInfo) -> int:
 def coverage(*, covered: Period, full: Period, tz: ZoneInfo, followed_at: datetime | None = None) -> Coverage:
     """Return how many of the full window's local calendar days the covered part touches.
 
-    ``followed_at`` is the start of the next line of the same brick, not before the covered part ends. A day that both
-    lines touch counts for the next one only. Raises ``ValueError`` where the covered part reaches outside of the
-    window.
+    ``followed_at`` is the start of the next line of the same brick, not before the end of the covered part. A day that
+    both lines touch counts only for the next line. Raises ``ValueError`` if the covered part is not within the window.
     """
     if covered.starts_at < full.starts_at or covered.ends_at > full.ends_at:
-        raise ValueError(f"{covered} is no part of {full}.")
+        raise ValueError(f"{covered} is not within {full}.")
     days = days_between(covered, tz)
     if followed_at is not None and _is_on_last_day(followed_at, covered, tz):
         days -= 1
@@ -216,19 +215,19 @@ def _index_at(moment: datetime, *, anchor_on: date, interval: Interval, tz: Zone
     index = months // _MONTHS[interval]
     if _window_start(index, anchor_on=anchor_on, interval=interval, tz=tz) > moment:
         return index - 1
-    # The clock can fall back over midnight into the month before: then the next window has begun already.
+    # The clock can be set back across midnight into the previous month: then the next window has already started.
     if _window_start(index + 1, anchor_on=anchor_on, interval=interval, tz=tz) <= moment:
         return index + 1
     return index
 
 
-# Closing asks for the same few days and windows for every subscription of a workspace.
+# Closing computes the same few days and windows for every subscription of a workspace.
 @lru_cache(maxsize=4096)
 def _window_start(index: int, *, anchor_on: date, interval: Interval, tz: ZoneInfo) -> datetime:
     months = anchor_on.year * 12 + anchor_on.month - 1 + index * _MONTHS[interval]
     year, month = months // 12, months % 12 + 1
     if not MINYEAR <= year <= MAXYEAR:
-        raise CalendarOutOfRange(f"Window {index} from {anchor_on} lies outside the years 1 to 9999.")
+        raise CalendarOutOfRange(f"Window {index} from {anchor_on} is outside the years 1 to 9999.")
     return midnight(date(year, month, min(anchor_on.day, monthrange(year, month)[1])), tz=tz)
 
 
@@ -240,8 +239,8 @@ def _first_moment(day: date, tz: tzinfo) -> datetime:
 
 
 def _end_of_gap(wall: datetime, tz: tzinfo) -> datetime:
-    # PEP 495: in a gap, fold 1 uses the offset after the change and gives a moment before it; fold 0 uses the offset
-    # before the change and gives a moment at it or after.
+    # PEP 495: in a gap, fold=1 uses the offset after the change and gives a moment before it; fold=0 uses the offset
+    # before the change and gives a moment at it or after it.
     before = wall.replace(tzinfo=tz, fold=1).astimezone(UTC)
     after = wall.replace(tzinfo=tz, fold=0).astimezone(UTC)
     while after - before > _SECOND:
@@ -257,7 +256,7 @@ def _wall(moment: datetime, tz: tzinfo) -> datetime:
     try:
         return moment.astimezone(tz).replace(tzinfo=None, fold=0)
     except OverflowError:
-        raise CalendarOutOfRange(f"{moment} in {tz} lies outside the years 1 to 9999.") from None
+        raise CalendarOutOfRange(f"{moment} in {tz} is outside the years 1 to 9999.") from None
 
 
 def _in_utc(moment: datetime) -> datetime:
@@ -268,4 +267,4 @@ def _in_utc(moment: datetime) -> datetime:
     try:
         return moment.astimezone(UTC)
     except OverflowError:
-        raise CalendarOutOfRange(f"{moment} lies outside the years 1 to 9999.") from None
+        raise CalendarOutOfRange(f"{moment} is outside the years 1 to 9999.") from None

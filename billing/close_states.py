@@ -33,10 +33,10 @@ from billing.models import CloseItem, CloseRun
 
 
 class Maker(StrEnum):
-    """Who makes a transition.
+    """The maker of a transition.
 
-    A person decides in the panel or by an API key. A worker goes on with a run by itself: from the queue, the sweep or
-    a command. It approves only runs that issue their drafts without a review, or have nothing to review.
+    A person decides in the panel or by an API key. A worker continues a run automatically: from the queue, the sweep
+    or a command. It approves only runs that issue their drafts without a review or have nothing to review.
     """
 
     PERSON = "person"
@@ -45,7 +45,7 @@ class Maker(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Transition:
-    """A change of state. ``target``: None where the row is deleted. ``sets``: columns that always change with it."""
+    """A change of state. ``target``: None if the row is deleted. ``sets``: columns that always change along."""
 
     name: str
     sources: frozenset[str]
@@ -76,21 +76,21 @@ OF_ITEMS = (CLOSE, PARK, WITHDRAW)
 
 
 class NotTheirTransition(ValueError):
-    """The table gives the transition to others: a mistake of the caller, not of a state."""
+    """The maker may not make this transition: a bug of the caller, whatever the state."""
 
 
 def move_run(run: CloseRun, transition: Transition, *, maker: Maker, only: Q | None = None, **values: Any) -> bool:
     """Make a run's transition in one statement, with ``values`` of its other columns; return whether it was made.
 
-    Not made, and nothing changed, where the stored run is in another state or does not meet ``only``. The instance
-    stays as it is. Raises ``NotTheirTransition``.
+    It is not made if the stored run is in another state or does not match ``only``. The instance is not changed.
+    Raises ``NotTheirTransition``.
     """
     stored = CloseRun.objects.filter(only or Q(), workspace_id=run.workspace_id, pk=run.pk)
     return bool(_move(stored, transition, maker, values))
 
 
 def move_items(items: QuerySet[CloseItem], transition: Transition, *, maker: Maker, **values: Any) -> int:
-    """Make the transition of those of the items that are in a state for it, in one statement; return of how many.
+    """Make the transition of those items whose state allows it, in one statement; return their number.
 
     Raises ``NotTheirTransition``.
     """
@@ -98,7 +98,7 @@ def move_items(items: QuerySet[CloseItem], transition: Transition, *, maker: Mak
 
 
 def release_subscriptions(run: CloseRun) -> None:
-    """Leave the subscriptions of a run that is over to other runs."""
+    """Release the subscriptions of a finished run, so that other runs can take them."""
     held = CloseItem.objects.filter(workspace_id=run.workspace_id, run=run, holds_subscription=True)
     held.update(holds_subscription=False)
 

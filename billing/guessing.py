@@ -1,4 +1,4 @@
-"""Estimate how hard a secret is to guess: words, years, keyboard walks, repetitions and sequences add little."""
+"""Estimate how hard a secret is to guess: words, years, keyboard patterns, repetitions and sequences add little."""
 
 import functools
 import re
@@ -7,19 +7,19 @@ from math import log2
 
 from django.contrib.auth.password_validation import CommonPasswordValidator
 
-# 16 random hexadecimal digits, the shortest tokens of vendors, are above this; words and patterns are below.
+# 16 random hexadecimal digits, the shortest tokens of vendors, exceed this; words and patterns don't.
 LEAST_BITS = 40
-# One word of a list of 20,000.
+# Bits of one word of a list of 20,000.
 BITS_OF_A_PASSWORD = 14
-# One of those below, which come in phrases.
+# Bits of one of the words below, which occur in phrases.
 BITS_OF_A_WORD = 5
 BITS_OF_A_WALK = 7
 BITS_OF_A_YEAR = 7
 BITS_OF_A_DAY = 12
-# Of each letter of a pronounceable part beside words, such as the name of a company or a product.
+# Bits of each letter of a pronounceable part beside words, such as the name of a company or a product.
 BITS_OF_A_SOUND = 3
 
-# Words that keys, secrets and passwords contain beside a name.
+# Words that are common in keys, secrets and passwords beside a name.
 _LISTED = """
     a access account acme active admin administrator alpha an analytics and api apikey app application auth
     authorization backend backup bearer beta big billing bot bridge build changeme check ci client cloud code company
@@ -40,7 +40,7 @@ _LISTED = """
     """
 WORDS = frozenset(_LISTED.split())
 _LONGEST_WORD = max(map(len, WORDS))
-# 1 stands for an i or an l.
+# 1 may stand for an i or an l.
 _LEET = [str.maketrans("0134578@$!", f"o{one}eastbasi") for one in "il"]
 
 _KEYBOARD = (
@@ -59,23 +59,23 @@ _AGAIN = re.compile(r"(.+?)\1+")
 _ALPHABETS = (("[0-9]+", 10), ("[0-9a-f]+|[0-9A-F]+", 16), ("[a-z]+|[A-Z]+", 26), ("[0-9a-z]+|[0-9A-Z]+", 36))
 _LARGEST = 62
 
-# Start and end of a part of a text, and its bits.
+# The start and end of a part of a text, and its bits.
 _Part = tuple[int, int, float]
 
 
 def is_guessable(text: str) -> bool:
-    """Tell whether a secret looks made up by a person instead of drawn at random."""
+    """Tell whether a secret looks invented by a person instead of drawn at random."""
     return bits_of(text) < LEAST_BITS
 
 
 def bits_of(text: str) -> float:
-    """Return the bits of a text: the least over all ways to take it apart into known parts.
+    """Return the bits of a text: the minimum over all ways to split it into known parts.
 
-    Outside of known parts, each letter and digit that does not repeat or continue counts as drawn at random.
+    Outside known parts, each letter and digit that does not continue a pattern counts as drawn at random.
     """
     plain = "".join(filter(str.isalnum, text))
     each = log2(next((size for alphabet, size in _ALPHABETS if re.fullmatch(alphabet, plain)), _LARGEST))
-    # Among random hexadecimal digits, four are a year too often.
+    # Four random hexadecimal digits are a year too often.
     is_hexadecimal = each <= log2(16)
     words = list(_words(text, is_hexadecimal=is_hexadecimal))
     years = () if is_hexadecimal else _years(text)
@@ -97,14 +97,14 @@ def _words(text: str, *, is_hexadecimal: bool) -> Iterator[_Part]:
     spellings = [lower] if is_hexadecimal else [lower, *(lower.translate(table) for table in _LEET)]
     for start in range(len(text)):
         for end in range(start + 1, min(start + _LONGEST_WORD, len(text)) + 1):
-            # A word of two letters counts only where it stands apart.
+            # A word of two letters counts only if it is separate.
             is_apart = _begins(text, start) and _begins(text, end)
             if (end - start > 2 or is_apart) and any(spelled[start:end] in WORDS for spelled in spellings):
                 yield start, end, BITS_OF_A_WORD
 
 
 def _begins(text: str, at: int) -> bool:
-    """Tell whether a run of letters begins or ends at a place, or a capital follows a small letter."""
+    """Tell whether a run of letters begins or ends at a position, or a capital follows a small letter."""
     if at in (0, len(text)) or not (text[at].isalpha() and text[at - 1].isalpha()):
         return True
     return text[at].isupper() and text[at - 1].islower()
@@ -119,7 +119,7 @@ def _passwords(text: str) -> Iterator[_Part]:
 
 
 def _walks(text: str) -> Iterator[_Part]:
-    """Find runs of neighbouring keys, in either direction."""
+    """Find runs of adjacent keys, in either direction."""
     lower = text.lower()
     for start in range(len(text)):
         end = start + _LEAST_WALK
@@ -135,14 +135,14 @@ def _years(text: str) -> Iterator[_Part]:
 
 
 def _names(text: str) -> Iterator[_Part]:
-    """Find pronounceable runs of letters; only for a text with words, as random letters can be pronounceable too."""
+    """Find pronounceable runs of letters, only in a text with words: random letters can be pronounceable too."""
     for part in _SPOKEN.finditer(text):
         if len(part[0]) > 2 and not _UNSPOKEN.search(part[0].lower()):
             yield *part.span(), BITS_OF_A_SOUND * len(part[0])
 
 
 def _is_foreseen(text: str, at: int) -> bool:
-    """Tell whether a sign repeats the last one, continues a sequence, or ends three signs that occurred before."""
+    """Tell whether a character repeats the last one, continues a sequence, or completes three that occurred before."""
     if at < 2:
         return at == 1 and text[0] == text[1]
     step, former_step = ord(text[at]) - ord(text[at - 1]), ord(text[at - 1]) - ord(text[at - 2])

@@ -1,4 +1,4 @@
-"""Make, recognise, change and revoke API keys. The text of a key is shown once; the table keeps its digest."""
+"""Create, find, change and revoke API keys. The text of a key is shown once; the table stores its digest."""
 
 import hashlib
 import secrets
@@ -15,52 +15,52 @@ from billing.guessing import is_guessable
 from billing.models import ApiKey, ApiKeyUse, Workspace, validate_name
 from billing.tenancy import Across, across
 
-# Greatest age of a noted last use: a statement per request would cost as much as the usage that it reports.
+# Maximum staleness of a key's last use: a statement per request would cost as much as the usage that it reports.
 LAST_USE_RESOLUTION = timedelta(minutes=1)
 SHORTEST_GIVEN = 16
-# How long a process trusts a key without asking the database again. A key that is revoked ends at once in the process
-# that revokes it, and within this time in the others.
+# How long a process caches a key. A revoked key becomes invalid at once in the process that revokes it, and within this
+# time in the others.
 TRUSTED_FOR = timedelta(seconds=1)
 _trusted: dict[str, tuple[datetime, ApiKey]] = {}
-# The last uses that are noted as far as this process knows, by key.
+# The last uses known to this process, by key.
 _noted: dict[int, datetime] = {}
 
 
 class UnableToCreateKey(ValidationError):
-    """The text or name can't be that of a key."""
+    """The text or the name is not valid for a key."""
 
 
 def create_key(*, workspace: Workspace, name: str, text: str | None = None, actor: Actor) -> tuple[ApiKey, str]:
-    """Make a key of a workspace; return it with its text, which can't be read again.
+    """Create a key of a workspace; return it with its text, which can't be retrieved again.
 
-    ``text`` takes over a token that clients already send to the vendor that they were written for. Raises
-    ``UnableToCreateKey`` naming ``text`` where it is short, guessable or in use, or ``name``.
+    ``text`` adopts a token that clients already send to their vendor. Raises ``UnableToCreateKey`` naming ``text`` if
+    it is short, guessable or in use, or naming ``name``.
     """
     try:
         validate_name(name)
     except ValidationError as error:
         raise UnableToCreateKey({"name": error.messages}) from error
-    # Show only a few characters of a given token: more would be a good part of a short one.
+    # Show only a few characters of a given token: more would reveal much of a short one.
     shown = 4
     if text is None:
         text, shown = f"ark_{workspace.mode}_{secrets.token_urlsafe(24)}", 13
     elif len(text) < SHORTEST_GIVEN or " " in text or not text.isascii() or not text.isprintable():
         raise UnableToCreateKey({"text": f"A key has at least {SHORTEST_GIVEN} characters and no white space."})
     elif is_guessable(text):
-        raise UnableToCreateKey({"text": "This key can be guessed: give one that was drawn at random, or none."})
+        raise UnableToCreateKey({"text": "This key can be guessed: use a random one, or leave this empty."})
     prefix = text[:shown]
     try:
         with transaction.atomic():
             key = ApiKey(workspace=workspace, name=name, prefix=prefix, digest=digest(text), created_by=actor.label)
             history.insert(key, actor=actor)
     except IntegrityError as error:
-        raise UnableToCreateKey({"text": "This key is in use already."}) from error
+        raise UnableToCreateKey({"text": "This key is already in use."}) from error
     return key, text
 
 
 _KEY = ["id", "workspace_id", "name", "prefix", "requests_per_minute"]
 _WORKSPACE = ["id", "code", "mode", "live_id", "name", "time_zone", "currency"]
-# Every API request begins with this look-up; building the query each time would cost more than running it.
+# Every API request starts with this look-up; building the query each time would cost more than running it.
 _FIND = f"""
 SELECT {", ".join(f"k.{column}" for column in _KEY)}, {", ".join(f"w.{column}" for column in _WORKSPACE)}
 FROM billing_apikey k JOIN billing_workspace w ON w.id = k.workspace_id
@@ -75,10 +75,10 @@ RETURNING workspace_id
 
 
 def find_key(*, text: str, as_of: datetime) -> ApiKey | None:
-    """Return the live key with this text, its workspace loaded, or None; note the use.
+    """Return the live key with this text, with its workspace, or None; record the use.
 
-    A process makes at most one query a second and key, once a minute a second one that notes the use, and a third one
-    where another process has noted a use meanwhile.
+    A process makes at most one query per second and key, once a minute a second one to record the use, and a third one
+    if another process has recorded a use meanwhile.
     """
     wanted = digest(text)
     since, trusted = _trusted.get(wanted, (None, None))
@@ -98,7 +98,7 @@ def find_key(*, text: str, as_of: datetime) -> ApiKey | None:
 
 
 def _note_use(key: ApiKey, as_of: datetime) -> datetime:
-    """Note a use of a key, unless a use of the last minute is noted; return the moment that is noted then."""
+    """Record a use of a key, unless one within the last minute is recorded; return the recorded moment."""
     moments = map(connection.ops.adapt_datetimefield_value, (as_of, as_of - LAST_USE_RESOLUTION))
     with connection.cursor() as cursor:
         cursor.execute(_NOTE, [key.workspace_id, key.pk, *moments])
@@ -115,12 +115,12 @@ def with_last_use(found: QuerySet[ApiKey]) -> QuerySet[ApiKey]:
 
 
 def forget_trusted() -> None:
-    """Forget the keys that this process trusts: after a change of keys, or in tests, whose rows go away."""
+    """Clear this process's cache of keys: after a change of keys, or in tests, whose rows are rolled back."""
     _trusted.clear()
 
 
 def forget_noted() -> None:
-    """Forget the last uses that this process has noted: in tests, whose rows go away."""
+    """Clear the last uses known to this process: in tests, whose rows are rolled back."""
     _noted.clear()
 
 
@@ -128,9 +128,9 @@ def forget_noted() -> None:
 def update_key(
     *, key: ApiKey, name: str | None = None, requests_per_minute: int | None | EllipsisType = ..., actor: Actor
 ) -> ApiKey:
-    """Change what is given of a key, where ``requests_per_minute=None`` removes its limit.
+    """Change the given values of a key; ``requests_per_minute=None`` removes its limit.
 
-    Another process may go by the former limit for a second. Raises ``ValidationError`` naming the field.
+    Another process may apply the former limit for a second. Raises ``ValidationError`` naming the field.
     """
     key = ApiKey.objects.select_for_update(no_key=True).get(workspace_id=key.workspace_id, pk=key.pk)
     changes = {"name": ... if name is None else name, "requests_per_minute": requests_per_minute}
@@ -147,12 +147,12 @@ def update_key(
 
 
 def revoke_key(*, key: ApiKey, actor: Actor, as_of: datetime) -> None:
-    """Revoke a key at once. It stays listed and is never live again; revoking it twice changes nothing."""
+    """Revoke a key at once. It stays listed and is never valid again; revoking it again has no effect."""
     with transaction.atomic():
         live = ApiKey.objects.filter(workspace_id=key.workspace_id, pk=key.pk, revoked_at=None)
         if live.update(revoked_at=as_of):
             history.note(key, "revoked", actor=actor)
-        # A request that looks the key up before the commit would trust it again.
+        # A request that looks the key up before the commit would cache it again.
         transaction.on_commit(forget_trusted)
     forget_trusted()
     key.refresh_from_db(fields=["revoked_at"])

@@ -1,4 +1,4 @@
-"""Moments in messages: ISO 8601 for clients; pages for people can write them in another way."""
+"""Moments in messages: ISO 8601 for clients; pages can format them differently."""
 
 from datetime import UTC, datetime, timedelta, tzinfo
 from zoneinfo import ZoneInfo
@@ -7,9 +7,9 @@ _MINUTE = timedelta(minutes=1)
 
 
 def in_zone(at: datetime, tz: tzinfo) -> str:
-    """Write a moment as ISO 8601 with its zone's offset; in UTC where the offset has seconds.
+    """Format a moment as ISO 8601 with its zone's offset; in UTC if the offset has seconds.
 
-    RFC 3339 knows no seconds in an offset, which zones had before they were standardized.
+    RFC 3339 does not allow seconds in an offset, which zones had before they were standardized.
     """
     local = at.astimezone(tz)
     offset = local.utcoffset() or timedelta(0)

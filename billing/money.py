@@ -1,8 +1,8 @@
-"""Exact decimals and the one place that rounds.
+"""Exact decimals, and the only module that rounds.
 
 Amounts and quantities are ``Decimal``, exact until they are rounded here, half up (ties away from zero).
-Arithmetic goes through ``EXACT`` and never through the operators: ``a * b`` takes the thread's decimal
-context, which rounds at 28 digits without a word.
+Arithmetic uses ``EXACT`` and never the operators: ``a * b`` uses the thread's decimal context, which silently rounds to
+28 digits.
 """
 
 from collections.abc import Iterable
@@ -20,7 +20,7 @@ _PRORATED_UNIT = Decimal("1e-12")
 
 
 class UnknownCurrency(ValueError):
-    """The code is no ISO 4217 currency, or one without a minor unit, such as gold."""
+    """The code is not an ISO 4217 currency, or it is one without a minor unit, such as gold."""
 
 
 class DigitsRefused(ValueError):
@@ -28,7 +28,7 @@ class DigitsRefused(ValueError):
 
 
 def minor_digits(currency: str) -> int:
-    """Return how many decimals an amount of the currency has: 2 for USD, 0 for JPY, 3 for KWD.
+    """Return the number of decimals of the currency's amounts: 2 for USD, 0 for JPY, 3 for KWD.
 
     Codes are upper case. Raises ``UnknownCurrency``.
     """
@@ -41,7 +41,7 @@ def minor_digits(currency: str) -> int:
 def exact_digits(number: Decimal, *, before: int, after: int) -> Decimal:
     """Return a finite number with ``after`` digits after the point, without rounding.
 
-    Raises ``DigitsRefused`` where it has more of them, or more than ``before`` digits before the point.
+    Raises ``DigitsRefused`` if it has more of them, or more than ``before`` digits before the point.
     """
     if number and number.adjusted() >= before:
         raise DigitsRefused(f"Ensure that there are no more than {before} digits before the decimal point.")
@@ -52,12 +52,12 @@ def exact_digits(number: Decimal, *, before: int, after: int) -> Decimal:
 
 
 def total_of(amounts: Iterable[Decimal]) -> Decimal:
-    """Return the exact sum of amounts of one currency; 0 of none."""
+    """Return the exact sum of amounts of one currency; 0 if there are none."""
     return reduce(EXACT.add, amounts, Decimal(0))
 
 
 def difference(amount: Decimal, less: Decimal) -> Decimal:
-    """Return exactly how much more an amount is than another one of its currency."""
+    """Return the exact difference of two amounts of one currency."""
     return EXACT.subtract(amount, less)
 
 
@@ -70,15 +70,15 @@ def round_money(amount: Decimal, *, currency: str) -> Decimal:
 
 
 def round_quantity(quantity: Decimal) -> Decimal:
-    """Round half up to the 9 decimals a quantity may have. Raises ``ValueError`` for NaN and infinities."""
+    """Round half up to 9 decimals, the precision of quantities. Raises ``ValueError`` for NaN and infinities."""
     return _round(quantity, unit=_QUANTITY_UNIT)
 
 
 def prorate(amount: Decimal, *, days: int, of_days: int) -> Decimal:
     """Return ``amount x days / of_days`` to 12 decimals, not yet rounded to money.
 
-    Rounding the result to money gives what rounding the exact quotient would give: where a rest is cut off,
-    the last digit is kept off 0 and 5 (ROUND_05UP), so that it neither makes a tie nor misses one.
+    Rounding the result to money gives the same as rounding the exact quotient: if digits are cut off, the last digit is
+    never 0 or 5 (ROUND_05UP), so that the result neither creates nor hides a tie.
     Raises ``ValueError`` for NaN and the infinities.
     """
     _require_finite(amount)
@@ -87,12 +87,12 @@ def prorate(amount: Decimal, *, days: int, of_days: int) -> Decimal:
 
 
 def format_decimal(value: Decimal) -> str:
-    """Write a number plainly: no exponent, no trailing zeros after the point, no -0."""
+    """Format a number plainly: no exponent, no trailing zeros after the point, no -0."""
     _require_finite(value)
     return _plain(value)
 
 
-# A close writes the same prices and bounds thousands of times. Equal decimals are written alike.
+# A close formats the same prices and bounds thousands of times. Equal decimals have the same text.
 @lru_cache(maxsize=4096)
 def _plain(value: Decimal) -> str:
     text = format(value, "f")
@@ -102,7 +102,7 @@ def _plain(value: Decimal) -> str:
 
 
 def format_price(value: Decimal, *, currency: str) -> str:
-    """Write an unrounded amount with at least the currency's decimals: "5.00", "0.0025". Never rounds.
+    """Format an unrounded amount with at least the currency's decimals: "5.00", "0.0025". Never rounds.
 
     Raises ``UnknownCurrency``.
     """
@@ -115,13 +115,13 @@ def format_price(value: Decimal, *, currency: str) -> str:
 
 
 def format_money(amount: Decimal, *, currency: str) -> str:
-    """Write an amount rounded to the currency's minor unit: "226.00". Raises ``UnknownCurrency``."""
+    """Format an amount rounded to the currency's minor unit: "226.00". Raises ``UnknownCurrency``."""
     return format(round_money(amount, currency=currency), "f")
 
 
 def _round(value: Decimal, *, unit: Decimal) -> Decimal:
     _require_finite(value)
-    # Adding nothing turns -0.00 into 0.00, which compare equal but print differently.
+    # Adding zero turns -0.00 into 0.00, which compare equal but print differently.
     return EXACT.plus(EXACT.quantize(value, unit))
 
 

@@ -1,8 +1,8 @@
-"""One name, one owner: the only writer of the names by which clients address customers, lines and bricks.
+"""Assign and release the names by which clients identify customers, lines and bricks: one owner per name.
 
 A customer is named by an alias, its id or its reference; a line by its reference or number, or by the id or reference
-of its subscription; a brick by its id or reference. Within each of the three kinds a name belongs to one thing at a
-time, whichever of these it is: the database refuses a second. A name that was taken back may be given again.
+of its subscription; a brick by its id or reference. Within each of the three kinds a name belongs to one object at a
+time; the database refuses a second one. A released name can be assigned again. No other module writes names.
 """
 
 import re
@@ -15,7 +15,7 @@ from django.db.models import QuerySet
 
 from billing.models import Line, Name, Subscription
 
-# Attempts at a name whose owner takes it back at the same time.
+# Attempts to assign a name whose owner releases it at the same time.
 ATTEMPTS = 10
 TAKEN = {
     Name.Kind.CUSTOMER: "Another customer has this name: as its id, its reference or an alias.",
@@ -27,14 +27,14 @@ _UUID = re.compile(r"[0-9A-Fa-f]{8}(-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}")
 
 @transaction.atomic
 def give(*, workspace_id: int, kind: Name.Kind, owner: str, names: Mapping[str, str]) -> None:
-    """Give a thing names, each with the field that it stands in; names that it has already stay.
+    """Assign names, each with its field, to an owner; names that it already has stay.
 
-    Raises ``ValidationError`` with the code ``unique``, naming the fields whose names belong to another.
+    Raises ``ValidationError`` with the code ``unique``, naming the fields whose names belong to another owner.
     """
     wanted = _by_spelling(names)
     rows = [Name(workspace_id=workspace_id, kind=kind, text=text, owner=owner) for text in sorted(wanted)]
     for _ in range(ATTEMPTS):
-        # Both statements wait for a transaction that is giving or taking back the same name.
+        # Both statements wait for a transaction that is assigning or releasing the same name.
         Name.objects.bulk_create(rows, ignore_conflicts=True)
         owners = dict(_locked(workspace_id, kind, wanted).values_list("text", "owner"))
         if len(owners) == len(wanted):
@@ -43,7 +43,7 @@ def give(*, workspace_id: int, kind: Name.Kind, owner: str, names: Mapping[str, 
 
 
 def check(*, workspace_id: int, kind: Name.Kind, owner: str, names: Mapping[str, str]) -> None:
-    """Raise as ``give`` would now, and change nothing."""
+    """Raise the errors that ``give`` would raise now; change nothing."""
     wanted = _by_spelling(names)
     given = Name.objects.filter(workspace_id=workspace_id, kind=kind, text__in=wanted)
     _refuse(kind, owner, dict(given.values_list("text", "owner")), wanted)
@@ -55,13 +55,13 @@ def lock(*, workspace_id: int, kind: Name.Kind, names: Iterable[str]) -> None:
 
 
 def take_back(*, workspace_id: int, kind: Name.Kind, owner: str, names: Iterable[str], kept: Iterable[str]) -> None:
-    """Take names from a thing, except those ``kept`` to which it has another claim."""
+    """Release names of an owner, except those ``kept``, to which it has another claim."""
     gone = {_spelled(name) for name in names} - {_spelled(name) for name in kept}
     Name.objects.filter(workspace_id=workspace_id, kind=kind, owner=owner, text__in=gone).delete()
 
 
 def give_agreed(row: Line | Subscription) -> None:
-    """Give a line or a subscription its names; raise as ``give`` does."""
+    """Assign a line or a subscription its names; raise as ``give`` does."""
     fields = {str(row.number): "number"} if isinstance(row, Line) else {str(row.pk): "id"}
     if row.reference:
         fields[row.reference] = "reference"
@@ -69,7 +69,7 @@ def give_agreed(row: Line | Subscription) -> None:
 
 
 def free_reference(row: Line | Subscription) -> None:
-    """Free the reference of a line or subscription, to be given again; the row is not saved."""
+    """Release the reference of a line or subscription, so that it can be assigned again; the row is not saved."""
     former, row.reference = row.reference, None
     if former:
         own = str(row.number if isinstance(row, Line) else row.pk)
@@ -85,9 +85,9 @@ def _by_spelling(names: Mapping[str, str]) -> dict[str, str]:
 
 
 def parse_uuid(name: str) -> uuid.UUID | None:
-    """Return the UUID that a name spells with hyphens, in either case; None for any other text.
+    """Return the UUID that a name represents with hyphens, in either case; None for any other text.
 
-    Bare digits, braces and a URN are no ids: such a text may be something else's reference.
+    Bare digits, braces and URNs are not accepted: such a text may be the reference of something else.
     """
     return uuid.UUID(name) if _UUID.fullmatch(name) else None
 
@@ -101,7 +101,7 @@ def parse_whole(text: str, *, digits: int = 18) -> int | None:
 
 
 def _spelled(name: str) -> str:
-    """Return a name as it is compared: the letters of a UUID are small."""
+    """Return a name in the form for comparison: a UUID in lower case."""
     return name.lower() if parse_uuid(name) else name
 
 

@@ -67,7 +67,7 @@ def application(environ: dict[str, Any], start_response: Any) -> Iterable[bytes]
 
 
 def _measure(environ: dict[str, Any], limit: int) -> None:
-    """Read a body of unknown length, which Django would take for empty. The server must mark where it ends."""
+    """Read a body of unknown length, which Django would treat as empty. The server must mark its end."""
     body = environ["wsgi.input"].read(limit + 1)
     environ["wsgi.input"], environ["CONTENT_LENGTH"] = BytesIO(body), str(len(body))
 

@@ -1,4 +1,4 @@
-"""Preview of adding a line to a subscription: the value that it opens with and the invoices to come."""
+"""Preview the addition of a line to a subscription: its opening value and the upcoming invoices."""
 
 from collections.abc import Iterator
 from contextlib import suppress
@@ -27,9 +27,9 @@ from usage.models import UsageRecord
 
 @dataclass(frozen=True, slots=True)
 class Opening:
-    """The opening of a line that follows the line ``former`` of its brick. ``last``: the value that one ended with.
+    """The opening of a line that follows the line ``former`` of its brick. ``last``: the last value of the former line.
 
-    ``last`` is None if the former line had no value. It is taken over only if the line ``carries_on``.
+    ``last`` is None if the former line had no value. It is carried on only if the line ``carries_on``.
     """
 
     former: Line
@@ -43,7 +43,7 @@ class Opening:
 
 @dataclass(frozen=True, slots=True)
 class Outlook:
-    """The invoices of the period in which a line starts and of the next, if no further usage is reported.
+    """The invoices of the period in which a line starts and of the next one, if no further usage is reported.
 
     ``older``: the number of open periods before them. ``problem``: the reason if the invoices can't be computed.
     """
@@ -65,11 +65,11 @@ class Effect:
 
 
 class _Undone(Exception):
-    """Rolls back a line that was added for the preview."""
+    """Raised to roll back a line that was added for the preview."""
 
 
 def opening_of(line: Line) -> Opening | None:
-    """Return a line's opening by the usage recorded now; None if its values do not stand on or it follows no line."""
+    """Return a line's opening by current usage; None if its values don't stand on or it follows no line."""
     if not line.brick.metering.stands_on:
         return None
     former = _former(line)
@@ -85,7 +85,7 @@ def opening_of(line: Line) -> Opening | None:
 
 
 def effect_of_adding(*, subscription: Subscription, terms: LineTerms, actor: Actor) -> Effect | None:
-    """Add a line, compute its effect and roll back; None if its values do not stand on or it follows no line.
+    """Add a line, compute its effect and roll back; None if its values don't stand on or it follows no line.
 
     Raises ``ValidationError`` if it can't be added.
     """
@@ -104,7 +104,7 @@ def effect_of_adding(*, subscription: Subscription, terms: LineTerms, actor: Act
 
 
 def in_words(subscription: Subscription, terms: LineTerms, actor: Actor) -> Foreseen | None:
-    """Return the text that a person should see before a line is added; None if there is none or it can't be added."""
+    """Return the text to confirm before a line is added; None if there is none or it can't be added."""
     try:
         effect = effect_of_adding(subscription=subscription, terms=terms, actor=actor)
     except ValidationError:
@@ -130,9 +130,9 @@ def _invoices_in_words(effect: Effect, subscription: Subscription) -> Iterator[s
     style, tz = subscription.workspace.formats.numbers, subscription.workspace.tz
     before, after = effect.before, effect.after
     if problem := before.problem or after.problem:
-        yield f"What the invoices come to can't be told: {problem}"
+        yield f"The invoices can't be computed: {problem}"
         return
-    yield "If nothing else is reported:"
+    yield "If no further usage is reported:"
     for period, was, becomes in zip(after.periods, before.totals, after.totals, strict=True):
         of, currency = figures.days(period.starts_at, period.ends_at, tz), subscription.currency
         sums = [figures.money(amount, currency, style) for amount in (was, becomes)]
@@ -159,7 +159,7 @@ def _former(line: Line) -> Line | None:
 
 
 def _outlook(subscription: Subscription, starts_at: datetime, cutoff: int) -> Outlook:
-    """Measure the period of a moment and the next to their ends, and rate them with the lines that there are now."""
+    """Measure the period of a moment and the next one to their ends, and rate them with the current lines."""
     own = Subscription.objects.filter(workspace_id=subscription.workspace_id).select_related("workspace")
     subscription = own.get(pk=subscription.pk)
     try:
@@ -183,5 +183,5 @@ def _periods(subscription: Subscription, starts_at: datetime) -> Iterator[Period
 
 
 def _without_differences(invoice: DraftInvoice) -> DraftInvoice:
-    """Leave out the differences of closed periods, which are billed with the oldest open period."""
+    """Remove the differences of closed periods, which are billed with the oldest open period."""
     return replace(invoice, lines=tuple(line for line in invoice.lines if line.kind == InvoiceLine.Kind.USAGE))

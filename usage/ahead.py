@@ -1,8 +1,8 @@
-"""Find usage that is dated in the future: by mistake, or because its sender voided it by moving it out of every period.
+"""Find usage that is dated in the future: by mistake, or because its sender voided it by moving it out of all periods.
 
-A clock may be a little ahead; only usage more than ``USAGE_AHEAD_HOURS`` ahead is dated in the future. Our own API
-refuses it. Vendors' APIs accept it, as the vendors do: it stays in the ledger, counts in no period until its time has
-come, and is shown until then, or until it is corrected or retracted.
+Clocks may differ a little; only usage more than ``USAGE_AHEAD_HOURS`` ahead is dated in the future. The native API
+refuses it. Vendors' APIs accept it, as the vendors do: it stays in the ledger, counts in no period until its time
+comes, and is shown until then, or until it is corrected or retracted.
 """
 
 from collections import defaultdict
@@ -16,7 +16,7 @@ from django.db.models import F, Q
 from billing.models import EventRule, Subscription
 from usage.models import UsageRecord, UsageRecordQuerySet
 
-# One query compares usage with at most so many ends of lines.
+# Maximum number of ends of lines that one query compares usage with.
 MOST_BOUNDS = 100
 
 
@@ -26,7 +26,7 @@ def ahead_from(as_of: datetime) -> datetime:
 
 
 def too_far_ahead(occurred_at: datetime, *, as_of: datetime) -> str | None:
-    """Return why an intake that refuses the future refuses usage of a moment; None where it accepts it."""
+    """Return the objection of intakes that refuse usage dated in the future; None if there is none."""
     if occurred_at <= ahead_from(as_of):
         return None
     return f"This is more than {settings.USAGE_AHEAD_HOURS} hours ahead."
@@ -38,9 +38,9 @@ def dated_ahead(*, as_of: datetime) -> UsageRecordQuerySet:
 
 
 def out_of_reach(*, subscription: Subscription, as_of: datetime) -> UsageRecordQuerySet:
-    """Return a subscription's live records that no period counts, without their properties.
+    """Return a subscription's live records that count in no period, without their properties.
 
-    These are records of its lines that are dated in the future or beyond the end of their line, and events of its
+    These are records of its lines that are dated in the future or after the end of their line, and events of its
     customer that are dated in the future and that its bricks would count.
     """
     owner = subscription.workspace_id
@@ -56,13 +56,13 @@ def out_of_reach(*, subscription: Subscription, as_of: datetime) -> UsageRecordQ
 
 
 def _beyond(subscription: Subscription, ahead: datetime) -> Q:
-    # Bounds are constants, each with the lines that share it: PostgreSQL can't estimate a bound from a joined row.
+    # Bounds are constants, each with the lines that have it: PostgreSQL can't estimate a bound from a joined row.
     lines: dict[datetime, list[int]] = defaultdict(list)
     for line_id, ends_at in subscription.lines.values_list("pk", "ends_at"):
         lines[min(ends_at or ahead, ahead)].append(line_id)
     beyond = Q(line__in=lines.pop(ahead, []), occurred_at__gte=ahead)
     ends = sorted(lines)
-    # A condition may have only so many parts, so neighbouring ends share the first of them as their bound.
+    # The number of conditions is limited, so adjacent ends share the first of them as their bound.
     together = ceil(len(ends) / MOST_BOUNDS) or 1
     for start in range(0, len(ends), together):
         near = ends[start : start + together]
@@ -72,7 +72,7 @@ def _beyond(subscription: Subscription, ahead: datetime) -> Q:
 
 
 def owners_dated_ahead(*, workspace_id: int, as_of: datetime) -> set[Sequence[object]]:
-    """Return what has usage that is dated in the future: lines as (line id,), else (customer id, event type)."""
+    """Return the owners of usage dated in the future: (line id,) or (customer id, event type)."""
     rows = dated_ahead(as_of=as_of).filter(workspace=workspace_id).order_by()
     found = rows.values_list("line_id", "customer_id", "event_type").distinct()
     return {(line_id,) if line_id is not None else (whose, event_type) for line_id, whose, event_type in found}

@@ -1,11 +1,11 @@
-"""Chains: a record with those that took its place one after the other. Which of them counts, and what ids mean it.
+"""Chains of records that supersede each other: the record that counts, and the ids that refer to a record.
 
-Each rule stands here once: on values, as a condition for query sets, and as SQL for the alias of a record.
+Each rule is defined once here: on values, as a condition for query sets, and as SQL for the alias of a record.
 
-A record is *live* as of a cutoff, which is a ledger id, if it is no retraction, was there by then, and nothing had
-superseded it by then. Now, it is live if it is no retraction and nothing has superseded it.
+A record is *live* as of a cutoff, which is a ledger id, if it is not a retraction, existed by then, and was not
+superseded by then. It is live now if it is not a retraction and not superseded.
 
-Senders know all records of a chain by the id of the first, its *handle*.
+Senders identify all records of a chain by the id of the first, its *handle*.
 """
 
 from typing import Any
@@ -45,10 +45,10 @@ def handle_of(record: str) -> str:
 
 
 def in_chain(record_id: Any) -> Q:
-    """Return the condition that a record has this id, or the handle: what ids mean that may be of any record."""
+    """Return the condition that a record has this id or handle, for ids that may be of any record."""
     return Q(pk=record_id) | Q(origin=record_id)
 
 
 def known_as(handle: Any, lookup: str = "exact") -> Q:
-    """Return the condition that a record's handle is this or, by another lookup, such as ``in``, one of these."""
+    """Return the condition that a record's handle is this value or, by another lookup such as ``in``, one of these."""
     return Q(**{f"pk__{lookup}": handle}, origin=None) | Q(**{f"origin__{lookup}": handle})

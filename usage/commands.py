@@ -1,4 +1,4 @@
-"""Define the commands that every intake speaks: API dialects, the panel and files translate into these values."""
+"""Commands for the ledger, which every intake (API dialects, the panel, files) translates its input into."""
 
 import uuid
 from dataclasses import dataclass
@@ -9,7 +9,7 @@ from typing import Any
 
 @dataclass(frozen=True, slots=True)
 class Origin:
-    """Where usage comes from. ``source``: api, file or panel; ``recorded_by``: the key, the user, or file and row."""
+    """The origin of usage. ``source``: api, file or panel; ``recorded_by``: the key, the user, or file and row."""
 
     workspace_id: int
     source: str
@@ -19,7 +19,7 @@ class Origin:
 
 @dataclass(frozen=True, slots=True)
 class LineByNumber:
-    """The line with a number, the integer that clients call it by."""
+    """The line with a number, the integer by which clients identify it."""
 
     number: int
 
@@ -34,9 +34,9 @@ class LineByBrick:
 
 @dataclass(frozen=True, slots=True)
 class LineByName:
-    """The line with this reference, else with this number, else the one that takes usage in the subscription so named.
+    """The line with this reference, else with this number, else the only one that takes usage in a subscription.
 
-    A subscription is named by its reference or its id.
+    The subscription is named by its reference or its id.
     """
 
     name: str
@@ -46,8 +46,8 @@ class LineByName:
 class RecordUsage:
     """Report a quantity of a line at a moment.
 
-    ``key`` is the sender's own id of the record: one key makes one record. ``accepts_part``: where the line's hard
-    limit leaves less than the quantity, record what it leaves.
+    ``key`` is the sender's own id of the record: each key is recorded once. ``accepts_part``: if the line's hard limit
+    leaves less than the quantity, record only the part that it leaves.
     """
 
     origin: Origin
@@ -62,9 +62,9 @@ class RecordUsage:
 
 @dataclass(frozen=True, slots=True)
 class ReportEvent:
-    """Report something that happened at a customer, whom an alias names; the rules of bricks say what of it counts.
+    """Report an event of the customer with an alias; event rules of bricks determine how it counts.
 
-    ``supersedes``: of several events with one key, the last received counts. Otherwise a further one is refused.
+    ``supersedes``: of several events with the same key, the last received counts. Otherwise further ones are refused.
     """
 
     origin: Origin
@@ -78,7 +78,7 @@ class ReportEvent:
 
 @dataclass(frozen=True, slots=True)
 class RecordById:
-    """The live record of the chain of corrections that began with the id that its sender was told, or has it itself."""
+    """The live record of the chain of corrections that starts with this id, or the live record with this id."""
 
     record_id: int
 
@@ -91,13 +91,13 @@ class RecordByKey:
     key: str
 
 
-# What a correction does not change.
+# Marks a field that a correction does not change.
 KEEP: Any = object()
 
 
 @dataclass(frozen=True, slots=True)
 class CorrectUsage:
-    """Replace what a record says; a field at ``KEEP`` stays as it is."""
+    """Replace the values of a record, except fields set to ``KEEP``."""
 
     origin: Origin
     target: RecordById | RecordByKey
@@ -109,7 +109,7 @@ class CorrectUsage:
 
 @dataclass(frozen=True, slots=True)
 class RetractUsage:
-    """Take a record back, so that it counts no longer."""
+    """Retract a record, so that it no longer counts."""
 
     origin: Origin
     target: RecordById | RecordByKey

@@ -1,4 +1,4 @@
-"""Usage so far, to be shown: by billing period, or by hour, day, week or month.
+"""Query usage for display: by billing period, or by hour, day, week or month.
 
 Quantities are those that closing would bill now: measured by the brick's aggregation up to the moment of the request.
 Nothing is written. The ledger is read with one query per aggregation or event rule, whatever the number of lines,
@@ -36,7 +36,7 @@ class BucketSize(StrEnum):
 
 
 class SpanRefused(ValueError):
-    """The span is empty or has too many buckets or periods. ``field`` names the argument at fault."""
+    """The span is empty or has too many buckets or periods. ``field`` names the invalid argument."""
 
     def __init__(self, field: str, message: str) -> None:
         super().__init__(message)
@@ -58,7 +58,7 @@ class PeriodUsage:
 
 @dataclass(frozen=True, slots=True)
 class Bucket:
-    """A whole hour, day, week or month of the workspace's calendar, with the usage in the part that was asked for.
+    """A whole hour, day, week or month of the workspace's calendar, with the usage in the requested part of it.
 
     ``unread_count``: of the events counted, the number of those that could not be read.
     """
@@ -121,7 +121,7 @@ def used_by_period(
     """
     subscription = lines[0].subscription
     begins_at, until = max(subscription.starts_at, starts_from or subscription.starts_at), min(as_of, ends_by or as_of)
-    # Refused before the periods are computed one by one: none is longer than its months of 31 days.
+    # Refuse before the periods are computed one by one: none is longer than its months with 31 days each.
     if (until - begins_at).days > settings.USAGE_PERIODS * _LONGEST_DAYS[Interval(subscription.interval)]:
         raise _too_many_periods()
     periods = [
@@ -135,11 +135,11 @@ def used_by_period(
 
 
 def _too_many_periods() -> SpanRefused:
-    return SpanRefused("starts_at", f"At most {settings.USAGE_PERIODS} periods: ask for a shorter time.")
+    return SpanRefused("starts_at", f"At most {settings.USAGE_PERIODS} periods: request a shorter time.")
 
 
 def used_in_current_period(*, lines: Sequence[Line], as_of: datetime) -> PeriodUsage | None:
-    """Return the usage of a brick's lines in the running period; None without one, or with no line active in it."""
+    """Return the usage of a brick's lines in the running period; None without such a period or a line active in it."""
     period = contracts.period_around(lines[0].subscription, as_of)
     found = _used_in([period] if period else [], lines, as_of)
     return found[0] if found else None
@@ -174,7 +174,7 @@ def used_by_bucket(
 
 
 def _latest(subscription: Subscription, as_of: datetime) -> tuple[datetime, datetime]:
-    """Return the start of the running or last period, and the moment until which usage can lie in it."""
+    """Return the start of the running or last period, and the moment until which usage can occur in it."""
     until, moment = as_of, as_of
     if subscription.ends_at is not None and subscription.ends_at <= as_of:
         until, moment = subscription.ends_at, subscription.ends_at - _MICROSECOND
@@ -192,7 +192,7 @@ def _used_in(periods: Sequence[Period], lines: Sequence[Line], as_of: datetime) 
 
 
 def _totals(spans: Sequence[Period], lines: Sequence[Line], as_of: datetime) -> list[tuple[Decimal, int]]:
-    """Return per span the quantity of a brick's lines together and the number of their unread events."""
+    """Return per span the combined quantity of a brick's lines and the number of their unread events."""
     rules = _current_rules(lines)
     measured = iter(_used([(line, span) for span in spans for line in lines], as_of, rules))
     of_spans = [[next(measured) for _ in lines] for _ in spans]
@@ -204,7 +204,7 @@ def _totals(spans: Sequence[Period], lines: Sequence[Line], as_of: datetime) -> 
 
 
 def _combination(line: Line, rules: Mapping[uuid.UUID, EventRule]) -> Combine:
-    """Return how the quantities of a brick's lines are combined: by its rule's aggregation if it counts events."""
+    """Return the function that combines the quantities of a brick's lines, by its rule if it counts events."""
     rule = rules.get(line.brick_id)
     return line.brick.metering.combine if rule is None else rule.counting.combine
 
@@ -229,17 +229,17 @@ def _buckets(asked: Period, size: BucketSize, tz: ZoneInfo) -> list[Period]:
     for starts_at, ends_at in pairwise(_boundaries(asked.starts_at.astimezone(tz).date(), size, tz)):
         if starts_at >= asked.ends_at:
             break
-        # A day that the zone skipped, to cross the date line, begins when the next one does.
+        # A day that the zone skipped to cross the date line starts when the next day starts.
         if asked.starts_at < ends_at and starts_at < ends_at:
             found.append(Period(starts_at, ends_at))
         most = settings.USAGE_BUCKETS
         if len(found) > most:
-            raise SpanRefused("size", f"At most {most} buckets: ask for longer ones, or for a shorter time.")
+            raise SpanRefused("size", f"At most {most} buckets: request longer ones or a shorter time.")
     return found
 
 
 def _boundaries(day: date, size: BucketSize, tz: ZoneInfo) -> Iterator[datetime]:
-    """Yield the starts of buckets from the one that contains the day. Weeks begin on Mondays, hours at midnight."""
+    """Yield the starts of buckets from the one that contains the day. Weeks start on Mondays, hours at midnight."""
     if size == BucketSize.WEEK:
         day -= timedelta(days=day.weekday())
     elif size == BucketSize.MONTH:

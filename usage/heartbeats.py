@@ -14,9 +14,9 @@ Job = TypeVar("Job", CloseRun, Matching)
 
 
 def take_up_silent(at_work: QuerySet[Job], *, as_of: datetime) -> list[Job]:
-    """Return the jobs of all workspaces whose heartbeat is older than ``CLOSE_HEARTBEAT_SECONDS``; renew it.
+    """Return the jobs of all workspaces whose heartbeat is older than ``CLOSE_HEARTBEAT_SECONDS``, and renew it.
 
-    Of several callers, one gets a job: the caller has to hand it to a worker.
+    Each job is returned to one caller only, who has to enqueue it.
     """
     limit = as_of - timedelta(seconds=settings.CLOSE_HEARTBEAT_SECONDS)
     with across(Across.SWEEP):

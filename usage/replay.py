@@ -1,4 +1,4 @@
-"""Replay of an issued invoice: compute it again from the ledger, stored cutoffs and prices, and compare the texts."""
+"""Replay issued invoices: recompute them from the ledger, stored cutoffs and prices, and compare the documents."""
 
 import hashlib
 from collections.abc import Iterator, Sequence
@@ -20,12 +20,12 @@ from usage.metering import Measurement, RuleTooLarge, Window, measure
 
 
 class UnableToReplay(Exception):
-    """There is no issued document that can be read, or its rule or price, as they are now, can't be computed."""
+    """There is no readable issued document, or its current rule or price can't be evaluated."""
 
 
 @dataclass(frozen=True, slots=True)
 class Difference:
-    """A member in which the issued and the computed document differ; its path is such as ``lines.0.quantity``."""
+    """A member in which the issued and the computed document differ; the path has the form ``lines.0.quantity``."""
 
     path: str
     issued: Any
@@ -34,7 +34,7 @@ class Difference:
 
 @dataclass(frozen=True, slots=True)
 class Replay:
-    """The outcome of a replay: both texts, and the differences; none where they are identical to the byte."""
+    """The result of a replay: both texts, and the differences; none if they are identical to the byte."""
 
     number: str
     issued: str
@@ -47,10 +47,10 @@ class Replay:
 
 
 def replay(*, invoice: Invoice) -> Replay:
-    """Compute an issued invoice again and compare it with what was issued. Writes nothing.
+    """Recompute an issued invoice and compare it with the issued document. Writes nothing.
 
-    The issued document is the only source of names; quantities, records, arithmetic, amounts, the total and the
-    document's digest are computed. Both are compared in the format of the issued document. Raises ``UnableToReplay``.
+    Names come from the issued document; quantities, records, steps, amounts, the total and the document's digest are
+    computed. Both are compared in the format of the issued document. Raises ``UnableToReplay``.
     """
     if invoice.state == Invoice.State.DRAFT:
         raise UnableToReplay(f"{invoice} was not issued.")
@@ -68,7 +68,7 @@ def replay(*, invoice: Invoice) -> Replay:
         rows = [_computed(line, measurement, invoice) for line, measurement in zip(lines, measurements, strict=True)]
         computed = _document(invoice, rows, issued)
     except (RuleTooLarge, TermsError) as error:
-        raise UnableToReplay(f"{invoice} can't be computed again. {error}") from error
+        raise UnableToReplay(f"{invoice} can't be recomputed. {error}") from error
     differences = [*_differences(issued.as_dict(), computed.as_dict())]
     digest = hashlib.sha256(invoice.document.encode()).hexdigest()
     if digest != invoice.document_sha256:
@@ -93,7 +93,7 @@ def _window(line: InvoiceLine, invoice: Invoice) -> Window:
 
 
 def _computed(line: InvoiceLine, measurement: Measurement, invoice: Invoice) -> InvoiceLine:
-    """Set the line, in memory, to what is computed now."""
+    """Set the line, in memory, to the recomputed values."""
     coverage = Coverage(days=line.days, of_days=line.of_days)
     charge = rate(
         terms=line.price.terms(),
@@ -114,7 +114,7 @@ def _computed(line: InvoiceLine, measurement: Measurement, invoice: Invoice) -> 
 
 
 def _document(invoice: Invoice, rows: Sequence[InvoiceLine], issued: InvoiceDocument) -> InvoiceDocument:
-    """Return the issued document with its total and lines as they are computed now, in its own format."""
+    """Return the issued document with recomputed total and lines, in its own format."""
     lines = [DocumentLine.of(row, currency=invoice.currency) for row in rows]
     total = round_money(total_of(row.amount for row in rows), currency=invoice.currency)
     named = [_named_as_issued(line, before) for line, before in zip_longest(lines, issued.lines[: len(lines)])]
@@ -122,7 +122,7 @@ def _document(invoice: Invoice, rows: Sequence[InvoiceLine], issued: InvoiceDocu
 
 
 def _named_as_issued(line: DocumentLine, issued: DocumentLine | None) -> DocumentLine:
-    """Keep the names that were issued: a later edit of a brick's or a price's name does not change an invoice."""
+    """Keep the issued names: later changes of a brick's or a price's name don't affect an invoice."""
     if issued is None:
         return line
     price = replace(line.price, name=issued.price.name)

@@ -1,4 +1,4 @@
-"""Completed turns of the scheduled tasks: monitoring sees by them that schedule, queue and workers are alive."""
+"""Record completed scheduled tasks, by which monitoring checks that schedule, queue and workers are alive."""
 
 from datetime import datetime
 
@@ -6,10 +6,10 @@ from usage.models import ScheduleTurn
 
 
 def note_turn(*, task: str, as_of: datetime) -> None:
-    """Note that a scheduled task has completed at ``as_of``."""
+    """Record that a scheduled task completed at ``as_of``."""
     ScheduleTurn(task=task, ended_at=as_of).save()
 
 
 def last_turn(*, task: str) -> datetime | None:
-    """Return when a scheduled task last completed; None before its first time."""
+    """Return the time when a scheduled task last completed; None if it never did."""
     return ScheduleTurn.objects.filter(task=task).values_list("ended_at", flat=True).first()

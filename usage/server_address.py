@@ -1,4 +1,4 @@
-"""The address of this installation's server: the server publishes it for commands in other terminals while it runs."""
+"""Publish the address of this installation's running server for commands in other terminals."""
 
 import fcntl
 import os
@@ -9,14 +9,14 @@ from pathlib import Path
 from typing import IO
 
 FILE = "address"
-# Open, and so locked, until the process ends.
+# Files that stay open, and thus locked, until the process ends.
 _held: list[IO[str]] = []
 
 
 def origin(*, host: str, port: str, scheme: str = "http") -> str:
-    """Return the URL by which this machine reaches a server that listens there: “http://127.0.0.1:8000”.
+    """Return the URL by which this machine reaches a server with this listening address: “http://127.0.0.1:8000”.
 
-    A server that listens on all addresses is reached by the loopback address.
+    If it listens on all addresses, this is the loopback address.
     """
     reached = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)
     return f"{scheme}://{f'[{reached}]' if ':' in reached else reached}:{port}"
@@ -24,9 +24,9 @@ def origin(*, host: str, port: str, scheme: str = "http") -> str:
 
 @contextmanager
 def published_in(folder: Path, address: str) -> Iterator[None]:
-    """Publish the address in the folder while the block runs; the address of another server that runs is kept.
+    """Publish the address in the folder while the block runs, unless another running server has published its own.
 
-    The file is locked as long. A lock ends with its process, so the file of a killed server is ignored.
+    The file is locked meanwhile. Locks end with their process, so the file of a killed server is ignored.
     """
     try:
         file = _locked(folder / FILE, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -44,7 +44,7 @@ def published_in(folder: Path, address: str) -> Iterator[None]:
 def publish_while_alive(folder: Path, address: str) -> None:
     """Publish the address in the folder until this process ends, once no other server publishes its own there.
 
-    Does nothing where the folder can't be written.
+    Does nothing if the folder can't be written.
     """
     with suppress(OSError):
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -61,7 +61,7 @@ def _publish(folder: Path, address: str, operation: int) -> None:
 
 
 def _locked(path: Path, operation: int) -> IO[str]:
-    """Open the file and lock it; where its former holder has removed it meanwhile, open the new one."""
+    """Open the file and lock it; if its former owner has removed it meanwhile, open the new file."""
     while True:
         file = open(path, "a+", opener=_private)  # noqa: SIM115  (it stays open as long as it is locked)
         try:
@@ -86,7 +86,7 @@ def _write(file: IO[str], address: str) -> None:
 
 
 def address_in(folder: Path) -> str | None:
-    """Return the address that a running server publishes in the folder; None where none runs."""
+    """Return the address that a running server publishes in the folder; None if there is none."""
     try:
         with (folder / FILE).open() as file:
             try:

@@ -1,4 +1,4 @@
-"""Tasks of the queue: each loads what it needs and makes one call of the domain, and can be run again at any time."""
+"""Tasks of the queue: each loads its data, makes one call of the domain, and can be run again at any time."""
 
 import logging
 from collections.abc import Sequence
@@ -52,7 +52,7 @@ def match_events(*, workspace_id: int, matching_id: int, **_: Any) -> None:
 
 
 def match_waiting(customer: Customer, names: Sequence[str], actor: Actor) -> None:
-    """Match the events that wait under aliases with their customer: few of them at once, many by the workers."""
+    """Match unmatched events under aliases with their customer: a few immediately, many by the workers."""
     for matching in ledger.match_waiting(customer, names, actor=actor):
         enqueue_matching(matching)
 
@@ -63,12 +63,12 @@ def expire_replies(**_: Any) -> None:
 
 
 def enqueue(run: CloseRun) -> None:
-    """Hand a run to the workers once it is committed. While the queue is down, it waits for the sweep."""
+    """Enqueue a run once it is committed. While the queue is down, it waits for the sweep."""
     transaction.on_commit(lambda: _send(run, work_on_close, settings.CLOSE_WORKERS, run_id=run.pk))
 
 
 def enqueue_matching(matching: Matching) -> None:
-    """Hand a matching to the workers once it is committed. While the queue is down, it waits for the sweep."""
+    """Enqueue a matching once it is committed. While the queue is down, it waits for the sweep."""
     transaction.on_commit(lambda: _send(matching, match_events, 1, matching_id=matching.pk))
 
 
@@ -77,10 +77,10 @@ def _send(job: CloseRun | Matching, task: Any, workers: int, **arguments: Any) -
         for _ in range(workers):
             task.delay(workspace_id=job.workspace_id, **arguments)
     except _queue_errors() as error:
-        logger.warning("The queue takes nothing (%s): %s waits for the sweep", error, job)
+        logger.warning("The queue is unavailable (%s): %s waits for the sweep", error, job)
 
 
 def _queue_errors() -> tuple[type[BaseException], ...]:
-    """Return the errors of the queue, whichever it is; none of them undoes what was committed."""
+    """Return the exceptions of the configured queue, which must not affect committed data."""
     queue = current_app.connection_for_write()
     return (KombuError, OSError, *queue.connection_errors, *queue.channel_errors)

@@ -1,6 +1,6 @@
 """Actions of the panel: a form, one call of the domain, and a reply.
 
-An action is a class that reads from top to bottom: its button and who may use it, its words, its form, its call.
+An action is a class that defines, in this order, its button and permission, its texts, its form and its call.
 ``buttons`` puts actions on the pages of an admin's rows; an admin's ``add_action`` adds a row.
 """
 
@@ -37,9 +37,9 @@ FormT = TypeVar("FormT", bound=forms.BaseForm)
 
 @dataclass(frozen=True, slots=True)
 class Reply:
-    """The answer to an action that was done: the page of ``row``, or ``template`` in its place, with messages.
+    """The result of an action: redirect to the page of ``row``, or render ``template`` instead, with messages.
 
-    ``log`` is what the panel's log keeps of it, as the addition of the row where ``is_added``.
+    ``log`` is the entry for the panel's log; with ``is_added`` it is logged as the addition of the row.
     """
 
     row: Model
@@ -53,10 +53,10 @@ class Reply:
 
 
 class Action(Generic[RowT, FormT]):
-    """A page with one form, and what is done once it is valid. One is made for each request.
+    """A page with one form, and the operation that a valid form starts. Instantiated for each request.
 
-    It is done in one transaction, and once however often the form is sent. What the domain refuses is shown on the
-    form: by ``names``, where a field of the form has another name than the domain's.
+    The operation runs in one transaction, and only once even if the form is sent again. Errors of the domain are shown
+    at the form's fields; ``names`` maps names of the domain's fields to the form's, if they differ.
     """
 
     submit: str
@@ -81,30 +81,30 @@ class Action(Generic[RowT, FormT]):
         raise NotImplementedError
 
     def perform(self, form: FormT) -> Reply:
-        """Call the domain with what a valid form holds; a ``ValidationError`` is shown on the form."""
+        """Call the domain with the data of a valid form; a ``ValidationError`` is shown on the form."""
         raise NotImplementedError
 
     def page_row(self) -> Model | None:
-        """Return the row whose page the action belongs to, to which Cancel leads; None: it leads to the list."""
+        """Return the row that Cancel leads to; None: Cancel leads to the list."""
         return self.row if isinstance(self.row, Model) else None
 
     def context(self) -> Mapping[str, Any]:
-        """Return what the template needs beside the form."""
+        """Return the context of the template beside the form."""
         return {}
 
     @property
     def posted(self) -> Any:
-        """Return what the form is bound to: None on the first visit, since an empty form can be posted too."""
+        """Return the data that the form is bound to; None on the first visit, since an empty form can be posted too."""
         return self.request.POST if self.request.method == "POST" else None
 
     @property
     def actor(self) -> Actor:
-        """Return who does it: the person whose request it is."""
+        """Return the actor: the user of the request."""
         return actors.person(self.request.user)
 
     @property
     def workspace(self) -> Workspace:
-        """Return the workspace that the panel shows."""
+        """Return the current workspace."""
         return shown.workspace_of(self.request)
 
     def answer(self) -> HttpResponse:
@@ -118,7 +118,7 @@ class Action(Generic[RowT, FormT]):
         return self._page(form) if done is None else done
 
     def _done(self, form: FormT) -> HttpResponse | None:
-        """Do what the form asks for, once; return None where the form is refused."""
+        """Perform the action, once; return None if the form is invalid."""
         try:
             with sending.once(self.request) as sent:
                 if form.is_valid():
@@ -169,28 +169,28 @@ class Action(Generic[RowT, FormT]):
 
 
 class RowAction(Action[RowT, FormT]):
-    """An action on a row, by a button on its page. ``name`` is its place in the address of the row's page."""
+    """An action on a row, started by a button on its page. ``name`` is its part of the URL below the row's page."""
 
     name: str
     label: str
     icon: str
     variant = ActionVariant.DEFAULT
-    # The permission without which nobody does it, whatever the row's state.
+    # The permission that is required whatever the row's state.
     right: str
 
     @classmethod
     def is_possible(cls, row: RowT) -> bool:
-        """Tell whether the row is in a state for it."""
+        """Tell whether the row's state allows the action."""
         return True
 
     @classmethod
     def is_offered(cls, row: RowT) -> bool:
-        """Tell whether the row's page has the button."""
+        """Tell whether the row's page shows the button."""
         return cls.is_possible(row)
 
 
 class Confirmation(RowAction[RowT, PanelForm]):
-    """An action on a row that asks for nothing but to be confirmed."""
+    """An action on a row whose form only asks for confirmation."""
 
     def form(self) -> PanelForm:
         return PanelForm(self.posted)
@@ -231,10 +231,10 @@ def _permission_of(action: type[RowAction[Any, Any]]) -> Callable[..., bool]:
 
 
 def row_action(*, right: str, permission: str, **look: Any) -> Callable[[View], View]:
-    """Turn a view into a button, shown and answered where ``has_{permission}_permission`` allows it for the row.
+    """Turn a view into a button, shown and served if ``has_{permission}_permission`` allows it for the row.
 
-    That refuses whoever lacks the ``right``, and rows in another state. A person with the right who is refused has a
-    page that is older than the row's state: the answer leads to the row and says so, or is 404 where it is gone.
+    That method refuses users without the ``right`` and rows in another state. A refused user who has the right came
+    from an outdated page: redirect to the row with a message, or answer 404 if the row no longer exists.
     """
 
     def decorate(view: View) -> View:

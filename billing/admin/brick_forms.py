@@ -20,7 +20,7 @@ from billing.aggregations import OF_BRICKS, rule_choices
 from billing.catalog import EventTerms
 from billing.models import Brick, IdentifierFormField, Name
 
-# The form's fields of a rule, by the catalog's names for them.
+# Names of a rule's fields: the catalog's -> the form's.
 NAMES = {
     "aggregation": "event_aggregation",
     "property": "event_property",
@@ -29,9 +29,9 @@ NAMES = {
 }
 RULE_FIELDS = ("event_type", "event_aggregation", "event_property", "event_filters", "is_case_sensitive")
 
-# A name or a value is written plain, or in quotes where it could be misread; a quote in quotes is doubled.
+# A name or a value is written plain, or in quotes if it could be misread; a quote in quotes is doubled.
 _QUOTED = r'"(?P<quoted>(?:[^"]|"")*)"'
-# Plain text is matched with the blanks after it: a pattern that stops before them backtracks at each of them.
+# Plain text is matched including trailing blanks: a pattern that excludes them backtracks at each blank.
 _NAME = re.compile(rf'[^\S\n]*(?:{_QUOTED}[^\S\n]*(?P<negation>!?)|(?P<plain>[^\s="][^\n=]*))=')
 _VALUE = re.compile(rf'[^\S\n]*(?:{_QUOTED}[^\S\n]*|(?P<plain>[^\s,"][^\n,]*))(?P<end>,|\n|\Z)')
 _BLANKS = re.compile(r"\s*")
@@ -47,7 +47,7 @@ def filters_as_text(filters: Mapping[str, Sequence[str]], negated: Iterable[str]
 
 
 def filters_from_text(text: str) -> tuple[dict[str, list[str]], list[str]]:
-    """Read filters and the names of the negated ones; raise ``ValidationError`` on a line that is no filter."""
+    """Read filters and the names of the negated ones; raise ``ValidationError`` for a line that is not a filter."""
     filters: dict[str, list[str]] = {}
     negated = []
     text = text.replace("\r\n", "\n").strip()
@@ -57,10 +57,10 @@ def filters_from_text(text: str) -> tuple[dict[str, list[str]], list[str]]:
         values, end = _values(text, found.end()) if found else ([], place)
         if found is None or not values:
             line = text[place:].partition("\n")[0]
-            raise ValidationError({"filters": f"“{line}” is no filter such as: type = text, fax"})
+            raise ValidationError({"filters": f"“{line}” is not a filter, such as: type = text, fax"})
         name, is_negated = _read_name(found)
         if name in filters:
-            raise ValidationError({"filters": f"Name “{name}” once, with all of its values."})
+            raise ValidationError({"filters": f"“{name}” occurs twice: list all of its values in one line."})
         filters[name] = values
         if is_negated:
             negated.append(name)
@@ -74,7 +74,7 @@ def _after_blanks(text: str, place: int) -> int:
 
 
 def _values(text: str, place: int) -> tuple[list[str], int]:
-    """Return the values that begin at a place, and the place where they end; no values where they can't be read."""
+    """Return the values that start at a position and the position of their end; no values if they can't be parsed."""
     values = []
     while found := _VALUE.match(text, place):
         values.append(_read(found))
@@ -85,7 +85,7 @@ def _values(text: str, place: int) -> tuple[list[str], int]:
 
 
 def _read_name(found: re.Match[str]) -> tuple[str, bool]:
-    """Return the name of a filter, and whether the filter is negated."""
+    """Return the name of a filter and whether the filter is negated."""
     plain = found["plain"]
     if plain is None:
         return _read(found), bool(found["negation"])
@@ -109,32 +109,32 @@ class BrickForm(WholeModelForm):
         required=False,
         max_length=catalog.MAX_NAME,
         widget=UnfoldAdminTextInputWidget,
-        help_text="As services report it, such as message-sent. Upper and lower case are told apart.",
+        help_text="As services report it, such as message-sent. Case-sensitive.",
     )
     event_aggregation = forms.ChoiceField(
         label="Quantity",
         required=False,
         choices=rule_choices,
         widget=UnfoldAdminSelectWidget,
-        help_text="What of a period's events is billed.",
+        help_text="How a period's events become a quantity.",
     )
     event_property = IdentifierFormField(
         label="Property",
         required=False,
         max_length=catalog.MAX_NAME,
         widget=UnfoldAdminTextInputWidget,
-        help_text="What is added, or told apart. A value that is no number adds nothing.",
+        help_text="The property that is added or counted distinctly. A value that is not a number adds nothing.",
     )
     event_filters = forms.CharField(
         label="Filters",
         required=False,
         strip=False,
         widget=UnfoldAdminExpandableTextareaWidget,
-        help_text="One a line; events count that match all: type = text, fax for one of these, type != fax for none. "
-        'In quotes, blanks at the ends count: type = "text ".',
+        help_text="One per line; an event has to match all: type = text, fax for either, type != fax for any other. "
+        'Quotes preserve leading and trailing blanks: type = "text ".',
     )
     is_case_sensitive = forms.BooleanField(
-        label="Filters tell A from a", required=False, initial=True, widget=UnfoldBooleanSwitchWidget
+        label="Filters are case-sensitive", required=False, initial=True, widget=UnfoldBooleanSwitchWidget
     )
     rule: EventTerms | None = None
 
@@ -152,7 +152,7 @@ class BrickForm(WholeModelForm):
         super().__init__(*args, instance=instance, **options)
         if label := self.fields.get("unit_label"):
             label.required = False
-            label.help_text = f"{label.help_text} None is needed for what is not metered."
+            label.help_text = f"{label.help_text} Not needed if the brick is not metered."
 
     def clean(self) -> dict[str, Any]:
         refuse_taken_names(self, Name.Kind.BRICK)
@@ -160,10 +160,10 @@ class BrickForm(WholeModelForm):
         aggregation = OF_BRICKS[data.get("aggregation", self.instance.aggregation)]
         if "unit_label" in data and not data["unit_label"]:
             if not aggregation.is_metered:
-                # It has no quantities to label; the API leaves it out as well.
+                # There are no quantities to label; the API omits it as well.
                 data["unit_label"] = Brick._meta.get_field("unit_label").default
             else:
-                self.add_error("unit_label", "Say in what it is counted, such as units or GB.")
+                self.add_error("unit_label", "A unit is required, such as units or GB.")
         if aggregation.takes_events and (not self.former or set(RULE_FIELDS) & set(self.changed_data)):
             try:
                 self.rule = self._terms(data)

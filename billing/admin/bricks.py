@@ -14,9 +14,7 @@ from billing.aggregations import Colour
 from billing.models import Brick
 
 COLOURS: dict[str, str] = {colour: colour for colour in get_args(Colour)}
-RULE_NOTE = (
-    "Only for a brick that counts events. A change counts for periods that are not closed; others stay as they were."
-)
+RULE_NOTE = "Only for a brick that counts events. A change applies to periods that are not closed."
 
 
 @admin.register(Brick)
@@ -51,14 +49,14 @@ class BrickAdmin(PickableAdmin):
         return super().get_queryset(request).select_related("workspace")
 
     def get_fieldsets(self, request: HttpRequest, obj: Brick | None = None) -> Any:
-        # The form of a new brick says which workspace it is added to.
+        # The form of a new brick shows the workspace that it is added to.
         kept = tuple(name for name in self.fields if name not in ("workspace", "id"))
         fields = self.fields if obj is None else (*kept, "copyable_id")
         counts_events = obj is None or obj.metering.takes_events
         if not counts_events and "aggregation" in self.get_readonly_fields(request, obj):
             return ((None, {"fields": fields}),)
         rule = RULE_FIELDS if obj is None or self.has_change_permission(request, obj) else ("current_rule",)
-        return (None, {"fields": fields}), ("Which events it counts", {"fields": rule, "description": RULE_NOTE})
+        return (None, {"fields": fields}), ("Counted events", {"fields": rule, "description": RULE_NOTE})
 
     def get_readonly_fields(self, request: HttpRequest, obj: Brick | None = None) -> tuple[str, ...]:
         if obj is None:
@@ -71,7 +69,7 @@ class BrickAdmin(PickableAdmin):
 
     def save_model(self, request: HttpRequest, obj: Brick, form: BrickForm, change: bool) -> None:
         columns = ("name", "aggregation", "unit_label", "description", "reference")
-        # Fields that were not touched may have been changed by others.
+        # Untouched fields may have been changed by others.
         touched = [name for name in columns if name in form.changed_data] if change else columns
         given: dict[str, Any] = {name: getattr(obj, name) or "" for name in touched} | {"rule": form.rule}
         actor, now = actors.person(request.user), timezone.now()

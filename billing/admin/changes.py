@@ -1,4 +1,4 @@
-"""Writes the history of a row for people: in the panel's words, its currency and the workspace's formats.
+"""Format the history of a row for display: in the panel's words, its currency and the workspace's formats.
 
 The history itself keeps plain, exact values, so that a workspace can change its formats later.
 """
@@ -30,7 +30,7 @@ _TIER = re.compile(r"up to (any|[0-9.]+): ([0-9.]+), fee ([0-9.]+)")
 
 @dataclass(frozen=True, slots=True)
 class Told:
-    """One change, with (name, before, after) of each of its values."""
+    """One change with (name, before, after) of each changed value."""
 
     change: Change
     values: tuple[tuple[str, str, str], ...]
@@ -38,7 +38,7 @@ class Told:
 
 @dataclass(frozen=True, slots=True)
 class _Reader:
-    """Writes the values of one model's rows."""
+    """Formatter of the values of one model's rows."""
 
     model: type[Model] | None
     workspace: Workspace
@@ -51,7 +51,7 @@ class _Reader:
         return str(capfirst(name.replace("_", " ") if field is None else field.verbose_name))
 
     def value(self, name: str, value: Any) -> str:
-        """Write a value as the history keeps it, or as the row has it."""
+        """Format a value as stored in the history, or as stored in the row."""
         field, style = self._field(name), self.workspace.formats.numbers
         if value is None:
             return ""
@@ -87,7 +87,7 @@ class _Reader:
 
 
 def told_limits(line: Line, limits: Mapping[str, Decimal | None]) -> str:
-    """Write limits of a line as its page shows them: “Hard limit: amount KWD 1,234.500, Soft limit: quantity none”."""
+    """Format limits of a line as its page shows them: “Hard limit: amount KWD 1,234.500, Soft limit: quantity none”."""
     reader = _Reader(Line, line.subscription.workspace, line.subscription.currency)
     return ", ".join(f"{reader.name(name)} {reader.value(name, value) or 'none'}" for name, value in limits.items())
 
@@ -99,7 +99,7 @@ def told(row: Any, changes: Iterable[Change]) -> list[Told]:
     for change in changes:
         model = _model_of(type(row), change)
         after = _Reader(model, workspace, currency)
-        # Amounts from before a change of the currency are in the former one.
+        # Amounts from before a change of the currency are in the former currency.
         currency = change.values.get("currency", (None, None))[0] or currency
         before = _Reader(model, workspace, currency)
         values = [
@@ -111,7 +111,7 @@ def told(row: Any, changes: Iterable[Change]) -> list[Told]:
 
 
 def _with_filters(model: type[Model] | None, values: Mapping[str, Any]) -> Mapping[str, Any]:
-    """Return the values of a rule, with its filters and their negations in words."""
+    """Return the values of a rule, with its filters and negations as one text."""
     if model is not EventRule or "filters" not in values:
         return values
     negated = values.get("negated", (None, None))
@@ -123,7 +123,7 @@ def _with_filters(model: type[Model] | None, values: Mapping[str, Any]) -> Mappi
 
 
 def _model_of(model: type[Model], change: Change) -> type[Model] | None:
-    """Return the model whose fields a change names: that of the page's row, or of a part of it."""
+    """Return the model whose fields a change refers to: that of the page's row, or of a part of it."""
     if not change.part:
         return model
     parts = (part for part, kind in KINDS.items() if kind.subject == change.subject and part is not model)

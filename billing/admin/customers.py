@@ -26,7 +26,7 @@ class CustomerForm(WholeModelForm):
 
 class AliasForm(WholeModelForm):
     def clean(self) -> dict[str, Any] | None:
-        # The customer may be new, and not saved yet. A row that names another customer is refused elsewhere.
+        # The customer may be new and not saved yet. A row of another customer is refused elsewhere.
         customer, value = self.cleaned_data.get("customer"), self.cleaned_data.get("value", "")
         if customer is None:
             return super().clean()
@@ -83,7 +83,7 @@ class CustomerAdmin(PickableAdmin):
         return super().get_queryset(request).select_related("workspace")
 
     def get_fields(self, request: HttpRequest, obj: Customer | None = None) -> tuple[str, ...]:
-        # The form of a new customer says which workspace it is added to.
+        # The form of a new customer shows the workspace that it is added to.
         return self.fields if obj is None else ("name", "reference", "email", "address", "copyable_id")
 
     def get_readonly_fields(self, request: HttpRequest, obj: Customer | None = None) -> tuple[str, ...]:
@@ -95,13 +95,13 @@ class CustomerAdmin(PickableAdmin):
     def save_model(self, request: HttpRequest, obj: Customer, form: CustomerForm, change: bool) -> None:
         actor = actors.person(request.user)
         if change:
-            # Fields that were not touched may have been changed by others.
+            # Untouched fields may have been changed by others.
             touched = [name for name in ("name", "reference", "email", "address") if name in form.changed_data]
             parties.update_customer(customer=obj, **{name: getattr(obj, name) or "" for name in touched}, actor=actor)
             return
         given = {name: getattr(obj, name) for name in ("name", "email", "address")}
         parties.create_customer(workspace=obj.workspace, reference=obj.reference, id=obj.pk, **given, actor=actor)
-        # Aliases that are added with the customer need it as a saved row.
+        # Aliases that are added with the customer need the customer to be saved.
         obj.refresh_from_db()
 
     def save_formset(self, request: HttpRequest, form: Any, formset: Any, change: bool) -> None:

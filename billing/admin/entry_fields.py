@@ -1,4 +1,4 @@
-"""Form fields for typed numbers, days and moments: read in the workspace's formats, and spelled back."""
+"""Form fields for typed numbers, days and moments: parsed in the workspace's formats, and echoed in words."""
 
 from collections.abc import Sequence
 from datetime import date, datetime
@@ -25,19 +25,19 @@ from billing.entry.moments import (
 from billing.entry.numbers import UnreadNumber, explain_number, read_number, spell_number
 from billing.money import format_decimal
 
-NOBODYS_YET = "How this is written depends on the workspace: choose whose it is first."
+NOBODYS_YET = "The format depends on the workspace: choose the workspace first."
 
 
 def typed(**attrs: Any) -> UnfoldAdminTextInputWidget:
-    """Return a text input below which the page's script shows how the server reads it."""
+    """Return a text input; the page's script shows below it how the server parses it."""
     return UnfoldAdminTextInputWidget({"autocomplete": "off", **attrs})
 
 
 class EntryField(forms.Field):
-    """A field that is read in a workspace's formats; its form sets them."""
+    """A field that is parsed in a workspace's formats, which the form sets."""
 
     formats: Formats | None = None
-    # The parts of the formats that decide how it is read.
+    # The parts of the formats that parsing depends on.
     read_by: tuple[str, ...] = ()
 
     def known_formats(self) -> Formats:
@@ -46,7 +46,7 @@ class EntryField(forms.Field):
         return self.formats
 
     def spell(self, value: Any) -> str:
-        """Return a value in words that can't be mistaken for another value."""
+        """Return a value as an unambiguous text."""
         raise NotImplementedError
 
 
@@ -126,7 +126,7 @@ class DayField(EntryField):
 
 
 class MomentWidget(forms.MultiWidget):
-    """A day and a time, with a choice between two moments where the clock shows the time twice."""
+    """A day and a time, with a choice between two moments if the time occurs twice."""
 
     formats: Formats | None = None
 
@@ -149,7 +149,7 @@ class MomentWidget(forms.MultiWidget):
         which: forms.Widget = forms.HiddenInput()
         if choices:
             which = UnfoldAdminSelectWidget(
-                {"aria-label": "Which of the two", "data-entry": "moment"}, [("", "Which of the two?"), *choices]
+                {"aria-label": "Which of the two", "data-entry": "moment"}, [("", "Which one?"), *choices]
             )
         else:
             parts = [*parts[:2], None]
@@ -158,7 +158,7 @@ class MomentWidget(forms.MultiWidget):
 
 
 class MomentField(EntryField, forms.MultiValueField):
-    """A day and a time of the workspace's clock; of two moments with the same time, an offset chooses one."""
+    """A day and a time in the workspace's time zone; if the time occurs twice, an offset chooses the moment."""
 
     widget: Any = MomentWidget
     read_by = ("days", "clock")
@@ -177,7 +177,7 @@ class MomentField(EntryField, forms.MultiValueField):
         if not all(parts[:2]):
             raise ValidationError("Both a day and a time are needed.", code="incomplete")
         day, time, offset = [*parts, ""][:3]
-        # An offset counts only for the time that it was chosen for.
+        # An offset applies only to the time that it was chosen for.
         chosen = dict(repeated([day, time], formats)).get(offset)
         if chosen is not None:
             return chosen
@@ -195,7 +195,7 @@ class MomentField(EntryField, forms.MultiValueField):
             at = self.clean(typed_now)
         except ValidationError:
             return True
-        # The form shows moments to the second, so any fraction of it is the same moment.
+        # The form shows moments to the second, so moments within one second are equal.
         return at != (initial and initial.replace(microsecond=0))
 
     def compress(self, data_list: Any) -> None:
@@ -206,7 +206,7 @@ class MomentField(EntryField, forms.MultiValueField):
 
 
 def repeated(parts: Sequence[Any], formats: Formats) -> list[tuple[str, datetime]]:
-    """Return both moments of a time that the clock shows twice, each with its offset; nothing for other times."""
+    """Return both moments of a time that occurs twice, each with its offset; nothing for other times."""
     read = read_moment(f"{parts[0] or ''} {parts[1] or ''}", formats.days, formats.tz)
     moments = [reading for reading in getattr(read, "readings", ()) if isinstance(reading, Moment)]
     return [(offset_of(moment.value, formats.tz), moment.value) for moment in moments]

@@ -23,7 +23,7 @@ class InvoiceAdmin(ReadOnlyAdmin):
     list_filter = ("state", "kind")
     list_select_related = ("customer", "workspace")
     search_fields = ("=number", "^customer__name")
-    search_help_text = "Number, with or without what stands before it, or the beginning of a customer's name"
+    search_help_text = "Number, with or without its prefix, or the beginning of a customer's name"
     ordering = ("-id",)
     change_form_template = "panel/pages/invoice.html"
     actions_detail = ("download",)

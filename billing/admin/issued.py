@@ -1,4 +1,4 @@
-"""An invoice as its page shows it: an issued one as its document says, beside what the same is called today."""
+"""Data of an invoice's page: an issued invoice is shown by its document, with current names beside the issued ones."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -14,7 +14,7 @@ from billing.models import Invoice, InvoiceLine
 
 @dataclass(frozen=True, slots=True)
 class Named:
-    """A text as it was issued; ``today`` is what it would be now, None where it is the same."""
+    """A text as issued; ``today`` is its current value, None if unchanged."""
 
     text: str
     today: str | None = None
@@ -26,7 +26,7 @@ def named(issued: str | None, today: str | None) -> Named:
 
 
 def parties_of(invoice: Invoice) -> dict[str, Named]:
-    """Return whom an invoice is for and of: by its document, or as it is today while it is a draft."""
+    """Return the customer and the issuer of an invoice: from its document, or the current ones of a draft."""
     customer, workspace, subscription = invoice.customer, invoice.workspace, invoice.subscription
     issued: Any = InvoiceDocument.from_json(invoice.document) if invoice.document else invoice
     return {
@@ -43,7 +43,7 @@ def rows_of(invoice: Invoice) -> QuerySet[InvoiceLine]:
 
 
 def lines_of(invoice: Invoice, rows: Iterable[InvoiceLine]) -> list[dict[str, Any]]:
-    """Return what is shown of an invoice's rows, each with its names, by its document or as they are today."""
+    """Return an invoice's lines for display, with the names in its document, or the current ones of a draft."""
     lines = InvoiceDocument.from_json(invoice.document).lines if invoice.document else ()
     issued = {line.position: line for line in lines}
     return [_line(row, issued.get(row.position)) for row in rows]

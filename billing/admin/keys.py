@@ -1,4 +1,4 @@
-"""API keys in the panel: their list, and how one is created and revoked."""
+"""API keys in the panel: list, create and revoke them."""
 
 from typing import Any, cast
 
@@ -27,7 +27,7 @@ class NewKeyForm(PanelForm):
         strip=False,
         label="Existing token",
         widget=UnfoldAdminTextInputWidget({"autocomplete": "off"}),
-        help_text="A token that your client already sends, to be accepted as it is. Empty: a new key is made.",
+        help_text="A token that your client already sends, to be accepted unchanged. Empty: a new key is generated.",
     )
 
 
@@ -39,7 +39,7 @@ class CreateKey(Action[None, NewKeyForm]):
 
     def intro(self) -> str:
         owner = self.workspace
-        return f"The key tells the workspace: what it reports goes to {owner}, and nowhere else."
+        return f"The key belongs to one workspace: usage reported with it is recorded in {owner} only."
 
     def form(self) -> NewKeyForm:
         return NewKeyForm(self.posted)
@@ -49,7 +49,7 @@ class CreateKey(Action[None, NewKeyForm]):
         key, text = keys.create_key(
             workspace=self.workspace, name=data["name"], text=data["text"] or None, actor=self.actor
         )
-        # The text is shown this once.
+        # The text is shown only once.
         page = {"title": "The new key", "original": key, "key": key, "text": text, "key_url": self.panel.url_of(key)}
         return Reply(key, log="Created.", is_added=True, template="panel/pages/new_key.html", context=page)
 
@@ -67,7 +67,7 @@ class RevokeKey(Confirmation[ApiKey]):
         return f"Revoke {self.row}?"
 
     def intro(self) -> str:
-        return "Requests with this key are refused from now on. A revoked key does not come back."
+        return "Requests with this key are refused from now on. This can't be undone."
 
     def perform(self, form: PanelForm) -> Reply:
         keys.revoke_key(key=self.row, actor=self.actor, as_of=self.now)
@@ -124,7 +124,7 @@ class ApiKeyAdmin(PanelAdmin):
         return figures.moment(key.revoked_at, key.workspace.tz)
 
     def save_model(self, request: HttpRequest, obj: ApiKey, form: WholeModelForm, change: bool) -> None:
-        # What was not touched may have been changed by others.
+        # Untouched fields may have been changed by others.
         touched = [name for name in ("name", "requests_per_minute") if name in form.changed_data]
         keys.update_key(key=obj, **{name: getattr(obj, name) for name in touched}, actor=actors.person(request.user))
 

@@ -1,4 +1,4 @@
-"""Lists that accept from an address only the filters that they offer, and text that the database can hold."""
+"""Lists that accept only the filters that they offer in a URL, and only text that the database can store."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -19,12 +19,12 @@ from billing.storage import timeouts
 from billing.tenancy.keys import of_workspaces
 
 NUL = "\x00"
-# Django redirects from an address that it can't read to the whole list.
-UNFILTERED = "The address held a filter that this list can't read: all is shown."
+# Django redirects from a query string that it can't parse to the unfiltered list.
+UNFILTERED = "The URL had an invalid filter: the list is shown without it."
 
 
 class CountingList(ChangeList):
-    """A list that counts related rows for the rows of its page alone."""
+    """A list that counts related rows only for the rows of its page."""
 
     def get_results(self, request: HttpRequest) -> None:
         super().get_results(request)
@@ -45,10 +45,10 @@ def _counts(model: type[Model], relation: str, shown: Sequence[Any]) -> dict[Any
 class CheckedList(ModelAdmin):
     """A list that accepts only the filters that it offers; Django's admin accepts any lookup on any of its columns.
 
-    Django reads most lookups only in the query, where a year of 99999999 is a server error.
+    Django validates most lookups only when the query runs, where a year of 99999999 is a server error.
     """
 
-    # Lookups beside those of the filters, for links from other pages.
+    # Further lookups beside those of the filters, for links from other pages.
     list_lookups: tuple[str, ...] = ()
     # Counts that each row of a page gets: the attribute, and the relation whose rows are counted.
     counted: Mapping[str, str] = {}
@@ -71,18 +71,18 @@ class CheckedList(ModelAdmin):
         if ERROR_FLAG in request.GET:
             messages.warning(request, UNFILTERED)
         if self._lies_too_far(request.GET.get(PAGE_VAR, "")):
-            messages.warning(request, f"A list is shown for {settings.LIST_OFFSET:,} rows. Narrow it by a filter.")
+            messages.warning(request, f"A list shows at most {settings.LIST_OFFSET:,} rows. Narrow it by a filter.")
             first = request.GET.copy()
             del first[PAGE_VAR]
             return HttpResponseRedirect(f"{request.path}?{first.urlencode()}")
         with timeouts.reading(settings.LIST_STATEMENT_SECONDS):
             response = super().changelist_view(request, extra_context)
-            # Rendering reads the rows, so it has to happen within the time limit.
+            # Rendering runs the queries, so it has to happen within the time limit.
             return response.render() if isinstance(response, SimpleTemplateResponse) else response
 
     def _lies_too_far(self, page: str) -> bool:
         digits = page if page.isascii() and page.isdigit() else ""
-        # A real page has fewer digits, and Python refuses to read thousands of them.
+        # A page number has fewer digits, and Python refuses to parse thousands of them.
         return len(digits) > 19 or bool(digits and (int(digits) - 1) * self.list_per_page > settings.LIST_OFFSET)
 
     def get_changelist_instance(self, request: HttpRequest) -> ChangeList:
@@ -91,7 +91,7 @@ class CheckedList(ModelAdmin):
         return super().get_changelist_instance(request)
 
     def get_object(self, request: HttpRequest, object_id: str, from_field: str | None = None) -> Any:
-        # Django takes an empty string for the name of a field.
+        # Django would treat an empty string as the name of a field.
         return super().get_object(request, object_id, from_field or None)
 
     def get_search_results(self, request: HttpRequest, queryset: QuerySet, search_term: str) -> tuple[QuerySet, bool]:

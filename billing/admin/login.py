@@ -1,4 +1,4 @@
-"""The log-in page and the page for one's own password: both check passwords, so both are throttled."""
+"""The log-in page and the page to change one's password: both check passwords, so both are throttled."""
 
 from contextlib import AbstractContextManager
 from typing import Any
@@ -76,7 +76,7 @@ def _tell(response: Any, form: Any) -> HttpResponse:
 
 
 def login(request: HttpRequest) -> HttpResponse:
-    """Log in, and mark the browser as one in which this person has logged in."""
+    """Log in, and mark the browser as known for this user."""
     response = admin.site.login(request)
     if request.method == "POST" and response.status_code == 302 and request.user.is_authenticated:
         username = request.user.get_username()
@@ -107,7 +107,7 @@ class OwnPasswordView(PasswordChangeView):
         return {**page, **super().get_context_data(**options)}
 
     def post(self, request: HttpRequest, *args: Any, **options: Any) -> HttpResponse:
-        # Checked before the old password, which is no longer valid once the form was done.
+        # Checked before the old password, which is no longer valid after the form was processed.
         if done := sending.done_before(request):
             return sending.answer_again(request, done, otherwise=str(self.success_url))
         return super().post(request, *args, **options)

@@ -1,4 +1,4 @@
-"""The admins that all others extend: lists and row pages of the installation, of a workspace, of rows no form edits."""
+"""Base classes of all admins: for rows of the installation, rows of a workspace, and read-only rows."""
 
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -23,11 +23,11 @@ from billing.admin.picking import answer_search, matching
 from billing.admin.row_forms import entry_field
 from billing.admin.saving import SavedOnce
 
-# What the narrowest column of names takes: a person's first and last name together can be twice as long.
+# The length of the shortest column of names: a first and a last name together can be twice as long.
 CHANGES_SHOWN = 100
-# Event rules can be long: the list of changes ends with the one that brings it to so many letters.
+# Event rules can be long: the list of changes ends with the change that reaches this number of characters.
 LETTERS_SHOWN = 200_000
-# A header of requests that ask how a form's entries are read: nothing is saved.
+# The header of requests that ask how a form's entries are parsed: nothing is saved.
 ECHO = "X-Panel-Echo"
 
 
@@ -36,7 +36,7 @@ def copyable(text: Any) -> SafeString:
 
 
 class OfWorkspace:
-    """Restricts an admin or an inline to rows of the workspace that the panel shows."""
+    """Restrict an admin or an inline to rows of the current workspace."""
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
         pages: Any = super()
@@ -50,7 +50,7 @@ class InstallationAdmin(SavedOnce):
     list_filter_submit = True
     list_per_page = 50
     compressed_fields = True
-    # The action that adds a row, where the model's own form does not.
+    # The action that adds a row, unless the model's own form does.
     add_action: Callable[..., Any] | None = None
 
     def view_at(self, route: str, view: Callable[..., HttpResponse], name: str) -> URLPattern:
@@ -74,7 +74,7 @@ class InstallationAdmin(SavedOnce):
     def get_search_results(
         self, request: HttpRequest, queryset: QuerySet[Any], search_term: str
     ) -> tuple[QuerySet[Any], bool]:
-        """Find the rows with the typed text, blanks in it included, in one of ``search_fields``."""
+        """Find the rows that contain the typed text, including its blanks, in one of ``search_fields``."""
         if not self.search_fields or not search_term.strip():
             return queryset, False
         found = matching(search_term, self.search_fields)
@@ -83,15 +83,15 @@ class InstallationAdmin(SavedOnce):
         return queryset.filter(found), False
 
     def numbered(self, request: HttpRequest, text: str) -> list[Any]:
-        """Return the keys of the rows that people call by the number in a text; none where rows have no numbers."""
+        """Return the keys of the rows that are displayed with the number in a text; none if rows have no numbers."""
         return []
 
     def title_of(self, obj: Any) -> str:
-        """Return the name of a row for the page's head."""
+        """Return the name of a row for the page's title."""
         return str(obj)
 
     def history_view(self, request: HttpRequest, object_id: str, extra_context: Any = None) -> HttpResponse:
-        """Show the panel's log of a row, and every change of its values, whoever made it."""
+        """Show the panel's log of a row and the changes of its values, by users and API keys alike."""
         row = self.get_object(request, unquote(object_id))
         changes = (
             () if row is None else told(row, history.newest_of(row, most=CHANGES_SHOWN, most_letters=LETTERS_SHOWN))
@@ -102,7 +102,7 @@ class InstallationAdmin(SavedOnce):
         return super().history_view(request, object_id, context | (extra_context or {}))
 
     def zone_of(self, row: Any) -> ZoneInfo | None:
-        """Return the time zone of a row's workspace, or of the row that is a workspace; None of other rows."""
+        """Return the time zone of a row's workspace, or of the row itself if it is a workspace; None for other rows."""
         return getattr(getattr(row, "workspace", row), "tz", None)
 
     def add_view(self, request: HttpRequest, form_url: str = "", extra_context: Any = None) -> HttpResponse:
@@ -148,7 +148,7 @@ class InstallationAdmin(SavedOnce):
 
 
 class PanelAdmin(OfWorkspace, InstallationAdmin):
-    """Rows of the workspace that is shown: a list without bulk actions, and pages with one form each."""
+    """Rows of the current workspace: a list without bulk actions, and pages with one form each."""
 
     def get_form(self, request: HttpRequest, obj: Any = None, change: bool = False, **options: Any) -> Any:
         form = super().get_form(request, obj, change, **options)
@@ -159,14 +159,14 @@ class PanelAdmin(OfWorkspace, InstallationAdmin):
         return super().carried(request) | {"carried_workspace": shown.workspace_of(request).pk}
 
     def _get_obj_does_not_exist_redirect(self, *_: Any) -> HttpResponse:
-        # The answer is the same for a row of another workspace: it does not tell that there is one.
+        # The answer is the same for a row of another workspace: it does not reveal that the row exists.
         raise Http404
 
 
 class ReadOnlyAdmin(PanelAdmin):
-    """Rows that no form edits: actions change them, or nothing does.
+    """Rows that no form edits: only actions change them, if anything does.
 
-    Where the history keeps nothing of a model, its rows have no page of changes: their own page says all.
+    Rows of a model without a history have no page of changes.
     """
 
     def changeform_view(

@@ -1,4 +1,4 @@
-"""Long tables, shown a page at a time: those of a row's page, and lists that are too long to be counted."""
+"""Pagination of tables within a row's page, and of lists that are too long to count."""
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -14,7 +14,7 @@ ROWS_PER_PAGE = 100
 
 @dataclass(frozen=True, slots=True)
 class Shown:
-    """One page of a table: its rows, the number of rows on all pages, and the addresses of the pages beside it."""
+    """One page of a table: its rows, the total number of rows, and the URLs of the neighbouring pages."""
 
     rows: Sequence[Any]
     count: int
@@ -31,9 +31,9 @@ class Shown:
 
 
 class InfinitePaginator(paginator.InfinitePaginator):
-    """Pages of a list that is not counted; the theme's templates know it by this name.
+    """Paginator of a list that is not counted; the theme's templates look it up by this name.
 
-    It finds the rows of a page by their keys, so that no row before them is read with all that is shown of it.
+    It finds the keys of a page's rows first, so that the columns of skipped rows are not read.
     """
 
     def page(self, number: Any) -> Any:
@@ -51,9 +51,9 @@ def page_of(
     per_page: int | None = None,
     told: Callable[[Sequence[Any]], Sequence[Any]] = list,
 ) -> Shown:
-    """Return the page of a table that the address names by ``name``; the first by default, the last beyond the last.
+    """Return the page of a table given by the URL parameter ``name``: by default the first, beyond the end the last.
 
-    It has ``per_page`` rows (``ROWS_PER_PAGE`` by default); ``told`` turns them into what is shown.
+    It has ``per_page`` rows (``ROWS_PER_PAGE`` by default); ``told`` converts them for display.
     """
     page = Paginator(rows, per_page or ROWS_PER_PAGE).get_page(request.GET.get(name))
     return Shown(

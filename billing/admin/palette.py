@@ -1,4 +1,4 @@
-"""The search of Ctrl+K: for the panel's pages by name, and for rows as their lists find them."""
+"""The search of Ctrl+K: finds the panel's pages by name, and rows as the search of their lists does."""
 
 from dataclasses import dataclass
 from time import perf_counter
@@ -15,9 +15,9 @@ from billing.admin.pages import PanelAdmin
 from billing.models import Customer, Invoice, Subscription
 
 SEARCHED = ((Customer, "groups"), (Subscription, "autorenew"), (Invoice, "receipt_long"))
-# More rows of a kind are found in its list.
+# Maximum number of rows of a kind; its list finds all.
 MOST_OF_A_KIND = 8
-# Blanks stay: a reference is compared to the letter.
+# Blanks are kept: references are compared exactly.
 _TERM = forms.CharField(max_length=200, strip=False)
 
 
@@ -30,7 +30,7 @@ class Found:
 
 
 def palette(request: HttpRequest) -> HttpResponse:
-    """Answer a search with the pages and rows that the person may see."""
+    """Answer a search with the matching pages and rows that the user may see."""
     try:
         term = _TERM.clean(request.GET.get("s", ""))
     except ValidationError:
@@ -65,7 +65,7 @@ def _rows(request: HttpRequest, term: str, model: Any, icon: str) -> list[Found]
 
 def _found(pages: PanelAdmin, row: Any, kind: str, icon: str) -> Found:
     reference = getattr(row, "reference", None)
-    told = [kind, reference and figures.identifier(reference)]
+    facts = [kind, reference and figures.identifier(reference)]
     if isinstance(row, Invoice):
-        told.insert(1, str(row.customer))
-    return Found(pages.title_of(row), ", ".join(filter(None, told)), pages.url_of(row), icon)
+        facts.insert(1, str(row.customer))
+    return Found(pages.title_of(row), ", ".join(filter(None, facts)), pages.url_of(row), icon)

@@ -1,4 +1,4 @@
-"""Forms of the panel: they read entries in the workspace's formats, and ask to confirm unlikely ones."""
+"""Forms of the panel: they parse entries in the workspace's formats, and ask to confirm unlikely ones."""
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
@@ -25,9 +25,9 @@ READINGS = "; "
 
 @dataclass(frozen=True, slots=True)
 class Question:
-    """A question whether an entry is meant: its field and the reason. The answer is valid for the same entries alone.
+    """A request to confirm an entry: its field and the reason. The confirmation is valid only for the same entries.
 
-    It is valid for the same reason alone, or, where the reason's words change by themselves, for what was ``decided``.
+    It is valid only for the same reason or, if the text of the reason varies, for the same ``decided``.
     """
 
     name: str
@@ -37,7 +37,7 @@ class Question:
 
 
 def add_errors(form: forms.BaseForm, error: ValidationError, names: Mapping[str, str]) -> None:
-    """Show an error of the domain at the form's fields, with moments as the panel writes them."""
+    """Show an error of the domain at the form's fields, with moments in the panel's format."""
     if not hasattr(error, "error_dict"):
         form.add_error(None, _spelled(error.error_list))
         return
@@ -57,22 +57,22 @@ def _as_written(params: dict[str, Any] | None) -> dict[str, Any] | None:
 
 
 class AskingForm(SeenForm):
-    """A form whose entries are read in a workspace's formats, and that is valid once its questions are answered.
+    """A form whose entries are parsed in a workspace's formats, and that is valid once its questions are confirmed.
 
-    A question is answered by the very value that the server drew for it, so one that was never shown can't be, and one
-    that was asked of other values is asked anew.
+    A question is confirmed by the value that the server derived for it. So one that was never shown can't be
+    confirmed, and one about other values is asked again.
     """
 
     unanswered: tuple[Question, ...] = ()
     # The domain's refusal of this form, to be shown on it.
     refusal: ValidationError | None = None
     formats: Formats | None = None
-    # The workspace in which it picks rows or makes one.
+    # The workspace in which rows are picked or created.
     workspace: Workspace | None = None
 
     @property
     def reading(self) -> str | None:
-        """Return examples of how entries are read; empty while the formats are unknown, None without entry fields."""
+        """Return examples of the formats of entries; empty while the formats are unknown, None without entry fields."""
         parts = {part for field in self.fields.values() if isinstance(field, EntryField) for part in field.read_by}
         if not parts:
             return None
@@ -80,7 +80,7 @@ class AskingForm(SeenForm):
         return READINGS.join(text for part, text in examples.items() if part in parts)
 
     def read_as(self, formats: Formats | None) -> None:
-        """Read all entry fields in a workspace's formats; without formats they refuse what is typed."""
+        """Parse all entry fields in a workspace's formats; without formats they refuse any input."""
         self.formats = formats
         for field in self.fields.values():
             if isinstance(field, EntryField):
@@ -89,9 +89,9 @@ class AskingForm(SeenForm):
                     field.widget.formats = formats
 
     def pick(self, name: str, rows: QuerySet[Any] | None = None) -> Any:
-        """Let a pick field accept the row that it names now, and return it, or None where it is none of ``rows``.
+        """Restrict a pick field to ``rows``, and return the row that it is set to, or None if it is not one of them.
 
-        Without ``rows``, it is one of the form's workspace.
+        ``rows`` defaults to the rows of the form's workspace.
         """
         field = self.fields[name]
         assert isinstance(field, PickField)
@@ -102,7 +102,7 @@ class AskingForm(SeenForm):
         return field.narrow(self[name].value(), rows)
 
     def chosen(self, name: str) -> Any:
-        """Return the row that a choice names now, or None."""
+        """Return the row that a choice field is set to, or None."""
         try:
             return self.fields[name].clean(self[name].value())
         except ValidationError:
@@ -113,7 +113,7 @@ class AskingForm(SeenForm):
         return ()
 
     def remark(self, name: str, value: Any) -> str:
-        """Return a remark on a value, shown beside how it was read: “open period”."""
+        """Return a remark on a value, shown beside its echo: “open period”."""
         return ""
 
     def full_clean(self) -> None:
@@ -133,21 +133,21 @@ class AskingForm(SeenForm):
             self.add_error(one.name, ValidationError(f"{one.reason} Is this meant?", code=CONFIRMED))
 
     def _refuse_other_reading(self) -> None:
-        """Refuse entries if they would be read otherwise now than when the page was shown."""
+        """Refuse entries that are now parsed differently than when the page was shown."""
         shown, now = self.data.get(self.add_prefix(READ_AS)), self.reading
         if not shown or not now or shown == now:
             return
         pairs = zip_longest(shown.split(READINGS), now.split(READINGS), fillvalue="")
         was, is_now = (", ".join(texts) for texts in zip(*(pair for pair in pairs if pair[0] != pair[1]), strict=True))
-        told = f"what was typed was read as {was} and is read as {is_now} now"
-        self.add_error(None, ValidationError(f"Nothing was saved: {told}. Look at it and save again.", code=READ_AS))
+        reason = f"the format of entries was {was} and is {is_now} now"
+        self.add_error(None, ValidationError(f"Nothing was saved: {reason}. Check and save again.", code=READ_AS))
 
     def understood(self) -> list[tuple[str, str]]:
-        """Return the label of each entry field, and how its entry was read."""
+        """Return the label of each entry field and how its entry was parsed."""
         return [(str(self[name].label), echo["text"]) for name, echo in self._echoes() if echo["is_read"]]
 
     def echoes(self) -> dict[str, dict[str, Any]]:
-        """Return how each entry was read, or why it could not be, by the field's name in the page."""
+        """Return how each entry was parsed, or why it could not be, by the field's name in the page."""
         return {self.add_prefix(name): echo for name, echo in self._echoes()}
 
     def _echoes(self) -> Iterator[tuple[str, dict[str, Any]]]:

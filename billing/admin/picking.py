@@ -1,4 +1,4 @@
-"""Rows that are searched for instead of listed: the field of a form, and the answer to its searches."""
+"""Form fields whose rows are searched for instead of listed, and the answers to these searches."""
 
 from collections.abc import Callable, Iterable
 from typing import Any
@@ -14,17 +14,17 @@ from billing.admin.lists import NUL
 from billing.names import parse_whole
 
 PICK_PAGE = 20
-# Far beyond where people leaf to, and within the integers that a database knows.
+# Far beyond the pages that users look at, and within a database's range of integers.
 MOST_PICK_PAGES = 1_000_000
 LOOKUPS = {"^": "istartswith", "=": "iexact"}
 SEARCHED_AT = "data-ajax--url"
 
 
 def matching(text: str, search_fields: Iterable[str]) -> Q:
-    """Match rows that have a text, blanks in it included, in one of some fields.
+    """Match rows that contain a text, including its blanks, in one of some fields.
 
-    As in an admin's ``search_fields``, ``^`` compares the beginning, and ``=`` the whole, regardless of case. An empty
-    text matches every row, and one with a NUL, which no column holds, matches none.
+    As in an admin's ``search_fields``, ``^`` compares the beginning and ``=`` the whole, ignoring case. An empty text
+    matches every row, and one with a NUL, which no column can store, matches none.
     """
     if not text.strip():
         return Q()
@@ -41,7 +41,7 @@ def matching(text: str, search_fields: Iterable[str]) -> Q:
 def answer_search(
     request: HttpRequest, rows: QuerySet[Any], *, row_label: Callable[[Any], str] = str, per_page: int = PICK_PAGE
 ) -> JsonResponse:
-    """Answer a search of a ``PickField`` with the page that it asks for of the rows that were found, in their order."""
+    """Answer a search of a ``PickField`` with the requested page of the rows found, in their order."""
     asked = parse_whole(request.GET.get("page", ""), digits=9) or 1
     page = min(asked, MOST_PICK_PAGES)
     found = list(rows[(page - 1) * per_page : page * per_page + 1])
@@ -50,9 +50,9 @@ def answer_search(
 
 
 class PickField(forms.ModelChoiceField):
-    """A row that is searched for: the page holds the chosen row alone, however many there are.
+    """A row that is searched for: the page contains only the chosen row, however many there are.
 
-    It is searched for among the rows of the model's own admin, or at the address that ``search_at`` gives.
+    The search covers the rows of the model's own admin, or is answered by the URL set by ``search_at``.
     """
 
     widget = UnfoldAdminAutocompleteModelChoiceFieldWidget
@@ -68,11 +68,11 @@ class PickField(forms.ModelChoiceField):
         return self.row_label(row)
 
     def search_at(self, address: str) -> None:
-        """Search at an address that answers by ``answer_search``."""
+        """Set the URL of the search, whose view calls ``answer_search``."""
         self.widget.attrs[SEARCHED_AT] = address
 
     def narrow(self, value: Any, rows: QuerySet[Any]) -> Any:
-        """Accept the chosen row if it is one of ``rows``, and nothing else; return it, or None."""
+        """Accept only the chosen row, if it is one of ``rows``; return it, or None."""
         try:
             key = self.model._meta.pk.to_python(value or None)
         except ValidationError:

@@ -1,4 +1,4 @@
-"""Prices in the panel: with their tiers, fixed once billed, and then copied to be changed."""
+"""Prices in the panel, with their tiers. A billed price can't be changed, only copied."""
 
 from collections.abc import Mapping, Sequence
 from decimal import Decimal
@@ -54,10 +54,10 @@ class TierForm(AskingForm, forms.ModelForm):
 
 
 class TierFormSet(SeenRows):
-    """Tiers of a price, checked together with the price before either is saved."""
+    """Tiers of a price, validated together with the price before either is saved."""
 
     def standing(self, before: Mapping[str, str], now: Mapping[str, str]) -> Mapping[str, str]:
-        # A tier is identified by its bound: its row is written anew with every change.
+        # A tier is identified by its bound: its row is replaced with every change.
         by_bound = {bound: pk for pk, bound in now.items()}
         return {pk: pk for pk in now} | {pk: by_bound[bound] for pk, bound in before.items() if bound in by_bound}
 
@@ -66,7 +66,7 @@ class TierFormSet(SeenRows):
         form.read_as(self._formats())
 
     def full_clean(self) -> None:
-        # The brick of a new price is known only once the price's own form was read.
+        # The brick of a new price is known only after the price's own form was validated.
         for form in self.forms:
             form.read_as(self._formats())
         super().full_clean()
@@ -91,7 +91,7 @@ class TierFormSet(SeenRows):
             self._name(error, self._typed())
 
     def tiers(self) -> list[Tier]:
-        """Return the tiers as they were typed, in order."""
+        """Return the tiers as entered, in order."""
         return [Tier(**{name: form.cleaned_data[name] for name in TIER_FIELDS}) for form in self._typed()]
 
     def _typed(self) -> list[forms.ModelForm]:
@@ -164,7 +164,7 @@ class TierInline(OfWorkspace, TabularInline):
 
 
 def shown_price(amount: Decimal, price: Price) -> str:
-    """Write an amount of a price as its workspace does, with its currency's decimals at least."""
+    """Format an amount of a price in its workspace's format, with at least its currency's decimals."""
     return in_format(format_price(amount, currency=price.currency), price.workspace.formats.numbers)
 
 
@@ -185,7 +185,7 @@ class CopyPrice(RowAction[Price, CopyForm]):
         return f"Copy {self.row}"
 
     def intro(self) -> str:
-        return "A price that was billed is never edited. The copy, with its tiers, can be."
+        return "A billed price can't be edited. The copy, with its tiers, can be."
 
     def form(self) -> CopyForm:
         return CopyForm(self.posted, initial={"name": f"{self.row.name} (copy)"})
@@ -195,7 +195,7 @@ class CopyPrice(RowAction[Price, CopyForm]):
             copy = catalog.copy_price(price=self.row, name=form.cleaned_data["name"], actor=self.actor)
         except TermsError as error:
             raise ValidationError(f"The price is incomplete: {error}") from error
-        message = f"{copy} is a copy of {self.row}: edit it, then add a line that uses it."
+        message = f"{copy} is a copy of {self.row}: edit it, then add a line with it."
         return Reply(copy, message, log=f"Copied from {self.row}.", is_added=True)
 
 
@@ -247,14 +247,14 @@ class PriceAdmin(PanelAdmin):
         return False
 
     def save_model(self, request: HttpRequest, obj: Price, form: PriceForm, change: bool) -> None:
-        """Leave a price to ``save_related``: it is saved with its tiers."""
+        """Do nothing: ``save_related`` saves the price with its tiers."""
 
     def save_related(self, request: HttpRequest, form: PriceForm, formsets: Sequence[Any], change: bool) -> None:
         for formset in formsets:
             formset.save(commit=False)
         tiers = next((formset.tiers() for formset in formsets), None)
         price, actor = form.instance, actors.person(request.user)
-        # What was not touched may have been changed by others.
+        # Untouched fields may have been changed by others.
         columns = ("name", "model", "unit_price")
         given = {name: getattr(price, name) for name in columns if not change or name in form.changed_data}
         try:

@@ -1,4 +1,4 @@
-"""A close run as it is reviewed: how far it is, and its drafts beside their subscriptions' previous invoices."""
+"""Data for the review of a close run: its progress, and its drafts beside their subscriptions' previous invoices."""
 
 from dataclasses import dataclass
 from decimal import Decimal
@@ -12,7 +12,7 @@ from billing.models import CloseItem, CloseRun, Invoice, InvoiceLine
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """The difference between a draft's total and the previous invoice's; ``percent`` is None where that was zero."""
+    """The difference between a draft's total and the previous invoice's; ``percent`` is None if that was zero."""
 
     amount: Decimal
     percent: Decimal | None
@@ -21,9 +21,9 @@ class Change:
 def drafts_of(run: CloseRun, surprising: QuerySet[InvoiceLine]) -> QuerySet[Invoice]:
     """Return a run's invoices, issued ones too: those with surprises first, then by the size of their change.
 
-    ``surprising`` are the lines that a reviewer should look at, of any invoice. Each invoice has its own of them as
-    ``surprising_lines``, and the previous invoice's ``previous_id``, ``previous_number`` and ``previous_total``. It
-    takes a fixed number of queries.
+    ``surprising`` are the lines to be reviewed, of any invoice. Each returned invoice has its own ones as
+    ``surprising_lines``, and the previous invoice's ``previous_id``, ``previous_number`` and ``previous_total``. The
+    number of queries is fixed.
     """
     earlier = Invoice.objects.filter(
         workspace_id=run.workspace_id, subscription=OuterRef("subscription"), pk__lt=OuterRef("pk")
@@ -46,7 +46,7 @@ def drafts_of(run: CloseRun, surprising: QuerySet[InvoiceLine]) -> QuerySet[Invo
 
 
 def change_of(draft: Any) -> Change | None:
-    """Return how the total of one of ``drafts_of`` differs from the previous invoice's; None without one."""
+    """Return the difference between the total of one of ``drafts_of`` and the previous invoice's; None without one."""
     if draft.previous_total is None:
         return None
     amount = draft.total - draft.previous_total
@@ -55,7 +55,7 @@ def change_of(draft: Any) -> Change | None:
 
 
 def progress_of(run: CloseRun) -> dict[str, Any]:
-    """Return how far a run is, counted in subscriptions while it computes, and in invoices while it issues."""
+    """Return the progress of a run: in subscriptions while it computes, in invoices while it issues."""
     parked = Count("pk", filter=Q(state=CloseItem.State.PARKED))
     done = Count("pk", filter=Q(state=CloseItem.State.DONE))
     counts: dict[str, Any] = run.items.aggregate(total=Count("pk"), done=done, parked=parked)

@@ -1,4 +1,4 @@
-"""Pages of rows whose form is done once however often it is sent, and changes only the fields that were touched."""
+"""Pages of rows whose form is processed only once even if it is sent again, and saves only touched fields."""
 
 from typing import Any
 
@@ -14,11 +14,11 @@ from billing.admin import sending
 from billing.admin.lists import CheckedList
 from billing.people import DoneBefore
 
-NO_MORE = "Nothing was done: meanwhile this was changed, and what was asked for is not possible now."
+NO_MORE = "Nothing was changed: meanwhile somebody else has changed this, and the action is no longer possible."
 
 
 class SavedOnce(CheckedList):
-    """The page of a row, whose form is a ``SeenForm``."""
+    """Mixin for the page of a row whose form is a ``SeenForm``."""
 
     def url_name(self, view: str) -> str:
         return f"admin:{self.opts.app_label}_{self.opts.model_name}_{view}"
@@ -30,22 +30,22 @@ class SavedOnce(CheckedList):
         return HttpResponseRedirect(self.url_of(obj))
 
     def carried(self, request: HttpRequest) -> dict[str, Any]:
-        """Return the context for hidden inputs, which the page of a form sends back."""
+        """Return the context of the hidden inputs that the page of a form sends back."""
         return {"form_token": sending.token_of(request)}
 
     def is_fixed(self, obj: Any) -> bool:
-        """Tell whether the row's state keeps everybody from editing it."""
+        """Tell whether the row's state prevents all editing."""
         return False
 
     def tell_no_more(self, request: HttpRequest, obj: Model) -> HttpResponse:
-        """Answer whoever has the right to what the row's state does not allow: show the row, and say so."""
+        """Redirect a user to a row whose state no longer allows the action, with a message."""
         messages.warning(request, NO_MORE)
         return self.go_to(obj)
 
     def get_object(self, request: HttpRequest, object_id: str, from_field: str | None = None) -> Any:
         obj = super().get_object(request, object_id, from_field)
         if obj is not None and getattr(request, "panel_saves", False):
-            # Locked, so that nobody changes the row between the comparison and the save.
+            # Lock the row, so that nobody changes it between the comparison and the save.
             of = {"workspace_id": obj.workspace_id} if hasattr(obj, "workspace_id") else {}
             self.model._base_manager.select_for_update(no_key=True).filter(pk=obj.pk, **of).first()
             obj = super().get_object(request, object_id, from_field)
@@ -62,11 +62,11 @@ class SavedOnce(CheckedList):
         except DoneBefore as done:
             return sending.answer_again(request, done, otherwise=reverse(self.url_name("changelist")))
         except ValidationError as refusal:
-            # Refusals that only the domain finds, such as a name that was taken a moment ago, are shown on the form.
+            # Errors that only the domain detects, such as a name that was just taken, are shown on the form.
             request.panel_refusal = refusal  # type: ignore[attr-defined]
             return self._save_once(request, object_id, form_url, extra_context)
         except IntegrityError:
-            # Another row took the name after the form had checked it: the second check shows that on the form.
+            # Another row took the name after the form was validated: validating again shows the error on the form.
             return self._save_once(request, object_id, form_url, extra_context)
         except PermissionDenied:
             row = None if object_id is None else self.get_object(request, unquote(object_id))
@@ -82,7 +82,7 @@ class SavedOnce(CheckedList):
             try:
                 response = super().changeform_view(request, object_id, form_url, extra_context)
             finally:
-                # Reads from here on are outside of the transaction, where no row can be locked.
+                # Reads from here on are outside the transaction, where rows can't be locked.
                 request.panel_saves = False  # type: ignore[attr-defined]
             if sending.result_of(response):
                 sent.url = getattr(request, "panel_result", "") or sending.result_of(response)

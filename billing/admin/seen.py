@@ -1,4 +1,4 @@
-"""Forms that know what their page showed: they save only what was changed on them, and undo no change of others."""
+"""Forms that know the values that their page showed: they save only touched fields, and undo no change of others."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -13,22 +13,22 @@ SEEN = "seen"
 SALT = "billing.admin.seen"
 # Fields whose value is a set.
 CHOICES = (forms.MultipleChoiceField, forms.ModelMultipleChoiceField)
-STALE = "Nothing was saved: meanwhile this was changed, as shown below. Save again to keep what you changed beside it."
+STALE = "Nothing was saved: meanwhile somebody else has made the changes below. Save again to add your own changes."
 
 
 class SeenForm(forms.BaseForm):
-    """A form that carries, signed, what the page showed of each field, and compares it with the row when it is sent.
+    """A form that carries the signed values that the page showed, and compares them with the row when it is sent.
 
-    A field whose text is as it was shown is untouched: it keeps its value, blanks and microseconds included. If
-    somebody else has changed a field meanwhile, the form is refused once and says which; then it shows the current
-    values, with the changes that were made on it.
+    A field whose text is as it was shown is untouched: it keeps its value, including blanks and microseconds. If
+    somebody else has changed a field meanwhile, the form is refused once and names it; then it shows the current
+    values together with the user's own changes.
     """
 
-    # Facts beside the fields that the form depends on, by the names that the page shows.
+    # Further values that the form depends on, by the names that the page shows.
     watched: Mapping[str, str] = {}
-    # Whether the fields of a form without a row show stored values, which others may change.
+    # Whether a form without a row shows stored values, which others may change.
     shows_former = False
-    # The name of the row, where the form is one of several on a page.
+    # The name of the row, if the page has several forms.
     called = ""
 
     @property
@@ -48,14 +48,14 @@ class SeenForm(forms.BaseForm):
 
     @cached_property
     def _now(self) -> dict[str, Any]:
-        # Disabled fields are not sent, and among them is the hash of a password, which no page may carry.
+        # Disabled fields are not sent. One of them is the hash of a password, which no page may contain.
         open_fields = [name for name, field in self.fields.items() if not field.disabled]
         shown = {name: self._shown(name) for name in open_fields} if self.has_former else {}
         return shown | {f"watched {label}": text for label, text in self.watched.items()}
 
     @cached_property
     def _before(self) -> dict[str, Any]:
-        """The values that the page showed; the current ones, where the page carries none."""
+        """The values that the page showed; the current ones if the page sent none."""
         carried = self.data.get(self.seen_name) if self._now else None
         if not carried:
             return self._now
@@ -66,7 +66,7 @@ class SeenForm(forms.BaseForm):
 
     @cached_property
     def meanwhile(self) -> tuple[str, ...]:
-        """The changes of others since the page was shown, in words."""
+        """The changes of others since the page was shown, as texts."""
         row = f"“{self.called}”: " if self.called else ""
         return tuple(f"{row}{self._told(name)}" for name in self._moved if not self._agrees(name))
 
@@ -98,7 +98,7 @@ class SeenForm(forms.BaseForm):
         return [name for name, value in self._now.items() if self._before.get(name) != value]
 
     def _agrees(self, name: str) -> bool:
-        """Tell whether others have changed a field to the value that is posted."""
+        """Tell whether others have changed a field to the posted value."""
         return name in self.fields and self._is_touched(name) and not self._differs(name)
 
     def _differs(self, name: str) -> bool:
@@ -108,7 +108,7 @@ class SeenForm(forms.BaseForm):
         return field.has_changed(self.get_initial_for_field(field, name), value)
 
     def _take_over(self) -> None:
-        """Let fields that were not touched show the values that others have set."""
+        """Let untouched fields show the values that others have set."""
         stale = [name for name in self._moved if name in self.fields and not self._is_touched(name)]
         if not stale:
             return
@@ -158,7 +158,7 @@ class SeenForm(forms.BaseForm):
         return [_text(part) for part in value] if isinstance(value, list | tuple) else self._sent(name, value)
 
     def _sent(self, name: str, value: Any) -> Any:
-        """Return a field's value as a browser sends it: a text input's without line breaks."""
+        """Return a field's value as a browser sends it: without line breaks in a text input."""
         text = _text(value)
         is_line = isinstance(self.fields[name].widget, forms.TextInput)
         return text.replace("\n", "") if is_line and isinstance(text, str) else text
@@ -181,7 +181,7 @@ def _text(value: Any) -> Any:
 
 
 def _chosen(value: Any, choices: Mapping[str, str]) -> Any:
-    """Return chosen values in the words of their choices."""
+    """Return chosen values by the labels of their choices."""
     if isinstance(value, list) and choices:
         return ", ".join(choices.get(part, part) for part in value)
     return choices.get(str(value), value)

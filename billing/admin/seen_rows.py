@@ -1,4 +1,4 @@
-"""Rows of a row, edited on its page, which tells of rows that others have added or removed meanwhile."""
+"""Formsets of a row's page that report rows that others have added or removed meanwhile."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -13,11 +13,11 @@ from billing.names import parse_whole
 
 
 class SeenRows(PaginationInlineFormSet):
-    """Rows that carry, signed, which of them the page showed. If others are there now, it is refused once and says so.
+    """A formset that carries the signed keys of the rows shown. If the rows differ when it is sent, it is refused once.
 
-    Then it shows the current rows, each as it was typed or as it is now, and the rows that were added on the page.
+    Then it shows the current rows, each as entered or as stored now, and the rows that were added on the page.
 
-    Where the rows take several pages (``per_page`` of the inline), it holds the rows of the page that was shown.
+    If the rows take several pages (``per_page`` of the inline), it contains the rows of the page that was shown.
     """
 
     stale: tuple[str, ...] = ()
@@ -28,7 +28,7 @@ class SeenRows(PaginationInlineFormSet):
         if carried and self.instance.pk is not None:
             before = self._before(carried)
             if self.is_paged:
-                # Rows move between pages as others come and go, so they are found by their keys.
+                # Rows move between pages when others are added or removed, so they are found by their keys.
                 self._queryset = self.queryset.filter(pk__in=before)
             self._compare(before)
 
@@ -59,14 +59,14 @@ class SeenRows(PaginationInlineFormSet):
 
     def clean(self) -> None:
         super().clean()
-        # A formset does not validate rows that are deleted, so their changes are told here.
+        # A formset does not validate deleted rows, so changes of these by others are reported here.
         taken_away = [form for form in self.forms if self._should_delete_form(form)]
-        told = [*self.stale, *(text for form in taken_away for text in form.meanwhile)]
-        if told:
-            raise ValidationError([STALE, *told], code="stale")
+        problems = [*self.stale, *(text for form in taken_away for text in form.meanwhile)]
+        if problems:
+            raise ValidationError([STALE, *problems], code="stale")
 
     def standing(self, before: Mapping[str, str], now: Mapping[str, str]) -> Mapping[str, str]:
-        """Return the key of each row that is still there, by the key under which the page showed it.
+        """Return the key of each row that still exists, by the key that the page showed.
 
         Both arguments map the key of a row to its name.
         """
@@ -79,7 +79,7 @@ class SeenRows(PaginationInlineFormSet):
         return self.request.GET.get(self.get_pagination_key())
 
     def get_page(self, paginator: Paginator, page: Any) -> Page:
-        # Accepts any text, and gives the last page for a number beyond it.
+        # Accept any text; beyond the end return the last page.
         return paginator.get_page(page)
 
     def _before(self, carried: str) -> dict[str, str]:

@@ -1,4 +1,4 @@
-"""One-time tokens of forms: a form is done once, however often it is sent."""
+"""One-time tokens of forms: a form is processed only once, however often it is sent."""
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -17,18 +17,18 @@ from billing.models import SentForm
 from billing.people import sent_forms
 
 TOKEN = "form_token"
-# The header in which a page that answers a form names the result: the form, sent again, leads there.
+# The header of a response to a form that names the URL of its result, to which the form leads if it is sent again.
 RESULT = "Content-Location"
 
 
 def token_of(request: HttpRequest) -> str:
-    """Return the token for a page: the one that came with the form, or a new one."""
+    """Return the token for a page: the one sent with the form, or a new one."""
     return request.POST.get(TOKEN, "") or uuid4().hex
 
 
 @contextmanager
 def once(request: HttpRequest) -> Iterator[SentForm]:
-    """Do a form in one transaction, once per token; raise ``DoneBefore`` the next time. Without a token, just do it."""
+    """Run the block in one transaction, once per token, and raise ``DoneBefore`` after that. No token: no check."""
     token = request.POST.get(TOKEN, "")
     if not token:
         with transaction.atomic():
@@ -39,7 +39,7 @@ def once(request: HttpRequest) -> Iterator[SentForm]:
 
 
 def answer_once(request: HttpRequest, answer: Callable[[], HttpResponse], *, otherwise: str) -> HttpResponse:
-    """Answer a form by ``answer``, once. A response without a result is rolled back: it has done nothing."""
+    """Process a form by ``answer``, once. If the response has no result, roll back: the form can be sent again."""
     try:
         with once(request) as sent:
             response = answer()
@@ -52,7 +52,7 @@ def answer_once(request: HttpRequest, answer: Callable[[], HttpResponse], *, oth
 
 
 def done_before(request: HttpRequest) -> sent_forms.DoneBefore | None:
-    """Return the record of a form that was done with the same token, or None."""
+    """Return the record of a form that was processed with the same token, or None."""
     token = request.POST.get(TOKEN, "")
     return sent_forms.done_before(name=_name(request, token), digest=_digest(request)) if token else None
 
@@ -62,7 +62,7 @@ def _name(request: HttpRequest, token: str) -> str:
 
 
 def _digest(request: HttpRequest) -> str:
-    """Return a digest of the entries of a form; hidden inputs, confirmations and the button are left out."""
+    """Return a digest of the entries of a form without hidden inputs, confirmations and the button."""
     carried = (TOKEN, SEEN, READ_AS, CONFIRMED, FIELD, "csrfmiddlewaretoken")
     typed = [
         (name, values)
@@ -73,19 +73,19 @@ def _digest(request: HttpRequest) -> str:
 
 
 def result_of(response: HttpResponse) -> str:
-    """Return the address of the result of a form; empty if it has none."""
+    """Return the URL of the result of a form; empty if it has none."""
     return str(response.headers.get("Location") or response.headers.get(RESULT) or "")
 
 
 def answer_again(request: HttpRequest, done: sent_forms.DoneBefore, *, otherwise: str) -> HttpResponse:
-    """Answer a form that was sent again: lead to the result of the first time."""
+    """Answer a form that was sent again: redirect to its first result."""
     came_of_it = done.url or otherwise
     if done.is_other:
-        told = (
-            "Not done: this page was sent before with other content, and that was done:"
-            ' see <a href="{}">what came of it</a>; open the form anew to do another.'
+        text = (
+            "Nothing was changed: this page was already sent with other content, which was processed:"
+            ' see <a href="{}">its result</a>. Open the form again for a new entry.'
         )
-        messages.warning(request, format_html(told, came_of_it))
+        messages.warning(request, format_html(text, came_of_it))
     else:
-        messages.info(request, "This form was sent before, and done once: here is what came of it.")
+        messages.info(request, "This form was already processed: this is its result.")
     return HttpResponseRedirect(came_of_it)

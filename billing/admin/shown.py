@@ -1,7 +1,7 @@
-"""The workspace that the panel shows a person: the one that was chosen last, in the head or by an address.
+"""The current workspace of a user of the panel: the one chosen last, in the head or by a URL.
 
-Forms carry the workspace that they were opened in. One that is sent after its person has switched to another, on
-another tab, is refused, and never done there. Its person can switch back, and is shown the form with what was typed.
+Forms carry the workspace that they were opened in. If the user has switched to another workspace in another tab, the
+form is refused and not processed there. The user can switch back, and sees the form with its entries.
 """
 
 from collections.abc import Callable
@@ -20,25 +20,25 @@ from billing import people
 from billing.models import Workspace
 from billing.names import parse_whole
 
-# The hidden input of forms, and the parameter of addresses, that name a workspace.
+# The hidden input of forms and the URL parameter that name a workspace.
 FIELD = "shown_workspace"
 PARAMETER = "workspace"
-# What a form is sent with to be shown again in its workspace, and not done yet; sent on, it is the same form.
+# The input with which a refused form is sent to be shown again in its workspace, without being processed.
 AGAIN = "_typed_before"
-NOT_SAVED = "Nothing was saved yet: this is what was typed. Look at it and save again."
-FIRST = "Open a workspace first: all else is in one."
-# Pages beside the lists that every workspace has.
+NOT_SAVED = "Nothing was saved yet: these are your entries. Check them and save again."
+FIRST = "Open a workspace first: everything else belongs to one."
+# Pages that exist in every workspace, beside the lists.
 EVERYWHERE = ("index", "graphql_client")
 
 Rows = TypeVar("Rows", bound=QuerySet[Any])
 
 
 class NoWorkspace(Exception):
-    """There is no workspace yet, so there is nothing to show or to add."""
+    """There is no workspace yet."""
 
 
 def workspace_or_none(request: HttpRequest) -> Workspace | None:
-    """Return the workspace that the panel shows for a request; None while there is no workspace."""
+    """Return the current workspace of a request; None while there is no workspace."""
     asked: Any = request
     if not hasattr(asked, "workspace"):
         asked.workspace = people.shown_to(user_id=cast(int, request.user.pk))
@@ -46,7 +46,7 @@ def workspace_or_none(request: HttpRequest) -> Workspace | None:
 
 
 def workspace_of(request: HttpRequest) -> Workspace:
-    """Return the workspace that the panel shows for a request, or raise ``NoWorkspace``."""
+    """Return the current workspace of a request; raise ``NoWorkspace``."""
     workspace = workspace_or_none(request)
     if workspace is None:
         raise NoWorkspace
@@ -54,24 +54,24 @@ def workspace_of(request: HttpRequest) -> Workspace:
 
 
 def narrowed(rows: Rows, request: HttpRequest) -> Rows:
-    """Return the rows that belong to the workspace that is shown."""
+    """Return the rows that belong to the current workspace."""
     workspace = workspace_or_none(request)
     return rows.none() if workspace is None else rows.filter(workspace_id=workspace.pk)
 
 
 def address(path: str, *, workspace_id: int) -> str:
-    """Return the address of a page of the panel that switches to a workspace."""
+    """Return the URL of a page of the panel that also switches to a workspace."""
     return f"{path}?{urlencode({PARAMETER: workspace_id})}"
 
 
 def show(request: HttpRequest, workspace: Workspace) -> None:
-    """Switch the panel of a request's person to a workspace."""
+    """Make a workspace the current one of a request's user."""
     people.show(workspace, user_id=cast(int, request.user.pk))
     request.workspace = workspace  # type: ignore[attr-defined]
 
 
 class ShowsOneWorkspace:
-    """Middleware that switches to the workspace of an address, and refuses forms of one that is not shown."""
+    """Middleware that switches to the workspace named in a URL, and refuses forms of another workspace."""
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
         self.get_response = get_response
@@ -112,13 +112,13 @@ def _named(text: str) -> Workspace | None:
 
 
 def _switched_by_address(request: HttpRequest) -> HttpResponse:
-    """Switch to the workspace that an address names, and redirect to the address without it."""
+    """Switch to the workspace named in a URL, and redirect to the URL without it."""
     workspace = _named(request.GET[PARAMETER])
     if workspace is None:
-        messages.warning(request, "The address named a workspace that is not there.")
+        messages.warning(request, "The URL names an unknown workspace.")
     elif workspace != workspace_or_none(request):
         show(request, workspace)
-        messages.info(request, f"The panel shows {workspace} now.")
+        messages.info(request, f"Switched to {workspace}.")
     rest = request.GET.copy()
     del rest[PARAMETER]
     return HttpResponseRedirect(f"{request.path}?{rest.urlencode()}" if rest else request.path)
@@ -138,15 +138,15 @@ def _refused(request: HttpRequest, carried: Workspace | None) -> HttpResponse:
 
 
 def _typed(request: HttpRequest) -> list[tuple[str, str]]:
-    """Return the entries of a form, to be sent once more; without the button that was pressed."""
+    """Return the entries of a form to be sent again, without the pressed button."""
     sent = [(name, value) for name, values in request.POST.lists() for value in values]
     return [(name, value) for name, value in sent if name != "csrfmiddlewaretoken" and not name.startswith("_")]
 
 
 def switch(request: HttpRequest) -> HttpResponse:
-    """Show the workspace that was chosen, on the list that its person was on, or else on the first page.
+    """Switch to the chosen workspace, and show the same list there or else the first page.
 
-    ``back`` is the address of a page in that workspace, to which a form that was refused leads back.
+    ``back`` is the URL of a page in that workspace, to which a refused form leads back.
     """
     if request.method != "POST":
         return HttpResponseNotAllowed(["POST"])
@@ -164,7 +164,7 @@ def _is_of_panel(address: str) -> bool:
 
 
 def _same_page(place: str) -> str:
-    """Return the page that a person was on, if every workspace has it; else the panel's first page."""
+    """Return the page that the user came from if every workspace has it, else the panel's first page."""
     home = reverse("admin:index")
     try:
         name = resolve(place).url_name or ""

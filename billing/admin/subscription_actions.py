@@ -14,7 +14,7 @@ from billing.admin.subscription_forms import EndForm, LimitsForm, NewLineForm, N
 from billing.calendar import midnight
 from billing.models import Line, Subscription
 
-# The forms ask for days where the domain takes moments.
+# The forms ask for days, the domain takes moments.
 NAMES = {"starts_at": "starts_on", "ends_at": "ends_on", "brick": "price"}
 MOST_NAMED = 10
 
@@ -43,7 +43,7 @@ class AddSubscription(Action[None, NewSubscriptionForm]):
             id=data["id"],
             actor=self.actor,
         )
-        message = f"{subscription.customer} has a subscription: add its lines."
+        message = f"{subscription.customer} has a new subscription: add its lines."
         return Reply(subscription, message, log="Agreed.", is_added=True)
 
 
@@ -63,7 +63,7 @@ class AddLine(RowAction[Subscription, NewLineForm]):
     def intro(self) -> str:
         tz = self.row.workspace.tz
         first = max(self.row.open_from_at, self.row.starts_at)
-        return f"Days are those of {tz.key}. A line can start from {figures.day(first, tz)} on."
+        return f"Days are in the time zone {tz.key}. The earliest first day is {figures.day(first, tz)}."
 
     def form(self) -> NewLineForm:
         return NewLineForm(self.posted, subscription=self.row, actor=self.actor, as_of=self.now)
@@ -75,14 +75,14 @@ class AddLine(RowAction[Subscription, NewLineForm]):
 
 
 class _End(RowAction[Any, EndForm]):
-    """Ends a subscription or a line with a day that is typed."""
+    """Base of the actions that end a subscription or a line on a given day."""
 
     submit = "End"
     names = NAMES
 
     def intro(self) -> str:
         zone = self.row.workspace.time_zone
-        return f"Usage counts up to the end of the last day in {zone}; a flat price is prorated by days."
+        return f"Usage counts until the end of the last day in {zone}; a flat price is prorated by days."
 
     def form(self) -> EndForm:
         workspace = self.row.workspace
@@ -112,7 +112,7 @@ class EndSubscription(_End):
             subscription=former, ends_at=self.new_end(form), as_of=self.now, actor=self.actor
         )
         stay = contracts.staying_ended(subscription=ended, former_end=former.ends_at)
-        warning = f"These lines ended before and stay ended: {_listed(stay, tz)}." if stay else ""
+        warning = f"These lines had ended before and stay ended: {_listed(stay, tz)}." if stay else ""
         message = f"The subscription {_new_end_in_words(ended, tz)}."
         return Reply(ended, message, warning=warning, log=message)
 
@@ -131,15 +131,15 @@ class VoidSubscription(Confirmation[Subscription]):
 
     def intro(self) -> str:
         return (
-            "It was made by mistake: it and its lines cover nothing, nothing of it is billed, and its references "
-            "are free. This can't be undone."
+            "For a subscription that was created by mistake: nothing of it or its lines is billed, and its references "
+            "can be used again. This can't be undone."
         )
 
     def perform(self, form: Any) -> Reply:
         voided = contracts.end_subscription(
             subscription=self.row, ends_at=self.row.starts_at, as_of=self.now, actor=self.actor
         )
-        return Reply(voided, "The subscription is voided: it covers nothing.", log="Voided.")
+        return Reply(voided, "The subscription was voided: nothing of it is billed.", log="Voided.")
 
 
 class EndLine(_End):
@@ -152,8 +152,8 @@ class EndLine(_End):
     def perform(self, form: EndForm) -> Reply:
         line, tz = self.row, self.row.workspace.tz
         ended = contracts.end_line(line=line, ends_at=self.new_end(form), as_of=self.now, actor=self.actor)
-        told = _new_end_in_words(ended, tz)
-        return Reply(line.subscription, f"{line.brick} {told}.", log=f"{line} {told}.")
+        change = _new_end_in_words(ended, tz)
+        return Reply(line.subscription, f"{line.brick} {change}.", log=f"{line} {change}.")
 
 
 class SetLimits(Action[Line, LimitsForm]):
@@ -166,7 +166,7 @@ class SetLimits(Action[Line, LimitsForm]):
         return f"Limits of {self.row.brick}"
 
     def intro(self) -> str:
-        return "Each billing period begins anew. What was recorded stays and is billed, whatever the limit."
+        return "The limits apply to each billing period. Recorded usage stays and is billed, whatever the limit."
 
     def form(self) -> LimitsForm:
         form = LimitsForm(self.posted, initial=limits_of(self.row))
@@ -176,23 +176,23 @@ class SetLimits(Action[Line, LimitsForm]):
 
     def perform(self, form: LimitsForm) -> Reply:
         line = self.row
-        # Limits that were not touched keep the values that they have by now.
+        # Untouched limits keep their current values.
         lines = Line.objects.select_for_update(of=("self",))
         now = lines.get(workspace_id=line.workspace_id, pk=line.pk)
         touched = {name: form.cleaned_data[name] for name in form.changed_data}
         contracts.set_limits(line=line, limits=limits_in({**limits_of(now), **touched}), actor=self.actor)
-        message = f"{line.brick} has these limits for all usage from now on."
+        message = f"{line.brick} has these limits from now on."
         return Reply(line.subscription, message, log=f"{line}: {told_limits(line, touched)}.")
 
 
 def _new_end_in_words(ended: Subscription | Line, tz: ZoneInfo) -> str:
     if ended.is_voided:
-        return "is voided: it covers nothing"
+        return "is voided: nothing of it is billed"
     return f"ends on {figures.last_day(ended.ends_at, tz)}" if ended.ends_at else "goes on without an end"
 
 
 def _listed(lines: Sequence[Line], tz: ZoneInfo) -> str:
-    """Name lines with their last days: the first ten of many."""
+    """List lines with their last days: at most the first ten."""
     named = [f"{line} ({line.brick}, {figures.last_day(line.ends_at, tz)})" for line in lines[:MOST_NAMED]]
     more = len(lines) - len(named)
     return ", ".join(named) + (f" and {more} more" if more else "")

@@ -24,8 +24,8 @@ from billing.entry.moments import spell_day
 from billing.models import Customer, IdentifierFormField, Line, Price, Subscription, Workspace, validate_currency
 from billing.tenancy import Across, across
 
-REFERENCE_HELP = "Its id in the system it came from, if that has one."
-AMOUNT_HELP = "In the subscription's currency, in place of a quantity."
+REFERENCE_HELP = "Its id in another system."
+AMOUNT_HELP = "In the subscription's currency, instead of a quantity."
 
 
 class TextField(forms.CharField):
@@ -40,7 +40,7 @@ def limit_field(**options: Any) -> NumberField:
 class NewSubscriptionForm(PanelForm):
     customer = PickField(Customer)
     starts_on = DayField(label="First day", help_text="In the workspace's time zone.")
-    ends_on = DayField(label="Last day", required=False, help_text="The last day covered. Empty: until it is ended.")
+    ends_on = DayField(label="Last day", required=False, help_text="The last day covered. Empty: open-ended.")
     interval = forms.ChoiceField(choices=Subscription.Interval, widget=UnfoldAdminSelectWidget)
     anchor_on = DayField(
         label="Anchor day",
@@ -58,7 +58,7 @@ class NewSubscriptionForm(PanelForm):
         label="ID",
         required=False,
         widget=UnfoldAdminTextInputWidget,
-        help_text="A UUID that clients hold already. Empty: a new one.",
+        help_text="A UUID that clients already use. Empty: a new one.",
     )
 
     def __init__(self, *args: Any, workspace: Workspace, as_of: datetime, **options: Any) -> None:
@@ -78,7 +78,7 @@ class NewSubscriptionForm(PanelForm):
     def clean(self) -> dict[str, Any]:
         data = super().clean() or {}
         if data.get("starts_on") and data.get("ends_on") and data["ends_on"] < data["starts_on"]:
-            self.add_error("ends_on", "It ends before it starts.")
+            self.add_error("ends_on", "The last day is before the first day.")
         return data
 
     def clean_id(self) -> Any:
@@ -86,28 +86,28 @@ class NewSubscriptionForm(PanelForm):
         with across(Across.GIVEN_ID):
             is_taken = taken and Subscription.objects.filter(pk=taken).exists()
         if is_taken:
-            raise forms.ValidationError("A subscription has this id already.")
+            raise forms.ValidationError("A subscription with this id already exists.")
         return taken
 
 
-# A price is searched for by the beginning of its name or its brick's, or by its brick's reference.
+# Prices are searched by the beginning of their name or their brick's, or by their brick's reference.
 PRICE_SEARCH = ("^name", "^brick__name", "=brick__reference")
 
 
 def prices_for(subscription: Subscription) -> QuerySet[Price]:
-    """Return the prices that a line of a subscription can have: its workspace's in its currency, by brick."""
+    """Return the prices that a line of a subscription can have: of its workspace and in its currency, by brick."""
     prices = Price.objects.filter(workspace_id=subscription.workspace_id, currency=subscription.currency)
     return prices.select_related("brick").order_by("brick__name", "brick_id", "name", "id")
 
 
 def price_in_words(price: Price) -> str:
-    """Return how a price is shown among those of other bricks."""
+    """Return the text of a price in a list with prices of other bricks."""
     return f"{price.brick} — {price}"
 
 
 class LimitsForm(PanelForm):
     hard_limit_quantity = limit_field(
-        label="Hard limit: quantity", decimal_places=9, help_text="Of a period. Beyond it, usage is refused."
+        label="Hard limit: quantity", decimal_places=9, help_text="Per period. Usage beyond it is refused."
     )
     hard_limit_amount = limit_field(
         label="Hard limit: amount",
@@ -115,7 +115,7 @@ class LimitsForm(PanelForm):
         help_text=AMOUNT_HELP,
     )
     soft_limit_quantity = limit_field(
-        label="Soft limit: quantity", decimal_places=9, help_text="Of a period. It is shown when it is reached."
+        label="Soft limit: quantity", decimal_places=9, help_text="Per period. Shown once it is reached."
     )
     soft_limit_amount = limit_field(
         label="Soft limit: amount",
@@ -128,12 +128,12 @@ LIMITS = tuple(LimitsForm.base_fields)
 
 
 def limits_in(data: dict[str, Any]) -> Limits:
-    """Return the limits among a form's data."""
+    """Return the limits in a form's data."""
     return Limits(**{name: data[name] for name in LIMITS})
 
 
 def limits_of(line: Line) -> dict[str, Decimal | None]:
-    """Return a line's limits as a form shows them."""
+    """Return a line's limits as initial data of a form."""
     return {name: getattr(line, name) for name in LIMITS}
 
 
@@ -144,17 +144,17 @@ class NewLineForm(LimitsForm):
         Price,
         row_label=price_in_words,
         label="Brick and price",
-        help_text="A price in the subscription's currency, found by the beginning of its name or its brick's.",
+        help_text="A price in the subscription's currency. Search by the beginning of its name or its brick's.",
     )
-    starts_on = DayField(label="First day", required=False, help_text="Empty: as early as possible.")
+    starts_on = DayField(label="First day", required=False, help_text="Empty: the earliest possible day.")
     ends_on = DayField(
-        label="Last day", required=False, help_text="The last day covered. Empty: as long as the subscription."
+        label="Last day", required=False, help_text="The last day covered. Empty: the end of the subscription."
     )
     opens_at_zero = forms.BooleanField(
         label="The gauge opens at 0",
         required=False,
         widget=UnfoldBooleanSwitchWidget,
-        help_text="Otherwise a gauge carries on the last value of the line of its brick before it.",
+        help_text="Otherwise a gauge opens with the last value of the previous line of its brick.",
     )
     reference = IdentifierFormField(
         required=False, max_length=100, widget=UnfoldAdminTextInputWidget, help_text=REFERENCE_HELP
@@ -164,7 +164,7 @@ class NewLineForm(LimitsForm):
         required=False,
         is_grouped=False,
         min_value=1,
-        help_text="A whole number that clients hold already. Empty: the next one.",
+        help_text="A whole number that clients already use. Empty: the next one.",
     )
 
     def __init__(self, *args: Any, subscription: Subscription, actor: Actor, as_of: datetime, **options: Any) -> None:
@@ -205,7 +205,7 @@ class EndForm(PanelForm):
     ends_on = DayField(
         label="Last day",
         required=False,
-        help_text="The last day that is covered. Empty: it goes on without an end, a line as long as its subscription. "
+        help_text="The last day covered. Empty: open-ended, a line ends with its subscription. "
         "The day before it begins: it was a mistake, and is voided.",
     )
 
@@ -222,13 +222,13 @@ class EndForm(PanelForm):
 
 
 def about_distance(name: str, day: date | None, as_of: datetime) -> Iterator[Question]:
-    """Yield the question whether a distant day is meant."""
-    if day and (told := distance_of(name, day, as_of)):
-        yield Question(name, f"{spell_day(day)}: {told}")
+    """Yield the request to confirm a distant day."""
+    if day and (remark := distance_of(name, day, as_of)):
+        yield Question(name, f"{spell_day(day)}: {remark}")
 
 
 def distance_of(name: str, value: Any, as_of: datetime) -> str:
-    """Return a remark on a first day, an anchor or a last day that is distant; nothing on other days."""
+    """Return a remark on a distant first day, anchor or last day; an empty text for other days."""
     if name == "ends_on":
         return distant_end(value, as_of=as_of) or ""
     return (distant(value, as_of=as_of) or "") if name in ("starts_on", "anchor_on") else ""

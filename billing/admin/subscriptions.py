@@ -104,7 +104,7 @@ class SubscriptionAdmin(ReadOnlyAdmin):
         try:
             return count_open(subscription, as_of=timezone.now(), most=settings.CLOSE_MAX_PERIODS)
         except CalendarOutOfRange:
-            # At the end of the calendar there is one open period, and the page shows its days.
+            # At the end of the calendar there is a single open period, and the page shows its days.
             return 1
 
     def end_line_view(self, request: HttpRequest, subscription_id: Any, line_id: int) -> HttpResponse:
@@ -114,7 +114,7 @@ class SubscriptionAdmin(ReadOnlyAdmin):
         return SetLimits(self, request, self._line_to_change(request, subscription_id, line_id)).answer()
 
     def prices_view(self, request: HttpRequest, subscription_id: Any) -> HttpResponse:
-        """Answer a search for the price of a line to be added."""
+        """Answer a search for the price of a new line."""
         self.require(request.user.has_perm(AddLine.right))
         subscription = self.object_or_404(request, str(subscription_id))
         searched = matching(request.GET.get("term", ""), PRICE_SEARCH)

@@ -1,4 +1,4 @@
-"""Workspaces in the panel: their list, and how one is opened with its twin."""
+"""Workspaces in the panel: list, open and edit them."""
 
 import zoneinfo
 from collections.abc import Sequence
@@ -43,7 +43,7 @@ FIXED_ONCE_SUBSCRIBED = ("time_zone",)
 
 
 class WorkspaceForm(WholeModelForm):
-    # Numbers are read in the format that is chosen on the form itself, so no other can be carried.
+    # Numbers are parsed in the format chosen in this form, so the form can't carry another one.
     reading = None
 
     def formats_of_row(self) -> Formats:
@@ -59,7 +59,7 @@ class OpenWorkspace(Action[None, forms.ModelForm]):
         return "Open a workspace"
 
     def intro(self) -> str:
-        return "A workspace is one tenant. Its test-mode twin is opened with it: the same shape, other rows."
+        return "A workspace is one tenant. Its test-mode twin is opened with it: same settings, separate data."
 
     def form(self) -> forms.ModelForm:
         form_class = forms.modelform_factory(
@@ -73,7 +73,7 @@ class OpenWorkspace(Action[None, forms.ModelForm]):
     def perform(self, form: forms.ModelForm) -> Reply:
         workspace = parties.create_workspace(**form.cleaned_data, actor=self.actor)
         shown.show(self.request, workspace)
-        message = f"{workspace} and its test-mode twin are open. The panel shows {workspace} now."
+        message = f"{workspace} and its test-mode twin are open. Switched to {workspace}."
         return Reply(workspace, message, log="Opened, with its test-mode twin.", is_added=True)
 
 
@@ -82,7 +82,7 @@ class AllowedOriginInline(TabularInline):
     form = WholeModelForm
     formset = SeenRows
     verbose_name = "allowed origin"
-    verbose_name_plural = "web sites whose pages may call the APIs with this workspace's keys"
+    verbose_name_plural = "websites whose pages may call the APIs with this workspace's keys"
     extra = 0
     ordering = ("origin",)
     per_page = ROWS_PER_PAGE
@@ -101,11 +101,11 @@ class WorkspaceAdmin(InstallationAdmin):
     inlines = (AllowedOriginInline,)
 
     def get_inlines(self, request: HttpRequest, obj: Workspace | None = None) -> Sequence[Any]:
-        # The twin uses the sites of the live workspace.
+        # The twin uses the origins of the live workspace.
         return self.inlines if obj is not None and obj.mode == Workspace.Mode.LIVE else ()
 
     def save_model(self, request: HttpRequest, obj: Workspace, form: WorkspaceForm, change: bool) -> None:
-        # What was not touched may have been changed by others.
+        # Untouched fields may have been changed by others.
         touched = [name for name in self.fields if name not in FIXED and name in form.changed_data]
         changes = {name: getattr(obj, name) for name in touched}
         parties.update_workspace(workspace=obj, **changes, actor=actors.person(request.user))

@@ -1,4 +1,4 @@
-"""Bricks with the rules of those that count events, and prices. The only writer of their tables."""
+"""Bricks with their event rules, and prices. The only writer of their tables."""
 
 from billing.catalog.bricks import archive_brick, create_brick, update_brick
 from billing.catalog.event_rules import (

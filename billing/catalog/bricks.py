@@ -1,4 +1,4 @@
-"""Add, change and archive bricks: the things that are sold."""
+"""Add, change and archive bricks, the products that are sold."""
 
 import uuid
 from collections.abc import Collection
@@ -14,7 +14,7 @@ from billing.aggregations import OF_BRICKS
 from billing.catalog.event_rules import EventTerms, locked_brick, set_event_rule
 from billing.models import Brick, Name, Workspace
 
-NO_RULE = {"event_type": "A brick that counts events needs a rule that says which."}
+NO_RULE = {"event_type": "A brick that counts events requires an event rule."}
 
 
 @transaction.atomic
@@ -31,9 +31,9 @@ def create_brick(
     actor: Actor,
     as_of: datetime,
 ) -> Brick:
-    """Add a brick, with its rule where it counts events; raise ``ValidationError`` naming the field.
+    """Add a brick, with an event rule if it counts events; raise ``ValidationError`` naming the field.
 
-    ``id`` and ``reference`` take over what clients of another system already hold.
+    ``id`` and ``reference`` adopt identifiers that clients of another system already use.
     """
     brick = Brick(
         id=id or uuid.uuid4(),
@@ -46,7 +46,9 @@ def create_brick(
     )
     brick.full_clean(validate_constraints=False)
     if brick.reference and Brick.objects.filter(workspace=workspace, reference=brick.reference).exists():
-        raise ValidationError({"reference": ValidationError("A brick has this reference already.", code="unique")})
+        raise ValidationError(
+            {"reference": ValidationError("A brick with this reference already exists.", code="unique")}
+        )
     if brick.metering.takes_events and rule is None:
         raise ValidationError(NO_RULE)
     history.insert(brick, actor=actor)
@@ -69,10 +71,10 @@ def update_brick(
     actor: Actor,
     as_of: datetime,
 ) -> Brick:
-    """Change what is given of a brick; an empty reference removes it. Raises ``ValidationError`` naming the field.
+    """Change the given values of a brick; an empty reference removes it. Raises ``ValidationError`` naming the field.
 
-    Issued documents keep the former name. A rule is replaced as ``set_event_rule`` says. The aggregation is fixed once
-    a subscription has a line of the brick.
+    Issued documents keep the former name. A rule is replaced by ``set_event_rule``. The aggregation is fixed once a
+    subscription has a line of the brick.
     """
     brick = locked_brick(brick)
     if aggregation is not None and aggregation != brick.aggregation:
@@ -94,7 +96,7 @@ def update_brick(
 
 def _change_aggregation(brick: Brick, aggregation: str, *, has_rule: bool, as_of: datetime) -> None:
     if brick.lines.exists():
-        raise ValidationError({"aggregation": "Subscriptions have lines of this brick: its aggregation is fixed."})
+        raise ValidationError({"aggregation": "The aggregation is fixed: subscriptions have lines of this brick."})
     if aggregation in OF_BRICKS and OF_BRICKS[aggregation].takes_events and not has_rule:
         raise ValidationError(NO_RULE)
     brick.event_rules.filter(replaced_at=None).update(replaced_at=as_of)
@@ -108,8 +110,8 @@ def _save_brick(brick: Brick, changes: Collection[str], as_before: Collection[st
             history.save(brick, fields=changes, actor=actor)
     except IntegrityError as error:
         taken = "id" if brick.reference is None else "reference"
-        told = ValidationError(f"A brick has this {taken} already.", code="unique")
-        raise ValidationError({taken: told}) from error
+        refusal = ValidationError(f"A brick with this {taken} already exists.", code="unique")
+        raise ValidationError({taken: refusal}) from error
 
 
 def _give_names(brick: Brick, fields: dict[str, str]) -> None:
@@ -125,7 +127,7 @@ def _rename(brick: Brick, former: str | None) -> None:
 
 @transaction.atomic
 def archive_brick(*, brick: Brick, actor: Actor, as_of: datetime) -> Brick:
-    """Archive a brick: no further line of it can be added; existing lines go on."""
+    """Archive a brick: no further lines of it can be added; existing lines continue."""
     sold = Brick.objects.filter(workspace_id=brick.workspace_id, pk=brick.pk, archived_at=None)
     if sold.update(archived_at=as_of):
         history.note(brick, "archived", actor=actor)

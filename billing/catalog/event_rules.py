@@ -1,4 +1,4 @@
-"""The rules by which bricks count events. A rule is followed by the next one, never edited."""
+"""Set and check the event rules of bricks. A rule is never edited, only replaced by a new one."""
 
 import uuid
 from collections.abc import Iterable, Mapping, Sequence
@@ -22,9 +22,9 @@ MAX_NAME = 255
 
 @dataclass(frozen=True)
 class EventTerms:
-    """A rule by which events become a quantity: what is counted or added, of the events that match every filter.
+    """The terms of an event rule: how the events that match every filter are aggregated to a quantity.
 
-    ``filters``: property -> the values that count, or that do not count for a property in ``negated``.
+    ``filters``: property -> its matching values; for a property in ``negated``, the values that do not match.
     """
 
     event_type: str
@@ -37,9 +37,9 @@ class EventTerms:
 
 @transaction.atomic
 def set_event_rule(*, brick: Brick, rule: EventTerms, actor: Actor, as_of: datetime) -> EventRule:
-    """Replace a brick's rule from now on; return the new one, or the current one where nothing changes.
+    """Replace a brick's rule from now on; return the new rule, or the current one if nothing changes.
 
-    Closed periods stay as they were counted. Raises ``ValidationError`` naming the field.
+    Closed periods keep their rule. Raises ``ValidationError`` naming the field.
     """
     brick = locked_brick(brick)
     current = brick.event_rules.filter(replaced_at=None).first()
@@ -57,17 +57,17 @@ def set_event_rule(*, brick: Brick, rule: EventTerms, actor: Actor, as_of: datet
 
 
 def locked_brick(brick: Brick) -> Brick:
-    """Return a brick as it is now, locked against other changes until commit."""
+    """Return the current row of a brick, locked until commit."""
     return Brick.objects.select_for_update(no_key=True).get(workspace_id=brick.workspace_id, pk=brick.pk)
 
 
 def folded_filters(filters: Mapping[str, Sequence[str]]) -> dict[str, list[str]]:
-    """Return filters with folded values, to be compared with folded texts."""
+    """Return filters with case-folded values, for comparison with case-folded texts."""
     return {name: sorted(set(map(fold, values))) for name, values in filters.items()}
 
 
 def terms_of(rule: EventRule) -> EventTerms:
-    """Return the terms that a rule was made from."""
+    """Return the terms of a rule."""
     return EventTerms(
         event_type=rule.event_type,
         aggregation=rule.aggregation,
@@ -79,7 +79,7 @@ def terms_of(rule: EventRule) -> EventTerms:
 
 
 def current_rules(*, workspace_id: int, brick_ids: Iterable[uuid.UUID]) -> dict[uuid.UUID, EventRule]:
-    """Return the current rule of each of these bricks of a workspace that has one; one query."""
+    """Return the current rules of bricks of a workspace, as far as they have one; one query."""
     of_bricks = is_among("billing_eventrule.brick_id", list(set(brick_ids)))
     rules = EventRule.objects.filter(of_bricks, workspace_id=workspace_id, replaced_at=None)
     return {rule.brick_id: rule for rule in rules}
@@ -91,17 +91,17 @@ def _as_kept(rule: EventTerms) -> EventTerms:
 
 
 def check_rule(rule: EventTerms, *, former: EventTerms | None = None) -> None:
-    """Raise ``ValidationError`` naming each field that is at fault.
+    """Raise ``ValidationError`` naming each invalid field.
 
-    Texts that the ``former`` rule has already may hold characters that a new one may not.
+    Texts of the ``former`` rule may contain characters that are not allowed in new ones.
     """
     problems: dict[str, str] = {}
     if not 0 < len(rule.event_type) <= MAX_NAME:
         problems["event_type"] = f"An event type has 1 to {MAX_NAME} characters."
     if rule.aggregation not in OF_RULES:
-        problems["aggregation"] = f"“{rule.aggregation}” is no way to count events."
+        problems["aggregation"] = f"“{rule.aggregation}” is not an aggregation of events."
     elif OF_RULES[rule.aggregation].reads_property and not rule.property:
-        problems["property"] = "What is added or told apart must be named."
+        problems["property"] = "This aggregation requires a property."
     if len(rule.property) > MAX_NAME:
         problems["property"] = f"A property's name has at most {MAX_NAME} characters."
     if too_many := objection_to_size(rule.filters):
@@ -109,23 +109,23 @@ def check_rule(rule: EventTerms, *, former: EventTerms | None = None) -> None:
     elif len(encode(rule.filters)) > settings.EVENT_RULE_BYTES:
         problems["filters"] = f"The filters of a rule have at most {settings.EVENT_RULE_BYTES} bytes in all."
     elif not all(_is_filter(name, values) for name, values in rule.filters.items()):
-        problems["filters"] = "Each filter is the name of a property and a list of at least one text."
+        problems["filters"] = "A filter maps the name of a property to a list of at least one text."
     elif any(len(value) > MAX_NAME for values in rule.filters.values() for value in values):
         problems["filters"] = f"A filter's value has at most {MAX_NAME} characters."
     for name, text in _names_of(rule):
         is_former = former is not None and (name, text) in _names_of(former)
-        if name not in problems and not is_former and (told := objection_to_identifier(text)):
-            problems[name] = told
+        if name not in problems and not is_former and (objection := objection_to_identifier(text)):
+            problems[name] = objection
     if not set(rule.negated) <= rule.filters.keys():
-        problems["negated"] = "Only a property that is filtered by can be negated."
+        problems["negated"] = "Only properties with a filter can be negated."
     if problems:
         raise ValidationError(problems)
 
 
 def objection_to_size(filters: Mapping[str, Sequence[str]]) -> str:
-    """Return why filters are too many; an empty text where they are not.
+    """Return the objection to too many filters or values; an empty text if there is none.
 
-    The bounds are settings and hold for existing rules too: each filter is evaluated for each event.
+    The limits are settings and apply to existing rules too: each filter is evaluated for each event.
     """
     most, most_values = settings.EVENT_RULE_FILTERS, settings.EVENT_RULE_VALUES
     if len(filters) > most:
@@ -135,7 +135,7 @@ def objection_to_size(filters: Mapping[str, Sequence[str]]) -> str:
 
 
 def _names_of(rule: EventTerms) -> list[tuple[str, str]]:
-    """Return (field, text) of each text that events are compared with."""
+    """Return (field, text) for each text that events are compared with."""
     given = [("event_type", rule.event_type), ("property", rule.property)]
     texts = (text for name, values in rule.filters.items() for text in (name, *values))
     return [*given, *(("filters", text) for text in texts if isinstance(text, str))]

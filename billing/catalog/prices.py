@@ -1,4 +1,4 @@
-"""Make, change and copy prices with their tiers. A price is complete when made and fixed once billed."""
+"""Create, change and copy prices with their tiers. A price is complete when created and fixed once billed."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -17,7 +17,7 @@ from billing.rating import PricingModel, Terms, Tier, in_order, model_named
 
 @dataclass(frozen=True)
 class PriceTerms:
-    """A price of a brick, to be made."""
+    """The terms of a new price of a brick."""
 
     name: str
     model: str
@@ -37,7 +37,7 @@ def create_price(
     tiers: Sequence[Tier] = (),
     actor: Actor,
 ) -> Price:
-    """Make a price with its tiers; raise ``ValidationError`` or ``TermsError`` naming the field at fault.
+    """Create a price with its tiers; raise ``ValidationError`` or ``TermsError`` naming the invalid field.
 
     Prices are exact decimals in units of the currency (not minor units), with up to 12 places.
     """
@@ -59,7 +59,7 @@ def create_price(
 
 
 class PriceIsFixed(ValidationError):
-    """The price was billed: copy it instead of changing it."""
+    """The price was billed and can't be changed, only copied."""
 
 
 @transaction.atomic
@@ -72,15 +72,15 @@ def change_price(
     tiers: Sequence[Tier] | None = None,
     actor: Actor,
 ) -> Price:
-    """Change what is given of a price, where ``tiers`` replace all former ones; return the price as it is then.
+    """Change the given values of a price and return it; ``tiers`` replace all former ones.
 
-    Raises ``PriceIsFixed`` once the price is billed, ``ValidationError`` or ``TermsError`` naming the field at fault.
-    A value that stays is not checked again, but the model, unit price and tiers are checked together.
+    Raises ``PriceIsFixed`` once the price is billed, ``ValidationError`` or ``TermsError`` naming the invalid field.
+    Unchanged values are not validated again, except that model, unit price and tiers are validated together.
     """
     prices = Price.objects.select_for_update(of=("self",), no_key=True).select_related("brick", "workspace")
     price = prices.get(workspace_id=price.workspace_id, pk=price.pk)
     if is_billed(price):
-        raise PriceIsFixed("This price was billed, so it is fixed: copy it, and change the copy.")
+        raise PriceIsFixed("This price was billed, so it can't be changed. Copy it and change the copy.")
     changes = {"name": name, "model": model, "unit_price": unit_price}
     touched = [field for field, value in changes.items() if value is not None and value != getattr(price, field)]
     for field in touched:
@@ -95,7 +95,7 @@ def change_price(
     if touched:
         history.save(price, fields=touched, actor=actor)
     if wanted != kept:
-        # All rows anew: saved one by one, two tiers that swap their bounds would collide at one of them.
+        # Replace all rows: if saved one by one, two tiers that swap their bounds would collide.
         PriceTier.objects.filter(workspace_id=price.workspace_id, price=price).delete()
         PriceTier.objects.bulk_create(rows)
         _note_tiers(price, former, rows, actor)
@@ -103,10 +103,10 @@ def change_price(
 
 
 def objection_to_model(brick: Brick, model: PricingModel) -> str | None:
-    """Return why a brick can't have a price of a pricing model; None where it can."""
+    """Return why a brick can't have a price of a pricing model; None if it can."""
     if brick.is_metered or not model.is_metered:
         return None
-    return f"“{brick}” is not metered: it needs a flat price."
+    return f"“{brick}” is not metered: it requires a flat price."
 
 
 def _check_model(price: Price) -> None:
@@ -119,7 +119,7 @@ def _as_tiers(rows: Iterable[PriceTier]) -> list[Tier]:
 
 
 def _checked_tiers(price: Price, tiers: Sequence[Tier]) -> list[PriceTier]:
-    """Return the rows of a price's tiers, not saved; raise as ``create_price`` does."""
+    """Return the unsaved rows of a price's tiers; raise as ``create_price`` does."""
     refuse_too_many_tiers(len(tiers))
     rows = _tier_rows(price, tiers)
     for row in rows:
@@ -138,20 +138,19 @@ def _checked_tiers(price: Price, tiers: Sequence[Tier]) -> list[PriceTier]:
 def refuse_too_many_tiers(count: int) -> None:
     """Raise ``ValidationError`` naming ``tiers`` for more tiers than ``TIERS_PER_PRICE``."""
     if count > settings.TIERS_PER_PRICE:
-        raise ValidationError({"tiers": f"A price has at most {settings.TIERS_PER_PRICE} tiers; these are {count}."})
+        raise ValidationError({"tiers": f"A price has at most {settings.TIERS_PER_PRICE} tiers, not {count}."})
 
 
 def is_billed(price: Price) -> bool:
-    """Tell whether an invoice line uses the price, drafts included: it is fixed from then on."""
+    """Tell whether an invoice line, in a draft or an issued invoice, uses the price, which fixes it."""
     return price.invoice_lines.exists()
 
 
 @transaction.atomic
 def copy_price(*, price: Price, name: str, actor: Actor) -> Price:
-    """Copy a price with its tiers, to be changed: the way to change a price that was billed.
+    """Copy a price with its tiers: a billed price can't be changed, but its copy can.
 
-    Raises ``ValidationError`` naming ``name`` where a price can't have this name, ``TermsError`` where the price is
-    incomplete.
+    Raises ``ValidationError`` naming ``name`` if it is invalid, ``TermsError`` if the price is incomplete.
     """
     copy = Price(
         workspace_id=price.workspace_id,
@@ -161,7 +160,7 @@ def copy_price(*, price: Price, name: str, actor: Actor) -> Price:
         currency=price.currency,
         unit_price=price.unit_price,
     )
-    # Only the name is new: a price that today's rules would refuse can still be copied.
+    # Only the name is validated: a price that current rules would refuse can still be copied.
     copy.clean_fields(exclude=[field.name for field in Price._meta.fields if field.name != "name"])
     history.insert(copy, actor=actor)
     _note_tiers(copy, [], PriceTier.objects.bulk_create(_tier_rows(copy, price.terms().tiers)), actor)
@@ -169,7 +168,7 @@ def copy_price(*, price: Price, name: str, actor: Actor) -> Price:
 
 
 def _note_tiers(price: Price, before: Iterable[PriceTier], after: Iterable[PriceTier], actor: Actor) -> None:
-    """Add a change of a price's tiers to its history: they are written in bulk, which leaves no trace by itself."""
+    """Add a change of a price's tiers to its history: bulk writes are not recorded automatically."""
     was, now = _told(before), _told(after)
     if was != now:
         history.note(price, "changed" if was else "added", {"tiers": (was, now)}, actor=actor)

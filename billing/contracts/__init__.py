@@ -1,7 +1,7 @@
-"""Subscriptions and lines: what is agreed, from when until when. The only writer of their tables.
+"""Subscriptions and their lines, with their terms. The only writer of their tables.
 
-A day that people name becomes a moment before it comes here: a subscription begins at the first moment of a day in
-the workspace's time zone and ends at the first moment that it no longer covers.
+Callers convert days to moments: a subscription starts at the first moment of a day in the workspace's time zone and
+ends at the first moment that it no longer covers.
 """
 
 from billing.contracts.ends import end_line

@@ -1,4 +1,4 @@
-"""End a line, and check an end against closed periods, recorded usage and other lines of the brick."""
+"""End lines, and check an end against closed periods, recorded usage and other lines of the brick."""
 
 from datetime import datetime
 from uuid import UUID
@@ -21,27 +21,27 @@ def end_line(*, line: Line, ends_at: datetime | None, actor: Actor, as_of: datet
     The moment is the line's own end, which stays when the subscription's end moves. A moment equal to the
     subscription's end is not an own end: the line ends with the subscription.
 
-    Refused where a period after the end is closed, or usage is recorded after it. Usage dated in the future as of
-    ``as_of`` is no reason to refuse: it stays in the ledger and does not count while the line ends before it. A line
-    that ends where it begins is voided: it covers nothing, and its reference may be given again.
+    Refused if a period after the end is closed or usage after it is recorded. Usage dated in the future as of
+    ``as_of`` does not prevent it: it stays in the ledger and does not count while the line ends before it. A line that
+    ends at its start is voided: it has no days, and its reference can be used again.
     """
-    # Lock the subscription first, as closing and add_line do: lines of one brick are compared under its lock.
+    # Lock the subscription first, as closing and add_line do: lines of a brick are compared under this lock.
     subscription = locked_subscription(line.workspace_id, line.subscription_id)
     line = Line.objects.select_for_update().get(workspace_id=line.workspace_id, pk=line.pk)
     line.subscription = subscription
     if line.is_voided:
-        raise UnableToAgree({"ends_at": "The line was voided: it covers nothing."})
+        raise UnableToAgree({"ends_at": "The line was voided."})
     line.own_ends_at = own_end(ends_at, subscription)
     return end_at(line, ends_at or subscription.ends_at, actor, as_of)
 
 
 def own_end(ends_at: datetime | None, subscription: Subscription) -> datetime | None:
-    """Return the end that a line keeps when its subscription's moves; None where it ends with the subscription."""
+    """Return the end that a line keeps when its subscription's end moves; None if it ends with the subscription."""
     return None if ends_at == subscription.ends_at else ends_at
 
 
 def end_at(line: Line, ends_at: datetime | None, actor: Actor, as_of: datetime | None) -> Line:
-    """Save a line's end, already computed, with its subscription locked; raise ``UnableToAgree``."""
+    """Save a line's computed end, with its subscription locked; raise ``UnableToAgree``."""
     _check_open(line, ends_at)
     line.ends_at = ends_at
     if ends_at == line.starts_at:
@@ -61,7 +61,7 @@ def _check_open(line: Line, ends_at: datetime | None) -> None:
 
 
 def why_closed(subscription: Subscription, moment: datetime, *, otherwise: str = "closed") -> ValidationError:
-    """Return why nothing can change at a moment before the first open period; name the runs that can be discarded."""
+    """Return the objection to a change before the first open period; it names runs that could be discarded."""
     since = {"since": subscription.workspace.local(subscription.open_from_at)}
     touched = subscription.periods.filter(ends_at__gt=moment)
     drafted = Q(run__state__in=(CloseRun.State.COMPUTING, CloseRun.State.REVIEW))
@@ -70,7 +70,7 @@ def why_closed(subscription: Subscription, moment: datetime, *, otherwise: str =
     if not runs or touched.exclude(drafted).exists():
         return ValidationError(f"Periods before %(since)s are {otherwise}.", params=since)
     named = ", ".join(map(str, runs))
-    return ValidationError(f"Periods before %(since)s are drafted in {named}, to be discarded first.", params=since)
+    return ValidationError(f"Periods before %(since)s are drafted in {named}: discard these first.", params=since)
 
 
 def _ask(line: Line, ends_at: datetime, as_of: datetime | None) -> None:
@@ -80,22 +80,22 @@ def _ask(line: Line, ends_at: datetime, as_of: datetime | None) -> None:
 
 
 def check_end(line: Line) -> None:
-    """Raise ``UnableToAgree`` where a line ends too early or too late, or overlaps another line of its brick."""
+    """Raise ``UnableToAgree`` if a line ends too early or too late, or overlaps another line of its brick."""
     subscription = line.subscription
     if subscription.ends_at and (line.ends_at is None or line.ends_at > subscription.ends_at):
         end = {"end": subscription.workspace.local(subscription.ends_at)}
         raise UnableToAgree({"ends_at": ValidationError("The subscription ends at %(end)s.", params=end)})
     if line.ends_at and line.ends_at <= line.starts_at:
-        raise UnableToAgree({"ends_at": "It ends before it starts."})
+        raise UnableToAgree({"ends_at": "The end is before the start."})
     others = Line.objects.filter(workspace_id=line.workspace_id, subscription=subscription, brick_id=line.brick_id)
     others = others.exclude(pk=line.pk).not_voided()
     if line.ends_at:
         others = others.filter(starts_at__lt=line.ends_at)
     if others.exclude(ends_at__lte=line.starts_at).exists():
-        raise UnableToAgree({"brick": "The subscription has a line of this brick at that time."})
+        raise UnableToAgree({"brick": "The subscription already has a line of this brick at that time."})
 
 
 def locked_subscription(workspace_id: int, subscription_id: UUID) -> Subscription:
-    """Return a subscription with its workspace, locked against other changes until commit."""
+    """Return the current row of a subscription, with its workspace, locked until commit."""
     subscriptions = Subscription.objects.select_for_update(of=("self",)).select_related("workspace")
     return subscriptions.get(workspace_id=workspace_id, pk=subscription_id)

@@ -1,4 +1,4 @@
-"""Lists that ``usage`` fills at start-up: billing asks it without knowing it."""
+"""Hooks that ``usage`` registers at start-up, so that billing can ask it without importing it."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -10,22 +10,22 @@ from billing.actors import Actor
 from billing.contracts.terms import LineTerms
 from billing.models import Line, Subscription
 
-# Called before a line ends, with its new end and the moment of asking where it is known. A function returns why the
-# line may not end then, or None: the ledger objects where usage was recorded later.
+# Called before a line is ended, with the new end and the current moment if it is known. Each returns an objection or
+# None: the ledger objects if usage was recorded after the end.
 objections_to_ending: list[Callable[[Line, datetime, datetime | None], ValidationError | None]] = []
 
 
 @dataclass(frozen=True, slots=True)
 class Foreseen:
-    """An effect of adding a line that a person is shown first.
+    """An effect of adding a line that a user has to confirm.
 
-    ``said`` describes it; ``decided`` is the part that the person decides by, without figures that move meanwhile.
+    ``said`` describes it; ``decided`` is the part that the confirmation depends on, without figures that keep changing.
     """
 
     said: str
     decided: tuple[object, ...]
 
 
-# Called before a person, the actor, adds a line. A function returns an effect to show first, or None: the ledger tells
-# the value with which a gauge would open.
+# Called before a user, the actor, adds a line. Each returns an effect to confirm or None: the ledger reports the value
+# with which a gauge would open.
 effects_of_adding: list[Callable[[Subscription, LineTerms, Actor], Foreseen | None]] = []

@@ -34,19 +34,19 @@ def add_line(
     carries_on: bool | None = None,
     actor: Actor,
 ) -> Line:
-    """Add a brick at a price to a subscription, from its first open moment or a later one on.
+    """Add a brick at a price to a subscription, from its first open moment or a later one.
 
-    ``price`` may be terms, from which a price is made first. ``number`` takes over an integer that clients of another
-    system already hold; None takes the workspace's next. A subscription has at most ``LINES_PER_SUBSCRIPTION`` lines
+    ``price`` may be terms, from which a price is created first. ``number`` adopts an integer that clients of another
+    system already use; None takes the workspace's next. A subscription has at most ``LINES_PER_SUBSCRIPTION`` lines
     and one line of a brick at a time: to change a price, end the line and add the next. A gauge then opens with the
-    last value of the former line, or with 0 where ``carries_on`` is False.
+    last value of the former line, or with 0 if ``carries_on`` is False.
 
     Raises ``UnableToAgree``, ``LimitsRefused`` for limits that the line can't have, and ``ValidationError`` for a
     number or reference that is taken; each names the field.
     """
     subscription = locked_subscription(subscription.workspace_id, subscription.pk)
     if subscription.is_voided:
-        raise UnableToAgree({NON_FIELD_ERRORS: "The subscription was voided: it covers nothing."})
+        raise UnableToAgree({NON_FIELD_ERRORS: "The subscription was voided."})
     _make_room(subscription)
     if isinstance(price, PriceTerms):
         with within("price"):
@@ -65,7 +65,7 @@ def add_line(
     )
     _check_parties(line)
     if line.starts_at < subscription.open_from_at:
-        why = why_closed(subscription, line.starts_at, otherwise="closed or not covered")
+        why = why_closed(subscription, line.starts_at, otherwise="closed or outside the subscription")
         raise UnableToAgree({"starts_at": why})
     check_end(line)
     limits.put_on(line)
@@ -82,53 +82,53 @@ def set_limits(*, line: Line, limits: Limits, actor: Actor) -> Line:
 
     Recorded usage stays, whatever its total.
     """
-    # FOR UPDATE waits for usage that is being recorded without a limit: whoever measures the period next sees it.
+    # FOR UPDATE waits for usage that is being recorded without a limit, so that the next measurement includes it.
     lines = Line.objects.select_for_update(of=("self",)).select_related("brick")
     line = lines.get(workspace_id=line.workspace_id, pk=line.pk)
     limits.put_on(line)
-    # A reference from before today's rules is not refused here.
+    # A reference that is older than the current rules is not refused here.
     line.full_clean(exclude=["reference"])
     history.save(line, fields=[field.name for field in fields(limits)], actor=actor)
     return line
 
 
 def has_open_lines(brick: Brick, *, as_of: datetime) -> bool:
-    """Tell whether subscriptions have lines of a brick that go on after a moment, or begin after it."""
+    """Tell whether subscriptions have lines of a brick that continue after a moment or start after it."""
     lines = Line.objects.filter(workspace_id=brick.workspace_id, brick=brick)
     return lines.filter(Q(ends_at=None) | Q(ends_at__gt=as_of)).exists()
 
 
 def _make_room(subscription: Subscription) -> None:
-    """Raise ``UnableToAgree`` where a subscription, which is locked, has as many lines as allowed."""
+    """Raise ``UnableToAgree`` if a locked subscription has the maximum number of lines."""
     most = settings.LINES_PER_SUBSCRIPTION
-    # Stop counting at the bound: subscriptions from before it may have many more.
+    # Stop counting at the limit: subscriptions that are older than the limit may have many more.
     lines = Line.objects.filter(workspace=subscription.workspace_id, subscription=subscription).order_by()
     if lines[:most].count() >= most:
-        message = f"A subscription has at most {most} lines, those that have ended included. Begin another one."
+        message = f"A subscription has at most {most} lines, including ended ones. Start another subscription."
         raise UnableToAgree({"brick": message})
 
 
 def _carries_on(brick: Brick, asked: bool | None) -> bool:
     stands_on = brick.metering.stands_on
     if asked and not stands_on:
-        raise UnableToAgree({"carries_on": f"Only a {short_labels('stands_on')} carries a value on."})
+        raise UnableToAgree({"carries_on": f"Only a {short_labels('stands_on')} can carry on a value."})
     return stands_on if asked is None else asked
 
 
 def _check_parties(line: Line) -> None:
     subscription, brick, price = line.subscription, line.brick, line.price
     if brick.workspace_id != subscription.workspace_id:
-        raise UnableToAgree({"brick": "This brick is of another workspace."})
+        raise UnableToAgree({"brick": "This brick belongs to another workspace."})
     if brick.archived_at is not None:
-        raise UnableToAgree({"brick": "This brick is archived: it is not sold any more."})
+        raise UnableToAgree({"brick": "This brick is archived: no further lines of it can be added."})
     if price.brick_id != brick.pk:
-        raise UnableToAgree({"price": "This price is of another brick."})
+        raise UnableToAgree({"price": "This price belongs to another brick."})
     if price.currency != subscription.currency:
-        raise UnableToAgree({"price": f"The subscription is in {subscription.currency}, the price is not."})
+        raise UnableToAgree({"price": f"The price is not in the subscription's currency {subscription.currency}."})
     if brick.metering.takes_events and not catalog.current_rules(workspace_id=brick.workspace_id, brick_ids=[brick.pk]):
-        raise UnableToAgree({"brick": "This brick has no rule yet that says which events it counts."})
+        raise UnableToAgree({"brick": "This brick counts events, but has no event rule yet."})
     if catalog.objection_to_model(brick, price.pricing):
-        raise UnableToAgree({"price": "A brick that is not metered needs a flat price."})
+        raise UnableToAgree({"price": "A brick that is not metered requires a flat price."})
     try:
         price.terms()
     except TermsError as error:
@@ -136,10 +136,10 @@ def _check_parties(line: Line) -> None:
 
 
 def _check_fields(line: Line) -> None:
-    """Raise ``ValidationError`` for a value that a field can't hold or that another line has.
+    """Raise ``ValidationError`` for a value that is invalid for its field or that another line has.
 
-    The other constraints are checked above with messages of their own, and kept by the database: a query for each
-    would take longer than all the rest of adding a line.
+    The other constraints are checked above with specific messages, and enforced by the database: a query for each
+    would take longer than the rest of adding a line.
     """
     line.clean_fields(exclude=["workspace", "subscription", "brick", "price"])
     taken: dict[str, list[ValidationError]] = {}

@@ -1,4 +1,7 @@
-"""The billing periods of a subscription: the one place that reads its rhythm. All raise ``CalendarOutOfRange``."""
+"""Compute the billing periods of a subscription. Only this module uses its interval and anchor day.
+
+All functions raise ``CalendarOutOfRange``.
+"""
 
 from datetime import datetime
 from typing import Any
@@ -9,12 +12,12 @@ from billing.models import Subscription
 
 
 def open_period(subscription: Subscription) -> Period | None:
-    """Return the subscription's first period that is not closed, or None where none is left."""
+    """Return the subscription's first period that is not closed, or None if none is left."""
     return period_around(subscription, subscription.open_from_at)
 
 
 def period_around(subscription: Subscription, moment: datetime) -> Period | None:
-    """Return the subscription's period that contains a moment, or None outside of its life.
+    """Return the subscription's period that contains a moment, or None outside its life.
 
     Raises ``CalendarOutOfRange``.
     """
@@ -26,16 +29,16 @@ def periods_from(
 ) -> tuple[Period, ...]:
     """Return, in order, the first ``most`` periods of a subscription from a moment on that end by ``until``.
 
-    The first begins at that moment, or where the subscription does if that is later. Raises ``CalendarOutOfRange``.
+    The first one starts at that moment or, if it is later, at the subscription's start. Raises ``CalendarOutOfRange``.
     """
     rhythm = _rhythm(subscription, subscription.workspace.tz)
     return periods_due(open_from_at=starts_at, until=until, **rhythm, **_life(subscription), most=most)
 
 
 def full_period(subscription: Subscription, moment: datetime, *, tz: ZoneInfo) -> Period:
-    """Return the whole billing window that contains a moment, also beyond the subscription's life.
+    """Return the full billing window that contains a moment, even outside the subscription's life.
 
-    ``tz``: that of its workspace, which the caller may have loaded otherwise. Raises ``CalendarOutOfRange``.
+    ``tz``: the time zone of its workspace, which may not be loaded. Raises ``CalendarOutOfRange``.
     """
     return full_period_at(moment, **_rhythm(subscription, tz))
 
@@ -43,16 +46,16 @@ def full_period(subscription: Subscription, moment: datetime, *, tz: ZoneInfo) -
 def coverage_of(
     subscription: Subscription, covered: Period, *, tz: ZoneInfo, followed_at: datetime | None = None
 ) -> Coverage:
-    """Return how much of its billing window a part of a period covers, of which a flat price is charged.
+    """Return the part of its billing window that a part of a period covers, which prorates a flat price.
 
-    ``followed_at``: when the next line of the same brick begins. ``tz`` and errors as for ``full_period``.
+    ``followed_at``: the start of the next line of the same brick. ``tz`` and errors as for ``full_period``.
     """
     full = full_period(subscription, covered.starts_at, tz=tz)
     return coverage(covered=covered, full=full, tz=tz, followed_at=followed_at)
 
 
 def next_close_at(subscription: Subscription) -> datetime | None:
-    """Return the moment at which the subscription's first open period ends, or None where none is left."""
+    """Return the moment at which the subscription's first open period ends, or None if none is left."""
     period = open_period(subscription)
     return None if period is None else period.ends_at
 

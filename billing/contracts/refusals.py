@@ -1,4 +1,4 @@
-"""Refusals of what was asked for, and the paths of the fields that they name."""
+"""Errors of requests for subscriptions and lines, and the paths of the fields that they name."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -9,12 +9,12 @@ from billing.rating import TermsError
 
 
 class UnableToAgree(ValidationError):
-    """The subscription or line can't be as asked; the message names the field."""
+    """The subscription or line can't be created or changed as requested; the message names the field."""
 
 
 @contextmanager
 def within(path: str) -> Iterator[None]:
-    """Prefix the fields of a refusal raised inside with ``path``; raise ``TermsError`` as ``UnableToAgree``."""
+    """Prefix the fields of an error raised inside with ``path``; raise ``TermsError`` as ``UnableToAgree``."""
     try:
         yield
     except TermsError as error:

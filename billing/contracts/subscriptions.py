@@ -1,4 +1,4 @@
-"""Begin, end and prolong subscriptions."""
+"""Create, end and extend subscriptions."""
 
 import uuid
 from collections.abc import Sequence
@@ -33,10 +33,10 @@ def create_subscription(
     lines: Sequence[LineTerms] = (),
     actor: Actor,
 ) -> Subscription:
-    """Begin a customer's subscription with its lines; raise ``ValidationError`` naming the field.
+    """Create a customer's subscription with its lines; raise ``ValidationError`` naming the field.
 
-    ``id`` and ``reference`` take over what clients of another system already hold. All lines are priced in
-    ``currency``, by default the workspace's. The field of a line is named as ``lines.0.price``.
+    ``id`` and ``reference`` adopt identifiers that clients of another system already use. All lines are priced in
+    ``currency``, by default the workspace's. The field of a line has a name such as ``lines.0.price``.
     """
     subscription = Subscription(
         id=id or uuid.uuid4(),
@@ -51,13 +51,13 @@ def create_subscription(
         open_from_at=starts_at,
     )
     if ends_at is not None and ends_at <= starts_at:
-        raise UnableToAgree({"ends_at": "It ends before it starts."})
+        raise UnableToAgree({"ends_at": "The end is before the start."})
     subscription.full_clean()
     try:
         subscription.next_close_at = next_close_at(subscription)
     except CalendarOutOfRange as error:
         raise UnableToAgree({"starts_at": str(error)}) from error
-    # Before names are given, so that two requests with lines don't deadlock.
+    # Lock before names are assigned, so that two requests with lines don't deadlock.
     line_numbers.lock(workspace_id=subscription.workspace_id)
     history.insert(subscription, actor=actor)
     names.give_agreed(subscription)
@@ -73,10 +73,10 @@ def end_subscription(
 ) -> Subscription:
     """End a subscription and its lines at a moment; its last period is then due. Raises ``UnableToAgree``.
 
-    A later end, or none (None), prolongs the subscription and the lines that end with it. A line that it had cut short
-    goes on to its own end; lines that ended before stay as they are (``staying_ended``). A subscription that ends where
-    it begins, with no period closed, is voided with all its lines: it covers nothing, and its reference may be given
-    again. ``as_of`` is as for ``end_line``.
+    A later end, or None for no end, extends the subscription and the lines that end with it. A line that it had cut
+    short continues to its own end; lines that ended before do not change (``staying_ended``). A subscription that ends
+    at its start, with no period closed, is voided with all its lines: nothing of it is billed, and its reference can
+    be used again. ``as_of`` is as for ``end_line``.
     """
     subscription = locked_subscription(subscription.workspace_id, subscription.pk)
     _check_end_of(subscription, ends_at)
@@ -99,9 +99,9 @@ def end_subscription(
 
 
 def staying_ended(*, subscription: Subscription, former_end: datetime | None) -> list[Line]:
-    """Return by number the lines that had ended by a subscription's former end and stayed so when it was prolonged.
+    """Return by number the lines that had ended by a subscription's former end and stay ended when it is extended.
 
-    Empty where it was not prolonged. A line that another one of its brick follows is left out: that one goes on.
+    Empty if it was not extended. A line that is followed by another one of its brick is omitted: that one continues.
     """
     ends_at = subscription.ends_at
     if former_end is None or (ends_at is not None and ends_at <= former_end):
@@ -113,19 +113,19 @@ def staying_ended(*, subscription: Subscription, former_end: datetime | None) ->
 
 
 def _end_within(subscription: Subscription, line: Line) -> datetime | None:
-    """Return the end of a line: its own or its subscription's, whichever is first."""
+    """Return the end of a line: its own or its subscription's, whichever is earlier."""
     ends = [moment for moment in (line.own_ends_at, subscription.ends_at) if moment is not None]
     return min(ends, default=None)
 
 
 def _check_end_of(subscription: Subscription, ends_at: datetime | None) -> None:
     if subscription.is_voided:
-        raise UnableToAgree({"ends_at": "The subscription was voided: it covers nothing."})
+        raise UnableToAgree({"ends_at": "The subscription was voided."})
     if subscription.next_close_at is None:
         raise UnableToAgree({"ends_at": "The subscription has ended and its last period is closed."})
     if ends_at is None:
         return
     if ends_at < subscription.starts_at:
-        raise UnableToAgree({"ends_at": "It ends before it starts."})
+        raise UnableToAgree({"ends_at": "The end is before the start."})
     if ends_at < subscription.open_from_at:
         raise UnableToAgree({"ends_at": why_closed(subscription, ends_at)})

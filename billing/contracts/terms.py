@@ -1,4 +1,4 @@
-"""A line to be added to a subscription."""
+"""Terms of a line to be added to a subscription."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -10,9 +10,9 @@ from billing.models import Brick, Price
 
 @dataclass(frozen=True)
 class LineTerms:
-    """A line to be added; ``price`` is an existing one, or terms from which one is made.
+    """A line to be added; ``price`` is an existing price, or terms from which one is created.
 
-    ``carries_on`` says whether a gauge opens with the last value of the line before it; None: it does.
+    ``carries_on``: whether a gauge opens with the last value of the previous line; None means yes.
     """
 
     brick: Brick

@@ -1,4 +1,4 @@
-"""Documents of invoices: typed, versioned values of what was issued, and the one text that is kept of each."""
+"""Invoice documents: typed, versioned values of issued invoices, and their canonical JSON, which is stored."""
 
 from billing.documents.invoice import FORMAT, DocumentCustomer, InvoiceDocument, Prices, UnreadableDocument
 from billing.documents.lines import DocumentLine, columns_of, moment, steps_of, unsaved_line

@@ -1,11 +1,11 @@
 """The document of an invoice: a frozen, versioned value, and its canonical JSON.
 
-An issued invoice keeps the text, and its digest is of the text. Whatever shows an issued invoice, and replay, reads the
-value. A document carries its ``format``:
+An issued invoice stores the JSON text and its digest. Replay, and all code that shows an issued invoice, uses the
+value. A document contains its ``format``:
 
-- What was written in a format is read and written to the same bytes by every later version.
-- A further member takes a new format: it gets a default here, and ``as_dict`` writes it from that format on. ``FORMAT``
-  is the one that new documents are written in; replay compares in the format of the stored document.
+- Every later version of the program reads a format and writes the same bytes.
+- A new member requires a new format: it gets a default here, and ``as_dict`` writes it from that format on. New
+  documents are written in ``FORMAT``; replay compares in the format of the stored document.
 """
 
 from datetime import datetime
@@ -26,7 +26,7 @@ Prices = dict[int, DocumentPrice]
 
 
 class UnreadableDocument(ValueError):
-    """The text is no document of a format that this version knows; the message says why."""
+    """The text is not a document in a format that this version supports; the message gives the reason."""
 
 
 class DocumentWorkspace(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -81,13 +81,13 @@ class DocumentSubscription(msgspec.Struct, frozen=True, kw_only=True, forbid_unk
 
 
 class _Versioned(msgspec.Struct):
-    """As much of a document as tells its format."""
+    """The part of a document that contains its format."""
 
     format: int
 
 
 class InvoiceDocument(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """What an invoice says. ``number`` and ``issued_at`` are None while it is a draft; lines are in order."""
+    """The content of an invoice. ``number`` and ``issued_at`` are None while it is a draft; lines are in order."""
 
     format: int
     number: str | None
@@ -104,11 +104,11 @@ class InvoiceDocument(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_
 
     @classmethod
     def from_invoice(cls, invoice: Invoice, *, prices: Prices | None = None, in_format: int | None = None) -> Self:
-        """Return what an invoice says, by the names and prices of now, in a format; the newest where none is given.
+        """Return the document of an invoice with current names and prices, in the given or the newest format.
 
         Reads the invoice's customer, subscription, workspace and lines with their bricks and prices: load them first.
-        ``prices``: to be shared by the documents of invoices that were loaded together; thousands of lines have a few.
-        Raises ``TermsError`` where a price's tiers are incomplete.
+        ``prices``: a cache shared by the documents of several invoices; thousands of lines have a few prices.
+        Raises ``TermsError`` if a price's tiers are incomplete.
         """
         prices = {} if prices is None else prices
         workspace, subscription, currency = invoice.workspace, invoice.subscription, invoice.currency
@@ -132,9 +132,9 @@ class InvoiceDocument(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_
 
     @classmethod
     def from_json(cls, text: str) -> Self:
-        """Return the document of a text that ``to_json`` wrote, in this version or a former one.
+        """Return the document of a text that ``to_json`` wrote, in this version of the program or an earlier one.
 
-        ``to_json`` of it is the same text. Raises ``UnreadableDocument`` for any other text.
+        ``to_json`` returns the same text. Raises ``UnreadableDocument`` for any other text.
         """
         try:
             version = msgspec.json.decode(text, type=_Versioned).format
@@ -145,13 +145,13 @@ class InvoiceDocument(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_
         except UnreadableDocument:
             raise
         except (ValueError, OverflowError) as error:
-            raise UnreadableDocument(f"It is no document of an invoice: {error}.") from error
+            raise UnreadableDocument(f"It is not an invoice document: {error}.") from error
         if rewritten != text:
             raise UnreadableDocument("It is not in canonical form.")
         return document
 
     def to_json(self) -> str:
-        """Return the document's one text: sorted members, decimals as text, moments in UTC."""
+        """Return the document's canonical JSON: sorted members, decimals as text, moments in UTC."""
         return encode_canonical(self.as_dict())
 
     def as_dict(self) -> dict[str, Any]:

@@ -1,6 +1,6 @@
 """Lines of an invoice: from a draft's value to the stored row, and from the row to the line of a document.
 
-This is the one mapping. APIs show lines by it as well, those of an upcoming invoice with rows that are never saved.
+This is the only mapping. APIs use it as well; for the lines of an upcoming invoice with rows that are never saved.
 """
 
 from datetime import UTC, datetime
@@ -21,7 +21,7 @@ Moment = Annotated[datetime, msgspec.Meta(tz=True)]
 
 
 def columns_of(draft: "DraftLine") -> dict[str, Any]:
-    """Return a draft's line as columns of ``InvoiceLine``: all but the workspace, the invoice and the position."""
+    """Return a draft's line as columns of ``InvoiceLine``, except workspace, invoice and position."""
     charge = draft.charge
     return {
         "line_id": draft.line_id,
@@ -55,7 +55,7 @@ def steps_of(charge: Charge) -> list[dict[str, Any]]:
 
 
 def unsaved_line(draft: "DraftLine", *, position: int, line: Line) -> InvoiceLine:
-    """Return a draft's line as a row that is not saved, for a preview. ``line``: loaded with its brick and price."""
+    """Return a draft's line as an unsaved row, for a preview. ``line``: loaded with its brick and price."""
     row = InvoiceLine(workspace_id=line.workspace_id, position=position, **columns_of(draft))
     row.line, row.price = line, line.price
     return row
@@ -77,7 +77,7 @@ class Span(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
 
 
 class DocumentTier(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """A tier of a price. ``up_to``: inclusive, None where it is open."""
+    """A tier of a price. ``up_to``: the inclusive upper bound, None if the tier is open."""
 
     up_to: Decimal | None
     unit_price: Decimal
@@ -92,7 +92,7 @@ class DocumentTier(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
 
 
 class DocumentTerms(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """How the quantity became money, as it was agreed when the invoice was issued."""
+    """The terms by which the quantity was rated, as agreed when the invoice was issued."""
 
     model: str
     currency: str
@@ -114,7 +114,7 @@ class DocumentTerms(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
 
 
 class DocumentPrice(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """The price of a line, by the name and with the terms that it had."""
+    """The price of a line, with its name and terms at that time."""
 
     id: int
     name: str
@@ -122,7 +122,7 @@ class DocumentPrice(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
 
     @classmethod
     def of(cls, price: Price) -> Self:
-        """Return a price, loaded with its tiers. Raises ``TermsError`` where they are incomplete."""
+        """Return a price, loaded with its tiers. Raises ``TermsError`` if they are incomplete."""
         return cls(id=price.pk, name=price.name, terms=DocumentTerms.of(price.terms()))
 
     def as_dict(self) -> dict[str, Any]:
@@ -130,7 +130,7 @@ class DocumentPrice(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
 
 
 class DocumentStep(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """A step of the arithmetic; amounts are not rounded. ``lower`` (exclusive), ``upper``: bounds of its tier."""
+    """A step of the calculation; amounts are not rounded. ``lower`` (exclusive), ``upper``: bounds of its tier."""
 
     kind: str
     text: str
@@ -145,7 +145,7 @@ class DocumentStep(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
 
 
 class DocumentLine(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """A line of an invoice with its price's terms and its arithmetic.
+    """A line of an invoice with its price's terms and the steps of its calculation.
 
     ``rated``, ``billed_before`` and ``amount`` are rounded to the currency's minor unit and keep its decimals.
     """
@@ -174,7 +174,7 @@ class DocumentLine(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
     def of(cls, row: InvoiceLine, *, currency: str, price: DocumentPrice | None = None) -> Self:
         """Return the line of a row. Reads the row's line with its brick, and its price with its tiers: load them.
 
-        ``price``: the row's, where it is at hand. Raises ``TermsError`` where the price's tiers are incomplete.
+        ``price``: the row's, if already available. Raises ``TermsError`` if the price's tiers are incomplete.
         """
         brick = row.line.brick
         return cls(

@@ -1,4 +1,4 @@
-"""Read numbers, days and moments as people write them, in a workspace's formats. Pure; forms and files use it."""
+"""Parse numbers, days and moments as users write them, in a workspace's formats. Pure; used by forms and files."""
 
 from dataclasses import dataclass
 from zoneinfo import ZoneInfo
@@ -10,12 +10,12 @@ from billing.entry.numbers import NumberFormat
 
 @dataclass(frozen=True, slots=True)
 class Formats:
-    """The formats in which a workspace writes numbers and days, and the zone of its times."""
+    """The formats of a workspace's numbers and days, and its time zone."""
 
     numbers: NumberFormat
     days: DayFormat
     tz: ZoneInfo
 
     def examples(self) -> dict[str, str]:
-        """Return an example of how ``numbers`` and ``days`` are written, and the zone of the ``clock``."""
+        """Return an example of each format (``numbers``, ``days``) and the time zone (``clock``)."""
         return {"numbers": numbers.EXAMPLES[self.numbers], "days": moments.EXAMPLES[self.days], "clock": self.tz.key}

@@ -1,7 +1,7 @@
-"""Read days and moments that people write, in ISO 8601 or the workspace's format. Nothing else reads them.
+"""Parse days and moments that users write, in ISO 8601 or the workspace's format. No other code parses them.
 
-A text that only another format reads is refused, with the days that it could be. A time that the clock shows twice
-needs its offset from UTC; a time that the clock skips is refused.
+A text that is valid only in another format is refused, with the days that it could mean. A time that occurs twice
+requires its offset from UTC; a time that is skipped is refused.
 """
 
 import re
@@ -50,7 +50,7 @@ _TIME = re.compile(
 
 @dataclass(frozen=True, slots=True)
 class Day:
-    """A day that was read; as text, “Tue 10 Nov 2026”."""
+    """A parsed day; as text, “Tue 10 Nov 2026”."""
 
     value: date
 
@@ -60,7 +60,7 @@ class Day:
 
 @dataclass(frozen=True, slots=True)
 class Moment:
-    """A moment that was read, in UTC, with its zone; as text, “Tue 10 Nov 2026, 14:30”."""
+    """A parsed moment, in UTC, with its zone; as text, “Tue 10 Nov 2026, 14:30”."""
 
     value: datetime
     tz: ZoneInfo
@@ -71,7 +71,7 @@ class Moment:
 
 @dataclass(frozen=True, slots=True)
 class UnreadDay:
-    """A text that is not a day in the format: the reason, and the days that it could be in other formats."""
+    """A text that is not a day in the format: the reason, and the days that it could mean in other formats."""
 
     text: str
     reason: str
@@ -83,7 +83,7 @@ class UnreadDay:
 
 @dataclass(frozen=True, slots=True)
 class UnreadMoment:
-    """A text that is not one moment: the reason, and the moments that it could be."""
+    """A text that is not a unique moment: the reason, and the moments that it could mean."""
 
     text: str
     reason: str
@@ -94,12 +94,12 @@ class UnreadMoment:
 
 
 def read_day(text: str, style: DayFormat) -> Day | UnreadDay:
-    """Read a day in ISO 8601 or in a format, whose days and months may leave out a leading zero."""
+    """Parse a day in ISO 8601 or in a format, in which leading zeros of days and months are optional."""
     text = text.strip()
     if not text:
         return UnreadDay(text, "A day is missing.")
     if len(text) > MAX_LENGTH:
-        return UnreadDay(text, f"A day has at most {MAX_LENGTH} signs.")
+        return UnreadDay(text, f"A day has at most {MAX_LENGTH} characters.")
     for own in (DayFormat.ISO, style):
         if (day := _day(text, own)) is not None:
             return Day(day)
@@ -109,14 +109,14 @@ def read_day(text: str, style: DayFormat) -> Day | UnreadDay:
 
 
 def read_moment(text: str, style: DayFormat, tz: ZoneInfo) -> Moment | UnreadMoment:
-    """Read a day in ISO 8601 or in a format, then a time of the zone's clock: “2026-11-10 14:30”.
+    """Parse a day in ISO 8601 or in a format, followed by a local time: “2026-11-10 14:30”.
 
-    Seconds, their fraction and an offset (“+01:00”, “Z”) may follow. Without one, a time that occurs twice is refused
+    Seconds, a fraction and an offset (“+01:00”, “Z”) may follow. Without an offset, a time that occurs twice is refused
     with both moments.
     """
     text = text.strip()
     if len(text) > MAX_LENGTH:
-        return UnreadMoment(text, f"A moment has at most {MAX_LENGTH} signs.")
+        return UnreadMoment(text, f"A moment has at most {MAX_LENGTH} characters.")
     first, _, rest = text.replace("T", " ", 1).partition(" ")
     day = read_day(first, style)
     if isinstance(day, UnreadDay):
@@ -126,41 +126,41 @@ def read_moment(text: str, style: DayFormat, tz: ZoneInfo) -> Moment | UnreadMom
     found = _TIME.fullmatch(rest.strip())
     clock = found and _clock(found)
     if found is None or clock is None:
-        return UnreadMoment(text, f"“{rest.strip()}” is no time: write it as 14:30.")
+        return UnreadMoment(text, f"“{rest.strip()}” is not a time: write it as 14:30.")
     return _at(text, datetime.combine(day.value, clock), found["offset"], tz)
 
 
 def write_day(day: date, style: DayFormat) -> str:
-    """Write a day in a format; reading it gives the same day."""
+    """Format a day; parsing the text gives the same day."""
     return _WRITTEN[style].format(day.year, day.month, day.day)
 
 
 def write_time(at: datetime, tz: ZoneInfo) -> str:
-    """Write the time that the zone's clock shows at a moment: “14:30”, with seconds where there are any."""
+    """Format the local time of a moment: “14:30”, with seconds if there are any."""
     local = at.astimezone(tz)
     return local.strftime("%H:%M:%S" if local.second else "%H:%M")
 
 
 def spell_day(day: date) -> str:
-    """Write a day so that it can't be mistaken: “Tue 10 Nov 2026”."""
+    """Format a day unambiguously: “Tue 10 Nov 2026”."""
     return f"{WEEKDAYS[day.weekday()]} {day.day} {MONTHS[day.month - 1]} {day.year:04}"
 
 
 def spell_moment(at: datetime, tz: ZoneInfo) -> str:
-    """Write a moment on the zone's clock; with its offset where the clock shows that time twice."""
+    """Format a moment as local time, with its offset if that time occurs twice."""
     local = at.astimezone(tz)
     twice = f" ({offset_of(at, tz)})" if len(_moments(local.replace(tzinfo=None), tz)) > 1 else ""
     return f"{spell_day(local.date())}, {write_time(at, tz)}{twice}"
 
 
 def offset_of(at: datetime, tz: ZoneInfo) -> str:
-    """Write the zone's offset from UTC at a moment: “+01:00”."""
+    """Format the zone's offset from UTC at a moment: “+01:00”."""
     return at.replace(microsecond=0).astimezone(tz).isoformat()[19:]
 
 
 def _refusal(reason: str, readings: Iterable[str]) -> str:
     could_be = " or ".join(readings)
-    return f"{reason} It could be {could_be}: write the one that is meant." if could_be else reason
+    return f"{reason} It could mean {could_be}: write one of these." if could_be else reason
 
 
 def _day(text: str, style: DayFormat) -> date | None:
@@ -173,7 +173,7 @@ def _day(text: str, style: DayFormat) -> date | None:
 
 def _reason(text: str, style: DayFormat) -> str:
     if _SHORT_YEAR.fullmatch(text):
-        return f"“{text}” is not read: write the year with four digits."
+        return f"“{text}” is ambiguous: write the year with four digits."
     if any(_PATTERNS[own].fullmatch(text) for own in (DayFormat.ISO, style)):
         return f"“{text}”: there is no such day."
     ways = dict.fromkeys((EXAMPLES[style], EXAMPLES[DayFormat.ISO]))
@@ -194,17 +194,17 @@ def _at(text: str, wall: datetime, offset: str | None, tz: ZoneInfo) -> Moment |
             return Moment(datetime.fromisoformat(f"{wall.isoformat()}{offset}").astimezone(UTC), tz)
         moments = _moments(wall, tz)
     except (OverflowError, ValueError):
-        return UnreadMoment(text, f"“{text}” lies outside the years 1 to 9999, or has no such offset.")
+        return UnreadMoment(text, f"“{text}” is outside the years 1 to 9999, or its offset is not valid at that time.")
     if not moments:
-        return UnreadMoment(text, f"The clock skips {wall:%H:%M} on {spell_day(wall.date())} in {tz.key}.")
+        return UnreadMoment(text, f"{wall:%H:%M} does not exist on {spell_day(wall.date())} in {tz.key}.")
     if len(moments) > 1:
-        twice = f"The clock shows {wall:%H:%M} twice on {spell_day(wall.date())} in {tz.key}."
+        twice = f"{wall:%H:%M} occurs twice on {spell_day(wall.date())} in {tz.key}."
         return UnreadMoment(text, twice, tuple(Moment(at, tz) for at in moments))
     return Moment(moments[0], tz)
 
 
 def _moments(wall: datetime, tz: ZoneInfo) -> list[datetime]:
-    """Return the moments at which the zone's clock shows a time: one, two in a repeated hour, or none."""
+    """Return the moments with a local time: one, two in a repeated hour, or none in a skipped one."""
     both = [wall.replace(tzinfo=tz, fold=fold).astimezone(UTC) for fold in (0, 1)]
     shown = [at for at in both if at.astimezone(tz).replace(tzinfo=None, fold=0) == wall.replace(fold=0)]
     return sorted(set(shown))

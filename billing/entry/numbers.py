@@ -1,7 +1,7 @@
-"""Read numbers that people write, in the workspace's format. Nothing else reads them.
+"""Parse numbers that users write, in the workspace's format. No other code parses them.
 
-A format has one decimal mark and one separator of groups of exactly three digits. A text that only another format
-reads is refused, with the numbers that it could be; none is guessed.
+A format has one decimal mark and one separator of groups of exactly three digits. A text that is valid only in another
+format is refused, with the numbers that it could mean; no guess is made.
 """
 
 import re
@@ -29,7 +29,7 @@ EXAMPLES = {
 }
 _MARK = {NumberFormat.POINT: ".", NumberFormat.COMMA: ",", NumberFormat.SPACE: ","}
 _GROUP = {NumberFormat.POINT: ",", NumberFormat.COMMA: ".", NumberFormat.SPACE: NO_BREAK_SPACE}
-# Spaces that group digits: what keyboards, spreadsheets and typesetters write.
+# Spaces that group digits, as written by keyboards, spreadsheets and typesetters.
 _SPACES = (" ", NO_BREAK_SPACE, "\N{THIN SPACE}", "\N{NARROW NO-BREAK SPACE}")
 _SIGNS = {"+": "", "-": "-", "\N{MINUS SIGN}": "-"}
 _DASHES = "\N{FIGURE DASH}\N{EN DASH}\N{EM DASH}\N{HYPHEN}\N{NON-BREAKING HYPHEN}"
@@ -38,7 +38,7 @@ _APOSTROPHES = "'\N{RIGHT SINGLE QUOTATION MARK}\N{LEFT SINGLE QUOTATION MARK}\N
 
 @dataclass(frozen=True, slots=True)
 class Number:
-    """A number that was read; as text, written in the format that it was read in."""
+    """A parsed number; as text, in the format in which it was parsed."""
 
     value: Decimal
     style: NumberFormat
@@ -49,7 +49,7 @@ class Number:
 
 @dataclass(frozen=True, slots=True)
 class UnreadNumber:
-    """A text that is not a number in the format: the reason, and what it could be in others or without grouping."""
+    """A text that is not a number in the format: the reason, and its values in other formats or without grouping."""
 
     text: str
     reason: str
@@ -58,14 +58,14 @@ class UnreadNumber:
     def __str__(self) -> str:
         if not self.readings:
             return self.reason
-        return f"{self.reason} It could be {' or '.join(map(str, self.readings))}: write the one that is meant."
+        return f"{self.reason} It could mean {' or '.join(map(str, self.readings))}: write one of these."
 
 
 def read_number(text: str, style: NumberFormat) -> Number | UnreadNumber:
-    """Read a number in a format; blanks around it are ignored.
+    """Parse a number in a format; blanks around it are ignored.
 
     Digits are grouped by threes or not at all, the sign is + or - (or a minus), and a group never begins with 0.
-    Powers of ten, other digits than 0 to 9, currencies and units are refused.
+    Exponents, digits other than 0 to 9, currencies and units are refused.
     """
     text = text.strip()
     if not text:
@@ -79,12 +79,12 @@ def read_number(text: str, style: NumberFormat) -> Number | UnreadNumber:
 
 
 def spell_number(value: Decimal, style: NumberFormat) -> str:
-    """Write a number in a format: grouped, no exponent, no trailing zeros. Reading it gives the same number."""
+    """Format a number: grouped, no exponent, no trailing zeros. Parsing the text gives the same number."""
     return in_format(format_decimal(value), style)
 
 
 def in_format(plain: str, style: NumberFormat) -> str:
-    """Write a plain number, such as “-1234.50”, in a format; its decimals stay as they are."""
+    """Convert a plain number, such as “-1234.50”, to a format; its decimals are kept."""
     sign, digits = ("-", plain[1:]) if plain.startswith("-") else ("", plain)
     whole, _, fraction = digits.partition(".")
     head = len(whole) % 3
@@ -93,7 +93,7 @@ def in_format(plain: str, style: NumberFormat) -> str:
 
 
 def explain_number(value: Decimal, style: NumberFormat) -> str:
-    """Spell a number so that its marks can't be mistaken: “1,234: a whole number”, “1,234: with 3 decimals”."""
+    """Format a number with an explanation of its marks: “1,234: a whole number”, “1,234: with 3 decimals”."""
     decimals = len(format_decimal(value).partition(".")[2])
     kind = f"with {decimals} decimal{'' if decimals == 1 else 's'}" if decimals else "a whole number"
     return f"{spell_number(value, style)}: {kind}"
@@ -117,22 +117,22 @@ def _value(text: str, style: NumberFormat, *, is_strict: bool = True) -> Decimal
 def _readings(text: str, style: NumberFormat) -> tuple[Number, ...]:
     others = [_value(text, other) for other in NumberFormat if other is not style]
     values = [*others, _value(text, style, is_strict=False)]
-    # Equal numbers are one reading.
+    # Equal numbers count as one.
     return tuple(Number(value, style) for value in dict.fromkeys(value for value in values if value is not None))
 
 
 def _reason(text: str, style: NumberFormat) -> str:
     shown = f"“{text}”"
     if invisible := next((sign for sign in text if unicodedata.category(sign) in ("Cf", "Cc")), None):
-        return f"There is an invisible sign in it (U+{ord(invisible):04X}): type the number anew."
+        return f"It contains an invisible character (U+{ord(invisible):04X}): type the number again."
     if any(sign.isnumeric() and not sign.isascii() for sign in text):
-        return f"{shown} is not read: only the digits 0 to 9 are."
+        return f"{shown} is not a number: only the digits 0 to 9 are allowed."
     if any(sign in _APOSTROPHES for sign in text):
-        return f"{shown} is not read: an apostrophe groups no digits here. Write it as {EXAMPLES[style]}."
+        return f"{shown} is not a number: digits can't be grouped by apostrophes here. Write it as {EXAMPLES[style]}."
     if text[0] in _DASHES or text[-1] in (*_SIGNS, *_DASHES) or text[0] == "(":
-        return f"{shown} is not read: a negative number begins with -."
+        return f"{shown} is not a number: a negative number begins with -."
     if re.fullmatch(r"[+-]?[0-9.,]+[eE][+-]?[0-9]+", text):
-        return f"{shown} is not read: write a power of ten out in full."
+        return f"{shown} is not a number: exponents are not allowed."
     if re.search(r"[^0-9.,+\-\s\N{MINUS SIGN}]", text):
-        return f"{shown} is no number: it is written with digits alone, as {EXAMPLES[style]}."
+        return f"{shown} is not a number: use only digits, as in {EXAMPLES[style]}."
     return f"{shown} is not written as {EXAMPLES[style]}."

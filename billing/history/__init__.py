@@ -1,7 +1,7 @@
-"""The history of changes: who changed which value from what to what. Append-only.
+"""The history of changes: the actor, the field, and the values before and after. Append-only.
 
-A row that has a history is written by ``insert``, ``save`` and ``delete``, which record the change in the same
-transaction. Code that writes in bulk or by a bare UPDATE calls ``note`` or ``note_added``.
+Rows that have a history are written by ``insert``, ``save`` and ``delete``, which record the change in the same
+transaction. Code that writes in bulk or by a plain UPDATE calls ``note`` or ``note_added``.
 """
 
 from billing.history.kinds import KINDS

@@ -1,4 +1,4 @@
-"""The rows that have a history, the page that shows it, and the fields that are left out."""
+"""The models that have a history, the page that shows it, and the omitted fields."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -24,13 +24,13 @@ from billing.models import (
 )
 from billing.money import format_decimal
 
-# Set by the program itself, or never changed.
+# Fields that the program sets itself, or that never change.
 NOT_TOLD = frozenset({"workspace", "created_at", "created_by"})
 
 
 @dataclass(frozen=True, slots=True)
 class Kind:
-    """How a row is recorded: ``owner`` is the field of the row that it is a part of, ``part`` its name there."""
+    """How a row's changes are recorded. ``owner``: the field with the row that it is a part of; ``part``: its name."""
 
     subject: str
     owner: str = "pk"
@@ -38,11 +38,11 @@ class Kind:
     not_told: frozenset[str] = frozenset()
 
     def subject_id_of(self, row: Model) -> str:
-        """Return the id of the row whose page shows this one's history."""
+        """Return the id of the row whose page shows this row's history."""
         return str(getattr(row, self.owner))
 
     def workspace_of(self, row: Any) -> int:
-        """Return the id of the row's workspace; a workspace is its own."""
+        """Return the id of the row's workspace, which is its own id for a workspace."""
         return row.pk if isinstance(row, Workspace) else row.workspace_id
 
     def fields_of(self, model: type[Model]) -> list[Field]:
@@ -76,7 +76,7 @@ KINDS: Mapping[type[Model], Kind] = {
 
 
 def told(value: Any) -> Any:
-    """Return a value as the history keeps it: JSON, with numbers, moments and ids as exact texts."""
+    """Return a value as stored in the history: JSON, with numbers, moments and ids as exact texts."""
     match value:
         case Decimal():
             return format_decimal(value)
@@ -89,7 +89,7 @@ def told(value: Any) -> Any:
 
 
 def values_of(row: Model) -> dict[str, Any]:
-    """Return the recorded values of a row by field, without empty ones."""
+    """Return the recorded values of a row by field, omitting empty ones."""
     kind = KINDS[type(row)]
     values = {field.name: told(getattr(row, field.attname)) for field in kind.fields_of(type(row))}
     return {name: value for name, value in values.items() if value not in (None, "", [], {})}

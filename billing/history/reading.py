@@ -1,4 +1,4 @@
-"""Read the history of a row."""
+"""Queries of the history of a row."""
 
 from typing import Any
 
@@ -11,7 +11,7 @@ from billing.storage.exact import WholeTotal
 
 
 def is_kept_of(model: type[Model]) -> bool:
-    """Tell whether changes of such rows are recorded, on their own page or that of the row they are a part of."""
+    """Tell whether changes of a model's rows are recorded, for their own page or that of their owner."""
     return model in KINDS
 
 
@@ -25,7 +25,7 @@ def changes_of(row: Model) -> QuerySet[Change]:
 
 
 def newest_of(row: Model, *, most: int, most_letters: int) -> QuerySet[Change]:
-    """Return the newest changes of a row, at most ``most``, up to the one that makes them ``most_letters`` long."""
+    """Return the newest changes of a row: at most ``most``, up to the one with which they reach ``most_letters``."""
     kind = KINDS.get(type(row))
     if kind is None:
         return Change.objects.none()

@@ -17,9 +17,10 @@ def insert(row: Model, *, actor: Actor) -> None:
 
 
 def save(row: Model, *, actor: Actor, fields: Collection[str]) -> None:
-    """Save some fields of a stored row, and record those whose values differ from the stored ones.
+    """Save the given fields of a stored row, and record those whose values differ from the stored ones.
 
-    A part that belongs to another row now, such as an alias of another customer, is removed there and added here.
+    A part that belongs to another row now, such as an alias of another customer, is recorded as removed there and added
+    here.
     """
     kind = KINDS[type(row)]
     is_told = not {field.name for field in kind.fields_of(type(row))}.isdisjoint(fields)
@@ -37,7 +38,7 @@ def save(row: Model, *, actor: Actor, fields: Collection[str]) -> None:
 
 
 def delete(row: Model, *, actor: Actor) -> None:
-    """Delete a row and record the values that it had."""
+    """Delete a row and record its former values."""
     _note_removed(row, actor)
     row.delete()
 
@@ -49,7 +50,7 @@ def note(row: Model, action: str, values: Mapping[str, tuple[Any, Any]] | None =
 
 
 def note_added(rows: Iterable[Model], *, actor: Actor) -> None:
-    """Record that rows were inserted without ``insert``."""
+    """Record rows that were inserted without ``insert``."""
     Change.objects.bulk_create([_change(row, "added", _differences({}, values_of(row)), actor) for row in rows])
 
 

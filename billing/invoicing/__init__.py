@@ -1,6 +1,6 @@
 """The only writer of invoices: drafts, numbers at issue, discards, and what was billed before.
 
-A draft is rows. An issued invoice is also a document (``billing.documents``), which no later edit touches.
+A draft consists of rows. An issued invoice also has a document (``billing.documents``), which never changes.
 """
 
 from billing.invoicing.billed import Billed, Told, billed_before, billed_rules, last_told

@@ -1,6 +1,6 @@
-"""Amounts, days, rules and notices of a line's periods on earlier invoices and drafts.
+"""Queries of the amounts, days, rules and notices of a line's periods on earlier invoices and drafts.
 
-Each is found by the line and the start of the measured window, which together identify an invoice line.
+Invoice lines are identified by the line and the start of the measured window.
 """
 
 from collections.abc import Collection, Mapping, Sequence
@@ -26,7 +26,7 @@ class Billed:
 
 
 def billed_before(*, workspace_id: int, subscription_ids: Sequence[UUID]) -> dict[tuple[int, datetime], Billed]:
-    """Return the billed amounts and days, drafts included, per line and start of the measured window; one query."""
+    """Return the billed amounts and days, including drafts, per line and start of the measured window; one query."""
     of_usage = Q(kind=InvoiceLine.Kind.USAGE)
     rows = (
         InvoiceLine.objects.filter(workspace_id=workspace_id, line__subscription__in=subscription_ids)
@@ -43,14 +43,14 @@ def billed_before(*, workspace_id: int, subscription_ids: Sequence[UUID]) -> dic
 
 @dataclass(frozen=True, slots=True)
 class Told:
-    """What an invoice line tells a reviewer of its whole period; see the columns of ``InvoiceLine``."""
+    """Notices of an invoice line about its whole period; see the columns of ``InvoiceLine``."""
 
     surprise: str = ""
     filter_gaps: Mapping[str, int] = field(default_factory=dict)
 
 
 def last_told(*, workspace_id: int, windows: Collection[tuple[int, datetime]]) -> dict[tuple[int, datetime], Told]:
-    """Return what was told last, drafts included, per line and start of the measured window; one query."""
+    """Return the latest notices, including drafts, per line and start of the measured window; one query."""
     starts = [starts_at for _, starts_at in windows]
     rows = InvoiceLine.objects.filter(
         is_among("billing_invoiceline.line_id", sorted({line_id for line_id, _ in windows})),
@@ -59,12 +59,12 @@ def last_told(*, workspace_id: int, windows: Collection[tuple[int, datetime]]) -
         starts_at__lte=max(starts),
     )
     said = rows.order_by("cutoff").values_list("line_id", "starts_at", "surprise", "filter_gaps")
-    # Of several, the one that was counted last.
+    # Of several, the one with the latest cutoff.
     return {(line_id, starts_at): Told(surprise, gaps) for line_id, starts_at, surprise, gaps in said}
 
 
 def billed_rules(*, workspace_id: int, line_ids: Sequence[int]) -> dict[tuple[int, datetime], EventRule]:
-    """Return the rule that counted the events, per line and start of the measured window; one query."""
+    """Return the rule by which events were measured, per line and start of the measured window; one query."""
     of_lines = is_among("billing_invoiceline.line_id", line_ids)
     with_rule = {"kind": InvoiceLine.Kind.USAGE, "rule__isnull": False}
     rows = InvoiceLine.objects.filter(of_lines, workspace_id=workspace_id, **with_rule)

@@ -1,4 +1,4 @@
-"""Discarding a run's drafts: its periods are open again, and the next close computes them anew."""
+"""Discard a run's drafts: its periods are open again, and the next close computes them anew."""
 
 from collections.abc import Sequence
 from datetime import datetime
@@ -16,12 +16,12 @@ from billing.models import BillingPeriod, CloseItem, CloseRun, Invoice, InvoiceL
 
 
 class UnableToDiscard(Exception):
-    """The run's drafts can't be discarded now; the message says why."""
+    """The run's drafts can't be discarded now; the message gives the reason."""
 
 
 @transaction.atomic
 def discard(*, run: CloseRun, actor: Actor, as_of: datetime) -> None:
-    """Take a run's drafts back whole: its periods are open again, and the next close computes them anew.
+    """Discard all drafts of a run: its periods are open again, and the next close computes them anew.
 
     Raises ``UnableToDiscard`` once the run is approved, issued or discarded, or while a later run builds on its drafts.
     """
@@ -29,14 +29,14 @@ def discard(*, run: CloseRun, actor: Actor, as_of: datetime) -> None:
     run = CloseRun.objects.select_for_update().get(**in_workspace, pk=run.pk)
     if not DISCARD.is_allowed_from(run.state):
         raise UnableToDiscard(f"{run} can't be discarded: {run.get_state_display().lower()}.")
-    # By the run, here and below, and never by its subscriptions' ids: they are more than a statement has parameters.
+    # Filter by the run, here and below, not by its subscriptions' ids: these can exceed a statement's parameters.
     done = {"close_items__run": run, "close_items__state": CloseItem.State.DONE}
     closed = Subscription.objects.filter(**in_workspace, **done)
     subscriptions = list(closed.select_for_update(of=("self",)).order_by("id"))
     lines = Line.objects.filter(**in_workspace, subscription__in=closed.values("pk"))
     list(lines.select_for_update().order_by("id").values("id"))
     if later := named(runs_that_build_on(run)):
-        raise UnableToDiscard(f"Later drafts build on these: discard {later} first.")
+        raise UnableToDiscard(f"Later drafts depend on these: discard {later} first.")
     _reopen(run, subscriptions, lines)
     items = CloseItem.objects.filter(**in_workspace, run=run)
     close_states.move_items(items, WITHDRAW, maker=Maker.PERSON)
@@ -57,14 +57,14 @@ def _reopen(run: CloseRun, subscriptions: Sequence[Subscription], lines: QuerySe
     _delete_drafts(run)
     pointers = [(row.pk, row.open_from_at, row.next_close_at) for row in subscriptions]
     move_pointers(workspace_id=run.workspace_id, pointers=pointers, cutoff=0)
-    # What earlier invoices have counted stays counted: each line's cutoff falls back to the last of them.
+    # Usage counted by earlier invoices stays counted: reset each line's cutoff to the last of them.
     counted = InvoiceLine.objects.filter(workspace_id=OuterRef("workspace_id"), line=OuterRef("pk")).order_by()
     last = counted.values("line").annotate(last=Max("cutoff")).values("last")
     lines.filter(Exists(counted)).update(cutoff=Subquery(last))
 
 
 def _delete_drafts(run: CloseRun) -> None:
-    # Not through the models: Django would look for rows that refer to each deleted one, with a parameter for each.
+    # Not through the models: Django would look for rows that refer to the deleted ones, with a parameter for each.
     with connection.cursor() as cursor:
         cursor.execute(_DELETE_LINES, [run.workspace_id, run.workspace_id, run.pk])
         for table in (Invoice._meta.db_table, BillingPeriod._meta.db_table):

@@ -1,4 +1,4 @@
-"""Draft invoices as values, and writing them as rows."""
+"""Draft invoices as values, and writing them to the database."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -16,10 +16,10 @@ from billing.storage import bulk
 
 @dataclass(frozen=True, slots=True)
 class DraftLine:
-    """A line of a draft: what was measured, what the whole of it costs, and how much earlier invoices have billed.
+    """A line of a draft: the measured quantity, its whole price, and the amount that earlier invoices have billed.
 
-    Beside the document: ``notices``, for a reviewer, of what rating can't see; ``unread_count``, the records that are
-    worth nothing because their value could not be read, and ``missing_count``, those of them that have no value.
+    Not part of the document: ``notices`` for a reviewer that don't come from rating; ``unread_count``, the number of
+    records that add nothing because their value could not be read; ``missing_count``, those of them without a value.
     """
 
     line_id: int
@@ -47,13 +47,13 @@ class DraftLine:
 
     @property
     def surprises(self) -> list[str]:
-        """All notices for a reviewer: what rating found surprising, then the line's own."""
+        """All notices for a reviewer: the surprise of rating, then the line's own."""
         return [*filter(None, [self.charge.surprise]), *self.notices]
 
 
 @dataclass(frozen=True, slots=True)
 class DraftInvoice:
-    """A draft. ``closes``: it closes its period; an invoice of an ended subscription's differences closes none."""
+    """A draft invoice. ``closes``: it closes its period; one with only differences of an ended subscription doesn't."""
 
     subscription_id: UUID
     customer_id: UUID
@@ -69,15 +69,14 @@ class DraftInvoice:
 
     @property
     def is_billed(self) -> bool:
-        """Tell whether it becomes an invoice: true-ups of zero, kept for their notices, do not make one."""
+        """Tell whether it becomes an invoice: true-ups of zero, which are kept for their notices, don't require one."""
         return any(line.amount or line.kind == InvoiceLine.Kind.USAGE for line in self.lines)
 
 
 def write_drafts(*, run: CloseRun, drafts: Sequence[DraftInvoice]) -> None:
     """Write drafts and the periods that they close, in the caller's transaction, with the subscriptions locked.
 
-    A period with nothing to bill is closed without an invoice. Raises ``IntegrityError`` where a period is already
-    closed.
+    A period with nothing to bill is closed without an invoice. Raises ``IntegrityError`` if a period is already closed.
     """
     closing = [draft for draft in drafts if draft.closes]
     periods = bulk.insert(model=BillingPeriod, rows=[_period_row(run, draft) for draft in closing])

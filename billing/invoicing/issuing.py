@@ -1,4 +1,4 @@
-"""Issuing a run's drafts: approval, gapless numbers, and the document of each invoice with its digest."""
+"""Issue a run's drafts: approve the run, assign gapless numbers, and store each invoice's document and its digest."""
 
 import hashlib
 from collections.abc import Sequence
@@ -21,17 +21,17 @@ NUMBER_PREFIXES = {Invoice.Kind.INVOICE: "INV", Invoice.Kind.CREDIT_NOTE: "CN"}
 
 
 class UnableToIssue(Exception):
-    """The run's drafts can't be issued now; the message says why."""
+    """The run's drafts can't be issued now; the message gives the reason."""
 
 
 @transaction.atomic
 def approve(*, run: CloseRun, actor: Actor, as_of: datetime, maker: Maker = Maker.PERSON) -> CloseRun:
-    """Let a reviewed run's drafts be issued; ``issue_next`` then does it, batch by batch. Returns the run as it is now.
+    """Approve a reviewed run, so that ``issue_next`` issues its drafts batch by batch; return the current run.
 
-    Raises ``UnableToIssue`` where the run is not waiting for review, or earlier drafts of its subscriptions are left.
+    Raises ``UnableToIssue`` if the run is not waiting for review, or earlier drafts of its subscriptions exist.
     """
     if earlier := named(runs_with_earlier_drafts(run)):
-        raise UnableToIssue(f"Earlier drafts of the same subscriptions come first: issue or discard {earlier}.")
+        raise UnableToIssue(f"Earlier drafts of the same subscriptions exist: issue or discard {earlier} first.")
     changed = close_states.move_run(run, APPROVE, maker=maker, decided_by=actor.label, heartbeat_at=as_of)
     run.refresh_from_db()
     if not changed:
@@ -41,10 +41,10 @@ def approve(*, run: CloseRun, actor: Actor, as_of: datetime, maker: Maker = Make
 
 
 def issue_next(*, run: CloseRun, as_of: datetime) -> int:
-    """Issue the next batch of a run's drafts in one transaction; return how many, 0 when the run is issued whole.
+    """Issue the next batch of a run's drafts in one transaction; return their number, 0 when all of the run are issued.
 
-    Numbers are gapless: the series' row is locked from the first number to the commit, and a failure takes them back.
-    Issues nothing, and returns 0, where the run is not being issued.
+    Numbers are gapless: the series' row is locked from the first number to the commit, and a rollback releases them.
+    Does nothing and returns 0 if the run is not being issued.
     """
     with transaction.atomic():
         timeouts.allow(settings.CLOSE_STATEMENT_SECONDS)

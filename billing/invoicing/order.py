@@ -1,4 +1,4 @@
-"""Order among runs with drafts of the same subscriptions: the earlier is issued first, the later discarded first."""
+"""Order of runs with drafts of the same subscriptions: earlier ones are issued first, later ones discarded first."""
 
 from django.db.models import Exists, OuterRef, Q, QuerySet
 
@@ -8,7 +8,7 @@ MOST_NAMED = 5
 
 
 def runs_with_earlier_drafts(run: CloseRun) -> QuerySet[CloseRun]:
-    """Return the other runs that have drafts of this run's subscriptions from before this run's."""
+    """Return the other runs that have earlier drafts of this run's subscriptions."""
     in_workspace = {"workspace_id": run.workspace_id}
     mine = Invoice.objects.filter(**in_workspace, run=run, subscription=OuterRef("subscription"), id__gt=OuterRef("id"))
     earlier = Invoice.objects.filter(Exists(mine), **in_workspace, state=Invoice.State.DRAFT)
@@ -28,5 +28,5 @@ def runs_that_build_on(run: CloseRun) -> QuerySet[CloseRun]:
 
 
 def named(runs: QuerySet[CloseRun]) -> str:
-    """Return the names of the first of some runs, for a message; empty where there are none. One query."""
+    """Return the names of the first of these runs, for a message; empty if there are none. One query."""
     return ", ".join(str(run) for run in runs.order_by("pk")[:MOST_NAMED])

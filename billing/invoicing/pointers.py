@@ -1,4 +1,4 @@
-"""Pointers of closing: the first open period of subscriptions and lines, and the cutoff of lines."""
+"""Move the pointers of closing: the first open period of subscriptions and lines, and the cutoff of lines."""
 
 from collections.abc import Collection, Sequence
 from datetime import datetime
@@ -15,7 +15,7 @@ def move_pointers(
 ) -> None:
     """Set the first open period of subscriptions and of their lines, and the cutoff of those lines.
 
-    ``pointers``: (subscription id, start and end of its first open period), the end None where it is closed to its end.
+    ``pointers``: (subscription id, start and end of its first open period); the end is None if all periods are closed.
     """
     if not pointers:
         return
@@ -27,7 +27,7 @@ def move_pointers(
         cursor.execute(_MOVE_LINES.format(among=among), [cutoff, workspace_id, *ids])
 
 
-# The ids by themselves as well: PostgreSQL takes given rows for a hundred, and would read the whole table for one.
+# Also filter by ids: PostgreSQL assumes 100 rows of JSON input, and would scan the whole table for one row.
 _POINTERS = {"id": "uuid", "open_from_at": "timestamptz", "next_close_at": "timestamptz"}
 _MOVE_ALL = """
 UPDATE billing_subscription SET open_from_at = given.open_from_at, next_close_at = given.next_close_at
@@ -46,10 +46,10 @@ WHERE workspace_id = %s AND subscription_id {among}
 
 
 def move_event_pointers(*, workspace_id: int, customer_ids: Collection[UUID]) -> None:
-    """Set the moment from which on the customers' events are open in all of their lines.
+    """Set the moment from which the customers' events fall in open periods of all their lines.
 
-    The caller holds the customers' locks. The moment never moves back: an event that is marked late without need is
-    measured once more, and changes nothing.
+    The caller holds the customers' locks. The moment never moves back: an event that is needlessly marked late is only
+    measured again, with no effect.
     """
     among, ids = rows.among(list(customer_ids))
     with connection.cursor() as cursor:

@@ -28,7 +28,7 @@ class Migration(migrations.Migration):
                 (
                     "code",
                     models.CharField(
-                        help_text="What clients send as the workspace or account, such as acc_01H8XYZ.",
+                        help_text="The id that clients send for the workspace or account, such as acc_01H8XYZ.",
                         max_length=64,
                         validators=[
                             django.core.validators.RegexValidator(
@@ -76,12 +76,12 @@ class Migration(migrations.Migration):
                     "closing",
                     models.CharField(
                         choices=[
-                            ("manual", "By hand"),
-                            ("drafts", "Automatically, up to drafts"),
-                            ("issue", "Automatically, and issue"),
+                            ("manual", "Manually"),
+                            ("drafts", "Automatically, with review"),
+                            ("issue", "Automatically, without review"),
                         ],
                         default="manual",
-                        help_text="What happens when periods end.",
+                        help_text="How periods that have ended are closed.",
                         max_length=6,
                     ),
                 ),
@@ -97,7 +97,7 @@ class Migration(migrations.Migration):
                         choices=[("point", "1,234.5"), ("comma", "1.234,5"), ("space", "1 234,5")],
                         db_default="point",
                         default="point",
-                        help_text="How numbers are typed and shown here. One that is written otherwise is refused, never guessed.",
+                        help_text="Format of numbers in input and output. Numbers in other formats are refused.",
                         max_length=5,
                     ),
                 ),
@@ -112,7 +112,7 @@ class Migration(migrations.Migration):
                         ],
                         db_default="iso",
                         default="iso",
-                        help_text="How days are typed here; 2026-11-30 is read always.",
+                        help_text="Format of days in input; 2026-11-30 is always accepted.",
                         max_length=10,
                     ),
                 ),
@@ -145,7 +145,7 @@ class Migration(migrations.Migration):
                         on_delete=django.db.models.deletion.PROTECT, related_name="api_keys", to="billing.workspace"
                     ),
                 ),
-                ("name", models.CharField(help_text="Which service uses it.", max_length=100)),
+                ("name", models.CharField(help_text="The service that uses it.", max_length=100)),
                 ("prefix", models.CharField(editable=False, max_length=16)),
                 ("digest", models.CharField(editable=False, max_length=64)),
                 (
@@ -156,7 +156,7 @@ class Migration(migrations.Migration):
                 (
                     "requests_per_minute",
                     models.PositiveIntegerField(
-                        blank=True, help_text="More are refused with 429. Empty: no limit.", null=True
+                        blank=True, help_text="Further requests are refused with 429. Empty: no limit.", null=True
                     ),
                 ),
                 ("revoked_at", models.DateTimeField(blank=True, editable=False, null=True)),
@@ -225,7 +225,7 @@ class Migration(migrations.Migration):
                         validators=[
                             django.core.validators.RegexValidator(
                                 "^https?://[a-z0-9.-]+(:[0-9]{1,5})?\\Z",
-                                "Such as https://app.example.com, and no path.",
+                                "Such as https://app.example.com, without a path.",
                             )
                         ],
                     ),
@@ -254,9 +254,7 @@ class Migration(migrations.Migration):
                 ("name", models.CharField(max_length=200)),
                 (
                     "reference",
-                    models.CharField(
-                        blank=True, help_text="Its id in the system it came from.", max_length=100, null=True
-                    ),
+                    models.CharField(blank=True, help_text="Its id in another system.", max_length=100, null=True),
                 ),
                 ("email", models.EmailField(blank=True, max_length=254)),
                 ("address", models.TextField(blank=True, max_length=1000)),
@@ -331,16 +329,14 @@ class Migration(migrations.Migration):
                 ("name", models.CharField(max_length=200)),
                 (
                     "reference",
-                    models.CharField(
-                        blank=True, help_text="Its id in the system it came from.", max_length=100, null=True
-                    ),
+                    models.CharField(blank=True, help_text="Its id in another system.", max_length=100, null=True),
                 ),
                 (
                     "aggregation",
                     models.CharField(
                         choices=billing.aggregations.brick_choices,
                         default="sum",
-                        help_text="How a period's records become one quantity. Fixed once the brick is in a subscription.",
+                        help_text="How a period's records become one quantity. Fixed once a subscription has a line of the brick.",
                         max_length=16,
                     ),
                 ),
@@ -352,7 +348,9 @@ class Migration(migrations.Migration):
                 ),
                 (
                     "archived_at",
-                    models.DateTimeField(blank=True, editable=False, help_text="Since when it is not sold.", null=True),
+                    models.DateTimeField(
+                        blank=True, editable=False, help_text="Since then no lines of it can be added.", null=True
+                    ),
                 ),
             ],
             options={
@@ -392,26 +390,36 @@ class Migration(migrations.Migration):
                     "aggregation",
                     models.CharField(choices=billing.aggregations.rule_choices, max_length=16),
                 ),
-                ("property", models.CharField(blank=True, help_text="What is added, or told apart.", max_length=255)),
+                (
+                    "property",
+                    models.CharField(
+                        blank=True, help_text="The property that is added or counted distinctly.", max_length=255
+                    ),
+                ),
                 (
                     "filters",
                     billing.storage.jsontext.ExactJSONField(
-                        blank=True, default=dict, help_text="Property -> the values that count; all must match."
+                        blank=True,
+                        default=dict,
+                        help_text="Property -> its matching values; every filter has to match.",
                     ),
                 ),
                 (
                     "negated",
                     billing.storage.jsontext.ExactJSONField(
-                        blank=True, default=list, help_text="Those properties whose values do not count."
+                        blank=True, default=list, help_text="The properties whose values must not match."
                     ),
                 ),
-                ("is_case_sensitive", models.BooleanField(default=True, help_text="Whether filters tell A from a.")),
+                (
+                    "is_case_sensitive",
+                    models.BooleanField(default=True, help_text="Whether filters are case-sensitive."),
+                ),
                 (
                     "folded_filters",
                     billing.storage.jsontext.ExactJSONField(
                         blank=True,
                         editable=False,
-                        help_text="The filters without case, where they don't tell it.",
+                        help_text="The case-folded filters, if filters ignore case.",
                         null=True,
                     ),
                 ),
@@ -589,9 +597,7 @@ class Migration(migrations.Migration):
                 ),
                 (
                     "reference",
-                    models.CharField(
-                        blank=True, help_text="Its id in the system it came from.", max_length=100, null=True
-                    ),
+                    models.CharField(blank=True, help_text="Its id in another system.", max_length=100, null=True),
                 ),
                 ("currency", models.CharField(max_length=3, validators=[billing.models.parties.validate_currency])),
                 (
@@ -670,7 +676,7 @@ class Migration(migrations.Migration):
                         on_delete=django.db.models.deletion.PROTECT, related_name="lines", to="billing.subscription"
                     ),
                 ),
-                ("number", models.BigIntegerField(help_text="What clients call it. Unique in the workspace.")),
+                ("number", models.BigIntegerField(help_text="By which clients identify it. Unique in the workspace.")),
                 (
                     "brick",
                     billing.tenancy.keys.TenantKey(
@@ -685,9 +691,7 @@ class Migration(migrations.Migration):
                 ),
                 (
                     "reference",
-                    models.CharField(
-                        blank=True, help_text="Its id in the system it came from.", max_length=100, null=True
-                    ),
+                    models.CharField(blank=True, help_text="Its id in another system.", max_length=100, null=True),
                 ),
                 ("starts_at", models.DateTimeField()),
                 (
@@ -703,7 +707,7 @@ class Migration(migrations.Migration):
                     models.BooleanField(
                         db_default=False,
                         default=False,
-                        help_text="Opens with the last value of the line before it, not at 0.",
+                        help_text="Opens with the last value of the previous line, not at 0.",
                     ),
                 ),
                 ("open_from_at", models.DateTimeField(editable=False)),
@@ -867,17 +871,17 @@ class Migration(migrations.Migration):
                 ("until_at", models.DateTimeField(help_text="Periods that end by this moment are closed.")),
                 (
                     "issues_itself",
-                    models.BooleanField(default=False, help_text="Goes on to issue its drafts without review."),
+                    models.BooleanField(default=False, help_text="Issues its drafts without review."),
                 ),
                 ("started_by", models.CharField(max_length=150)),
                 ("started_at", models.DateTimeField()),
-                ("heartbeat_at", models.DateTimeField(help_text="When a worker last said that it is at work.")),
+                ("heartbeat_at", models.DateTimeField(help_text="The last heartbeat of a worker.")),
                 ("finished_at", models.DateTimeField(blank=True, null=True)),
                 ("decided_by", models.CharField(blank=True, help_text="Who issued or discarded it.", max_length=150)),
                 (
                     "problem",
                     models.TextField(
-                        blank=True, db_default="", default="", help_text="Why it did not go on when it was last tried."
+                        blank=True, db_default="", default="", help_text="The error of the last attempt to continue."
                     ),
                 ),
             ],
@@ -949,7 +953,7 @@ class Migration(migrations.Migration):
                     models.BooleanField(
                         db_default=False,
                         default=False,
-                        help_text="Parked for what passes by itself: an automatic run takes it up again.",
+                        help_text="Parked for a temporary reason: an automatic run retries it.",
                     ),
                 ),
                 (
@@ -957,7 +961,7 @@ class Migration(migrations.Migration):
                     billing.storage.jsontext.ExactJSONField(
                         db_default=[],
                         default=list,
-                        help_text="What a reviewer should look at where there is no invoice to say it.",
+                        help_text="Notices for a reviewer that are on no invoice.",
                     ),
                 ),
                 ("holds_subscription", models.BooleanField(default=True, editable=False)),
@@ -1104,13 +1108,13 @@ class Migration(migrations.Migration):
                 ("total", billing.storage.exact.ExactDecimalField(decimal_places=4, max_digits=24)),
                 ("starts_at", models.DateTimeField()),
                 ("ends_at", models.DateTimeField()),
-                ("cutoff", models.BigIntegerField(help_text="The highest ledger id that this invoice has counted.")),
+                ("cutoff", models.BigIntegerField(help_text="The highest ledger id that this invoice includes.")),
                 (
                     "created_at",
                     models.DateTimeField(db_default=django.db.models.functions.datetime.Now(), editable=False),
                 ),
                 ("issued_at", models.DateTimeField(blank=True, null=True)),
-                ("document", models.TextField(blank=True, help_text="What was issued, as canonical JSON.")),
+                ("document", models.TextField(blank=True, help_text="The issued document, as canonical JSON.")),
                 ("document_sha256", models.CharField(blank=True, max_length=64)),
             ],
             options={
@@ -1226,14 +1230,14 @@ class Migration(migrations.Migration):
                 (
                     "unread_sample",
                     billing.storage.jsontext.ExactJSONField(
-                        default=list, help_text="The first and the last of them: record and value."
+                        default=list, help_text="The first and the last of them: record id and value."
                     ),
                 ),
                 (
                     "filter_gaps",
                     billing.storage.jsontext.ExactJSONField(
                         default=dict,
-                        help_text="Per property that its rule filters by, how many events there are where none has it, else 0.",
+                        help_text="Per property that the rule filters by: the number of events if none of them has it, else 0.",
                     ),
                 ),
                 (
@@ -1245,7 +1249,7 @@ class Migration(migrations.Migration):
                 (
                     "billed_before",
                     billing.storage.exact.ExactDecimalField(
-                        decimal_places=4, help_text="On earlier invoices.", max_digits=24
+                        decimal_places=4, help_text="Billed on earlier invoices.", max_digits=24
                     ),
                 ),
                 (
@@ -1254,15 +1258,17 @@ class Migration(migrations.Migration):
                         decimal_places=4, help_text="rated - billed_before", max_digits=24
                     ),
                 ),
-                ("steps", billing.storage.jsontext.ExactJSONField(help_text="The arithmetic, step by step.")),
+                ("steps", billing.storage.jsontext.ExactJSONField(help_text="The calculation, step by step.")),
                 (
                     "surprise",
-                    models.CharField(blank=True, help_text="What rating wonders at; in the document.", max_length=200),
+                    models.CharField(
+                        blank=True, help_text="The notice of rating; part of the document.", max_length=200
+                    ),
                 ),
                 (
                     "surprises",
                     billing.storage.jsontext.ExactJSONField(
-                        default=list, help_text="All that a reviewer should look at, noted when it was drafted."
+                        default=list, help_text="All notices for a reviewer, as of the draft."
                     ),
                 ),
             ],
@@ -1347,14 +1353,12 @@ class Migration(migrations.Migration):
                 ),
                 (
                     "text",
-                    models.CharField(
-                        help_text="To the letter, but for the letters of a UUID, which are small.", max_length=255
-                    ),
+                    models.CharField(help_text="Case-sensitive; a UUID is stored in lower case.", max_length=255),
                 ),
                 (
                     "owner",
                     models.CharField(
-                        help_text="The id of the customer, subscription or brick; or the line.", max_length=36
+                        help_text="The id of a customer, subscription or brick, or the line.", max_length=36
                     ),
                 ),
             ],

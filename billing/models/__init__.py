@@ -1,6 +1,6 @@
 """The tables of billing: parties, catalog, contracts, periods and invoices.
 
-Foreign keys to the workspace have no index of their own where another index or constraint of the table begins with it.
+Foreign keys to the workspace have no separate index if another index or constraint of the table begins with it.
 """
 
 from billing.models.catalog import Brick, EventRule, Price, PriceTier

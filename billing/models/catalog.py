@@ -22,17 +22,19 @@ class Brick(TenantModel):
     id = models.UUIDField(primary_key=True, default=uuid.uuid4)
     workspace = WorkspaceKey(Workspace, models.PROTECT, related_name="bricks", db_index=False)
     name = NameField(max_length=200)
-    reference = IdentifierField(max_length=100, null=True, blank=True, help_text="Its id in the system it came from.")
+    reference = IdentifierField(max_length=100, null=True, blank=True, help_text="Its id in another system.")
     aggregation = models.CharField(
         max_length=aggregations.LONGEST_NAME,
         choices=aggregations.brick_choices,
         default=aggregations.DEFAULT,
-        help_text="How a period's records become one quantity. Fixed once the brick is in a subscription.",
+        help_text="How a period's records become one quantity. Fixed once a subscription has a line of the brick.",
     )
     unit_label = NameField(max_length=40, default="units", help_text="On invoices: “30 units”.")
     description = models.TextField(blank=True, max_length=1000)
     created_at = models.DateTimeField(db_default=Now(), editable=False)
-    archived_at = models.DateTimeField(null=True, blank=True, editable=False, help_text="Since when it is not sold.")
+    archived_at = models.DateTimeField(
+        null=True, blank=True, editable=False, help_text="Since then no lines of it can be added."
+    )
 
     class Meta:
         constraints = (
@@ -55,21 +57,25 @@ class Brick(TenantModel):
 
 
 class EventRule(TenantModel):
-    """How events become a brick's quantity. Never edited: a change adds the next one, from which periods go on.
+    """How events become a brick's quantity. Never edited: a change adds a new rule, which applies to open periods.
 
-    An invoice line keeps the rule that it was measured by, so that what was billed can be computed again.
+    An invoice line refers to the rule by which it was measured, so that it can be computed again.
     """
 
     workspace = WorkspaceKey(Workspace, models.PROTECT, related_name="+", db_index=False)
     brick = TenantKey(Brick, models.PROTECT, related_name="event_rules")
     event_type = IdentifierField(max_length=255)
     aggregation = models.CharField(max_length=aggregations.LONGEST_NAME, choices=aggregations.rule_choices)
-    property = IdentifierField(max_length=255, blank=True, help_text="What is added, or told apart.")
-    filters = ExactJSONField(default=dict, blank=True, help_text="Property -> the values that count; all must match.")
-    negated = ExactJSONField(default=list, blank=True, help_text="Those properties whose values do not count.")
-    is_case_sensitive = models.BooleanField(default=True, help_text="Whether filters tell A from a.")
+    property = IdentifierField(
+        max_length=255, blank=True, help_text="The property that is added or counted distinctly."
+    )
+    filters = ExactJSONField(
+        default=dict, blank=True, help_text="Property -> its matching values; every filter has to match."
+    )
+    negated = ExactJSONField(default=list, blank=True, help_text="The properties whose values must not match.")
+    is_case_sensitive = models.BooleanField(default=True, help_text="Whether filters are case-sensitive.")
     folded_filters = ExactJSONField(
-        null=True, blank=True, editable=False, help_text="The filters without case, where they don't tell it."
+        null=True, blank=True, editable=False, help_text="The case-folded filters, if filters ignore case."
     )
     created_at = models.DateTimeField(db_default=Now(), editable=False)
     replaced_at = models.DateTimeField(null=True, blank=True, editable=False)
@@ -142,7 +148,7 @@ class Price(TenantModel):
         return self.pricing.is_tiered
 
     def terms(self) -> Terms:
-        """Return the price as rating reads it; raise ``TermsError`` where its tiers are incomplete."""
+        """Return the price as rating reads it; raise ``TermsError`` if its tiers are incomplete."""
         tiers = rating.in_order(self.tiers.all()) if self.is_tiered else ()
         return Terms(
             model=self.pricing,

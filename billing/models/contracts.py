@@ -1,4 +1,4 @@
-"""Subscriptions and their lines. Written by ``billing.contracts`` only, but for where closing stands."""
+"""Subscriptions and their lines. Written by ``billing.contracts`` only, except the pointers of closing."""
 
 import uuid
 from typing import Self
@@ -15,7 +15,7 @@ from billing.models.texts import IdentifierField, visible
 from billing.storage.exact import ExactDecimalField
 from billing.tenancy.keys import TenantKey, WorkspaceKey
 
-# Numbers that JavaScript clients can hold.
+# The greatest integer that JavaScript clients represent exactly.
 GREATEST_LINE_NUMBER = 2**53 - 1
 
 
@@ -28,7 +28,7 @@ class Subscription(TenantModel):
     id = models.UUIDField(primary_key=True, default=uuid.uuid4)
     workspace = WorkspaceKey(Workspace, models.PROTECT, related_name="subscriptions", db_index=False)
     customer = TenantKey(Customer, models.PROTECT, related_name="subscriptions")
-    reference = IdentifierField(max_length=100, null=True, blank=True, help_text="Its id in the system it came from.")
+    reference = IdentifierField(max_length=100, null=True, blank=True, help_text="Its id in another system.")
     currency = models.CharField(max_length=3, validators=[validate_currency])
     interval = models.CharField(max_length=9, choices=Interval, default=Interval.MONTHLY)
     anchor_on = models.DateField(
@@ -36,8 +36,8 @@ class Subscription(TenantModel):
     )
     starts_at = models.DateTimeField()
     ends_at = models.DateTimeField(null=True, blank=True, help_text="The first moment no longer covered.")
-    # Where closing stands: the first period not closed yet begins at open_from_at and ends at next_close_at, which
-    # is empty once the last period of an ended subscription is closed. Kept by closing, found by index.
+    # Pointers of closing: the first open period starts at open_from_at and ends at next_close_at, which is empty once
+    # the last period of an ended subscription is closed. Set by closing, indexed.
     open_from_at = models.DateTimeField(editable=False)
     next_close_at = models.DateTimeField(null=True, editable=False)
     created_at = models.DateTimeField(db_default=Now(), editable=False)
@@ -66,7 +66,7 @@ class Subscription(TenantModel):
 
     @property
     def is_voided(self) -> bool:
-        """Tell whether it was made by mistake and covers nothing: it ends where it begins."""
+        """Tell whether it was voided, as created by mistake: it ends at its start."""
         return self.ends_at == self.starts_at
 
 
@@ -76,31 +76,31 @@ class LineQuerySet(models.QuerySet["Line"]):
 
 
 class Line(TenantModel):
-    """A brick in a subscription at a price, from ``starts_at`` until ``ends_at``; a voided one ends where it begins.
+    """A brick in a subscription at a price, from ``starts_at`` until ``ends_at``; a voided line ends at its start.
 
-    Clients know it by its number, which is unique in the workspace and so independent of other tenants. The primary key
-    is drawn and never shown.
+    Clients identify it by its number, which is unique in the workspace and thus independent of other tenants. The
+    primary key is generated and never shown.
     """
 
     workspace = WorkspaceKey(Workspace, models.PROTECT, related_name="lines", db_index=False)
     subscription = TenantKey(Subscription, models.PROTECT, related_name="lines")
-    number = models.BigIntegerField(help_text="What clients call it. Unique in the workspace.")
+    number = models.BigIntegerField(help_text="By which clients identify it. Unique in the workspace.")
     brick = TenantKey(Brick, models.PROTECT, related_name="lines")
     price = TenantKey(Price, models.PROTECT, related_name="lines")
-    reference = IdentifierField(max_length=100, null=True, blank=True, help_text="Its id in the system it came from.")
+    reference = IdentifierField(max_length=100, null=True, blank=True, help_text="Its id in another system.")
     starts_at = models.DateTimeField()
     ends_at = models.DateTimeField(null=True, blank=True, help_text="The first moment no longer covered.")
-    # What is left of it when a subscription that ends earlier cuts the line: ends_at is the earlier of the two.
+    # Kept even if a subscription that ends earlier cuts the line short: ends_at is the earlier of the two.
     own_ends_at = models.DateTimeField(null=True, editable=False, help_text="Empty: it ends with its subscription.")
-    # Of a gauge. The line before it is the brick's last one in the subscription that began earlier.
+    # Of a gauge. The previous line is the brick's last one in the subscription that started earlier.
     carries_on = models.BooleanField(
-        default=False, db_default=False, help_text="Opens with the last value of the line before it, not at 0."
+        default=False, db_default=False, help_text="Opens with the last value of the previous line, not at 0."
     )
-    # Usage dated before open_from_at falls in a closed period: the ledger marks it late under the line's lock.
+    # Usage dated before open_from_at falls in a closed period: the ledger marks it as late under the line's lock.
     open_from_at = models.DateTimeField(editable=False)
-    # The highest ledger id that the last close of the line has counted.
+    # The highest ledger id that the last close of the line included.
     cutoff = models.BigIntegerField(default=0, db_default=0, editable=False)
-    # Of a period's usage: at the soft limit somebody is told, beyond the hard one nothing is taken.
+    # Limits of a period's usage: reaching the soft limit is shown, usage beyond the hard limit is refused.
     soft_limit_quantity = ExactDecimalField(max_digits=24, decimal_places=9, null=True, blank=True)
     soft_limit_amount = ExactDecimalField(max_digits=24, decimal_places=4, null=True, blank=True)
     hard_limit_quantity = ExactDecimalField(max_digits=24, decimal_places=9, null=True, blank=True)
@@ -156,5 +156,5 @@ class Line(TenantModel):
 
     @property
     def is_voided(self) -> bool:
-        """Tell whether it was made by mistake and covers nothing."""
+        """Tell whether it was voided, as created by mistake: it ends at its start."""
         return self.ends_at == self.starts_at

@@ -13,7 +13,7 @@ from billing.tenancy.keys import WorkspaceKey
 
 
 class AppendOnly(Exception):
-    """An entry of the history is neither changed nor deleted."""
+    """An attempt to change or delete an entry of the history."""
 
 
 class ChangeQuerySet(models.QuerySet["Change"]):
@@ -25,17 +25,17 @@ class ChangeQuerySet(models.QuerySet["Change"]):
 
 
 class Change(TenantModel):
-    """One change of a row that people or keys may change, in the transaction that made it."""
+    """One change of a row by a user or an API key, written in the transaction of the change."""
 
     workspace = WorkspaceKey(Workspace, models.PROTECT, related_name="+", db_index=False)
     changed_at = models.DateTimeField(db_default=Now())
     actor_kind = models.CharField(max_length=8, choices=ActorKind)
     actor_id = models.BigIntegerField(null=True)
-    # As it was then: people and keys get other names.
+    # The name at that time: users and keys may be renamed.
     actor_name = models.CharField(max_length=200)
-    # From where they acted: the panel, a dialect, a command or a schedule.
+    # The source of the change: the panel, a dialect, a command or a schedule.
     via = models.CharField(max_length=20)
-    # On whose page it is shown, and of which of its parts it tells: a line is a part of its subscription.
+    # The row on whose page it is shown, and the changed part of it: a line is a part of its subscription.
     subject = models.CharField(max_length=20)
     subject_id = models.CharField(max_length=36)
     part = models.CharField(max_length=300, blank=True)

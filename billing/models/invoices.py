@@ -1,4 +1,4 @@
-"""Invoices and their lines: drafts until issued, snapshots for ever after. Written by ``billing.invoicing`` only."""
+"""Invoices and their lines: drafts until issued, then immutable. Written by ``billing.invoicing`` only."""
 
 from django.db import models
 from django.db.models import F, Q
@@ -26,7 +26,7 @@ class Invoice(TenantModel):
     workspace = WorkspaceKey(Workspace, models.PROTECT, related_name="invoices", db_index=False)
     customer = TenantKey(Customer, models.PROTECT, related_name="invoices")
     subscription = TenantKey(Subscription, models.PROTECT, related_name="invoices")
-    # Empty on an invoice of differences alone: an ended subscription has no due period left to carry them.
+    # Empty if the invoice has only differences: an ended subscription has no due period left for them.
     period = TenantKey(BillingPeriod, models.PROTECT, null=True, blank=True, related_name="invoices")
     run = TenantKey(CloseRun, models.PROTECT, related_name="invoices", db_index=False)
     state = models.CharField(max_length=6, choices=State, default=State.DRAFT)
@@ -37,10 +37,10 @@ class Invoice(TenantModel):
     total = ExactDecimalField(max_digits=24, decimal_places=4)
     starts_at = models.DateTimeField()
     ends_at = models.DateTimeField()
-    cutoff = models.BigIntegerField(help_text="The highest ledger id that this invoice has counted.")
+    cutoff = models.BigIntegerField(help_text="The highest ledger id that this invoice includes.")
     created_at = models.DateTimeField(db_default=Now(), editable=False)
     issued_at = models.DateTimeField(null=True, blank=True)
-    document = models.TextField(blank=True, help_text="What was issued, as canonical JSON.")
+    document = models.TextField(blank=True, help_text="The issued document, as canonical JSON.")
     document_sha256 = models.CharField(max_length=64, blank=True)
 
     class Meta:
@@ -90,34 +90,34 @@ class InvoiceLine(TenantModel):
     position = models.PositiveIntegerField()
     line = TenantKey(Line, models.PROTECT, related_name="invoice_lines", db_index=False)
     price = TenantKey(Price, models.PROTECT, related_name="invoice_lines")
-    # Of a brick that counts events: the rule that they were counted by.
+    # Of a brick that counts events: the rule by which they were measured.
     rule = TenantKey(EventRule, models.PROTECT, null=True, blank=True, related_name="invoice_lines")
     kind = models.CharField(max_length=7, choices=Kind)
     description = models.CharField(max_length=300)
-    # The part of the billed period in which the line was active: what was measured.
+    # The measured window: the part of the billed period in which the line was active.
     starts_at = models.DateTimeField()
     ends_at = models.DateTimeField()
-    # Calendar days that the line covers, of those of the whole period: prorates a flat price. None where it lies within
+    # Calendar days that the line covers, of those of the whole period: prorates a flat price. None if it lies within
     # a day that is the next line's.
     days = models.PositiveIntegerField()
     of_days = models.PositiveIntegerField()
     cutoff = models.BigIntegerField()
     quantity = ExactDecimalField(max_digits=30, decimal_places=9)
     record_count = models.PositiveBigIntegerField()
-    # Events that were counted and are worth nothing, and of them those without the property. No part of the document.
+    # The number of events that add nothing, and of those without the property. Not part of the document.
     unread_count = models.PositiveBigIntegerField(default=0)
     missing_count = models.PositiveBigIntegerField(default=0)
-    unread_sample = ExactJSONField(default=list, help_text="The first and the last of them: record and value.")
+    unread_sample = ExactJSONField(default=list, help_text="The first and the last of them: record id and value.")
     filter_gaps = ExactJSONField(
         default=dict,
-        help_text="Per property that its rule filters by, how many events there are where none has it, else 0.",
+        help_text="Per property that the rule filters by: the number of events if none of them has it, else 0.",
     )
     rated = ExactDecimalField(max_digits=24, decimal_places=4, help_text="The price of the whole quantity.")
-    billed_before = ExactDecimalField(max_digits=24, decimal_places=4, help_text="On earlier invoices.")
+    billed_before = ExactDecimalField(max_digits=24, decimal_places=4, help_text="Billed on earlier invoices.")
     amount = ExactDecimalField(max_digits=24, decimal_places=4, help_text="rated - billed_before")
-    steps = ExactJSONField(help_text="The arithmetic, step by step.")
-    surprise = models.CharField(max_length=200, blank=True, help_text="What rating wonders at; in the document.")
-    surprises = ExactJSONField(default=list, help_text="All that a reviewer should look at, noted when it was drafted.")
+    steps = ExactJSONField(help_text="The calculation, step by step.")
+    surprise = models.CharField(max_length=200, blank=True, help_text="The notice of rating; part of the document.")
+    surprises = ExactJSONField(default=list, help_text="All notices for a reviewer, as of the draft.")
 
     class Meta:
         constraints = (
@@ -148,7 +148,7 @@ class InvoiceLine(TenantModel):
 
 
 class NumberSeries(TenantModel):
-    """The next number of a workspace's invoices, credit notes or lines; its row is locked while numbers are given."""
+    """The next number of a workspace's invoices, credit notes or lines; its row is locked while one is assigned."""
 
     class Kind(models.TextChoices):
         INVOICE = "invoice", "Invoice"

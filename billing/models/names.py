@@ -9,7 +9,7 @@ from billing.tenancy.keys import WorkspaceKey
 
 
 class Name(TenantModel):
-    """A name of one thing of its kind in the workspace: an id, a reference, an alias or a number."""
+    """A name of one object of its kind in the workspace: an id, a reference, an alias or a number."""
 
     class Kind(models.TextChoices):
         CUSTOMER = "customer", "Customer: by its id, its reference or an alias"
@@ -18,8 +18,8 @@ class Name(TenantModel):
 
     workspace = WorkspaceKey(Workspace, models.PROTECT, related_name="+", db_index=False)
     kind = models.CharField(max_length=8, choices=Kind)
-    text = models.CharField(max_length=255, help_text="To the letter, but for the letters of a UUID, which are small.")
-    owner = models.CharField(max_length=36, help_text="The id of the customer, subscription or brick; or the line.")
+    text = models.CharField(max_length=255, help_text="Case-sensitive; a UUID is stored in lower case.")
+    owner = models.CharField(max_length=36, help_text="The id of a customer, subscription or brick, or the line.")
 
     class Meta:
         constraints = (

@@ -1,4 +1,4 @@
-"""Workspaces (tenants), their API keys and web sites, their customers and aliases.
+"""Workspaces (tenants), their API keys, allowed origins and customers, and the customers' aliases.
 
 Written by ``billing.parties`` and ``billing.keys`` only.
 """
@@ -33,14 +33,14 @@ def _time_zones() -> Set[str]:
 
 def validate_time_zone(value: str) -> None:
     if value not in _time_zones():
-        raise ValidationError("“%(value)s” is no time zone, such as Europe/Berlin.", params={"value": value})
+        raise ValidationError("“%(value)s” is not a time zone, such as Europe/Berlin.", params={"value": value})
 
 
 def validate_currency(value: str) -> None:
     try:
         minor_digits(value)
     except UnknownCurrency as error:
-        raise ValidationError("“%(value)s” is no currency, such as USD.", params={"value": value}) from error
+        raise ValidationError("“%(value)s” is not a currency, such as USD.", params={"value": value}) from error
 
 
 class Workspace(models.Model):
@@ -49,14 +49,14 @@ class Workspace(models.Model):
         TEST = "test", "Test"
 
     class Closing(models.TextChoices):
-        MANUAL = "manual", "By hand"
-        DRAFTS = "drafts", "Automatically, up to drafts"
-        ISSUE = "issue", "Automatically, and issue"
+        MANUAL = "manual", "Manually"
+        DRAFTS = "drafts", "Automatically, with review"
+        ISSUE = "issue", "Automatically, without review"
 
     code = models.CharField(
         max_length=64,
         validators=[RegexValidator(r"^[A-Za-z0-9][A-Za-z0-9_.-]*\Z", "Letters, digits, '_', '.' and '-' only.")],
-        help_text="What clients send as the workspace or account, such as acc_01H8XYZ.",
+        help_text="The id that clients send for the workspace or account, such as acc_01H8XYZ.",
     )
     mode = models.CharField(max_length=4, choices=Mode, default=Mode.LIVE, editable=False)
     live = models.OneToOneField(
@@ -70,7 +70,7 @@ class Workspace(models.Model):
     )
     currency = models.CharField(max_length=3, validators=[validate_currency], help_text="ISO 4217, such as USD.")
     closing = models.CharField(
-        max_length=6, choices=Closing, default=Closing.MANUAL, help_text="What happens when periods end."
+        max_length=6, choices=Closing, default=Closing.MANUAL, help_text="How periods that have ended are closed."
     )
     closing_delay_hours = models.PositiveSmallIntegerField(
         default=1, help_text="How long automatic closing waits for the last usage of an ended period."
@@ -80,14 +80,14 @@ class Workspace(models.Model):
         choices=[(style.value, numbers.EXAMPLES[style]) for style in NumberFormat],
         default=NumberFormat.POINT.value,
         db_default=NumberFormat.POINT.value,
-        help_text="How numbers are typed and shown here. One that is written otherwise is refused, never guessed.",
+        help_text="Format of numbers in input and output. Numbers in other formats are refused.",
     )
     day_format = models.CharField(
         max_length=10,
         choices=[(style.value, moments.EXAMPLES[style]) for style in DayFormat],
         default=DayFormat.ISO.value,
         db_default=DayFormat.ISO.value,
-        help_text="How days are typed here; 2026-11-30 is read always.",
+        help_text="Format of days in input; 2026-11-30 is always accepted.",
     )
     created_at = models.DateTimeField(db_default=Now(), editable=False)
 
@@ -112,22 +112,22 @@ class Workspace(models.Model):
         return Formats(numbers=NumberFormat(self.number_format), days=DayFormat(self.day_format), tz=self.tz)
 
     def local(self, moment: datetime) -> LocalMoment:
-        """Return a moment for a message: ISO 8601 with this zone's offset."""
+        """Return a moment for a message: ISO 8601 with the workspace's offset."""
         return LocalMoment(moment, self.tz)
 
 
 class ApiKey(models.Model):
-    """A secret that a service sends. Only its digest is kept; see ``billing.keys``."""
+    """A secret by which a service authenticates. Only its digest is stored; see ``billing.keys``."""
 
     workspace = models.ForeignKey(Workspace, models.PROTECT, related_name="api_keys")
-    name = NameField(max_length=100, help_text="Which service uses it.")
+    name = NameField(max_length=100, help_text="The service that uses it.")
     prefix = models.CharField(max_length=16, editable=False)
-    # Unique over all workspaces: the key is what tells the workspace.
+    # Unique over all workspaces: the key determines the workspace.
     digest = models.CharField(max_length=64, editable=False)
     created_at = models.DateTimeField(db_default=Now(), editable=False)
     created_by = models.CharField(max_length=150, blank=True, editable=False)
     requests_per_minute = models.PositiveIntegerField(
-        null=True, blank=True, help_text="More are refused with 429. Empty: no limit."
+        null=True, blank=True, help_text="Further requests are refused with 429. Empty: no limit."
     )
     revoked_at = models.DateTimeField(null=True, blank=True, editable=False)
 
@@ -147,9 +147,9 @@ class ApiKey(models.Model):
 
 
 class ApiKeyUse(TenantModel):
-    """The last use of a key, from its first use on. A table of its own: keys are read, uses are written.
+    """The last use of a key, once it was used. A separate table, since keys are mostly read and uses are written.
 
-    Keys are looked up over all workspaces before any is known; their uses are rows of their workspace.
+    Keys are looked up over all workspaces, before the workspace is known; their uses are rows of their workspace.
     """
 
     workspace = WorkspaceKey(Workspace, models.PROTECT, related_name="+", db_index=False)
@@ -164,13 +164,13 @@ class ApiKeyUse(TenantModel):
 
 
 class AllowedOrigin(TenantModel):
-    """A web site whose pages may call the APIs from the browser with this workspace's keys."""
+    """A website whose pages may call the APIs from the browser with this workspace's keys."""
 
     workspace = WorkspaceKey(Workspace, models.CASCADE, related_name="allowed_origins", db_index=False)
     origin = models.CharField(
         max_length=255,
         validators=[
-            RegexValidator(r"^https?://[a-z0-9.-]+(:[0-9]{1,5})?\Z", "Such as https://app.example.com, and no path.")
+            RegexValidator(r"^https?://[a-z0-9.-]+(:[0-9]{1,5})?\Z", "Such as https://app.example.com, without a path.")
         ],
     )
 
@@ -188,11 +188,11 @@ class Customer(TenantModel):
     id = models.UUIDField(primary_key=True, default=uuid.uuid4)
     workspace = WorkspaceKey(Workspace, models.PROTECT, related_name="customers", db_index=False)
     name = NameField(max_length=200)
-    reference = IdentifierField(max_length=100, null=True, blank=True, help_text="Its id in the system it came from.")
+    reference = IdentifierField(max_length=100, null=True, blank=True, help_text="Its id in another system.")
     email = models.EmailField(blank=True)
     address = models.TextField(blank=True, max_length=1000)
-    # Events dated before it fall in a closed period of a line that counts events: the ledger marks them late under
-    # the customer's lock.
+    # Events dated earlier fall in a closed period of a line that counts events: the ledger marks them as late under the
+    # customer's lock.
     events_open_from_at = models.DateTimeField(null=True, editable=False)
     created_at = models.DateTimeField(db_default=Now(), editable=False)
 

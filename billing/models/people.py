@@ -1,4 +1,4 @@
-"""Tables about people beside Django's own. Written by ``billing.people`` only."""
+"""Tables about users, beside Django's own. Written by ``billing.people`` only."""
 
 from django.conf import settings
 from django.db import models
@@ -7,11 +7,11 @@ from billing.models.parties import Workspace
 
 
 class SentForm(models.Model):
-    """A form that was done, and the page of its result. Written in the same transaction.
+    """A form that was processed, and the URL of its result. Written in the transaction of the form.
 
-    ``name`` is a digest of the person, the page and the form's one-time token: unique, so that a form that is sent
-    twice is done once. ``digest`` is one of the content, to detect other content under the same token; it is empty for
-    forms from before it was kept.
+    ``name`` is a digest of the user, the page and the form's one-time token: unique, so that a form that is sent twice
+    is processed once. ``digest`` is a digest of the content, to detect other content under the same token; it is empty
+    for forms that are older than this column.
     """
 
     name = models.CharField(primary_key=True, max_length=64)
@@ -27,9 +27,9 @@ class SentForm(models.Model):
 
 
 class LoginTally(models.Model):
-    """The number of log-in attempts since ``since_at``, from one place or on an account.
+    """The number of log-in attempts since ``since_at``, from one address or on an account.
 
-    ``name`` is a keyed digest: people type passwords where a username belongs, and no table may keep those.
+    ``name`` is a keyed digest: users may enter a password as the username, and no table may store those.
     """
 
     name = models.CharField(primary_key=True, max_length=64)
@@ -44,7 +44,7 @@ class LoginTally(models.Model):
 
 
 class ShownWorkspace(models.Model):
-    """The workspace that the panel shows a person: the one that they chose last. Not a tenant's row."""
+    """The current workspace of a user of the panel: the one chosen last. Not a tenant's row."""
 
     user = models.OneToOneField(settings.AUTH_USER_MODEL, models.CASCADE, primary_key=True, related_name="+")
     shown = models.ForeignKey(Workspace, models.CASCADE, related_name="+")

@@ -13,7 +13,7 @@ from billing.tenancy.keys import TenantKey, WorkspaceKey
 
 
 class CloseRun(TenantModel):
-    """One closing of a workspace's periods that are over by ``until_at``: a job that is a row."""
+    """One closing of a workspace's periods that end by ``until_at``: a job stored as a row."""
 
     class State(models.TextChoices):
         COMPUTING = "computing", "Computing drafts"
@@ -28,14 +28,14 @@ class CloseRun(TenantModel):
     workspace = WorkspaceKey(Workspace, models.PROTECT, related_name="close_runs", db_index=False)
     state = models.CharField(max_length=9, choices=State, default=State.COMPUTING)
     until_at = models.DateTimeField(help_text="Periods that end by this moment are closed.")
-    issues_itself = models.BooleanField(default=False, help_text="Goes on to issue its drafts without review.")
+    issues_itself = models.BooleanField(default=False, help_text="Issues its drafts without review.")
     started_by = models.CharField(max_length=150)
     started_at = models.DateTimeField()
-    heartbeat_at = models.DateTimeField(help_text="When a worker last said that it is at work.")
+    heartbeat_at = models.DateTimeField(help_text="The last heartbeat of a worker.")
     finished_at = models.DateTimeField(null=True, blank=True)
     decided_by = models.CharField(max_length=150, blank=True, help_text="Who issued or discarded it.")
     problem = models.TextField(
-        blank=True, db_default="", default="", help_text="Why it did not go on when it was last tried."
+        blank=True, db_default="", default="", help_text="The error of the last attempt to continue."
     )
 
     class Meta:
@@ -75,14 +75,12 @@ class CloseItem(TenantModel):
     is_passing = models.BooleanField(
         db_default=False,
         default=False,
-        help_text="Parked for what passes by itself: an automatic run takes it up again.",
+        help_text="Parked for a temporary reason: an automatic run retries it.",
     )
-    # What differences of nothing tell that are no invoice: {line_id, description, starts_at, ends_at, surprises}.
-    notices = ExactJSONField(
-        db_default=[], default=list, help_text="What a reviewer should look at where there is no invoice to say it."
-    )
-    # What is pending or drafted in one run is left alone by all others: from the start until the drafts are issued or
-    # discarded, or the subscription is parked. Two runs can then never wait for each other.
+    # Notices of differences of zero without an invoice: {line_id, description, starts_at, ends_at, surprises}.
+    notices = ExactJSONField(db_default=[], default=list, help_text="Notices for a reviewer that are on no invoice.")
+    # A subscription that is pending or drafted in one run is excluded from all others, until the drafts are issued or
+    # discarded, or the subscription is parked. So two runs never wait for each other.
     holds_subscription = models.BooleanField(default=True, editable=False)
 
     class Meta:
@@ -111,7 +109,7 @@ class CloseItem(TenantModel):
 
 
 class BillingPeriod(TenantModel):
-    """A closed period of a subscription. It exists once, whoever closes, and goes when its draft is discarded."""
+    """A closed period of a subscription: unique, whoever closes it, and deleted when its draft is discarded."""
 
     workspace = WorkspaceKey(Workspace, models.PROTECT, related_name="+", db_index=False)
     subscription = TenantKey(Subscription, models.PROTECT, related_name="periods", db_index=False)

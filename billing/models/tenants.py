@@ -1,4 +1,4 @@
-"""The base of all rows of a tenant: saved, read again and deleted by workspace as well as by id."""
+"""The base class of all models of a tenant's rows: saved, refreshed and deleted by workspace and id."""
 
 from typing import Any
 
@@ -17,7 +17,7 @@ class TenantModel(models.Model):
         abstract = True
 
     def refresh_from_db(self, using: Any = None, fields: Any = None, from_queryset: Any = None) -> None:
-        # A deferred column is read through here too: where it is the workspace itself, nothing can name it.
+        # Deferred columns are loaded through this method too: if it is the workspace itself, it can't be a condition.
         if "workspace_id" in self.__dict__:
             if from_queryset is None:
                 from_queryset = type(self)._base_manager.db_manager(using, hints={"instance": self}).all()
@@ -35,7 +35,7 @@ class TenantModel(models.Model):
             return errors | super()._perform_unique_checks(given)  # type: ignore[misc]
 
     def delete(self, using: Any = None, keep_parents: bool = False) -> tuple[int, dict[str, int]]:
-        """Delete the row; the database refuses where others refer to it."""
+        """Delete the row; the database refuses this if other rows refer to it."""
         every: Any = type(self)._base_manager.db_manager(using)
         rows = every.filter(workspace_id=self.workspace_id, pk=self.pk)
         told: dict[str, Any] = {"sender": type(self), "instance": self, "using": rows.db, "origin": self}

@@ -1,4 +1,4 @@
-"""Two kinds of text: identifiers, which are kept to the letter, and names, which are shown in a line."""
+"""Two kinds of text: identifiers, which are stored exactly as given, and names, which are shown within a line."""
 
 import re
 from typing import Any
@@ -7,30 +7,30 @@ from django import forms
 from django.core.exceptions import ValidationError
 from django.db import models
 
-# Characters that end or move a line where it is shown: C0, C1, and the separators of lines and paragraphs.
+# Characters that break or move a displayed line: C0, C1, and the separators of lines and paragraphs.
 CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")
-# Signs that turn the direction of the text after them, in a name also that of the page around it.
+# Characters that change the direction of the text after them, and from within a name also that of the page.
 DIRECTION = re.compile(r"[\u202a-\u202e\u2066-\u2069]")
-# Shown in place of a blank that could not be seen.
+# Shown instead of an invisible blank.
 BLANK = "␣"
 
 
 def validate_name(value: str) -> None:
-    """Raise ``ValidationError`` for a name that could forge lines of a report or turn the text beside it."""
+    """Raise ``ValidationError`` for a name that could forge lines of a report or change the text direction."""
     if told := _objection(value, to="A name"):
         raise ValidationError(told)
     if found := DIRECTION.search(value):
-        raise ValidationError(f"A name has no signs of direction; this one has U+{ord(found[0]):04X}.")
+        raise ValidationError(f"A name can't contain directional characters; this one has U+{ord(found[0]):04X}.")
 
 
 def objection_to_identifier(value: str) -> str:
-    """Return why a text is not an identifier; an empty text where it is one."""
+    """Return the objection to a text as an identifier; an empty text if there is none."""
     return _objection(value, to="An identifier")
 
 
 def _objection(value: str, *, to: str) -> str:
     found = CONTROL.search(value)
-    return f"{to} has no control characters; this one has U+{ord(found[0]):04X}." if found else ""
+    return f"{to} can't contain control characters; this one has U+{ord(found[0]):04X}." if found else ""
 
 
 def validate_identifier(value: str) -> None:
@@ -40,7 +40,7 @@ def validate_identifier(value: str) -> None:
 
 
 def visible(identifier: str) -> str:
-    """Write an identifier so that blanks at its ends, which programs tell apart, are seen: "Customer 7␣"."""
+    """Format an identifier with visible blanks at its ends, since they are significant: "Customer 7␣"."""
     start, end = len(identifier) - len(identifier.lstrip()), len(identifier.rstrip())
     if start == len(identifier):
         return BLANK * start
@@ -48,7 +48,7 @@ def visible(identifier: str) -> str:
 
 
 class IdentifierFormField(forms.CharField):
-    """A text that programs compare to the letter: blanks at its ends belong to it."""
+    """A text that programs compare exactly: blanks at its ends are kept."""
 
     default_validators = [validate_identifier]
 
@@ -56,12 +56,12 @@ class IdentifierFormField(forms.CharField):
         super().__init__(**{**options, "strip": False})
 
     def clean(self, value: Any) -> Any:
-        # Blanks alone are not an identifier: the field looked empty to whoever typed them.
+        # Only blanks are not an identifier: the field looks empty to the user.
         return super().clean("" if isinstance(value, str) and value.isspace() else value)
 
 
 class IdentifierField(models.CharField):
-    """The column of an identifier, which no form trims."""
+    """The column of an identifier, which forms don't trim."""
 
     default_validators = [validate_identifier]
 

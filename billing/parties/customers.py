@@ -13,11 +13,11 @@ from billing.actors import Actor
 from billing.models import Customer, CustomerAlias, Name, Workspace
 from billing.tenancy import Across, across
 
-# The name of nobody: a sender takes an event back by reporting it again under this name.
+# The alias of no customer: a sender retracts an event by reporting it again under this alias.
 NOBODY = "VOID"
 
-# Called with all new names of a customer (its id, its reference, aliases) and the actor, in the transaction that gives
-# them. The ledger matches the events that came under them before: billing does not know the ledger.
+# Called with all new names of a customer (id, reference, aliases) and the actor, in the transaction that assigns them.
+# The ledger matches events that it received earlier under these names: billing does not import the ledger.
 on_new_names: list[Callable[[Customer, Sequence[str], Actor], None]] = []
 
 
@@ -35,8 +35,8 @@ def create_customer(
 ) -> Customer:
     """Add a customer with its aliases; raise ``ValidationError`` naming the field.
 
-    ``id`` and ``reference`` take over what clients of another system already hold. Refused are an id, reference or
-    alias that another customer has, and ``VOID``, which names nobody.
+    ``id`` and ``reference`` adopt identifiers that clients of another system already use. Refused are an id, reference
+    or alias of another customer, and ``VOID``, the alias of no customer.
     """
     refuse_nobody(reference, field="reference")
     customer = Customer(
@@ -48,7 +48,9 @@ def create_customer(
             _save_alias(CustomerAlias(workspace=workspace, customer=customer, value=value), actor)
         _refuse_too_many(customer)
     except ValidationError as error:
-        raise ValidationError({"aliases": [one for told in error.error_dict.values() for one in told]}) from error
+        raise ValidationError(
+            {"aliases": [one for refusals in error.error_dict.values() for one in refusals]}
+        ) from error
     fields = dict.fromkeys(aliases, "aliases") | {str(customer.pk): "id"}
     _give(customer, fields | ({customer.reference: "reference"} if customer.reference else {}))
     _tell(customer, [str(customer.pk), *filter(None, [customer.reference]), *aliases], actor)
@@ -58,8 +60,8 @@ def create_customer(
 def _what_is_taken(customer: Customer) -> dict[str, str]:
     with across(Across.GIVEN_ID):
         if Customer.objects.filter(pk=customer.pk).exists():
-            return {"id": "A customer has this id already."}
-    return {"reference": "A customer has this reference already."}
+            return {"id": "A customer with this id already exists."}
+    return {"reference": "A customer with this reference already exists."}
 
 
 @transaction.atomic
@@ -72,9 +74,9 @@ def update_customer(
     address: str | None = None,
     actor: Actor,
 ) -> Customer:
-    """Change what is given of a customer; an empty text removes a value. Raises ``ValidationError`` naming the field.
+    """Change the given values of a customer; an empty text removes one. Raises ``ValidationError`` naming the field.
 
-    Usage that was reported under a former reference stays the customer's. ``VOID`` names nobody and is refused.
+    Usage that was reported under a former reference stays the customer's. ``VOID`` is refused.
     """
     customers = Customer.objects.select_for_update(of=("self",), no_key=True).select_related("workspace")
     customer = customers.get(workspace_id=customer.workspace_id, pk=customer.pk)
@@ -87,7 +89,7 @@ def update_customer(
         if value is not None:
             setattr(customer, field, value)
     customer.reference = customer.reference or None
-    taken = {"reference": "A customer has this reference already."}
+    taken = {"reference": "A customer with this reference already exists."}
     _save(customer, taken=lambda _: taken, as_before=as_before, fields=changes, actor=actor)
     if customer.reference != former:
         _take_back(customer, [former] if former else [])
@@ -99,9 +101,9 @@ def update_customer(
 
 @transaction.atomic
 def add_alias(*, customer: Customer, value: str, label: str = "", actor: Actor) -> CustomerAlias:
-    """Give a customer an alias; events that waited under it are the customer's from now on.
+    """Add an alias to a customer; unmatched events under this alias are matched with the customer.
 
-    Raises ``ValidationError`` naming the field where another customer of the workspace has the name, for ``VOID``, and
+    Raises ``ValidationError`` naming the field if another customer of the workspace has the name, for ``VOID``, and
     beyond ``ALIASES_PER_CUSTOMER`` aliases.
     """
     alias = CustomerAlias(workspace_id=customer.workspace_id, customer=customer, value=value, label=label)
@@ -121,12 +123,12 @@ def update_alias(
     customer: Customer | None = None,
     actor: Actor,
 ) -> CustomerAlias:
-    """Change what is given of an alias; raise ``ValidationError`` naming the field. Recorded usage stays as it is."""
+    """Change the given values of an alias; raise ``ValidationError`` naming the field. Recorded usage stays."""
     aliases = CustomerAlias.objects.select_for_update(of=("self",)).select_related("customer")
     alias = aliases.get(workspace_id=alias.workspace_id, pk=alias.pk)
     former, owner = alias.value, alias.customer
     if customer is not None and customer.workspace_id != alias.workspace_id:
-        raise ValidationError({"customer": "This customer is of another workspace."})
+        raise ValidationError({"customer": "This customer belongs to another workspace."})
     alias.customer = customer or alias.customer
     alias.value = alias.value if value is None else value
     alias.label = alias.label if label is None else label
@@ -143,7 +145,7 @@ def update_alias(
 
 @transaction.atomic
 def remove_alias(*, alias: CustomerAlias, actor: Actor) -> None:
-    """Take an alias from a customer; usage that was reported under it stays the customer's."""
+    """Remove an alias of a customer; usage that was reported under it stays the customer's."""
     aliases = CustomerAlias.objects.select_for_update(of=("self",)).select_related("customer")
     removed = aliases.filter(workspace_id=alias.workspace_id, pk=alias.pk).first()
     if removed is not None:
@@ -152,16 +154,16 @@ def remove_alias(*, alias: CustomerAlias, actor: Actor) -> None:
 
 
 def refuse_nobody(value: str | None, *, field: str) -> None:
-    """Raise ``ValidationError`` naming ``field`` for the name of nobody: events under it count for no customer."""
+    """Raise ``ValidationError`` naming ``field`` for the reserved alias ``VOID``, which belongs to no customer."""
     if value == NOBODY:
-        raise ValidationError({field: f"“{NOBODY}” is how senders take an event back: it names nobody."})
+        raise ValidationError({field: f"“{NOBODY}” is reserved: senders retract an event by this alias."})
 
 
 def _refuse_too_many(customer: Customer) -> None:
-    """Raise ``ValidationError`` where a customer has too many aliases; whoever adds others waits until commit."""
+    """Raise ``ValidationError`` if a customer has too many aliases; other writers of aliases wait until commit."""
     most = settings.ALIASES_PER_CUSTOMER
     names.lock(workspace_id=customer.workspace_id, kind=Name.Kind.CUSTOMER, names=[str(customer.pk)])
-    # Stop counting at the bound: customers from before it may have many more.
+    # Stop counting at the limit: customers that are older than the limit may have many more.
     aliases = CustomerAlias.objects.filter(workspace=customer.workspace_id, customer=customer).order_by()
     if aliases[: most + 1].count() > most:
         raise ValidationError({"value": f"A customer has at most {most} aliases."})
@@ -170,7 +172,7 @@ def _refuse_too_many(customer: Customer) -> None:
 def _save_alias(alias: CustomerAlias, actor: Actor, *, as_before: Collection[str] = ()) -> None:
     if "value" not in as_before:
         refuse_nobody(alias.value, field="value")
-    taken = {"value": "A customer has this alias already."}
+    taken = {"value": "A customer with this alias already exists."}
     fields = () if alias._state.adding else ("customer", "value", "label")
     _save(alias, taken=lambda _: taken, as_before=as_before, fields=fields, actor=actor)
 
@@ -183,9 +185,9 @@ def _save(
     fields: Collection[str] = (),
     actor: Actor,
 ) -> None:
-    """Check a row's fields, except those ``as_before``; insert a new row, or save these fields of a stored one.
+    """Validate a row's fields, except those ``as_before``; insert a new row, or save these fields of a stored one.
 
-    ``taken`` returns the messages by field for a refusal by a unique constraint.
+    ``taken`` returns the messages by field for a violated unique constraint.
     """
     row.full_clean(exclude=as_before, validate_unique=False, validate_constraints=False)
     try:
@@ -195,8 +197,8 @@ def _save(
             else:
                 history.save(row, fields=fields, actor=actor)
     except IntegrityError as error:
-        told = {name: ValidationError(message, code="unique") for name, message in taken(row).items()}
-        raise ValidationError(told) from error
+        refusals = {name: ValidationError(message, code="unique") for name, message in taken(row).items()}
+        raise ValidationError(refusals) from error
 
 
 def _give(customer: Customer, fields: dict[str, str]) -> None:

@@ -1,4 +1,4 @@
-"""Open workspaces, and change their settings and the web sites that may call their APIs."""
+"""Create workspaces, and change their settings and allowed origins."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -27,9 +27,9 @@ def create_workspace(
     day_format: str = DayFormat.ISO,
     actor: Actor,
 ) -> Workspace:
-    """Open a live workspace with its test-mode twin and their number series; return the live one.
+    """Create a live workspace with its test-mode twin and their number series; return the live one.
 
-    ``time_zone`` is an IANA name, ``currency`` an ISO 4217 code; the formats are those that its people write in.
+    ``time_zone`` is an IANA name, ``currency`` an ISO 4217 code; the formats are those of the panel's input.
     Raises ``ValidationError`` naming the field, also for a code that is taken.
     """
     shared: dict[str, Any] = {
@@ -65,10 +65,10 @@ def update_workspace(
     day_format: str | None = None,
     actor: Actor,
 ) -> Workspace:
-    """Change what is given of a workspace, not of its twin; raise ``ValidationError`` naming the field.
+    """Change the given values of a workspace, not of its twin; raise ``ValidationError`` naming the field.
 
-    The time zone is fixed once there are subscriptions: their periods begin at its midnights. The currency is a
-    default, so existing subscriptions and prices keep theirs.
+    The time zone is fixed once there are subscriptions: their periods start at midnight in it. The currency is a
+    default: existing subscriptions and prices keep theirs.
     """
     workspace = Workspace.objects.select_for_update(of=("self",), no_key=True).get(pk=workspace.pk)
     changes = {
@@ -93,12 +93,12 @@ def update_workspace(
 
 @transaction.atomic
 def add_origin(*, workspace: Workspace, origin: str, actor: Actor) -> AllowedOrigin:
-    """Allow the pages of a web site, such as ``https://app.example.com``, to call the APIs with a workspace's keys.
+    """Allow the pages of an origin, such as ``https://app.example.com``, to call the APIs with a workspace's keys.
 
-    It holds for the workspace and its twin. Raises ``ValidationError`` naming ``origin``, also for the twin's own.
+    This applies to the workspace and its twin. Raises ``ValidationError`` naming ``origin``, also if called for a twin.
     """
     if workspace.mode != Workspace.Mode.LIVE:
-        raise ValidationError({"origin": "The web sites of a test workspace are those of its live one."})
+        raise ValidationError({"origin": "A test workspace uses the origins of its live workspace."})
     row = AllowedOrigin(workspace=workspace, origin=origin)
     with _checked(row):
         history.insert(row, actor=actor)
@@ -107,7 +107,7 @@ def add_origin(*, workspace: Workspace, origin: str, actor: Actor) -> AllowedOri
 
 @transaction.atomic
 def update_origin(*, allowed: AllowedOrigin, origin: str, actor: Actor) -> AllowedOrigin:
-    """Allow another web site in place of one; raise ``ValidationError`` naming ``origin``."""
+    """Replace an allowed origin; raise ``ValidationError`` naming ``origin``."""
     rows = AllowedOrigin.objects.select_for_update(no_key=True)
     row = rows.get(workspace_id=allowed.workspace_id, pk=allowed.pk)
     if row.origin != origin:
@@ -119,7 +119,7 @@ def update_origin(*, allowed: AllowedOrigin, origin: str, actor: Actor) -> Allow
 
 @transaction.atomic
 def remove_origin(*, allowed: AllowedOrigin, actor: Actor) -> None:
-    """Allow a web site no longer; one that was removed already is no error."""
+    """Remove an allowed origin; if it was already removed, do nothing."""
     row = AllowedOrigin.objects.filter(workspace_id=allowed.workspace_id, pk=allowed.pk).first()
     if row is not None:
         history.delete(row, actor=actor)
@@ -127,12 +127,10 @@ def remove_origin(*, allowed: AllowedOrigin, actor: Actor) -> None:
 
 @contextmanager
 def _checked(row: AllowedOrigin) -> Iterator[None]:
-    """Check an origin, then refuse one that the workspace has when it is written inside."""
+    """Validate an origin, and refuse one that the workspace already has when the block writes it."""
     row.clean_fields(exclude=["workspace"])
     try:
         with transaction.atomic():
             yield
     except IntegrityError as error:
-        raise ValidationError(
-            {"origin": ValidationError("This web site is allowed already.", code="unique")}
-        ) from error
+        raise ValidationError({"origin": ValidationError("This origin is already allowed.", code="unique")}) from error

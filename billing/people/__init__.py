@@ -1,4 +1,4 @@
-"""The people of the panel: log-in, permissions to give, forms done once. Knows no request and no page."""
+"""Users of the panel: log-in, grantable permissions, one-time forms. Independent of requests and pages."""
 
 from billing.people import grants, keeping, sent_forms
 from billing.people.addresses import client_address

@@ -6,13 +6,13 @@ from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_add
 Address = IPv4Address | IPv6Address
 Network = IPv4Network | IPv6Network
 
-# A client with one IPv6 address has the whole network of this prefix length.
+# A client with an IPv6 address has the whole network of this prefix length.
 V6_OF_ONE = 64
 UNKNOWN = "unknown"
 
 
 def client_address(*, peer: str, forwarded_for: str, trusted: Sequence[Network]) -> str:
-    """Return the client's address: that of the peer, or what a trusted proxy says of its own peer.
+    """Return the client's address: that of the peer, or the one that a trusted proxy reports.
 
     ``forwarded_for`` is the header ``X-Forwarded-For``. It is read from the right, where each proxy adds its peer, and
     only as far as the proxies are trusted: anything further left may be forged.
@@ -20,21 +20,21 @@ def client_address(*, peer: str, forwarded_for: str, trusted: Sequence[Network])
     entries = [entry.strip() for entry in forwarded_for.split(",") if entry.strip()]
     address = _read(peer)
     while entries and address is not None and any(address in network for network in trusted):
-        told = _read(entries.pop())
-        if told is None:
+        reported = _read(entries.pop())
+        if reported is None:
             break
-        address = told
+        address = reported
     return UNKNOWN if address is None else str(address)
 
 
 def place_of(address: str) -> str:
-    """Return the place that one client has: its IPv4 address, or its IPv6 network."""
+    """Return the key of a client for limits: its IPv4 address or its IPv6 network."""
     known = _read(address)
     return str(ip_network((known, V6_OF_ONE), strict=False)) if isinstance(known, IPv6Address) else address
 
 
 def _read(text: str) -> Address | None:
-    """Read an address, with or without a port, as proxies write it."""
+    """Parse an address, with or without a port, as proxies write it."""
     if text.startswith("["):
         text = text[1:].partition("]")[0]
     elif text.count(":") == 1:

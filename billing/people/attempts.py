@@ -1,6 +1,6 @@
 """Count log-in attempts in the database, where all web processes and hosts see them.
 
-An attempt is counted before its password is checked, so that many at once don't evade the limit.
+An attempt is counted before its password is checked, so that concurrent attempts can't exceed the limit.
 """
 
 from dataclasses import dataclass
@@ -13,7 +13,7 @@ from django.db.models import F
 
 from billing.models import LoginTally
 
-# Expired tallies deleted with each attempt: more than an attempt adds, so that the table stays small.
+# Number of expired tallies deleted per attempt: more than an attempt adds, so that the table stays small.
 SWEPT = 100
 
 _COUNT = """
@@ -27,7 +27,7 @@ RETURNING tries
 
 
 class TooManyAttempts(Exception):
-    """No attempt is checked until the window is over, in ``retry_after`` seconds."""
+    """No attempts are checked until the window ends, in ``retry_after`` seconds."""
 
     def __init__(self, wait: timedelta) -> None:
         self.retry_after = max(1, ceil(wait.total_seconds()))
@@ -37,7 +37,7 @@ class TooManyAttempts(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Attempt:
-    """An attempt, as the names of its tallies. The account's tally is not used for a recognised device."""
+    """The names of an attempt's tallies. The account's tally is not used for a recognised device."""
 
     own: str
     of_account: str
@@ -45,11 +45,11 @@ class Attempt:
 
 
 def refuse_beyond(attempt: Attempt, *, as_of: datetime) -> None:
-    """Raise ``TooManyAttempts`` where none is left; one query.
+    """Raise ``TooManyAttempts`` if no attempt is left; one query.
 
-    A place has ``LOGIN_ATTEMPTS`` in a window. After ``LOGIN_ATTEMPTS_PER_ACCOUNT`` attempts on an account from all
-    places, each place has one: guessing from many places is slow, and still nobody can lock out a person who knows the
-    password.
+    An address has ``LOGIN_ATTEMPTS`` per window. After ``LOGIN_ATTEMPTS_PER_ACCOUNT`` attempts on an account from all
+    addresses, each address has one: guessing from many addresses is slow, but a user who knows the password can't be
+    locked out.
     """
     live = LoginTally.objects.filter(pk__in=[attempt.own, attempt.of_account], since_at__gt=as_of - _window())
     tallies = {tally.name: tally for tally in live}
@@ -63,9 +63,9 @@ def refuse_beyond(attempt: Attempt, *, as_of: datetime) -> None:
 
 
 def count(attempt: Attempt, *, as_of: datetime) -> None:
-    """Count an attempt that is about to be checked; raise ``TooManyAttempts`` where others were faster."""
+    """Count an attempt before it is checked; raise ``TooManyAttempts`` if concurrent attempts used up the limit."""
     tries = _count(attempt.own, as_of)
-    # The account's limit is about the attempts before this one.
+    # The account's limit applies to the attempts before this one.
     of_account = 0 if attempt.is_recognised else _count(attempt.of_account, as_of) - 1
     _sweep(as_of)
     if tries > (1 if _is_guessed_at(attempt, of_account) else settings.LOGIN_ATTEMPTS):
@@ -73,7 +73,7 @@ def count(attempt: Attempt, *, as_of: datetime) -> None:
 
 
 def forgive(attempt: Attempt) -> None:
-    """Take back the count of an attempt whose password was right."""
+    """Undo the count of an attempt whose password was correct."""
     LoginTally.objects.filter(pk=attempt.own).delete()
     if not attempt.is_recognised:
         LoginTally.objects.filter(pk=attempt.of_account, tries__gt=0).update(tries=F("tries") - 1)
@@ -98,6 +98,6 @@ def _count(name: str, as_of: datetime) -> int:
 @transaction.atomic
 def _sweep(as_of: datetime) -> None:
     over = LoginTally.objects.filter(since_at__lte=as_of - _window()).order_by("since_at")
-    # Skip rows that another attempt is counting or sweeping right now.
+    # Skip rows that another attempt is updating or deleting.
     names = over.select_for_update(skip_locked=True).values_list("pk", flat=True)[:SWEPT]
     LoginTally.objects.filter(pk__in=list(names)).delete()

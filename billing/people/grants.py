@@ -1,13 +1,13 @@
-"""Limit what people may give and whom they may change: nobody gives a permission that they lack.
+"""Limit the permissions that users may grant, and the users and groups that they may change.
 
-Whoever sets another person's password or e-mail can act as that person. So a person or group can be changed only by
-those who have all of its permissions, and a superuser only by superusers.
+Nobody can grant a permission that they lack. Setting another user's password or e-mail means being able to act as that
+user, so a user or group can be changed only by users with all of its permissions, and a superuser only by superusers.
 """
 
 from django.contrib.auth.models import Group, Permission, User
 from django.db.models import Q, QuerySet
 
-# The rights of a key in its workspace, as permissions of people.
+# The rights of a key in its workspace, as permissions of users.
 RIGHTS_OF_A_KEY = (
     *(
         f"billing.{action}_{row}"
@@ -24,35 +24,35 @@ RIGHTS_OF_A_KEY = (
 
 
 def permissions_of(person: User) -> set[int]:
-    """Return the ids of a person's permissions, own and through groups, also of an inactive person."""
+    """Return the ids of a user's permissions, direct and through groups, even if the user is inactive."""
     held = Permission.objects.filter(Q(user=person) | Q(group__user=person))
     return set(held.values_list("pk", flat=True))
 
 
 def may_change_person(*, by: User, person: User) -> bool:
-    """Tell whether somebody who may change people may change this one."""
+    """Tell whether a user who may change users may change this one."""
     if by.is_superuser:
         return True
     return not person.is_superuser and permissions_of(person) <= permissions_of(by)
 
 
 def may_change_group(*, by: User, group: Group) -> bool:
-    """Tell whether somebody who may change groups may change or delete this one."""
+    """Tell whether a user who may change groups may change or delete this one."""
     return by.is_superuser or set(group.permissions.values_list("pk", flat=True)) <= permissions_of(by)
 
 
 def may_make_keys(*, by: User) -> bool:
-    """Tell whether somebody may make API keys: they need all rights that a key has."""
+    """Tell whether a user may create API keys, which requires all rights of a key."""
     return by.has_perm("billing.add_apikey") and by.has_perms(RIGHTS_OF_A_KEY)
 
 
 def permissions_to_give(*, by: User) -> QuerySet[Permission]:
-    """Return the permissions that somebody may give: their own."""
+    """Return the permissions that a user may grant: the user's own."""
     return Permission.objects.all() if by.is_superuser else Permission.objects.filter(pk__in=permissions_of(by))
 
 
 def groups_to_give(*, by: User) -> QuerySet[Group]:
-    """Return the groups into which somebody may put people: those with no permission that they lack."""
+    """Return the groups to which a user may add users: those without a permission that the user lacks."""
     if by.is_superuser:
         return Group.objects.all()
     beyond = Permission.objects.exclude(pk__in=permissions_of(by))

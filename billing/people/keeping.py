@@ -1,4 +1,4 @@
-"""Refuse to delete people and log entries: people are deactivated, as the history names them."""
+"""Prevent the deletion of users and log entries: users are deactivated, since the history refers to them."""
 
 from typing import Any
 
@@ -8,17 +8,17 @@ from django.db.models import Model, ProtectedError
 from django.db.models.signals import pre_delete
 
 REASONS: dict[type[Model], str] = {
-    User: "People are deactivated, not deleted: the history of what they changed names them.",
-    LogEntry: "What was done stays in the history.",
+    User: "Users can't be deleted, only deactivated: the history refers to them.",
+    LogEntry: "Entries of the log can't be deleted.",
 }
 
 
 def refuse_deletion(*, sender: type[Model], instance: Any, **_: Any) -> None:
-    """Raise ``ProtectedError``, however the row was to be deleted."""
+    """Raise ``ProtectedError``, whatever deletes the row."""
     raise ProtectedError(REASONS[sender], {instance})
 
 
 def protect() -> None:
-    """Refuse to delete people and log entries from now on. Django's own foreign key would delete entries as well."""
+    """Prevent the deletion of users and log entries from now on. Django would delete a user's entries too."""
     for model in REASONS:
         pre_delete.connect(refuse_deletion, sender=model, dispatch_uid="billing.people")

@@ -1,4 +1,4 @@
-"""Handle one attempt to log in: count it, wait for a turn, and take the count back where the password was right."""
+"""Handle an attempt to log in: count it, wait for a turn, and undo the count if the password was correct."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -13,7 +13,7 @@ from billing.people.addresses import place_of
 from billing.people.attempts import Attempt, TooManyAttempts
 from billing.people.turns import Turns
 
-# Recognised devices don't wait behind strangers.
+# Recognised devices don't wait for unknown ones.
 _strangers = Turns(at_a_time=settings.LOGIN_HASHES, seconds=settings.LOGIN_WAIT_SECONDS)
 _recognised = Turns(at_a_time=settings.LOGIN_HASHES, seconds=settings.LOGIN_WAIT_SECONDS)
 
@@ -22,11 +22,11 @@ _recognised = Turns(at_a_time=settings.LOGIN_HASHES, seconds=settings.LOGIN_WAIT
 def attempt(
     *, username: str, address: str, mark: str = "", is_logged_in: bool = False, as_of: datetime
 ) -> Iterator[None]:
-    """Check a password inside: an exception there is a failed attempt, and counts.
+    """Check a password in the block: an exception in it is a failed attempt, and counts.
 
-    ``address`` is the client's, ``mark`` the one that ``mark_for`` made for its browser; a person who is logged in and
-    types the password again needs none. Raises ``TooManyAttempts``, also in place of the error of the last attempt, and
-    ``Busy``, which does not count, where too many passwords are being checked.
+    ``address`` is the client's; ``mark`` is the browser's, from ``mark_for``, and not needed for a logged-in user who
+    enters the password again. Raises ``TooManyAttempts``, also instead of the error of the last attempt, and ``Busy``,
+    which does not count, if too many passwords are being checked.
     """
     account = _digest(username)
     device = f"person {account}" if is_logged_in else devices.device_in(mark, account=account)
@@ -48,20 +48,20 @@ def attempt(
 
 @contextmanager
 def hashing(*, username: str) -> Iterator[None]:
-    """Hash a new password inside, in a turn of the person who sets it; raise ``Busy``."""
+    """Hash a new password in the block, in a turn of the user who sets it; raise ``Busy``."""
     with _recognised.take(f"person {_digest(username)}"):
         yield
 
 
 def mark_for(*, username: str, former: str = "") -> str:
-    """Return the mark for a browser in which this person has just logged in; ``former`` is the mark that it had."""
+    """Return the mark for a browser in which this user has just logged in; ``former`` is its previous mark."""
     return devices.mark_of(account=_digest(username), former=former)
 
 
 def check_proxies(**_: object) -> list[CheckMessage]:
-    """Warn where all clients would seem to have the address of their proxy."""
+    """Warn if all clients seem to have the address of their proxy."""
     if settings.SECURE_PROXY_SSL_HEADER and not settings.TRUSTED_PROXIES:
-        hint = "Name the proxy's address in TRUSTED_PROXIES, and let it set X-Forwarded-For."
+        hint = "Add the proxy's address to TRUSTED_PROXIES, and let it set X-Forwarded-For."
         return [Warning("All log-ins seem to come from the proxy's address.", hint=hint, id="billing.W002")]
     return []
 

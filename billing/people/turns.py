@@ -1,4 +1,4 @@
-"""Take turns at work that is slow on purpose: hashing few passwords at a time leaves the other cores to requests."""
+"""Limit concurrency of work that is slow on purpose: hashing few passwords at a time leaves cores for requests."""
 
 import threading
 from collections.abc import Iterator
@@ -6,19 +6,19 @@ from contextlib import contextmanager
 
 
 class Busy(Exception):
-    """Others have their turn and the wait would be too long, or an earlier request of the same one is still at work."""
+    """The wait for others would be too long, or an earlier request of the same client is still running."""
 
     retry_after = 1
 
     def __init__(self, *, has_turn: bool = False) -> None:
-        told = "What was sent from here before is still at work." if has_turn else "Others are logging in right now."
-        super().__init__(f"{told} Try again in a moment.")
+        reason = "Your previous request is still being processed." if has_turn else "Others are logging in right now."
+        super().__init__(f"{reason} Try again in a moment.")
 
 
 class Turns:
-    """Lets ``at_a_time`` threads of a process work and as many wait, each for up to ``seconds``.
+    """Limiter for one process: ``at_a_time`` threads work and as many wait, each for up to ``seconds``.
 
-    Nobody has two turns: one client with many requests can't fill the queue.
+    No name has two turns, so that one client with many requests can't fill the queue.
     """
 
     def __init__(self, *, at_a_time: int, seconds: float) -> None:
@@ -30,7 +30,7 @@ class Turns:
 
     @contextmanager
     def take(self, name: str) -> Iterator[None]:
-        """Wait for a turn and hold it; raise ``Busy`` where too many wait, or where ``name`` has one."""
+        """Wait for a turn and hold it; raise ``Busy`` if too many are waiting or ``name`` already has a turn."""
         with self._lock:
             if name in self._names:
                 raise Busy(has_turn=True)

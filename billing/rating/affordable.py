@@ -1,6 +1,6 @@
-"""Compute how much an amount of money buys: the inverse of rating.
+"""Compute the quantity that an amount of money buys: the inverse of rating.
 
-Each record of a batch is checked by it, so it reads the pieces of a price and never rates a quantity.
+It is used for each record of a batch, so it uses the pieces of a price and never rates a quantity.
 """
 
 from bisect import bisect_left
@@ -21,9 +21,9 @@ _STEPS_IN_ONE = Decimal(1000)
 
 
 class Budget:
-    """An amount that usage at a price may cost: made once per price, asked for each quantity.
+    """The maximum amount that usage at a price may cost; created once per price and used for each quantity.
 
-    Amounts are compared before rounding; no price is negative. ``coverage`` prorates a flat price.
+    Amounts are compared before rounding; prices are never negative. ``coverage`` prorates a flat price.
     """
 
     def __init__(self, *, terms: Terms, amount: Decimal, coverage: Coverage | None = None) -> None:
@@ -32,7 +32,7 @@ class Budget:
         pieces = terms.model.pieces(terms)
         self._pieces = pieces = [_prorated(piece, coverage) for piece in pieces] if terms.model.is_prorated else pieces
         self._uppers = [piece.upper for piece in pieces if piece.upper is not None]
-        # Of many tiers, most may be too dear from their first unit on.
+        # Of many tiers, most may be too expensive from their first unit on.
         self._within = [piece for piece in pieces if piece.start <= amount]
         self._lowers = [piece.lower for piece in self._within]
 
@@ -43,10 +43,10 @@ class Budget:
         return self._pieces[bisect_left(self._uppers, quantity)].cost(quantity) <= self._amount
 
     def beyond(self, used: Decimal, wanted: Decimal) -> Decimal:
-        """Return how much may be used beyond ``used`` without costing more than the amount in all.
+        """Return the quantity beyond ``used`` for which the total costs no more than the amount.
 
-        This is ``wanted`` where all of it is affordable, otherwise the greatest affordable multiple of 0.001 below it,
-        or 0. Prices may fall from one tier to the next.
+        This is ``wanted`` if all of it is affordable, otherwise the greatest affordable multiple of 0.001 below it,
+        or 0. Prices may decrease from one tier to the next.
         """
         whole = EXACT.add(used, wanted)
         if self.affords(whole):
@@ -57,19 +57,19 @@ class Budget:
                 break
             if steps := self._steps_within(piece, used, last):
                 return EXACT.multiply(STEP, Decimal(steps))
-        # A total that is not above zero costs what zero does.
+        # A total of zero or less costs as much as zero.
         steps = min(last, _whole_steps(EXACT.minus(used)))
         return EXACT.multiply(STEP, Decimal(steps)) if steps > 0 and self._at_zero <= self._amount else _ZERO
 
     def _steps_within(self, piece: Piece, used: Decimal, last: int) -> int:
-        """Return the greatest number of steps that takes ``used`` into a piece within the amount; 0 where none does."""
+        """Return the greatest number of steps from ``used`` into a piece within the amount; 0 if there is none."""
         first = max(_whole_steps(EXACT.subtract(piece.lower, used)) + 1, 1)
         if piece.upper is not None:
             last = min(last, _whole_steps(EXACT.subtract(piece.upper, used)))
         if last < first:
             return 0
         if piece.unit_price > 0:
-            # used + steps / 1000 - lower <= (amount - start) / unit price, in whole numbers of exact decimals.
+            # used + steps / 1000 - lower <= (amount - start) / unit price, as integers scaled from exact decimals.
             spent = EXACT.multiply(EXACT.subtract(used, piece.lower), piece.unit_price)
             left = EXACT.subtract(EXACT.subtract(self._amount, piece.start), spent)
             if left < 0:
@@ -84,7 +84,7 @@ def _prorated(piece: Piece, coverage: Coverage | None) -> Piece:
 
 
 def round_down(quantity: Decimal) -> Decimal:
-    """Return the greatest multiple of 0.001 that is not above a quantity."""
+    """Return the greatest multiple of 0.001 that does not exceed a quantity."""
     return EXACT.multiply(STEP, Decimal(_whole_steps(quantity)))
 
 

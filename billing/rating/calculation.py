@@ -1,4 +1,4 @@
-"""Rate a quantity: the order of calculation, as one list."""
+"""Rate a quantity: the steps of the calculation in order."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -32,12 +32,12 @@ class _Worksheet:
 
 
 def rate(*, terms: Terms, quantity: Decimal, coverage: Coverage | None = None) -> Charge:
-    """Return the cost of a quantity, in the currency of the terms, with the steps that lead to it.
+    """Return the charge for a quantity, in the currency of the terms, with the steps of its calculation.
 
-    ``coverage`` says how much of the billing window the line covers (None: all of it); it prorates a flat price,
-    nothing else. The result is exact until it is rounded once, half up, to the minor unit; only a prorated price is
-    cut before, to 12 decimals, in a way that changes no rounded amount (``money.prorate``). Raises ``ValueError``
-    for a quantity that is NaN or infinite.
+    ``coverage``: the part of the billing window that the line covers (None: all of it); it prorates only a flat price.
+    The result is exact until it is rounded once, half up, to the minor unit; only a prorated price is cut before, to
+    12 decimals, which changes no rounded amount (``money.prorate``). Raises ``ValueError`` for a quantity that is NaN
+    or infinite.
     """
     if not quantity.is_finite():
         raise ValueError(f"A quantity of {quantity} cannot be rated.")
@@ -77,7 +77,7 @@ def _prorate(worksheet: _Worksheet) -> None:
     worksheet.steps.append(Step("proration", text, None, None, EXACT.subtract(part, whole)))
 
 
-# Rounding follows, once. Included units and limits of quantity belong before the pricing model; discount and
+# Rounding follows, once. Included units and limits of quantity would come before the pricing model; discount and
 # limits of amount after the proration.
 ORDER: tuple[Callable[[_Worksheet], None], ...] = (
     _take_negative_as_zero,

@@ -1,4 +1,4 @@
-"""The result of rating: an amount, and the steps with which a person can check it."""
+"""The result of rating: an amount, and the steps by which it can be verified."""
 
 from dataclasses import dataclass
 from decimal import Decimal
@@ -25,9 +25,9 @@ class Step:
 
 @dataclass(frozen=True, slots=True)
 class Charge:
-    """The cost of a quantity, in the currency of its terms.
+    """The charge for a quantity, in the currency of its terms.
 
-    ``amount`` is rounded to the minor unit; ``surprise`` says what a reviewer should look at, and may be empty.
+    ``amount`` is rounded to the minor unit; ``surprise`` is a notice for a reviewer, and may be empty.
     """
 
     amount: Decimal

@@ -1,4 +1,4 @@
-"""A price as a function of the quantity: straight pieces, each over a range of quantities above zero."""
+"""A price as a piecewise linear function of the quantity: pieces over ranges of quantities above zero."""
 
 from dataclasses import dataclass
 from decimal import Decimal
@@ -19,5 +19,5 @@ class Piece:
     unit_price: Decimal
 
     def cost(self, quantity: Decimal) -> Decimal:
-        """Return what a quantity of this range costs, unrounded."""
+        """Return the unrounded cost of a quantity in this range."""
         return EXACT.add(self.start, EXACT.multiply(EXACT.subtract(quantity, self.lower), self.unit_price))

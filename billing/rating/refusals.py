@@ -1,10 +1,10 @@
-"""The error of terms that cannot be rated, and the check that all numbers of terms share."""
+"""The error for terms that can't be rated, and the check of numbers in terms."""
 
 from decimal import Decimal
 
 
 class TermsError(ValueError):
-    """Terms that cannot be rated; ``field`` names the part at fault, such as ``tiers[1].up_to``."""
+    """The terms can't be rated; ``field`` names the invalid part, such as ``tiers[1].up_to``."""
 
     def __init__(self, field: str, problem: str) -> None:
         super().__init__(f"{field}: {problem}")
@@ -13,6 +13,6 @@ class TermsError(ValueError):
 
 
 def check_number(field: str, value: Decimal) -> None:
-    """Raise ``TermsError`` naming ``field`` where a value is not a finite ``Decimal``."""
+    """Raise ``TermsError`` naming ``field`` if a value is not a finite ``Decimal``."""
     if not isinstance(value, Decimal) or not value.is_finite():
-        raise TermsError(field, f"{value!r} is no exact number.")
+        raise TermsError(field, f"{value!r} is not an exact number.")

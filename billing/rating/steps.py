@@ -1,4 +1,4 @@
-"""Write the steps that several pricing models share, in the words that finance reads."""
+"""Create the steps that several pricing models share, with texts for finance staff."""
 
 from decimal import Decimal
 
@@ -48,7 +48,7 @@ def units_step(
 
 
 def no_tier_entered(currency: str) -> Step:
-    """Return the step that explains why nothing is charged: no breakdown is empty."""
+    """Return the step that explains a charge of zero, since a breakdown is never empty."""
     text = f"0 units: no tier entered = {format_price(_ZERO, currency=currency)}"
     return Step("units", text, _ZERO, None, _ZERO)
 

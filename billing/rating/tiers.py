@@ -13,7 +13,7 @@ _ZERO = Decimal(0)
 
 @dataclass(frozen=True, slots=True)
 class Tier:
-    """Units up to an absolute, inclusive bound (None: open), at a price each, and a fee for entering."""
+    """Units up to an absolute, inclusive bound (None: open) at a unit price, with a fee for entering the tier."""
 
     up_to: Decimal | None
     unit_price: Decimal
@@ -21,7 +21,7 @@ class Tier:
 
 
 class Bounded(Protocol):
-    """A tier, or a row that keeps one."""
+    """A tier, or a row that stores one."""
 
     @property
     def up_to(self) -> Decimal | None: ...
@@ -50,9 +50,9 @@ def with_lower_bounds(tiers: Sequence[Tier]) -> Iterator[tuple[Decimal, Tier]]:
 
 
 def check_tiers(tiers: Sequence[Tier]) -> None:
-    """Raise ``TermsError`` naming the field at fault where tiers, in the order given, do not cover all quantities."""
+    """Raise ``TermsError`` naming the invalid field if tiers, in the given order, do not cover all quantities."""
     if not tiers:
-        raise TermsError("tiers", "at least one tier is needed.")
+        raise TermsError("tiers", "at least one tier is required.")
     lower = _ZERO
     last = len(tiers) - 1
     for place, tier in enumerate(tiers):
@@ -61,7 +61,7 @@ def check_tiers(tiers: Sequence[Tier]) -> None:
         check_number(f"{field}.fee", tier.fee)
         if tier.up_to is None:
             if place != last:
-                raise TermsError(f"{field}.up_to", "only the last tier is open.")
+                raise TermsError(f"{field}.up_to", "only the last tier can be open.")
             continue
         check_number(f"{field}.up_to", tier.up_to)
         if place == last:

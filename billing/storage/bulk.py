@@ -11,9 +11,9 @@ from billing.storage.exact import ExactDecimalField
 def insert(*, model: type[models.Model], rows: Iterable[dict[str, Any]]) -> list[int]:
     """Insert rows, each with the same columns by their ``attname``, and return their ids in order.
 
-    A column that is left out gets the database's default and so must have one. The rows are part of the caller's
-    transaction. Raises ``IntegrityError`` and whatever else the database refuses, ``ValueError`` for a decimal that
-    does not fit its column.
+    An omitted column gets the database's default, and so must have one. The rows are part of the caller's transaction.
+    Raises ``IntegrityError`` and other errors of the database, ``ValueError`` for a decimal that does not fit its
+    column.
     """
     rows = list(rows)
     if not rows:
@@ -47,8 +47,8 @@ def _by_attname(model: type[models.Model], name: str) -> Any:
 
 
 def _preparation(field: Any) -> Callable[[Any], Any] | None:
-    # The driver writes ints, texts, moments and UUIDs as they are; these two check and encode their values.
+    # The driver adapts ints, texts, moments and UUIDs; these two fields check and encode their values.
     if isinstance(field, (ExactDecimalField, models.JSONField)):
-        target = connections[connection.alias]  # not the proxy, which finds its thread's connection at each touch
+        target = connections[connection.alias]  # not the proxy, which looks up its thread's connection at each access
         return lambda value: field.get_db_prep_save(value, target)
     return None

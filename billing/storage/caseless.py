@@ -1,7 +1,7 @@
-"""Fold texts for comparison without case; never left to a database.
+"""Case-fold texts for comparison, independently of the database.
 
 A database folds by its locale: two databases would count differently, and so would one restored under another locale.
-Folded texts are stored, so SQL compares them for equality.
+Folded texts are stored, so SQL only compares them for equality.
 """
 
 import unicodedata
@@ -18,6 +18,6 @@ def fold(text: str) -> str:
 
 
 def folded_copy(properties: Mapping[str, Any] | None) -> dict[str, str] | None:
-    """Return the folded values of the properties that folding changes, by name; None where there are none."""
+    """Return the folded values of the properties that folding changes, by name; None if there are none."""
     texts = ((name, value, fold(value)) for name, value in (properties or {}).items() if isinstance(value, str))
     return {name: folded for name, value, folded in texts if folded != value} or None

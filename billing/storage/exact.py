@@ -15,19 +15,19 @@ from django.db.models.expressions import Expression
 from billing.money import EXACT
 
 COLLATION = "exact_decimal"
-# More digits than any sum has: those of events add numbers with thousands of decimals, and are rounded once.
+# More digits than any sum has: sums of events add numbers with thousands of decimals, and are rounded once.
 _ADDITION = Context(prec=40_000, traps=[Inexact, InvalidOperation, Overflow])
 
 
 class TooManyDigits(ValueError):
-    """A number is greater than what its column holds."""
+    """A number is too large for its column."""
 
 
 class ExactDecimalField(models.DecimalField):
-    """A ``Decimal`` that comes back as it went in, on PostgreSQL and on SQLite.
+    """A ``Decimal`` that is stored exactly, on PostgreSQL and on SQLite.
 
-    A float, a NaN, an infinity and a value with more digits than the column are refused when they are saved, where
-    the databases would round in silence.
+    A float, a NaN, an infinity and a value with more digits than the column are refused on saving; the databases would
+    round silently.
     """
 
     def get_internal_type(self) -> str:
@@ -59,7 +59,7 @@ class ExactDecimalField(models.DecimalField):
         if value is None or hasattr(value, "as_sql"):
             return value
         if isinstance(value, float):
-            raise TypeError(f"{self.name}: a float is no exact number")
+            raise TypeError(f"{self.name}: a float is not an exact number")
         exact = self.canonical(Decimal(value))
         return format(exact, "f") if connection.vendor == "sqlite" else exact
 
@@ -67,7 +67,7 @@ class ExactDecimalField(models.DecimalField):
         return self.get_db_prep_value(value, connection)
 
     def canonical(self, value: Decimal) -> Decimal:
-        """Return the value with exactly the column's places; raise ``ValueError`` where it does not fit."""
+        """Return the value with exactly the column's decimal places; raise ``ValueError`` if it does not fit."""
         if not value.is_finite():
             raise ValueError(f"{self.name}: {value} is not a number")
         if value and value.adjusted() >= self.max_digits - self.decimal_places:
@@ -79,7 +79,7 @@ class ExactDecimalField(models.DecimalField):
 
 
 class ExactSum(models.Sum):
-    """SUM without a float in between; the only sum allowed over an ``ExactDecimalField``."""
+    """SUM without intermediate floats; the only sum allowed over an ``ExactDecimalField``."""
 
     def as_sqlite(self, compiler: Any, connection: BaseDatabaseWrapper, **extra: Any) -> Any:
         sql, parameters = super().as_sql(compiler, connection, function="exact_sum", **extra)
@@ -125,7 +125,7 @@ def register_on_sqlite(connection: BaseDatabaseWrapper, **_: Any) -> None:
 
 
 class WholeTotal(models.Aggregate):
-    """The sum of whole numbers, such as lengths: no decimals to lose."""
+    """The sum of integers, such as lengths."""
 
     function = "SUM"
     output_field = models.BigIntegerField()

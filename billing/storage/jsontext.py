@@ -1,4 +1,4 @@
-"""JSON that keeps its numbers: every fraction is a ``Decimal``, in and out, never a float."""
+"""JSON with exact numbers: every fraction is parsed and written as a ``Decimal``, never as a float."""
 
 import json
 from decimal import Decimal, InvalidOperation
@@ -18,7 +18,7 @@ _canonical_encoder = msgspec.json.Encoder(decimal_format="string", order="sorted
 
 
 class MalformedJSON(ValueError):
-    """The text is not JSON, or holds what no database can keep."""
+    """The text is not JSON, or contains something that the databases can't store."""
 
 
 def _refuse_constant(name: str) -> None:
@@ -31,11 +31,11 @@ def decode(text: str | bytes) -> Any:
     ``NaN`` and ``Infinity`` are refused, and so are NUL and lone surrogates in strings, which PostgreSQL can't store.
     """
     try:
-        # Half a surrogate pair may also stand in a text as it is: no UTF-8 can say it.
+        # Half a surrogate pair may also occur literally: it can't be encoded in UTF-8.
         text = text.decode() if isinstance(text, bytes) else text.encode().decode()
         value = json.loads(text, parse_float=Decimal, parse_int=_parse_integer, parse_constant=_refuse_constant)
         if "\\u" in text and not _is_storable(value):
-            raise MalformedJSON("Text holds a NUL or half a surrogate pair, which cannot be stored.")
+            raise MalformedJSON("Text contains a NUL or half a surrogate pair, which cannot be stored.")
     except MalformedJSON:
         raise
     except InvalidOperation as error:
@@ -46,7 +46,7 @@ def decode(text: str | bytes) -> Any:
 
 
 def _parse_integer(digits: str) -> int | Decimal:
-    # Beyond 64 bits the encoder takes no int, and Python refuses to parse thousands of digits into one.
+    # The encoder refuses ints beyond 64 bits, and Python refuses to parse thousands of digits into an int.
     number = int(digits) if len(digits) <= 20 else Decimal(digits)
     return number if -(2**63) <= number < 2**64 else Decimal(digits)
 
@@ -60,7 +60,7 @@ def _is_storable(value: Any) -> bool:
 
 
 def can_be_kept(value: Any, levels: int = MAX_LEVELS) -> bool:
-    """Tell whether a JSON column of either database takes the value and gives it back."""
+    """Tell whether a JSON column of either database can store the value."""
     if isinstance(value, Decimal):
         places = value.as_tuple().exponent
         return isinstance(places, int) and places >= -MAX_DIGITS and value.adjusted() < MAX_DIGITS
@@ -71,9 +71,9 @@ def can_be_kept(value: Any, levels: int = MAX_LEVELS) -> bool:
 
 
 def stored_size(value: Any) -> int:
-    """Return how many bytes a value takes as text with its numbers written out, as a database gives it back.
+    """Return the size in bytes of a value as text with its numbers written out, as databases return it.
 
-    ``1e999`` is short when it is sent, and a thousand digits when it is read.
+    ``1e999`` is short as sent, but has a thousand digits when read.
     """
     text = encode(value)
     return len(text) + (_written_out(value) if b"E" in text else 0)
@@ -88,12 +88,12 @@ def _written_out(value: Any) -> int:
 
 
 def encode(value: Any) -> bytes:
-    """Return JSON in UTF-8, ``Decimal`` written as a number digit for digit."""
+    """Return JSON in UTF-8; each ``Decimal`` is written as a number with all its digits."""
     return _encoder.encode(value)
 
 
 def encode_canonical(value: Any) -> str:
-    """Return the one text of a value: sorted members, no white space, decimals as strings."""
+    """Return the canonical JSON of a value: sorted members, no white space, decimals as strings."""
     return _canonical_encoder.encode(value).decode()
 
 
@@ -103,7 +103,7 @@ class _Decoder(json.JSONDecoder):
 
 
 class ExactJSONField(models.JSONField):
-    """A JSON column whose fractions come back as ``Decimal``."""
+    """A JSON column whose fractions are ``Decimal``."""
 
     def __init__(self, **options: Any) -> None:
         options["decoder"] = _Decoder

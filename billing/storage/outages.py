@@ -1,8 +1,8 @@
-"""Classify database failures: out of reach, full, busy and so on, or the statement's own fault.
+"""Classify database failures: unreachable, full, busy and so on, or an error of the statement itself.
 
 The type of an exception is not enough: the drivers raise the same one for a refused connection and for too many
-parameters. PostgreSQL tells by SQLSTATE, SQLite by result code. A failure on the client's side of a connection is
-noted on the exception by our backend (``billing.storage.postgresql``), which sees whether the connection still stands.
+parameters. PostgreSQL reports an SQLSTATE, SQLite a result code. A failure on the client's side of a connection is
+noted on the exception by our backend (``billing.storage.postgresql``), which knows whether the connection was lost.
 """
 
 from collections.abc import Iterator
@@ -10,23 +10,23 @@ from enum import Enum
 
 
 class Outage(Enum):
-    """A reason why a statement failed that would work at another time; the value is the client's message."""
+    """A temporary reason for the failure of a statement; the value is the message for clients."""
 
-    OUT_OF_REACH = "The database is out of reach. Try again in a moment."
+    OUT_OF_REACH = "The database is unreachable. Try again in a moment."
     NO_ANSWER = "The database does not answer. Try again in a moment."
-    READ_ONLY = "The database takes no changes at the moment. Try again in a moment."
+    READ_ONLY = "The database accepts no changes at the moment. Try again in a moment."
     CHANGED = "The database has just been changed. Try again in a moment."
     BUSY = "The database is busy with the same rows. Try again in a moment."
     FULL = "The database's disk is full. Try again later."
-    DISK = "The database's disk is full, or fails. Try again later."
-    TOO_LONG = "This took the database longer than it may, and was stopped. Ask for less at once, or try again later."
-    TOO_MUCH = "This takes more memory than the database has for it. Ask for less at once, or try again later."
+    DISK = "The database's disk is full or fails. Try again later."
+    TOO_LONG = "The database stopped this because it took too long. Ask for less at once, or try again later."
+    TOO_MUCH = "This needs more memory than the database has. Ask for less at once, or try again later."
 
     @property
     def is_passing(self) -> bool:
-        """Tell whether the database alone is the cause, so that the same statement would work later.
+        """Tell whether only the database is the cause, so that the same statement would work later.
 
-        A statement that took too long or too much memory may itself be the cause.
+        If a statement took too long or too much memory, the statement itself may be the cause.
         """
         return self not in (Outage.TOO_LONG, Outage.TOO_MUCH)
 
@@ -68,25 +68,25 @@ _BY_RESULT_CODE = {
     7: Outage.TOO_MUCH,  # SQLITE_NOMEM
     8: Outage.READ_ONLY,  # SQLITE_READONLY
     9: Outage.TOO_LONG,  # SQLITE_INTERRUPT
-    10: Outage.DISK,  # SQLITE_IOERR: a quota that is used up, too
+    10: Outage.DISK,  # SQLITE_IOERR: also an exhausted quota
     13: Outage.FULL,  # SQLITE_FULL
     14: Outage.OUT_OF_REACH,  # SQLITE_CANTOPEN
     15: Outage.BUSY,  # SQLITE_PROTOCOL: lost a race for the lock of the log
     17: Outage.CHANGED,  # SQLITE_SCHEMA
 }
-# And by extended ones that say more.
+# By extended codes that are more specific.
 _BY_EXTENDED_CODE = {
     4874: Outage.FULL,  # SQLITE_IOERR_SHMSIZE: no room for the index of the log
 }
 
 
 def outage_of(error: BaseException | None) -> Outage | None:
-    """Return the outage that caused an exception; None where the statement itself is at fault."""
+    """Return the outage that caused an exception; None for an error of the statement itself."""
     return next((outage for cause in _causes(error) if (outage := _of_driver(cause))), None)
 
 
 def _causes(error: BaseException | None) -> Iterator[BaseException]:
-    """Yield an exception and its causes: Django raises its own from a driver's."""
+    """Yield an exception and its causes: Django's exceptions are raised from the driver's."""
     while error is not None:
         yield error
         error = error.__cause__
@@ -100,7 +100,7 @@ def _of_driver(error: BaseException) -> Outage | None:
     sqlstate = getattr(error, "sqlstate", None)
     if sqlstate is None:
         return None
-    # "Cached plan must not change result type": one of many things that 0A000 is for, told by who said it.
+    # "Cached plan must not change result type": 0A000 has many uses, which the source function distinguishes.
     if sqlstate == "0A000" and error.diag.source_function == "RevalidateCachedQuery":  # type: ignore[attr-defined]
         return Outage.CHANGED
     return _BY_SQLSTATE.get(sqlstate) or _BY_SQLSTATE_GROUP.get(sqlstate[:3]) or _BY_SQLSTATE_CLASS.get(sqlstate[:2])

@@ -1,7 +1,7 @@
-"""Hand rows and ids to SQL, one parameter each, on PostgreSQL and SQLite alike.
+"""Pass rows and ids to SQL, as one parameter, on PostgreSQL and SQLite alike.
 
-A statement reads rows as a table: ``table`` is its FROM item and ``parameter`` its parameter, JSON text on both
-databases. Ids alone are a special case: ``among`` is a condition, and ``is_among`` the same for a query set.
+A statement reads rows as a table: ``table`` returns its FROM item and ``parameter`` its parameter, JSON text on both
+databases. Ids are a special case: ``among`` returns a condition, and ``is_among`` the same for a query set.
 ``bulk.insert`` writes many rows into the table of their model.
 """
 
@@ -40,11 +40,11 @@ def limited_table(name: str, columns: Mapping[str, str]) -> str:
 
 
 def parameter(rows: Iterable[Mapping[str, Any]]) -> str:
-    """Return the parameter that holds the rows; columns that a row leaves out are NULL.
+    """Return the parameter that contains the rows; columns that a row omits are NULL.
 
-    UUIDs, moments and decimals become what the database compares its own to, and so may JSON and all of these be given
-    as the texts that the driver takes for them. A decimal for SQLite needs all places of its column
-    (``ExactDecimalField.canonical``), as the column keeps texts.
+    UUIDs, moments and decimals are converted to the form in which the database compares them; they and JSON can also
+    be given as the texts that the driver accepts. A decimal for SQLite needs all decimal places of its column
+    (``ExactDecimalField.canonical``), since the column stores texts.
     """
     if connection.vendor == "postgresql":
         return encode(list(rows)).decode()
@@ -52,28 +52,28 @@ def parameter(rows: Iterable[Mapping[str, Any]]) -> str:
 
 
 def one_of(column: str, query: str) -> str:
-    """Return the condition that a column has one of a query's values, to be looked up in the column's index.
+    """Return the condition that a column has one of a query's values, which uses the column's index.
 
-    PostgreSQL assumes that a table of JSON rows has a hundred, and joins it by reading the other table as a whole.
+    PostgreSQL assumes 100 rows in a table of JSON rows, and would join it by scanning the other table.
     """
     return f"{column} = ANY(ARRAY({query}))" if connection.vendor == "postgresql" else f"{column} IN ({query})"
 
 
 def among(ids: Sequence[UUID] | Sequence[int] | Sequence[str]) -> tuple[str, list[Any]]:
-    """Return the SQL condition that what precedes it is one of these, and its parameters: one, however many ids."""
+    """Return the right side of an SQL condition that a column is one of these ids, and its single parameter."""
     if connection.vendor == "postgresql":
         return "= ANY(%s)", [list(ids)]
     return "IN (SELECT value FROM json_each(%s))", [encode(list(map(_for_sqlite, ids))).decode()]
 
 
 def is_among(column: str, ids: Sequence[UUID] | Sequence[int]) -> RawSQL:
-    """Return the same as a filter; ``__in`` would have a parameter for each id, of which a statement has a limit."""
+    """Return the same as a filter; ``__in`` would have a parameter for each id, whose number is limited."""
     condition, parameters = among(ids)
     return RawSQL(f"{column} {condition}", parameters, output_field=BooleanField())
 
 
 def read_uuid(value: Any) -> UUID | None:
-    """Return a UUID that a statement has returned; SQLite keeps its hexadecimal digits."""
+    """Convert a UUID that a statement has returned; SQLite stores its hexadecimal digits."""
     return value if value is None or isinstance(value, UUID) else UUID(value)
 
 
@@ -82,7 +82,7 @@ def read_moment(value: datetime) -> datetime: ...
 @overload
 def read_moment(value: datetime | None) -> datetime | None: ...
 def read_moment(value: datetime | None) -> datetime | None:
-    """Return a moment that a statement has returned; SQLite keeps it in UTC, without saying so."""
+    """Convert a moment that a statement has returned; SQLite stores it in UTC, without an offset."""
     return value.replace(tzinfo=UTC) if value is not None and value.tzinfo is None else value
 
 
@@ -90,7 +90,7 @@ def _moment(value: datetime) -> str | None:
     return connection.ops.adapt_datetimefield_value(value)
 
 
-# SQLite has none of these types: Django keeps a UUID as its digits, a moment as text in UTC, a decimal as text.
+# SQLite has none of these types: Django stores a UUID as its digits, a moment as text in UTC, a decimal as text.
 _ON_SQLITE: Mapping[type, Callable[[Any], Any]] = {
     UUID: lambda value: value.hex,
     datetime: _moment,

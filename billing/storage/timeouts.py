@@ -1,7 +1,7 @@
-"""Limit the time of statements by kind of work: a request, a close, any other job.
+"""Set statement timeouts by kind of work: a request, a close, any other job.
 
-The default of the database role is the limit of a request, so it holds on every connection, also behind a pooler that
-gives each transaction another one. Jobs raise it inside of transactions that they need anyway. SQLite has no limit.
+The default of the database role is the timeout of a request, so it applies to every connection, even behind a pooler
+that uses another one for each transaction. Jobs raise it in transactions that they need anyway. SQLite has no timeout.
 """
 
 from collections.abc import Iterator
@@ -16,17 +16,17 @@ from django.db import connection, connections, transaction
 def allow(seconds: int) -> None:
     """Let each statement of the current transaction take up to this many seconds; 0: without limit.
 
-    Raises ``RuntimeError`` outside of a transaction, where it would have no effect.
+    Raises ``RuntimeError`` outside a transaction, where it would have no effect.
     """
     if not connection.in_atomic_block:
-        raise RuntimeError("A limit is raised for a transaction, and there is none.")
+        raise RuntimeError("A timeout can be changed only within a transaction.")
     if connection.vendor == "postgresql":
         connection.limit_statements(seconds)  # type: ignore[attr-defined]  # our backend's
 
 
 @contextmanager
 def reading(seconds: int) -> Iterator[None]:
-    """Let each statement inside take up to this many seconds; on PostgreSQL this opens a transaction."""
+    """Let each statement of the block take up to this many seconds; on PostgreSQL this opens a transaction."""
     if connection.vendor != "postgresql":
         yield
         return
@@ -39,7 +39,7 @@ _ROLE_DEFAULT = "SELECT reset_val::bigint FROM pg_settings WHERE name = 'stateme
 
 
 def role_default(alias: str = "default") -> int | None:
-    """Return the milliseconds after which the database stops a statement, 0 for never; None on SQLite."""
+    """Return the default statement timeout in milliseconds, 0 for none; None on SQLite."""
     if connections[alias].vendor != "postgresql":
         return None
     with connections[alias].cursor() as cursor:
@@ -48,9 +48,9 @@ def role_default(alias: str = "default") -> int | None:
 
 
 def set_role_default() -> str:
-    """Make the request's limit the default of the database role in this database; return the statement that did it.
+    """Make the request's timeout the default of the database role in this database; return the executed statement.
 
-    It holds for sessions that begin from now on.
+    It applies to sessions that start from now on.
     """
     with connection.cursor() as cursor:
         cursor.execute("SELECT current_user, current_database()")
@@ -63,15 +63,15 @@ def set_role_default() -> str:
 
 
 def check_role_default(*, databases: Any = None, **_: Any) -> list[CheckMessage]:
-    """Warn where the limit that the database keeps for a statement differs from the setting."""
+    """Warn if the default statement timeout of the database differs from the setting."""
     wanted = settings.REQUEST_STATEMENT_SECONDS * 1000
     found = role_default("default") if "default" in (databases or ()) else None
     if found is None or found == wanted:
         return []
-    told = f"stops a statement after {found / 1000:g} s" if found else "stops no statement, however long it takes"
+    current = f"{found / 1000:g} s" if found else "unlimited"
     return [
         Warning(
-            f"The database {told}; a request's may take {settings.REQUEST_STATEMENT_SECONDS} s.",
+            f"The database's statement timeout is {current}, not {settings.REQUEST_STATEMENT_SECONDS} s as set.",
             hint="Run `manage.py limit_statements`, or set the role's statement_timeout.",
             id="billing.W001",
         )

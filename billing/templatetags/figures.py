@@ -1,4 +1,4 @@
-"""Figures in templates: written in the formats and the time zone of the workspace that the panel shows."""
+"""Template tags for figures, in the formats and the time zone of the current workspace."""
 
 import re
 from datetime import datetime
@@ -16,7 +16,7 @@ from billing.money import format_money, format_price
 
 register = template.Library()
 
-# Of one value: 100 tiers of a price have fewer.
+# Maximum length of one value: 100 tiers of a price are shorter.
 MOST_LETTERS = 10_000
 
 
@@ -28,7 +28,7 @@ def _formats(context: Any) -> Formats:
 
 @register.simple_tag(takes_context=True)
 def amount(context: Any, value: Decimal | None, currency: str, *, bare: bool = False) -> str:
-    """Write an amount of money, such as “EUR 1,234.50”; ``bare`` leaves out the currency, which a heading names."""
+    """Format an amount of money, such as “EUR 1,234.50”; ``bare`` omits the currency, if a heading contains it."""
     if value is None:
         return figures.NOTHING
     text = in_format(format_money(value, currency=currency), _formats(context).numbers)
@@ -37,62 +37,62 @@ def amount(context: Any, value: Decimal | None, currency: str, *, bare: bool = F
 
 @register.simple_tag(takes_context=True)
 def unit_price(context: Any, value: Decimal, currency: str) -> str:
-    """Write an amount that is not rounded, with its currency's decimals at least: “EUR 0.00025”."""
+    """Format an unrounded amount with at least its currency's decimals: “EUR 0.00025”."""
     return f"{currency} {in_format(format_price(value, currency=currency), _formats(context).numbers)}"
 
 
 @register.simple_tag(takes_context=True)
 def number(context: Any, value: Decimal | None) -> str:
-    """Write a quantity with its own decimals; a dash where there is none."""
+    """Format a quantity with its own decimals; a dash for None."""
     return figures.quantity(value, _formats(context).numbers)
 
 
 @register.simple_tag(takes_context=True)
 def count(context: Any, value: int, *, none: str = "0") -> str:
-    """Write a number of things, grouped by thousands; ``none`` in place of zero."""
+    """Format a count, grouped by thousands; ``none`` replaces zero."""
     return figures.count(value, _formats(context).numbers) if value else none
 
 
 @register.simple_tag(takes_context=True)
 def arithmetic(context: Any, text: str) -> str:
-    """Write the numbers of a step's text in the workspace's format; a document has them plain."""
+    """Convert the numbers in a step's text to the workspace's format; in a document they are plain."""
     style = _formats(context).numbers
     return re.sub(r"[0-9]+(?:\.[0-9]+)?", lambda found: in_format(found[0], style), text)
 
 
 @register.simple_tag(takes_context=True)
 def day(context: Any, at: datetime | None) -> str:
-    """Write the day of a moment: “1 Jan 2026”; a dash where there is none."""
+    """Format the day of a moment: “1 Jan 2026”; a dash for None."""
     return figures.day(at, _formats(context).tz)
 
 
 @register.simple_tag(takes_context=True)
 def last_day(context: Any, ends_at: datetime | None) -> str:
-    """Write an end as the last day that it covers; a dash where there is none."""
+    """Format an end as the last day covered; a dash for None."""
     return figures.last_day(ends_at, _formats(context).tz)
 
 
 @register.simple_tag(takes_context=True)
 def moment(context: Any, at: datetime | None) -> str:
-    """Write a moment to the minute: “1 Jan 2026, 14:05”; a dash where there is none."""
+    """Format a moment to the minute: “1 Jan 2026, 14:05”; a dash for None."""
     return figures.moment(at, _formats(context).tz)
 
 
 @register.simple_tag(takes_context=True)
 def days(context: Any, starts_at: datetime, ends_at: datetime | None) -> str:
-    """Write a span as its first and last day: “1 Jan – 31 Jan 2026”."""
+    """Format a span as its first and last day: “1 Jan – 31 Jan 2026”."""
     return figures.days(starts_at, ends_at, _formats(context).tz)
 
 
 @register.simple_tag(takes_context=True)
 def open_period(context: Any, subscription: Subscription) -> str:
-    """Write the oldest period of a subscription that is not closed; a dash where all are."""
+    """Format the oldest open period of a subscription; a dash if all are closed."""
     return figures.open_period(subscription, _formats(context).tz)
 
 
 @register.simple_tag
 def oldest_of(open_count: int, most: int) -> str:
-    """Say how many open periods one is the oldest of; nothing of the only one. More than ``most`` are not counted."""
+    """Format the number of open periods after their oldest one; empty if it is the only one. Count up to ``most``."""
     if open_count <= 1:
         return ""
     return f", the oldest of {f'more than {most}' if open_count > most else open_count} open periods"
@@ -100,23 +100,23 @@ def oldest_of(open_count: int, most: int) -> str:
 
 @register.filter
 def moment_in(at: datetime | None, tz: ZoneInfo) -> str:
-    """Write a moment to the minute in a zone of its own: on the page of a workspace that is not the one shown."""
+    """Format a moment to the minute in the given zone: on the page of a workspace that is not the current one."""
     return figures.moment(at, tz)
 
 
 @register.filter
 def identifier(value: Any) -> str:
-    """Write an identifier so that blanks at its ends are seen; a dash where there is none."""
+    """Format an identifier with visible blanks at its ends; a dash for None."""
     return figures.identifier(None if value is None else str(value))
 
 
 @register.filter
 def beginning(value: Any) -> str:
-    """Write a value that may be long, such as the filters of a rule: its beginning, and how much more there is."""
+    """Cut a long value, such as the filters of a rule, and append the number of omitted characters."""
     return figures.beginning(str(value), MOST_LETTERS)
 
 
 @register.filter
 def event_rule(rule: EventRule) -> str:
-    """Write what a rule counts: “message-sent: total of length where type is text or fax”."""
+    """Format a rule: “message-sent: total of length where type is text or fax”."""
     return figures.event_rule(rule)

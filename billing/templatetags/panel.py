@@ -1,4 +1,4 @@
-"""Parts of the panel's pages: boxes, tables and facts around what a page shows, and the switch in the head."""
+"""Template tags for parts of the panel's pages: boxes, tables, facts, and the workspace switch in the head."""
 
 from typing import Any
 
@@ -9,9 +9,9 @@ from billing.models import Workspace
 
 register = template.Library()
 
-# Where there are more workspaces, the others are reached through their list.
+# If there are more workspaces, the others are reached through their list.
 MOST = 100
-# What marks a column of figures, which are aligned to the right.
+# The marker of a column of figures, which are aligned to the right.
 RIGHT = ">"
 
 
@@ -19,8 +19,8 @@ RIGHT = ">"
 def box(content: str, title: str = "", note: str = "", **options: Any) -> str:
     """Put content in a box, under a title with a note in grey beside it.
 
-    ``link`` and ``link_text`` put a link in the note's place. ``classes`` are added to the box's own, and ``id`` names
-    it. ``load`` is an address whose fragment replaces the content once the page is shown.
+    ``link`` and ``link_text`` put a link in place of the note. ``classes`` are added to the box's own; ``id`` is its
+    id. ``load`` is a URL whose fragment replaces the content once the page is shown.
     """
     return render_to_string("panel/boxes/box.html", {"content": content, "title": title, "note": note, **options})
 
@@ -29,7 +29,7 @@ def box(content: str, title: str = "", note: str = "", **options: Any) -> str:
 def table(content: str, columns: str = "", **options: Any) -> str:
     """Put bodies of rows in a table with these columns: “Customer|Total>”, where > marks a column of figures.
 
-    ``id`` names the table.
+    ``id`` is the id of the table.
     """
     heads = [{"text": text.removesuffix(RIGHT), "is_number": text.endswith(RIGHT)} for text in columns.split("|")]
     return render_to_string(
@@ -39,13 +39,13 @@ def table(content: str, columns: str = "", **options: Any) -> str:
 
 @register.simple_block_tag
 def fact(content: str, name: str, width: str = "") -> str:
-    """Put a value under its name, among the facts of a box. ``width``: “wide” or “full”, for values that are long."""
+    """Put a value with its name into the facts of a box. ``width``: “wide” or “full”, for long values."""
     return render_to_string("panel/boxes/fact.html", {"content": content, "name": name, "width": width})
 
 
 @register.inclusion_tag("panel/boxes/switch.html", takes_context=True)
 def workspace_switch(context: Any) -> dict[str, Any]:
-    """Show the workspace that the panel shows, with the others to choose from; nothing where there is one at most."""
+    """Show the current workspace, with the others to choose from; nothing if there is at most one."""
     from billing.admin import shown  # noqa: PLC0415  (unfold's own forms load the tags, before there is a panel)
 
     request = context["request"]

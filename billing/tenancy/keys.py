@@ -15,13 +15,13 @@ from django.utils.functional import cached_property
 
 
 def of_workspaces(instances: Iterable[Any]) -> dict[str, Any]:
-    """Return the filter of the workspaces of some rows; mostly they are of one."""
+    """Return the filter by the workspaces of some rows, usually of one."""
     found = {instance.workspace_id for instance in instances}
     return {"workspace_id": found.pop()} if len(found) == 1 else {"workspace_id__in": sorted(found)}
 
 
 class WorkspaceKey(models.ForeignKey):
-    """The column that makes a table a tenant's, and the first of its primary key where the database keeps that."""
+    """The column with the workspace of a tenant's row, the first of the primary key on PostgreSQL."""
 
 
 class _Referenced(ForwardManyToOneDescriptor):
@@ -43,7 +43,7 @@ class _Referring(ReverseManyToOneDescriptor):
                 self.core_filters |= of_workspaces([instance])
 
             def get_prefetch_querysets(self, instances: Sequence[Any], querysets: Any = None) -> Any:
-                # The manager's own rows, not those of the instance that it was made for.
+                # The manager's rows, not those of the instance that it was created for.
                 (queryset,) = querysets or [super(by_id, self).get_queryset()]
                 return super().get_prefetch_querysets(instances, [queryset.filter(**of_workspaces(instances))])
 
@@ -60,7 +60,7 @@ class TenantKey(models.ForeignKey):
         return of_workspaces([instance])
 
     def get_extra_restriction(self, alias: str, related_alias: str) -> Any:
-        """Return the condition that the row ``alias`` and the row ``related_alias`` that refers to it share one."""
+        """Return the condition that ``alias`` and ``related_alias``, which refers to it, have the same workspace."""
         models_of: tuple[Any, Any] = (self.related_model, self.model)
         there, here = (model._meta.get_field("workspace") for model in models_of)
         return Exact(there.get_col(alias), here.get_col(related_alias))

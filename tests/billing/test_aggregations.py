@@ -36,7 +36,7 @@ def test_a_name_that_sql_could_not_carry_is_refused(name):
 
 
 def test_a_name_is_taken_once():
-    with pytest.raises(ValueError, match="another aggregation “sum”"):
+    with pytest.raises(ValueError, match="already is an aggregation “sum”"):
         OF_BRICKS.register(an_aggregation("sum"))
     # The same again changes nothing.
     OF_BRICKS.register(*AGGREGATIONS)

@@ -89,9 +89,7 @@ def test_given_text_that_can_be_guessed_is_refused(given):
     with pytest.raises(UnableToCreateKey) as refusal:
         create_key(workspace=make.workspace(), name="importer", actor=make.actor("ada"), text=given)
 
-    assert refusal.value.message_dict == {
-        "text": ["This key can be guessed: give one that was drawn at random, or none."]
-    }
+    assert refusal.value.message_dict == {"text": ["This key can be guessed: use a random one, or leave this empty."]}
     assert not ApiKey.objects.exists()
 
 
@@ -108,7 +106,7 @@ def test_text_in_use_is_refused_even_elsewhere_and_after_it_was_revoked():
     with pytest.raises(UnableToCreateKey) as refusal:
         make.api_key(make.workspace("other"), text=text)
 
-    assert refusal.value.message_dict == {"text": ["This key is in use already."]}
+    assert refusal.value.message_dict == {"text": ["This key is already in use."]}
     assert ApiKey.objects.get() == first
 
 

@@ -66,7 +66,7 @@ def test_usage_is_added_closed_issued_and_traced_back_to_its_record(page, live_s
     page.get_by_label("Quantity").fill("12")
     keep(page, "browser-add-usage")
     page.get_by_role("button", name="Add usage").click()
-    expect(page.get_by_text("The usage is recorded.")).to_be_visible()
+    expect(page.get_by_text("The usage was recorded.")).to_be_visible()
     record = UsageRecord.objects.get()
     assert (record.occurred_at, record.recorded_by) == (
         make.moment("2026-01-20 23:30", tz="Europe/Berlin"),
@@ -84,7 +84,7 @@ def test_usage_is_added_closed_issued_and_traced_back_to_its_record(page, live_s
 
     page.get_by_role("link", name="INV-000001").click()
     expect(page.locator("#invoice-lines")).to_contain_text("10 units (up to 10) x 2.00 = 20.00")
-    expect(page.locator("#invoice-lines")).to_contain_text("No value stood before: it opened with 0.")
+    expect(page.locator("#invoice-lines")).to_contain_text("There was no earlier value: it opened with 0.")
     keep(page, "browser-invoice")
     page.get_by_role("link", name="1 record", exact=True).click()
     expect(page.locator("#result_list tbody tr.data-row")).to_have_count(1)
@@ -102,10 +102,10 @@ def test_what_is_typed_is_read_by_the_server_while_it_is_typed(page, live_server
     quantity = page.get_by_label("Quantity")
     quantity.press_sequentially("12.5")
     echo = page.locator("[data-of=quantity]")
-    expect(echo).to_contain_text("It could be 12,5 or 125")
+    expect(echo).to_contain_text("It could mean 12,5 or 125")
     page.locator("[name=occurred_at_0]").press_sequentially("31/01/2026")
     page.locator("[name=occurred_at_1]").press_sequentially("23:30")
-    expect(page.locator("[data-of=occurred_at]")).to_contain_text("It could be Sat 31 Jan 2026")
+    expect(page.locator("[data-of=occurred_at]")).to_contain_text("It could mean Sat 31 Jan 2026")
     keep(page, "browser-entry-unread")
     quantity.fill("")
     quantity.press_sequentially("12,5")
@@ -116,12 +116,12 @@ def test_what_is_typed_is_read_by_the_server_while_it_is_typed(page, live_server
     keep(page, "browser-entry-read")
 
     page.get_by_role("button", name="Add usage").click()
-    expect(page.get_by_text("Please look at this once more")).to_be_visible()
+    expect(page.get_by_text("Please confirm")).to_be_visible()
     keep(page, "browser-entry-once-more")
     assert not UsageRecord.objects.exists()
     page.locator("[name=once_more]").check()
     page.get_by_role("button", name="Add usage").click()
-    expect(page.get_by_text("The usage is recorded.")).to_be_visible()
+    expect(page.get_by_text("The usage was recorded.")).to_be_visible()
     record = UsageRecord.objects.get()
     assert (record.quantity, record.is_late) == (Decimal("12.5"), True)
     assert record.occurred_at == make.moment("2026-01-31 23:30", tz="Europe/Berlin")
@@ -143,7 +143,7 @@ def test_what_was_shown_of_what_is_typed_is_what_is_saved_or_nothing(page, live_
     expect(page.locator("[name=read_as]")).to_have_value("1.234,5")
     Workspace.objects.update(number_format="point")
     page.get_by_role("button", name="Save", exact=True).click()
-    expect(page.get_by_text("is read as 1,234.5 now")).to_be_visible()
+    expect(page.get_by_text("is 1,234.5 now")).to_be_visible()
     expect(page.locator("[data-of=unit_price]")).to_have_text("1.234: with 3 decimals")
     keep(page, "browser-price-read-otherwise")
     assert not Price.objects.exists()
@@ -164,7 +164,7 @@ def test_one_of_two_times_is_chosen_in_the_hour_that_is_repeated(page, live_serv
     page.locator("[name=occurred_at_2]").select_option(label="Sun 25 Oct 2026, 02:30 (+01:00)")
     keep(page, "browser-entry-twice")
     page.get_by_role("button", name="Add usage").click()
-    expect(page.get_by_text("The usage is recorded.")).to_be_visible()
+    expect(page.get_by_text("The usage was recorded.")).to_be_visible()
 
     assert UsageRecord.objects.get().occurred_at == make.moment("2026-10-25 01:30")
 
@@ -339,7 +339,7 @@ def test_ctrl_k_finds_a_customer_and_goes_there(page, live_server):
 
     page.keyboard.press("Control+k")
     page.locator("#search-input-command").press_sequentially("nobody")
-    expect(page.locator("#command-results-list")).to_contain_text("Nothing is found by “nobody”")
+    expect(page.locator("#command-results-list")).to_contain_text("Nothing found for “nobody”")
     page.locator("#search-input-command").press("Enter")
     page.locator("#search-input-command").fill("")
     page.locator("#search-input-command").press_sequentially("glob")

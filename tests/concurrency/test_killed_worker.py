@@ -116,7 +116,7 @@ def test_a_command_killed_in_the_middle_is_finished_and_issued_by_the_same_comma
     assert (run.state, said.splitlines()[0]) == (CloseRun.State.ISSUED, f"{run}: issued.")
     assert invoices(workspace) == invoices(control)
     assert numbers(workspace) == list(range(1, SUBSCRIPTIONS + 1))
-    assert call(*command, env=env) == "There is nothing to close: no period has ended by then that is not closed.\n"
+    assert call(*command, env=env) == "Nothing to close: no open period has ended by then.\n"
 
 
 def test_an_automatic_run_whose_worker_is_killed_while_it_issues_is_issued_by_the_sweep(tmp_path: Path, broker: str):
@@ -146,7 +146,7 @@ def test_a_database_out_of_reach_is_told_without_a_traceback(tmp_path: Path):
     done = subprocess.run(command, env=env, capture_output=True, text=True, timeout=60)
 
     assert (done.returncode, done.stdout) == (1, "")
-    assert done.stderr.startswith("CommandError: The database is out of reach.")
+    assert done.stderr.startswith("CommandError: The database is unreachable.")
     assert done.stderr.count("\n") == 1
 
 
@@ -207,7 +207,7 @@ def test_without_a_queue_a_close_waits_for_the_sweep(tmp_path: Path):
     said = call("manage.py", "close", "--workspace", "acme", "--until", "2026-01-31", "--queue", env=nowhere)
 
     run = CloseRun.objects.get()
-    assert said == f"{run} is with the workers.\n"
+    assert said == f"{run} is queued for the workers.\n"
     assert run.state == CloseRun.State.COMPUTING
     env = environment(tmp_path, broker="filesystem://localhost")
     with worker(env):

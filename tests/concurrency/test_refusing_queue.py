@@ -68,7 +68,7 @@ def test_a_worker_outlives_a_queue_that_refuses_and_closes_after_it(tmp_path: Pa
         call("-m", "celery", "-A", "config", "call", "usage.sweep", env=env)
         wait_for(lambda: has_state(CloseRun.State.REVIEW))
 
-    assert said == f"{CloseRun.objects.latest('pk')} is with the workers.\n"
+    assert said == f"{CloseRun.objects.latest('pk')} is queued for the workers.\n"
     assert Invoice.objects.count() == 2
 
 

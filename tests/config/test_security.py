@@ -53,7 +53,7 @@ def test_a_request_in_the_clear_is_refused_in_the_vendors_shape_and_not_led_on(v
     world = vendor.world()
     settings.SECURE_SSL_REDIRECT = True
     settings.MIDDLEWARE = API_MIDDLEWARE
-    message = "This API is served over https only. A key sent over plain http may have been read: replace it."
+    message = "This API is served over https only. A key sent over plain http may have been intercepted: replace it."
 
     with nothing_changed():
         for endpoint in vendor.paths:

@@ -68,7 +68,7 @@ def test_a_line_that_is_told_so_opens_at_zero_and_the_reviewer_is_told():
     assert billed(anew) == [("usage", "8", "24.00"), ("usage", "112", "336.00")]
     assert [(row.line_id, row.surprises) for row in InvoiceLine.objects.filter(invoice__run=run).order_by("pk")] == [
         (line.pk, []),
-        (anew.pk, ["opens at 0: the value of the line before it is not carried on"]),
+        (anew.pk, ["opens at 0: the value of the previous line is not carried on"]),
         (anew.pk, []),
     ]
 
@@ -223,7 +223,7 @@ def test_a_counter_is_not_told_to_carry_on():
             actor=make.ACTOR,
         )
 
-    assert error.value.message_dict == {"carries_on": ["Only a gauge carries a value on."]}
+    assert error.value.message_dict == {"carries_on": ["Only a gauge can carry on a value."]}
 
 
 def test_current_usage_and_the_preview_carry_the_value_on():

@@ -51,14 +51,14 @@ def asked(client, line: Line, **fields: str):
         # 300 unit-days at $2, and 320 at $3; February: 560 at $3.
         (
             {},
-            "It opens with 20, the last value of Line 1. If nothing else is reported: "
+            "It opens with 20, the last value of Line 1. If no further usage is reported: "
             "The invoice of 1 Jan – 31 Jan 2026 is USD 600.00 before and USD 1,560.00 after. "
             "The invoice of 1 Feb – 28 Feb 2026 is USD 0.00 before and USD 1,680.00 after.",
             True,
         ),
         (
             {"opens_at_zero": "on"},
-            "It opens at 0: the last value of Line 1, 20, is not carried on. If nothing else is reported: "
+            "It opens at 0: the last value of Line 1, 20, is not carried on. If no further usage is reported: "
             "The invoice of 1 Jan – 31 Jan 2026 is USD 600.00 before and USD 600.00 after. "
             "The invoice of 1 Feb – 28 Feb 2026 is USD 0.00 before and USD 0.00 after.",
             False,
@@ -84,7 +84,7 @@ def test_a_former_line_without_a_value_has_none_to_carry_on():
 
     reason = asked(administrator(), line).reason
 
-    assert reason.startswith("It opens at 0: Line 1 had no value. If nothing else is reported:")
+    assert reason.startswith("It opens at 0: Line 1 had no value. If no further usage is reported:")
 
 
 @pytest.mark.parametrize("aggregation", ["sum", "unit_days"])
@@ -175,7 +175,7 @@ def ending_in_march(**fields) -> Line:
 def test_the_invoices_are_those_of_the_period_in_which_the_line_starts_and_the_next():
     # 15 days of 20 at $2, and 16 of 20 at $3; April: 30 of 20 at $3.
     assert asked(administrator(), ending_in_march(), starts_on="2026-03-16").reason == (
-        "It opens with 20, the last value of Line 1. If nothing else is reported: "
+        "It opens with 20, the last value of Line 1. If no further usage is reported: "
         "The invoice of 1 Mar – 31 Mar 2026 is USD 600.00 before and USD 1,560.00 after. "
         "The invoice of 1 Apr – 30 Apr 2026 is USD 0.00 before and USD 1,800.00 after. "
         "2 older periods are open too."
@@ -241,7 +241,7 @@ def test_the_value_is_the_one_that_is_billed():
 
     # 10 days of 20 at $2, and 16 of 20 at $3.
     assert asked(administrator(), line).reason.startswith(
-        "It opens with 20, the last value of Line 1. If nothing else is reported: "
+        "It opens with 20, the last value of Line 1. If no further usage is reported: "
         "The invoice of 1 Jan – 31 Jan 2026 is USD 400.00 before and USD 1,360.00 after. "
     )
     assert "the last value of Line 1, 20, is not carried on." in asked(administrator(), line, opens_at_zero="on").reason
@@ -251,14 +251,14 @@ def too_large_a_rule(line: Line) -> str:
     messages = make.event_brick(line.workspace)
     contracts.add_line(subscription=line.subscription, brick=messages, price=make.price(messages), actor=make.ACTOR)
     EventRule.objects.update(filters={f"p{n}": ["x"] for n in range(21)})
-    return "The rule of “Messages” can't be counted by: A rule has at most 20 filters, not 21."
+    return "The rule of “Messages” can't be evaluated: A rule has at most 20 filters, not 21."
 
 
 def no_tiers(line: Line) -> str:
     calls = make.brick(line.workspace, "Calls")
     contracts.add_line(subscription=line.subscription, brick=calls, price=make.price(calls), actor=make.ACTOR)
     Price.objects.filter(brick=calls).update(model="graduated", unit_price=0)
-    return "The price “Calls per_unit (USD)” is incomplete: tiers: at least one tier is needed."
+    return "The price “Calls per_unit (USD)” is incomplete: tiers: at least one tier is required."
 
 
 @pytest.mark.parametrize("spoil", [too_large_a_rule, no_tiers])
@@ -269,7 +269,6 @@ def test_what_can_not_be_rated_is_told_and_asked_all_the_same(ended, spoil):
     [question] = client.post(page(ended), data).context["form"].unanswered
 
     assert question.reason.startswith(
-        "It opens at 0: the last value of Line 1, 20, is not carried on. What the invoices come to can't be told: "
-        + why
+        "It opens at 0: the last value of Line 1, 20, is not carried on. The invoices can't be computed: " + why
     )
     assert client.post(page(ended), data | {"once_more": question.answer}).status_code == 302

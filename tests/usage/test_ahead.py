@@ -114,7 +114,7 @@ def test_the_reviewer_is_told_on_the_line_itself():
 
     found = {(row.line_id, f"{row.starts_at:%m}"): row.surprises for row in InvoiceLine.objects.all()}
 
-    told = ["has usage that is dated in the future, which no period counts yet"]
+    told = ["has usage that is dated in the future and counts in no period yet"]
     assert found == {
         (line.pk, "01"): told,
         (line.pk, "02"): [],

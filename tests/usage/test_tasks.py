@@ -80,7 +80,7 @@ def test_while_the_queue_is_down_a_run_waits_for_the_sweep(
         tasks.enqueue(run)
 
     assert [record.getMessage() for record in caplog.records] == [
-        f"The queue takes nothing ({error}): {run} waits for the sweep"
+        f"The queue is unavailable ({error}): {run} waits for the sweep"
     ]
 
 

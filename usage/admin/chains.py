@@ -1,4 +1,4 @@
-"""A usage record with the records before and after it: each took the former one's place."""
+"""Chains of usage records, in which each record supersedes the previous one."""
 
 from datetime import datetime
 
@@ -9,7 +9,7 @@ from usage.models import UsageRecord
 
 
 def chain_of(record: UsageRecord) -> QuerySet[UsageRecord]:
-    """Return a record with all records that came before and after it in its place."""
+    """Return all records of a record's chain."""
     return UsageRecord.objects.called(record.handle).filter(workspace_id=record.workspace_id)
 
 
@@ -19,14 +19,14 @@ def newest_of(record: UsageRecord) -> UsageRecord:
 
 
 def open_from(record: UsageRecord) -> datetime | None:
-    """Return the moment from which a change of the record falls in no closed period; None where none was closed."""
+    """Return the moment from which a change of the record falls in no closed period; None if none was closed."""
     if record.line:
         return record.line.open_from_at
     return record.customer.events_open_from_at if record.customer else None
 
 
 def state_of(record: UsageRecord) -> str:
-    """Return the state of a record in a word or two, such as “counts, late”."""
+    """Return the state of a record as a short text, such as “counts, late”."""
     if record.kind == UsageRecord.Kind.RETRACTION:
         return "retraction"
     if record.superseded_by is not None:

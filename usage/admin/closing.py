@@ -1,4 +1,4 @@
-"""Close runs in the panel: their list, and the page on which a run's drafts are reviewed."""
+"""Close runs in the panel: their list, and the page to review a run's drafts."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -41,7 +41,7 @@ class CloseRunAdmin(ReadOnlyAdmin):
     actions_list = ("close_periods",)
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[CloseRun]:
-        # Subqueries by run: a page of the list counts the items of its own runs alone.
+        # Subqueries by run, so that a page of the list counts only the items of its own runs.
         of_run = CloseItem.objects.filter(workspace_id=OuterRef("workspace_id"), run=OuterRef("pk"))
         items = of_run.order_by().values("run").annotate(number=Count("pk"))
         parked = items.filter(state=CloseItem.State.PARKED)

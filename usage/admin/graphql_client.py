@@ -1,4 +1,4 @@
-"""A GraphQL client in the panel, for usage that is entered by hand through the API: the key is pasted, and not kept."""
+"""A GraphQL client in the panel, to enter usage manually through the API. The pasted key is not stored."""
 
 from datetime import datetime
 from typing import Any
@@ -24,12 +24,12 @@ class KeyForm(forms.Form):
         label="X-SALESBRICKS-KEY",
         required=False,
         widget=UnfoldAdminPasswordWidget({"autocomplete": "off", "placeholder": "Paste the API token"}),
-        help_text="The header that is sent. The token tells the workspace; nothing keeps it.",
+        help_text="The header to send. The token determines the workspace. It is not stored.",
     )
 
 
 def graphql_client(request: HttpRequest) -> HttpResponse:
-    """Show the client, ready for a line's brick where the query names a line that the user may see."""
+    """Show the client, prepared for a line's brick if the query string names a line that the user may see."""
     endpoint = reverse("salesbricks_v1_usage")
     line = _line(request)
     suited = [mutation for mutation in MUTATIONS if line is None or line.brick.aggregation == mutation.aggregation]
@@ -57,7 +57,7 @@ def _line(request: HttpRequest) -> Line | None:
 
 
 def _operation(mutation: Mutation, line: Line | None, now: datetime) -> str:
-    """Return a mutation to be filled in; without its quantity it is no query, and is not run by mistake."""
+    """Return a mutation to be completed; without a quantity it is not valid, so it can't be run by mistake."""
     subscription_id, brick_id = ("", "") if line is None else (line.subscription_id, line.brick_id)
     return f"""mutation {mutation.name[0].upper()}{mutation.name[1:]} {{
   {mutation.name}(

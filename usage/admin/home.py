@@ -1,4 +1,4 @@
-"""The panel's first page: work that waits for finance, in a few queries."""
+"""The panel's first page: pending work for finance staff, in a few queries."""
 
 from datetime import datetime
 from typing import Any
@@ -24,7 +24,7 @@ LINKS = (
 
 
 def dashboard(request: HttpRequest, context: dict[str, Any]) -> dict[str, Any]:
-    """Add to the context of the first page what its person may see of the workspace that is shown."""
+    """Add the data of the current workspace that the user may see to the context of the first page."""
     workspace = shown.workspace_or_none(request)
     if workspace is None:
         return context | {"title": "Home", "may_open": request.user.has_perm("billing.add_workspace")}
@@ -66,7 +66,7 @@ def _runs(workspace: Workspace) -> Any:
 
 
 def _parked(workspace: Workspace) -> Any:
-    """Return parked subscriptions whose periods are still open: a later close settles them."""
+    """Return parked subscriptions whose periods are still open, until a later close closes them."""
     parked = closing.still_parked(workspace_id=workspace.pk)
     return parked.select_related("subscription__customer", "run").order_by("-pk")[:MOST]
 

@@ -1,4 +1,4 @@
-"""A fragment of a customer's page: the jobs that match earlier events to a name that the customer was given."""
+"""A fragment of a customer's page: the jobs that match earlier events under the customer's new names."""
 
 from uuid import UUID
 

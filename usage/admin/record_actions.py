@@ -21,13 +21,13 @@ from usage.admin.record_forms import CorrectionForm, EntryForm, EventCorrectionF
 from usage.commands import CorrectUsage, LineByNumber, Origin, RecordById, RecordUsage, RetractUsage
 from usage.models import UsageRecord
 
-LATE = " It is late: its period was closed, so the difference is billed with the next close."
+LATE = " It is late: its period is closed, so the next close bills the difference."
 FormT = TypeVar("FormT", bound=ReasonForm)
 
 
 @contextmanager
 def refusals_on_fields(workspace: Workspace) -> Iterator[None]:
-    """Turn what the ledger refuses into a ``ValidationError`` of the form's fields, in the workspace's formats."""
+    """Turn refusals of the ledger into a ``ValidationError`` of the form's fields, in the workspace's formats."""
     try:
         yield
     except ledger.LimitReached as error:
@@ -40,7 +40,7 @@ def refusals_on_fields(workspace: Workspace) -> Iterator[None]:
 
 
 class _Recording(Action[Any, Any]):
-    """An action that writes to the ledger."""
+    """Base of the actions that write to the ledger."""
 
     @property
     def origin(self) -> Origin:
@@ -48,7 +48,7 @@ class _Recording(Action[Any, Any]):
 
 
 class AddUsage(_Recording):
-    """Adds usage of a customer, who was chosen on the page before."""
+    """Action that adds usage of a customer, who was chosen on the previous page."""
 
     row: Customer
     submit = "Add usage"
@@ -83,12 +83,12 @@ class AddUsage(_Recording):
             if not isinstance(error.__cause__, ledger.DuplicateKey):
                 raise
             record = UsageRecord(pk=error.__cause__.record_id)
-            return Reply(record, "This was recorded already: here it is.", level=messages.INFO)
-        return Reply(UsageRecord(pk=recorded.id), "The usage is recorded." + LATE * recorded.is_late)
+            return Reply(record, "This was already recorded: it is shown here.", level=messages.INFO)
+        return Reply(UsageRecord(pk=recorded.id), "The usage was recorded." + LATE * recorded.is_late)
 
 
 class _Change(_Recording, RowAction[UsageRecord, Any]):
-    """A further record in the place of one. Where another took its place meanwhile, the page says so."""
+    """Base of the actions that supersede a record. The page reports if it was superseded meanwhile."""
 
     right = "usage.change_usagerecord"
     template = "panel/pages/change_usage.html"
@@ -103,7 +103,7 @@ class _Change(_Recording, RowAction[UsageRecord, Any]):
 
     @cached_property
     def newest(self) -> UsageRecord | None:
-        """Return the record that took this one's place; None where none did."""
+        """Return the record that superseded this one; None if there is none."""
         return None if self.row.is_live else newest_of(self.row)
 
     def context(self) -> Mapping[str, Any]:
@@ -141,7 +141,7 @@ class CorrectRecord(_Change):
         correct = ledger.correct if self.row.line_id else ledger.correct_event
         with refusals_on_fields(self.row.workspace):
             change = correct(command=command, recorded_at=self.now)
-        return Reply(UsageRecord(pk=change.id), "The correction is recorded. It counts from now on.")
+        return Reply(UsageRecord(pk=change.id), "The correction was recorded. It counts from now on.")
 
 
 class RetractRecord(_Change):
@@ -156,11 +156,11 @@ class RetractRecord(_Change):
         retract = ledger.retract if self.row.line_id else ledger.retract_event
         with refusals_on_fields(self.row.workspace):
             change = retract(command=command, recorded_at=self.now)
-        return Reply(UsageRecord(pk=change.id), "The usage is retracted. It counts no longer.")
+        return Reply(UsageRecord(pk=change.id), "The usage was retracted. It no longer counts.")
 
 
 def what_became_of(newest: UsageRecord) -> str:
-    """Tell who changed a record last, and to what."""
+    """Describe the last change of a record: who made it, and the new values."""
     if newest.kind == UsageRecord.Kind.RETRACTION:
         return f"{newest.recorded_by} has retracted it"
     formats = newest.workspace.formats

@@ -23,7 +23,7 @@ MOST_LINES = MOST_CUSTOMERS = 500
 
 
 class CountedBy(SimpleListFilter):
-    """Shows exactly the records that an invoice line has counted; links set and clear it."""
+    """Filter for exactly the records that an invoice line has counted; links set and clear it."""
 
     title = "invoice line"
     parameter_name = "invoice_line"
@@ -75,7 +75,7 @@ class StateFilter(DropdownFilter):
     def lookups(self, request: HttpRequest, model_admin: ModelAdmin) -> list[tuple[str, Any]]:
         return [
             ("counts", "Counts"),
-            ("unmatched", "Unmatched: nobody has its alias"),
+            ("unmatched", "Unmatched: no customer has its alias"),
             ("late", "Late"),
             ("ahead", "Dated in the future"),
             ("superseded", "Superseded or retracted"),
@@ -104,14 +104,12 @@ class StateFilter(DropdownFilter):
 def search(records: QuerySet[UsageRecord], term: str, *, workspace_id: int) -> QuerySet[UsageRecord]:
     """Find live records by their exact key, and records by their line's number, their exact alias or a customer's name.
 
-    ``records`` are of one workspace.
-
-    A name is found by its beginning, whatever blanks stand around what was typed.
+    ``records`` are of one workspace. A name is found by its beginning; blanks around the search term are ignored.
     """
     exact, term = {term, term.strip()}, term.strip()
     if not term:
         return records
-    # The index of keys begins with the dialect, so the query names all dialects.
+    # The index of keys begins with the dialect, so the condition lists all dialects.
     by_key = UsageRecord.objects.filter(
         workspace_id=workspace_id, dialect__in=RECORDED_AS, key__in=exact, superseded_by=None
     ).values_list("pk", flat=True)

@@ -1,4 +1,4 @@
-"""The forms by which usage is added, corrected and retracted."""
+"""Forms to add, correct and retract usage."""
 
 from collections.abc import Iterator
 from datetime import datetime
@@ -33,12 +33,12 @@ def quantity_field(**options: Any) -> NumberField:
 
 
 class DatedForm(PanelForm):
-    """A form with a moment of use: it shows whether its period is open, and asks to confirm unlikely moments."""
+    """A form with a moment of usage: it shows whether its period is open, and asks to confirm unlikely moments."""
 
     as_of: datetime
 
     def is_closed(self, at: datetime) -> bool:
-        """Tell whether a moment lies in a closed period of the form's line or customer."""
+        """Tell whether a moment is in a closed period of the form's line or customer."""
         raise NotImplementedError
 
     def remark(self, name: str, value: Any) -> str:
@@ -54,10 +54,10 @@ class DatedForm(PanelForm):
         at = self.cleaned_data["occurred_at"]
         spelled = self.fields["occurred_at"].spell(at)  # type: ignore[attr-defined]
         if at > self.as_of:
-            yield Question("occurred_at", f"{spelled} lies in the future.")
+            yield Question("occurred_at", f"{spelled} is in the future.")
         if self.is_closed(at):
-            billed = "the difference is billed with the next close"
-            yield Question("occurred_at", f"{spelled} lies in a closed period: {billed}.")
+            billed = "the next close bills the difference"
+            yield Question("occurred_at", f"{spelled} is in a closed period: {billed}.")
 
 
 class CustomerForm(PanelForm):
@@ -78,9 +78,9 @@ def metered_lines(customer: Customer) -> QuerySet[Line]:
 
 
 def found_lines(customer: Customer, term: str) -> QuerySet[Line]:
-    """Return the metered lines of a customer that a term finds.
+    """Return the metered lines of a customer that match a search term.
 
-    A line is found by its number, its reference or its subscription's, or by the beginning of its brick's name.
+    A line matches by its number, its reference, its subscription's reference, or the beginning of its brick's name.
     """
     searched, number = matching(term, LINE_SEARCH), parse_whole(term.strip())
     if number is not None:
@@ -89,7 +89,7 @@ def found_lines(customer: Customer, term: str) -> QuerySet[Line]:
 
 
 def line_in_words(line: Line) -> str:
-    """Return how a line is shown among the others of its customer."""
+    """Return the text of a line in a list of its customer's lines."""
     covers = figures.days(line.starts_at, line.ends_at, line.workspace.tz)
     kind = line.brick.metering.short_label
     of = f", subscription {figures.identifier(line.subscription.reference)}" if line.subscription.reference else ""
@@ -100,17 +100,17 @@ class EntryForm(DatedForm):
     line = PickField(
         Line,
         row_label=line_in_words,
-        help_text="Found by the beginning of its brick's name, its number, its reference or its subscription's.",
+        help_text="Search by the beginning of its brick's name, its number, its reference or its subscription's.",
     )
-    occurred_at = MomentField(label="When it was used")
+    occurred_at = MomentField(label="Used at")
     quantity = quantity_field()
     note = forms.CharField(
         required=False,
         max_length=NOTE_LENGTH,
         widget=UnfoldAdminTextInputWidget,
-        help_text="Where the figure comes from.",
+        help_text="The source of the figure.",
     )
-    # A form that is sent twice, by a second click or a reload, has the same key, and so makes one record.
+    # A form that is sent twice, by a second click or a reload, has the same key, and so creates one record.
     key = forms.CharField(max_length=255, widget=forms.HiddenInput, initial=uuid4)
 
     def __init__(self, *args: Any, customer: Customer, as_of: datetime, **options: Any) -> None:
@@ -123,7 +123,7 @@ class EntryForm(DatedForm):
         first_two = [] if self.is_bound else list(lines.values_list("pk", flat=True)[:2])
         self.has_lines = self.is_bound or bool(first_two)
         if len(first_two) == 1:
-            # There is no other to choose.
+            # There is only one choice.
             self.initial["line"] = first_two[0]
         self.pick("line", lines)
         self.fields["quantity"].help_text = _meanings()
@@ -140,7 +140,7 @@ def _is_closed(line: Line, at: datetime) -> bool:
 
 
 def _meanings() -> str:
-    """Say what a quantity means: "Counter: how much was used. Gauge: the value from this moment on."."""
+    """Return the meaning of a quantity: "Counter: how much was used. Gauge: the value from this moment on."."""
     return " ".join(f"{each.short_label.capitalize()}: {each.help}." for each in OF_BRICKS if each.takes_usage)
 
 
@@ -149,13 +149,13 @@ class ReasonForm(PanelForm):
         label="Reason",
         max_length=NOTE_LENGTH,
         widget=UnfoldAdminTextInputWidget,
-        help_text="Kept with the record and shown in its history.",
+        help_text="Stored with the record and shown in its history.",
     )
 
 
 class CorrectionForm(DatedForm, ReasonForm):
     shows_former = True
-    occurred_at = MomentField(label="When it was used")
+    occurred_at = MomentField(label="Used at")
     quantity = quantity_field()
     field_order = ("quantity", "occurred_at", "note")
 
@@ -181,7 +181,7 @@ class CorrectionForm(DatedForm, ReasonForm):
 
 
 class PropertiesField(forms.CharField):
-    """A JSON object, written as text and read without a float in between."""
+    """A JSON object, entered as text and parsed without floats."""
 
     def __init__(self, **options: Any) -> None:
         super().__init__(widget=UnfoldAdminExpandableTextareaWidget, strip=False, **options)
@@ -195,7 +195,7 @@ class PropertiesField(forms.CharField):
         except MalformedJSON as error:
             raise forms.ValidationError(str(error)) from error
         if not isinstance(properties, dict):
-            raise forms.ValidationError('Properties are names and values, such as {"length": 500}.')
+            raise forms.ValidationError('Properties are a JSON object, such as {"length": 500}.')
         return properties
 
     def has_changed(self, initial: Any, data: Any) -> bool:
@@ -206,7 +206,7 @@ class PropertiesField(forms.CharField):
 
 
 class EventCorrectionForm(CorrectionForm):
-    """Corrects an event, which has no quantity: bricks derive one from its properties."""
+    """Form that corrects an event, which has no quantity: bricks derive it from its properties."""
 
     quantity = None  # type: ignore[assignment]
     properties = PropertiesField(required=False, help_text="As JSON. Bricks add or compare them.")

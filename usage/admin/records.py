@@ -1,4 +1,4 @@
-"""The ledger in the panel: its list, each record with its history, and the pages that write to it."""
+"""The ledger in the panel: its list, the page of a record with its history, and the pages that write to it."""
 
 from typing import Any
 
@@ -28,7 +28,7 @@ from usage.admin.record_filters import CountedBy, DialectFilter, SourceFilter, S
 from usage.admin.record_forms import CustomerForm, found_lines, line_in_words
 from usage.models import UsageRecord
 
-# Large columns that no list shows; a joined row's have to be deferred by their own names.
+# Large columns that no list shows; those of a joined row have to be deferred by their own names.
 UNSHOWN = ("properties", "superseded_by__properties", "superseded_by__folded")
 CHAIN_SHOWN = 50
 STATES = {"counts": "success", "counts, late": "info", "unmatched": "warning", "retracted": "danger"}
@@ -41,7 +41,7 @@ class UsageRecordAdmin(ReadOnlyAdmin):
     list_filter = (CountedBy, SourceFilter, DialectFilter, StateFilter)
     list_select_related = ("workspace", "line__brick", "line__subscription__customer", "customer", "superseded_by")
     list_before_template = "panel/boxes/counted_by.html"
-    # A count would read the whole ledger.
+    # Counting would read the whole ledger.
     paginator = InfinitePaginator
     show_full_result_count = False
     show_facets = admin.ShowFacets.NEVER
@@ -101,7 +101,7 @@ class UsageRecordAdmin(ReadOnlyAdmin):
     def state(self, record: UsageRecord) -> str:
         return state_of(record)
 
-    @column(description="Came by")
+    @column(description="Source")
     def came_by(self, record: UsageRecord) -> str:
         if record.source == record.dialect:
             return record.get_source_display()
@@ -109,7 +109,7 @@ class UsageRecordAdmin(ReadOnlyAdmin):
 
     @column(description="Key")
     def shown_key(self, record: UsageRecord) -> str:
-        # The panel's keys only keep a form from being recorded twice.
+        # Keys of the panel only prevent a form from being recorded twice.
         return figures.NOTHING if record.dialect == "panel" else figures.identifier(record.key)
 
     def has_add_permission(self, request: HttpRequest) -> bool:
@@ -131,7 +131,7 @@ class UsageRecordAdmin(ReadOnlyAdmin):
             "state": state_of(record),
             "properties": None if record.properties is None else encode(record.properties).decode(),
             "chain": [{"record": row, "state": state_of(row)} for row in reversed(newest[:CHAIN_SHOWN])],
-            "older_note": f"The newest {CHAIN_SHOWN}; {older} older ones are not shown" if older else "",
+            "older_note": f"The newest {CHAIN_SHOWN}; {older} older ones are omitted" if older else "",
         }
         return super().change_view(request, object_id, form_url, context | (extra_context or {}))
 
@@ -150,7 +150,7 @@ class UsageRecordAdmin(ReadOnlyAdmin):
         return redirect(self.url_name("add"))
 
     def lines_view(self, request: HttpRequest, customer_id: Any) -> HttpResponse:
-        """Answer a search for the line that usage is added to."""
+        """Answer a search for the line of new usage."""
         self.require(self.has_add_permission(request))
         customer = get_object_or_404(shown.narrowed(Customer.objects.all(), request), pk=customer_id)
         return answer_search(request, found_lines(customer, request.GET.get("term", "")), row_label=line_in_words)

@@ -23,8 +23,7 @@ from usage import closing, tasks
 class CloseForm(PanelForm):
     last_day = DayField(
         label="Last day",
-        help_text="Every period whose last day is this one or earlier is closed: a day that is over in the workspace's"
-        " time zone.",
+        help_text="Closes every period that ends by this day, which must be over in the workspace's time zone.",
     )
 
     def __init__(self, *args: Any, formats: Formats, **options: Any) -> None:
@@ -56,7 +55,7 @@ class ClosePeriods(Action[None, CloseForm]):
         tasks.enqueue(run)
         others = [other for other in closing.left_to(workspace=workspace, until_at=run.until_at) if other != run]
         names = ", ".join(map(str, others))
-        warning = f"Subscriptions that are in {names} are left to it: close again after that." if others else ""
+        warning = f"Subscriptions that are in {names} are skipped: close again after that." if others else ""
         return Reply(run, warning=warning, log=f"Periods up to {spell_day(day)}.", is_added=True)
 
 
@@ -74,7 +73,7 @@ class IssueAll(Confirmation[CloseRun]):
         return f"Issue {figures.count(count, self.row.workspace.formats.numbers)} invoice{'' if count == 1 else 's'}?"
 
     def intro(self) -> str:
-        return "Each gets its number and becomes a document that is never edited again."
+        return "Each gets its number and a document, and can't be changed afterwards."
 
     def perform(self, form: PanelForm) -> Reply:
         try:
@@ -98,27 +97,27 @@ class DiscardRun(Confirmation[CloseRun]):
         return f"Discard {self.row}?"
 
     def intro(self) -> str:
-        return "Its drafts go and its periods are open again. The next close computes them anew."
+        return "Its drafts are deleted and its periods are open again. The next close computes them anew."
 
     def perform(self, form: PanelForm) -> Reply:
         try:
             invoicing.discard(run=self.row, actor=self.actor, as_of=self.now)
         except invoicing.UnableToDiscard as error:
             return Reply(self.row, str(error), level=messages.ERROR)
-        return Reply(self.row, "The drafts are discarded: the periods are open again.", log="Discarded.")
+        return Reply(self.row, "The drafts were discarded: the periods are open again.", log="Discarded.")
 
 
 def _end_of_day_that_is_over(day: date, tz: ZoneInfo, now: datetime) -> datetime:
     until_at = end_of(day, tz=tz)
     if until_at > now:
         last = figures.last_whole_day(now, tz)
-        told = f"{figures.last_day(until_at, tz)} is not over: the last whole day is {last}."
-        raise ValidationError({"last_day": told})
+        reason = f"{figures.last_day(until_at, tz)} is not over: the last whole day is {last}."
+        raise ValidationError({"last_day": reason})
     return until_at
 
 
 def _nothing_to_close(error: closing.NothingToClose, workspace: Workspace, until_at: datetime) -> str:
     if error.left_to:
         day = figures.last_day(until_at, workspace.tz)
-        return f"Nothing to close: what has ended by {day} in {workspace} is left to {error.named}."
-    return f"Nothing to close: no open period of {workspace} that is over ends by this day."
+        return f"Nothing to close: the periods of {workspace} that end by {day} are in {error.named}."
+    return f"Nothing to close: no open period of {workspace} ends by this day."

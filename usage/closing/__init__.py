@@ -1,7 +1,7 @@
-"""Closing: finds what is due, locks it, has it measured and rated, and hands the drafts to ``billing.invoicing``.
+"""Close periods: find and lock what is due, measure and rate it, and pass the drafts to ``billing.invoicing``.
 
-A run is a row with one item per subscription. Any number of workers work on a run at once: each takes a batch of
-pending items that no other one holds, and closes it in one transaction. A worker that dies leaves its batch pending,
+A run is a row with one item per subscription. Any number of workers can work on a run at once: each takes a batch of
+pending items that no other worker holds, and closes it in one transaction. A worker that dies leaves its batch pending,
 and the sweep finds the run by its heartbeat. The states of runs and items are in ``billing.close_states``.
 """
 

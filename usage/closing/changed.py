@@ -1,4 +1,4 @@
-"""Changed periods: closed ones whose records changed since they were counted, found exactly from ledger ids."""
+"""Find closed periods whose records changed after they were counted, exactly, by ledger ids."""
 
 from collections import defaultdict
 from collections.abc import Sequence
@@ -21,10 +21,9 @@ _FIRST_CHANGE = """(SELECT MIN(CASE WHEN was.occurred_at < r.occurred_at THEN wa
     WHERE r.workspace_id = line.workspace_id AND r.line_id = line.id AND r.is_late
         AND r.id > chain.cutoff AND r.id <= %s)"""
 
-# A change falls in the period of the record that came late and in that of the record it superseded; under a gauge it
-# also reaches into every later period, of the lines as well that carry the value on. An event concerns the lines of its
-# customer whose brick counts its type, or has counted it. All those periods are measured anew: where nothing came of
-# it, the difference is zero.
+# A change affects the period of the late record and that of the record it superseded; for a gauge also every later
+# period, including those of lines that carry on the value. An event affects the lines of its customer whose brick
+# counts its type, or has counted it. All these periods are measured again: without an effect, the difference is zero.
 _CHANGED_PERIODS = f"""
 WITH late AS (
     SELECT l.id AS line_id, l.subscription_id, l.brick_id, l.workspace_id, r.id, r.occurred_at
@@ -91,7 +90,7 @@ ORDER BY m.line_id, p.starts_at
 
 
 def changed_periods(*, workspace_id: int, subscription_ids: Sequence[UUID], cutoff: int) -> dict[int, list[Period]]:
-    """Return per line the closed periods whose records changed after its cutoff, up to ``cutoff``; one query."""
+    """Return per line the closed periods whose records changed after the line's cutoff, up to ``cutoff``; one query."""
     found: dict[int, list[Period]] = defaultdict(list)
     if subscription_ids:
         among, ids = rows.among(subscription_ids)
@@ -107,7 +106,7 @@ def changed_periods(*, workspace_id: int, subscription_ids: Sequence[UUID], cuto
 
 
 def has_changed_events(workspace: Workspace) -> Q:
-    """Return the condition of an ended subscription that a late event, or one that it superseded, falls in its life."""
+    """Return the condition that a late event, or one that it superseded, is within an ended subscription's life."""
     counting = Line.objects.filter(
         workspace=workspace, subscription__next_close_at=None, brick__aggregation__in=names("takes_events")
     )

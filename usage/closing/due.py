@@ -1,4 +1,4 @@
-"""Dues: the lines of subscriptions, and the open periods that a run has to bill."""
+"""Load dues: the lines of subscriptions and the open periods that a run has to bill."""
 
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
@@ -16,7 +16,7 @@ from billing.open_periods import periods_over
 
 
 class TooManyPeriods(Exception):
-    """More periods are due than ``CLOSE_MAX_PERIODS``: the subscription starts by mistake in a distant year."""
+    """More periods are due than ``CLOSE_MAX_PERIODS``: the subscription probably starts in a wrong year."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,18 +29,18 @@ class Due:
 
     @property
     def counting_lines(self) -> list[Line]:
-        """The lines that count events of the customer, where others count records of their own."""
+        """The lines that count events of the customer; other lines count their own records."""
         return [line for line in self.lines if line.brick.metering.takes_events]
 
     @property
     def bills_differences(self) -> bool:
-        """Differences wait for the next due period; an ended subscription has none, and bills them at any time."""
+        """Whether differences are billed without a due period: the subscription has ended and is closed."""
         return bool(self.periods) or self.subscription.next_close_at is None
 
 
 def lines_of(subscriptions: Sequence[Subscription], *, workspace_id: int) -> QuerySet[Line]:
     """Return the lines of a workspace's subscriptions in id order, with their bricks and prices."""
-    # Prefetched, not joined: thousands of lines share a few bricks and prices.
+    # Prefetch instead of join: thousands of lines share a few bricks and prices.
     of_these = Line.objects.filter(workspace_id=workspace_id, subscription__in=[row.pk for row in subscriptions])
     return of_these.prefetch_related("brick", "price__tiers").order_by("id")
 
@@ -48,7 +48,7 @@ def lines_of(subscriptions: Sequence[Subscription], *, workspace_id: int) -> Que
 def dues_of(subscriptions: Sequence[Subscription], lines: Iterable[Line], until_at: datetime) -> list[Due]:
     """Return subscriptions, whose workspace is loaded, with their lines and the open periods that end by a moment.
 
-    Raises ``TooManyPeriods``, and ``CalendarOutOfRange`` where a period lies beyond the calendar.
+    Raises ``TooManyPeriods``, and ``CalendarOutOfRange`` if a period is outside the calendar.
     """
     of_subscription: dict[Any, list[Line]] = defaultdict(list)
     for line in lines:

@@ -1,4 +1,4 @@
-"""Previews: the invoices of open periods as they would be now. Nothing is locked or written."""
+"""Preview the invoices of open periods as of now. Nothing is locked or written."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -18,9 +18,9 @@ from usage.closing.due import Due, lines_of
 
 @dataclass(frozen=True, slots=True)
 class Preview:
-    """A subscription's oldest open period so far, and the invoice as it would be now.
+    """A subscription's oldest open period so far, and its invoice as of now.
 
-    ``open_count``: how many of its periods have begun and are not closed, this one included.
+    ``open_count``: the number of its open periods that have started, including this one.
     """
 
     invoice: DraftInvoice
@@ -29,9 +29,9 @@ class Preview:
 
 
 def preview(*, subscription: Subscription, as_of: datetime) -> Preview | None:
-    """Return the upcoming invoice with the usage so far, differences of closed periods included. Writes nothing.
+    """Return the upcoming invoice with the usage so far, including differences of closed periods. Writes nothing.
 
-    None where the subscription has no open period at ``as_of``: it has not begun, or has ended and is closed. Raises
+    None if the subscription has no open period at ``as_of``: it has not started, or has ended and is closed. Raises
     one of ``REFUSALS``.
     """
     subscription = (
@@ -56,9 +56,9 @@ def preview(*, subscription: Subscription, as_of: datetime) -> Preview | None:
 def draft_periods(
     *, subscription: Subscription, periods: Sequence[Period], cutoff: int, measured_until: datetime | None = None
 ) -> list[DraftInvoice]:
-    """Return the draft of each of some open periods of a subscription, whose workspace is loaded, as of a cutoff.
+    """Return the drafts of the given open periods of a subscription, whose workspace is loaded, as of a cutoff.
 
-    ``measured_until`` leaves out usage from that moment on. The differences of closed periods are on the first draft.
+    ``measured_until`` excludes usage from that moment on. The differences of closed periods are on the first draft.
     Raises one of ``REFUSALS``.
     """
     lines = tuple(lines_of([subscription], workspace_id=subscription.workspace_id))

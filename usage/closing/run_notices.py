@@ -1,4 +1,4 @@
-"""Notices of a run that no invoice carries: of late usage that changes no amount, of subscriptions without a draft."""
+"""Notices of a run that are on no invoice: late usage that changes no amount, of subscriptions without a draft."""
 
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
@@ -14,7 +14,7 @@ from billing.models import CloseRun, Line, Subscription
 
 @dataclass(frozen=True, slots=True)
 class Notice:
-    """Notices of a line's usage in a closed period, whose price stays as it was billed."""
+    """Notices of a line's usage in a closed period, whose billed price does not change."""
 
     subscription: Subscription
     line: Line
@@ -25,7 +25,7 @@ class Notice:
 
 
 def keep_notices(*, run: CloseRun, drafts: Iterable[DraftInvoice]) -> None:
-    """Store with a run's items the notices of the drafts that become no invoice."""
+    """Store the notices of the drafts that don't become invoices with the run's items."""
     told: dict[UUID, list[dict[str, Any]]] = defaultdict(list)
     for draft in drafts:
         if not draft.is_billed:
@@ -47,7 +47,7 @@ def _kept(line: DraftLine) -> dict[str, Any]:
 
 
 def notices_of_run(run: CloseRun, *, most: int) -> list[Notice]:
-    """Return, in order, the first ``most`` notices of a run that no invoice carries; two queries."""
+    """Return, in order, the first ``most`` notices of a run that are on no invoice; two queries."""
     items = run.items.exclude(notices=[]).select_related("subscription__customer").order_by("id")[:most]
     kept = [(item.subscription, told) for item in items for told in item.notices][:most]
     lines = Line.objects.filter(workspace=run.workspace_id).in_bulk({told["line_id"] for _, told in kept})

@@ -1,4 +1,4 @@
-"""Runs: opening them, by a person or the schedule, and finding those at work, stalled, or in the way of another."""
+"""Start close runs, manually or by the schedule, and find runs at work, stalled runs, and runs that block others."""
 
 import logging
 from collections.abc import Callable, Sequence
@@ -22,7 +22,7 @@ logger = logging.getLogger(__name__)
 
 
 class NothingToClose(Exception):
-    """There is no period for a further run to close. ``left_to``: the runs that have periods which were asked for.
+    """There is no period to close. ``left_to``: other runs that have closed some of the requested periods.
 
     ``named``: these runs with their states, for a message.
     """
@@ -32,7 +32,7 @@ class NothingToClose(Exception):
         self.left_to = tuple(left_to)
         self.named = ", ".join(f"{run} ({run.get_state_display().lower()})" for run in left_to)
         super().__init__(
-            f"What has ended by {until} in {workspace} is left to {self.named}."
+            f"The periods of {workspace} that have ended by {until} are in {self.named}."
             if left_to
             else f"No period of {workspace} has ended by {until}."
         )
@@ -48,12 +48,12 @@ def start(
     automatic: bool = False,
     issues_itself: bool = False,
 ) -> CloseRun:
-    """Open a run over the open periods of the workspace that end by ``until_at`` and by ``as_of``.
+    """Create a run for the open periods of the workspace that end by ``until_at`` and by ``as_of``.
 
-    It computes nothing yet: ``work`` does, and issues the drafts of a run that ``issues_itself``. Subscriptions that
-    another run has pending or drafted are left to it until it is issued or discarded. An automatic run leaves out
-    parked subscriptions, until a person closes them, and customers whose events are still being matched. Statements
-    have the caller's time limit; see ``start_in_job``. Raises ``NothingToClose``.
+    ``work`` computes its drafts later, and issues them if the run ``issues_itself``. Subscriptions that are pending or
+    drafted in another run are skipped until that run is issued or discarded. An automatic run skips subscriptions that
+    are parked, until a person closes them, and customers whose events are still being matched. Statements have the
+    caller's timeout; see ``start_in_job``. Raises ``NothingToClose``.
     """
     until_at = min(until_at, as_of)
     due = _due(workspace, until_at).exclude(Exists(_holding(workspace).filter(subscription=OuterRef("pk"))))
@@ -81,15 +81,15 @@ def start(
 
 @transaction.atomic
 def start_in_job(**asked: Any) -> CloseRun:
-    """Open a run as ``start`` does, with the time limit of a close's statements: for callers that nobody waits for."""
+    """Create a run as ``start`` does, with the statement timeout of a close: for callers outside requests."""
     timeouts.allow(settings.CLOSE_STATEMENT_SECONDS)
     return start(**asked)
 
 
 def _add_items(run: CloseRun, due: QuerySet[Subscription]) -> int:
-    """Add an item per due subscription to the run, in one statement that reads no ids into Python; return how many.
+    """Add an item per due subscription to the run, in one statement that reads no ids into Python; return their number.
 
-    Of runs that are started at the same moment, the first one to hold a subscription has it.
+    If runs are started concurrently, the first one gets the subscription.
     """
     found, parameters = due.values("pk").query.get_compiler(connection=connection).as_sql()
     with connection.cursor() as cursor:
@@ -103,13 +103,13 @@ def _add_items(run: CloseRun, due: QuerySet[Subscription]) -> int:
 
 
 def left_to(*, workspace: Workspace, until_at: datetime) -> list[CloseRun]:
-    """Return, in order, the runs that hold subscriptions which are due by ``until_at``."""
+    """Return, in order, the runs that hold subscriptions due by ``until_at``."""
     held = _holding(workspace).filter(subscription__in=_due(workspace, until_at))
     return list(CloseRun.objects.filter(workspace=workspace, pk__in=held.values("run")).order_by("pk"))
 
 
 def drafted_in(*, workspace: Workspace, until_at: datetime) -> list[CloseRun]:
-    """Return, in order, the unfinished runs that have closed periods which end by ``until_at``."""
+    """Return, in order, the unfinished runs with closed periods that end by ``until_at``."""
     unfinished = CloseRun.objects.filter(workspace=workspace, state__in=CloseRun.UNFINISHED)
     drafted = BillingPeriod.objects.filter(workspace=workspace, run=OuterRef("pk"), ends_at__lte=until_at)
     return list(unfinished.filter(Exists(drafted)).order_by("pk"))
@@ -129,9 +129,9 @@ def _due(workspace: Workspace, until_at: datetime) -> QuerySet[Subscription]:
 
 
 def still_parked(*, workspace_id: int) -> QuerySet[CloseItem]:
-    """Return the items of a workspace that are parked and not closed since; a person's next close tries them again.
+    """Return the items of a workspace that were parked and not closed since; a person's next close retries them.
 
-    An ended subscription with closed periods was parked with differences, which stay until they are billed.
+    An ended subscription with closed periods was parked with differences, which remain until they are billed.
     """
     effective = CloseItem.objects.filter(workspace_id=workspace_id).exclude(run__state=CloseRun.State.DISCARDED)
     later = effective.filter(subscription=OuterRef("subscription"), pk__gt=OuterRef("pk"))
@@ -142,10 +142,10 @@ def still_parked(*, workspace_id: int) -> QuerySet[CloseItem]:
 
 
 def close_due(*, actor: Actor, as_of: datetime, hand_over: Callable[[CloseRun], None] | None = None) -> list[CloseRun]:
-    """Open a run in each workspace that closes automatically and has periods that ended before its delay.
+    """Create a run in each workspace that closes automatically and has periods that ended before its delay.
 
-    Each run is handed over as soon as it is open. Where one can't be opened, the error is logged and the others go on;
-    only errors of the database alone (see ``Outage.is_passing``) are raised.
+    Each run is passed on as soon as it is created. If that fails in one workspace, the error is logged and the others
+    continue; only outages of the database (see ``Outage.is_passing``) are raised.
     """
     runs = []
     for workspace in Workspace.objects.exclude(closing=Workspace.Closing.MANUAL).order_by("pk"):
@@ -169,23 +169,23 @@ def _open_automatically(workspace: Workspace, actor: Actor, as_of: datetime) -> 
         )
     except NothingToClose:
         return None
-    except Exception as error:  # no error of one workspace stops the others
+    except Exception as error:  # an error of one workspace must not stop the others
         outage = outage_of(error)
         if outage is not None and outage.is_passing:
             raise
-        logger.exception("No run could be opened for %s", workspace)
+        logger.exception("No run could be created for %s", workspace)
         return None
 
 
 def at_work() -> QuerySet[CloseRun]:
-    """Return the runs of all workspaces that workers have to go on with, in order.
+    """Return the runs of all workspaces that workers have to continue, in order.
 
-    All others wait for a person, or are over.
+    All others wait for a person or are finished.
     """
     issues_itself = Q(state=CloseRun.State.REVIEW, issues_itself=True)
     return CloseRun.objects.filter(Q(state__in=CloseRun.ACTIVE) | issues_itself).order_by("pk")
 
 
 def stalled(*, as_of: datetime) -> list[CloseRun]:
-    """Return the runs at work whose heartbeat stopped. Of several callers, one gets a run: it has to hand it over."""
+    """Return the runs at work whose heartbeat stopped, each to one caller only, who has to enqueue it."""
     return take_up_silent(at_work(), as_of=as_of)

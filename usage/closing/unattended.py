@@ -1,4 +1,4 @@
-"""Unattended closing, by a timer's command: finish the earlier runs of a workspace, then close what is due."""
+"""Close without interaction, for a timer's command: finish a workspace's earlier runs, then close what is due."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -17,9 +17,9 @@ from usage.closing.work import work
 
 @dataclass(frozen=True, slots=True)
 class Closed:
-    """The runs that were worked on, in order, and the earlier runs that have subscriptions which were to be closed.
+    """The processed runs in order, and the earlier runs that hold subscriptions to be closed.
 
-    ``drafted_in``: where nothing was left to do, the runs that have drafts of the periods that were to be closed.
+    ``drafted_in``: if there was nothing to do, the runs that have drafts of the periods to be closed.
     """
 
     runs: tuple[CloseRun, ...]
@@ -28,7 +28,7 @@ class Closed:
 
     @property
     def waits_for_a_person(self) -> bool:
-        """Tell whether something is parked, a run fails, or drafts to review were to be issued or are in the way."""
+        """Tell whether a person has to act: something is parked, a run fails, or drafts wait for a review."""
         wanted = any(run.state == CloseRun.State.REVIEW and run.issues_itself for run in self.runs)
         reviews = any(run.state == CloseRun.State.REVIEW for run in self.left_to)
         fails = any(run.problem for run in (*self.runs, *self.left_to))
@@ -36,7 +36,7 @@ class Closed:
 
     @property
     def is_at_work(self) -> bool:
-        """Tell whether other workers are still at it: the rest gets done without a person."""
+        """Tell whether other workers still process the rest, without a person."""
         at_work = any(run.state in CloseRun.ACTIVE for run in (*self.runs, *self.left_to))
         return at_work or parked_in(self.runs).filter(is_passing=True).exists()
 
@@ -50,10 +50,10 @@ def parked_in(runs: tuple[CloseRun, ...]) -> QuerySet[CloseItem]:
 def close_now(
     *, workspace: Workspace, until_at: datetime, actor: Actor, clock: Callable[[], datetime], issues_itself: bool
 ) -> Closed:
-    """Finish the workspace's runs that are at work, then close the periods that end by ``until_at``, in this process.
+    """Finish the workspace's runs at work, then close the periods that end by ``until_at``, in this process.
 
-    May be called again at any time: an interrupted run goes on, and what is done stays. ``issues_itself`` is kept with
-    the new run: the worker that completes its drafts issues them.
+    May be called again at any time: an interrupted run continues where it stopped. ``issues_itself`` is stored with the
+    new run: the worker that completes its drafts issues them.
     """
     runs = [
         work(workspace_id=workspace.pk, run_id=run.pk, actor=actor, clock=clock)
@@ -68,7 +68,7 @@ def close_now(
 def close_by_workers(
     *, workspace: Workspace, until_at: datetime, actor: Actor, as_of: datetime, issues_itself: bool
 ) -> Closed:
-    """Start a run and return it after those at work, all for the workers: the caller hands them to the queue."""
+    """Start a run and return it after those at work; the caller has to enqueue them all."""
     runs = list(at_work().filter(workspace=workspace))
     run = _started(workspace, until_at, actor, as_of, issues_itself)
     if run:

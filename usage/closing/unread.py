@@ -1,4 +1,4 @@
-"""Unread events in words: a notice for a line, and one for the whole run where no event has a rule's property."""
+"""Notices about unread events: for a line, and for the whole run if no event has a rule's property."""
 
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping
@@ -20,7 +20,7 @@ LONGEST_NAME = 60
 
 
 def unread_notice(rule: EventRule, measurement: Measurement, style: NumberFormat) -> str:
-    """Say how many of a line's events its rule could not read, with the first as an example."""
+    """Return the notice with the number of a line's events that its rule could not read, and an example."""
     unread, counted = measurement.unread, measurement.record_count
     if measurement.is_missing_everywhere:
         return missing_notice(rule.property, counted, style)
@@ -28,29 +28,29 @@ def unread_notice(rule: EventRule, measurement: Measurement, style: NumberFormat
     what = rule.counting.reads
     value = unread.sample[0][1] if unread.sample else None
     shown = "" if value is None else f", such as {value} of record {unread.sample[0][0]}"
-    has, count = ("has", "counts") if unread.count == 1 else ("have", "count")
+    has, add = ("has", "adds") if unread.count == 1 else ("have", "add")
     of_them = f"{figures.count(unread.count, style)} of {figures.count(counted, style)}"
-    return f"{of_them} events {has} no {what} in “{name}” and {count} for nothing{shown}"
+    return f"{of_them} events {has} no {what} in “{name}” and {add} nothing{shown}"
 
 
 def missing_notice(name: str, counted: int, style: NumberFormat) -> str:
-    """Say that none of the ``counted`` events has the property ``name``, which the rule reads."""
+    """Return the notice that none of the ``counted`` events has the property ``name``, which the rule reads."""
     all_events = (
-        "the one event, which counts" if counted == 1 else f"all {figures.count(counted, style)} events, which count"
+        "the only event, which adds" if counted == 1 else f"all {figures.count(counted, style)} events, which add"
     )
-    return f"“{_name(name)}” is missing in {all_events} for nothing"
+    return f"“{_name(name)}” is missing in {all_events} nothing"
 
 
 def filter_notice(event_type: str, name: str, events: int, style: NumberFormat, *, is_negated: bool) -> str:
-    """Say that none of the ``events`` of a type has the property ``name``, which the rule filters by."""
-    of_them = "the one event" if events == 1 else f"all {figures.count(events, style)} events"
-    effect = "keeps none out" if is_negated else "lets none count"
-    return f"“{_name(name)}” is missing in {of_them} of type “{_name(event_type)}”: the filter by it {effect}"
+    """Return the notice that none of the ``events`` of a type has the property ``name``, which the rule filters by."""
+    of_them = "the only event" if events == 1 else f"all {figures.count(events, style)} events"
+    effect = "excludes none" if is_negated else "matches none"
+    return f"“{_name(name)}” is missing in {of_them} of type “{_name(event_type)}”: the filter on it {effect}"
 
 
 @dataclass(frozen=True, slots=True)
 class MissingProperty:
-    """A property ``name`` that a rule reads or filters by and that all events lack that a run measured by the rule."""
+    """A property ``name`` of a rule that is missing on all events that a run measured by this rule."""
 
     rule_id: int
     brick_id: UUID
@@ -62,7 +62,7 @@ class MissingProperty:
 
 @dataclass(slots=True)
 class _Seen:
-    """Totals of a run's lines of one rule: events counted, whether all lack the property, and the filters' gaps."""
+    """Totals of a run's lines with one rule: events counted, whether all lack the property, and the filters' gaps."""
 
     counted: int = 0
     is_missing: bool = True
@@ -71,7 +71,7 @@ class _Seen:
 
 
 def missing_properties(run: CloseRun) -> list[MissingProperty]:
-    """Return the properties that are missing on all events that a rule of the run measured, each once; one query."""
+    """Return the properties that are missing on all events measured by a rule of the run, each once; one query."""
     has_it = Count("pk", filter=Q(record_count__gt=0, missing_count__lt=F("record_count")))
     of_rules = InvoiceLine.objects.filter(workspace_id=run.workspace_id, invoice__run=run, rule__isnull=False)
     found = of_rules.values(
@@ -97,7 +97,7 @@ def missing_properties(run: CloseRun) -> list[MissingProperty]:
 
 
 def _notices(rule: Mapping[str, Any], seen: _Seen, style: NumberFormat) -> Iterable[tuple[str, str]]:
-    """Yield the properties that no event has, each with its notice."""
+    """Yield the properties that are missing on all events, each with its notice."""
     for name, events in sorted(seen.gaps.items()):
         if name not in seen.had:
             is_negated = name in rule["rule__negated"]
@@ -107,13 +107,13 @@ def _notices(rule: Mapping[str, Any], seen: _Seen, style: NumberFormat) -> Itera
 
 
 def surprising_lines(told: Iterable[MissingProperty]) -> QuerySet[InvoiceLine]:
-    """Return the lines with surprises that a reviewer should look at, leaving out those that ``told`` covers wholly."""
+    """Return the lines with surprises for a reviewer, except those whose surprises are all covered by ``told``."""
     surprising = InvoiceLine.objects.exclude(surprises=[])
-    # Rules are grouped by the number of their notices: a condition for each rule would be too many.
+    # Rules are grouped by the number of their notices: one condition per rule would be too many.
     rules: dict[int, list[int]] = defaultdict(list)
     for rule_id, count in Counter(each.rule_id for each in told).items():
         rules[count].append(rule_id)
-    # Notices of a missing property begin with its quoted name and come after all others but one.
+    # Notices of a missing property begin with its quoted name, and only one other notice may follow them.
     said = (
         Q(rule__in=of_count, surprises__0__startswith="“", **{f"surprises__{count}__isnull": True})
         for count, of_count in rules.items()

@@ -1,4 +1,4 @@
-"""Work on a run: any number of processes close its items batch by batch, and then issue its drafts."""
+"""Process runs: any number of processes close a run's items batch by batch, and then issue its drafts."""
 
 import logging
 from collections.abc import Callable, Sequence
@@ -24,29 +24,29 @@ from usage.closing.run_notices import keep_notices
 
 logger = logging.getLogger(__name__)
 
-# Reasons that a subscription may be refused for as it stands. Their messages are for people: no fault of the program.
+# Errors for which a subscription is parked. Their messages are for users; they are not bugs of the program.
 EXPECTED = (*REFUSALS, TooManyPeriods, TooManyDigits)
-TOOK_TOO_LONG = "It takes the database longer than the statement of a close may, and was stopped."
-BEING_MATCHED = "Events that came under another name are still being given to the customer: close again when they are."
+TOOK_TOO_LONG = "The database stopped it: it takes longer than the statement timeout of a close."
+BEING_MATCHED = "Events under another name are still being matched with the customer: close again after that."
 
 
 def work(
     *, workspace_id: int, run_id: int, actor: Actor, clock: Callable[[], datetime], batch: int | None = None
 ) -> CloseRun:
-    """Close a run's pending subscriptions until none is left to take, and issue its drafts where it is approved.
+    """Close a run's pending subscriptions until none is left to take, and issue its drafts if it is approved.
 
     May run any number of times and in any number of processes at once. A subscription that fails is parked with its
-    reason, and the others go on. Where the run itself fails, such as in issuing, it keeps the reason as its ``problem``
-    and the sweep tries it again; the transaction that failed is rolled back, numbers included. Only errors of the
-    database alone (see ``Outage.is_passing``) are raised. ``batch``: items per transaction, else ``CLOSE_BATCH``.
+    reason, and the others continue. If the run itself fails, such as in issuing, the reason is stored as its
+    ``problem`` and the sweep retries it; the failed transaction is rolled back, including numbers. Only outages of the
+    database (see ``Outage.is_passing``) are raised. ``batch``: items per transaction, by default ``CLOSE_BATCH``.
     """
     run = CloseRun.objects.filter(workspace_id=workspace_id).select_related("workspace").get(pk=run_id)
     try:
         _work(run, actor, clock, batch or settings.CLOSE_BATCH)
-    except Exception as error:  # a run keeps any error, for people to see
+    except Exception as error:  # any error is stored with the run, for users to see
         if _is_passing(error):
             raise
-        logger.error("%s does not go on: %s", run, _reason(error), exc_info=_unexpected(error))
+        logger.error("%s failed: %s", run, _reason(error), exc_info=_unexpected(error))
         _keep_problem(run, error)
     return run
 
@@ -80,21 +80,21 @@ def _keep_problem(run: CloseRun, error: Exception) -> None:
 
 
 def _reason(error: Exception) -> str:
-    """Return the reason in words for people; of an unexpected error, with the name of its class."""
+    """Return the reason as a text for users; for an unexpected error, with the name of its class."""
     if outage_of(error) is Outage.TOO_LONG:
         return TOOK_TOO_LONG
     return str(error) if _unexpected(error) is None else f"{type(error).__name__}: {error}"
 
 
 def _unexpected(error: Exception) -> Exception | None:
-    """Return the error where the log needs its traceback; None where its message says it all."""
+    """Return the error if the log needs its traceback; None if the message is sufficient."""
     is_expected = isinstance(error, EXPECTED) or outage_of(error) is Outage.TOO_LONG
     return None if is_expected else error
 
 
 @transaction.atomic
 def _go_on(run: CloseRun, actor: Actor, now: datetime) -> None:
-    """Move the run on to review once nothing is pending, and on to issuing where it needs no review; one transaction.
+    """Move the run to review once nothing is pending, and to issuing if it needs no review; one transaction.
 
     Of several workers, the last one finds nothing pending.
     """
@@ -105,13 +105,13 @@ def _go_on(run: CloseRun, actor: Actor, now: datetime) -> None:
         try:
             invoicing.approve(run=run, actor=actor.on_behalf_of(run.started_by), as_of=now, maker=Maker.WORKER)
         except invoicing.UnableToIssue as obstacle:
-            logger.warning("%s is left to a person: %s", run, obstacle)
+            logger.warning("%s needs a person: %s", run, obstacle)
 
 
 def _came_to_nothing(run: CloseRun) -> bool:
     """Tell whether a run has nothing to review: no draft, no closed period, nothing parked, no notice."""
-    told = run.items.filter(~Q(notices=[]) | Q(state=CloseItem.State.PARKED))
-    return not (run.invoices.exists() or run.periods.exists() or told.exists())
+    reported = run.items.filter(~Q(notices=[]) | Q(state=CloseItem.State.PARKED))
+    return not (run.invoices.exists() or run.periods.exists() or reported.exists())
 
 
 def _pending(run: CloseRun) -> QuerySet[CloseItem]:
@@ -119,20 +119,20 @@ def _pending(run: CloseRun) -> QuerySet[CloseItem]:
 
 
 def _settle(run: CloseRun, items: QuerySet[CloseItem]) -> int:
-    """Close the items that no other worker holds; return how many were closed or parked."""
+    """Close the items that no other worker holds; return the number of closed or parked ones."""
     taken: list[int] = []
     try:
         return _close_batch(run, items, taken)
-    except Exception as error:  # no error of one subscription stops the others
+    except Exception as error:  # an error of one subscription must not stop the others
         if _is_passing(error):
             raise
         failure = error
-    # Outside of the handler, so that errors of the halves are not chained to this one.
+    # Outside the handler, so that errors of the halves are not chained to this one.
     return _isolate(run, taken, failure)
 
 
 def _isolate(run: CloseRun, item_ids: Sequence[int], error: Exception) -> int:
-    """Halve a failed batch until the subscription that fails is alone, and park it."""
+    """Bisect a failed batch to find the subscription that fails, and park it."""
     if not item_ids:
         raise error
     if len(item_ids) == 1:
@@ -158,7 +158,7 @@ def _close_batch(run: CloseRun, items: QuerySet[CloseItem], taken: list[int]) ->
     subscription_ids = dict(locked)
     taken.extend(subscription_ids)
     dues = _lock_dues(run, list(subscription_ids.values()))
-    # Leave out subscriptions that another run has closed meanwhile: a cutoff may only pass records that are billed.
+    # Skip subscriptions that another run has closed meanwhile: a cutoff may only include records that are billed.
     dues = [due for due in dues if due.bills_differences]
     customer_ids = _lock_customers(dues, workspace_id=run.workspace_id)
     being_matched = ledger.being_matched(workspace_id=run.workspace_id, customer_ids=customer_ids)
@@ -189,7 +189,7 @@ def _park_what_waits(run: CloseRun, items: dict[int, Any], dues: Sequence[Due], 
 
 
 def _hold(run: CloseRun) -> bool:
-    """Lock the run's row, shared with its other workers, so that a discard waits; tell whether it is being computed."""
+    """Lock the run's row, shared with its other workers, so that a discard waits; return whether it is computing."""
     lock = " FOR KEY SHARE" if connection.vendor == "postgresql" else ""
     with connection.cursor() as cursor:
         cursor.execute(
@@ -200,7 +200,7 @@ def _hold(run: CloseRun) -> bool:
 
 
 def _lock_dues(run: CloseRun, subscription_ids: Sequence[Any]) -> list[Due]:
-    """Lock subscriptions and then their lines, each in id order, and return their dues as they are under the locks."""
+    """Lock subscriptions and then their lines, each in id order, and return their dues as of the locks."""
     wanted = Subscription.objects.filter(workspace_id=run.workspace_id, pk__in=subscription_ids)
     subscriptions = list(wanted.select_for_update().order_by("id"))
     for subscription in subscriptions:
@@ -210,7 +210,7 @@ def _lock_dues(run: CloseRun, subscription_ids: Sequence[Any]) -> list[Due]:
 
 
 def _lock_customers(dues: Sequence[Due], *, workspace_id: int) -> set[UUID]:
-    """Lock the customers whose events are counted, in id order: against intakes, not against references to them."""
+    """Lock the customers whose events are counted, in id order, against intakes but not against references to them."""
     counted = {due.subscription.customer_id for due in dues if due.counting_lines}
     if counted:
         customers = Customer.objects.filter(workspace_id=workspace_id, pk__in=counted).select_for_update(no_key=True)

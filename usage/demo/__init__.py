@@ -1,4 +1,4 @@
-"""The demo: a workspace with three months of usage, and the facts that one needs to try it."""
+"""The demo: a workspace with three months of usage, and the credentials and ids to try it."""
 
 from usage.demo.data import ROLES, find
 from usage.demo.facts import facts

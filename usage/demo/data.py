@@ -1,4 +1,4 @@
-"""Demo data: its workspace, products and customers, and the ids and secrets that are derived for them."""
+"""Demo data: the workspace, products and customers, with derived ids and secrets."""
 
 import uuid
 from dataclasses import dataclass
@@ -13,7 +13,7 @@ from usage.metering import EVENTS, NOT_METERED, SUM, TOTAL, UNIT_DAYS
 CODE = "acc_demo"
 TIME_ZONE = "Europe/Berlin"
 ROLES = {"admin": "administrator", "finance": "finance"}
-# Finance may do everything in billing and usage but hand out keys and open workspaces.
+# Finance may do everything in billing and usage except create keys and workspaces.
 NOT_FINANCE = {"apikey", "workspace"}
 
 
@@ -57,7 +57,7 @@ MEDIA = Product(
 )
 PRODUCTS = (CALLS, MESSAGES, STORAGE, SEATS, SUPPORT, MEDIA)
 
-# Customer -> interval, day of the month on which its periods begin, products.
+# Customer -> interval, day of the month on which its periods start, products.
 CUSTOMERS: dict[str, tuple[str, int, tuple[Product, ...]]] = {
     "Globex Logistics": (Subscription.Interval.MONTHLY, 1, (CALLS, SEATS, SUPPORT)),
     "Initech GmbH": (Subscription.Interval.MONTHLY, 1, (CALLS, STORAGE)),
@@ -71,12 +71,12 @@ EVENTS_CUSTOMER, ALIAS = "Hooli Streams", "hooli"
 
 
 def secret(name: str) -> str:
-    """Return the demo's secret of that name: derived from SECRET_KEY, so always the same, and known to nobody else."""
+    """Return the demo's secret with a name: derived from SECRET_KEY, so stable and private."""
     return salted_hmac("arrears.demo", name, algorithm="sha256").hexdigest()[:32]
 
 
 def password_of(username: str) -> str:
-    """Return a login's password, of 128 bits: a demo may be reached by others."""
+    """Return a login's password, with 128 bits: others may reach a demo."""
     return secret(f"password of {username}")
 
 
@@ -86,10 +86,10 @@ def key_of(workspace: Workspace) -> str:
 
 
 def id_of(workspace: Workspace, name: str) -> uuid.UUID:
-    """Return the id of the row of that name: the same each time the demo is made."""
+    """Return the id of the row with a name: the same each time the demo is created."""
     return uuid.uuid5(uuid.NAMESPACE_URL, f"arrears:{workspace.code}:{workspace.mode}:{name}")
 
 
 def find() -> Workspace | None:
-    """Return the demo's live workspace, None where it was not loaded."""
+    """Return the demo's live workspace, None if the demo is not loaded."""
     return Workspace.objects.filter(code=CODE, mode=Workspace.Mode.LIVE).first()

@@ -1,4 +1,4 @@
-"""Facts of the demo for scripts and newcomers: logins, and per dialect the address, the headers and ids to send."""
+"""Facts about the demo for scripts and new users: logins, and per dialect the URL, headers and ids to send."""
 
 import base64
 from typing import Any
@@ -11,9 +11,9 @@ from usage.demo.data import ALIAS, CALLS, CODE, ROLES, SEATS, id_of, key_of, pas
 
 
 def facts() -> dict[str, Any]:
-    """Return the demo's workspace, its logins, and per dialect what a client sends where.
+    """Return the demo's workspace, its logins, and per dialect the URL, headers and ids of requests.
 
-    Logins whose password was changed are left out; a key that is no longer usable is None.
+    Logins whose password was changed are omitted; a key that is no longer usable is None.
     """
     live = Workspace.objects.select_related("twin").get(code=CODE, mode=Workspace.Mode.LIVE)
     return {
@@ -93,11 +93,11 @@ def _ids(workspace: Workspace) -> dict[str, Any]:
 
 
 def _basic(key: str | None) -> str | None:
-    """Return the credentials of HTTP's basic authentication, with the key as the password."""
+    """Return the credentials of HTTP basic authentication, with the key as the password."""
     return None if key is None else base64.b64encode(f"{CODE}:{key}".encode()).decode()
 
 
 def _usable_key(workspace: Workspace) -> str | None:
-    """Return the demo key's text, or None where it was revoked or SECRET_KEY has changed since."""
+    """Return the demo key's text, or None if it was revoked or SECRET_KEY has changed since."""
     text = key_of(workspace)
     return text if workspace.api_keys.filter(digest=keys.digest(text), revoked_at=None).exists() else None

@@ -1,6 +1,6 @@
-"""Loading the demo: two closed and issued months, and a running one with late and corrected usage.
+"""Load the demo: two closed and issued months, and a running one with late and corrected usage.
 
-All of it goes through the same doors as real data.
+All of it is created by the same functions as real data.
 """
 
 import random
@@ -41,7 +41,7 @@ _ACTOR = actors.command("demo")
 
 @transaction.atomic
 def load(*, as_of: datetime) -> Workspace:
-    """Make the demo workspace as it would be at ``as_of``, and return it; unchanged where it exists already."""
+    """Create the demo workspace as of ``as_of``, and return it; if it already exists, it is not changed."""
     if existing := find():
         return existing
     timeouts.allow(settings.JOB_STATEMENT_SECONDS)
@@ -57,7 +57,7 @@ def load(*, as_of: datetime) -> Workspace:
 
 
 def _make_logins() -> None:
-    """Make the demo's logins. Users and a group that already have these names are left alone."""
+    """Create the demo's logins. Existing users and groups with these names are not changed."""
     taken = set(User.objects.filter(username__in=ROLES).values_list("username", flat=True))
     for username in ROLES.keys() - taken:
         is_admin = username == "admin"
@@ -76,7 +76,7 @@ def _finance_group() -> Group:
 
 
 def _months(as_of: datetime) -> tuple[date, date]:
-    """Return the first days of the month before last and of this one, in the demo's time zone."""
+    """Return the first days of the month before last and of the current month, in the demo's time zone."""
     this = as_of.astimezone(ZoneInfo(TIME_ZONE)).date().replace(day=1)
     last = (this - timedelta(days=1)).replace(day=1)
     return (last - timedelta(days=1)).replace(day=1), this
@@ -173,7 +173,7 @@ def _make_customer(workspace: Workspace, name: str, number: int) -> Customer:
 
 
 def _use(line: Line, rng: random.Random, *, since: datetime, until: datetime) -> None:
-    """Report a line's usage every two days or so."""
+    """Report a line's usage about every two days."""
     if line.brick.metering.takes_events:
         _report_events(line, rng, since=since, until=until)
     elif line.brick.is_metered:

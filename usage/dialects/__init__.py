@@ -1,4 +1,4 @@
-"""The table of dialects: the APIs of vendors, and our own. Each has a line here and a folder of its name."""
+"""The table of dialects: the APIs of vendors and the native API. Each has an entry here and a folder of its name."""
 
 from dataclasses import dataclass
 from importlib import import_module
@@ -8,10 +8,10 @@ from types import ModuleType
 
 @dataclass(frozen=True, slots=True)
 class Dialect:
-    """One API, and where it is served.
+    """An API and its mount point.
 
     ``name`` is the name of its folder, the ``dialect`` of its usage records and the name of its page below ``/docs/``.
-    Paths begin at ``/vendor/below``; on a host that ``DIALECT_HOSTS`` gives to ``vendor``, at ``/below``.
+    Paths begin with ``/vendor/below``; on a host that ``DIALECT_HOSTS`` assigns to ``vendor``, with ``/below``.
     """
 
     name: str
@@ -21,17 +21,17 @@ class Dialect:
 
     @property
     def mount(self) -> str:
-        """Where the paths begin, without a slash at its start: ``salesbricks/api/v2/``."""
+        """The prefix of the paths, without a slash at its start: ``salesbricks/api/v2/``."""
         return f"{self.vendor}/{self.below}"
 
     @property
     def urls(self) -> ModuleType:
-        """The module of its URL patterns, imported with its views."""
+        """The module of its URL patterns; importing it imports the views."""
         return import_module(f"{__name__}.{self.name}.urls")
 
     @property
     def graphql(self) -> Path:
-        """The file of its GraphQL schema; APIs without one are described by OpenAPI."""
+        """The file of its GraphQL schema; APIs without one are described in OpenAPI."""
         return Path(__file__).parent / self.name / "schema.graphql"
 
     @property
@@ -52,5 +52,5 @@ DIALECTS = (
 BY_NAME = {dialect.name: dialect for dialect in DIALECTS}
 VENDORS = tuple(dict.fromkeys(dialect.vendor for dialect in DIALECTS))
 
-# The values of a record's ``dialect``: an API, or one of the two other ways in.
+# The values of a record's ``dialect``: an API, or one of the two other intakes.
 RECORDED_AS = ("panel", "file", *sorted(BY_NAME))

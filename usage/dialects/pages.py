@@ -1,4 +1,4 @@
-"""The API pages at ``/docs/``: each dialect's description in OpenAPI or as a GraphQL schema, to read and to use."""
+"""The API pages at ``/docs/``: each dialect's description, in OpenAPI or as a GraphQL schema, for people and tools."""
 
 import functools
 from threading import Lock
@@ -15,7 +15,7 @@ from drf_spectacular.renderers import OpenApiYamlRenderer
 from usage.dialects import BY_NAME, DIALECTS, Dialect
 from usage.dialects.shared.openapi import describe
 
-# The generator keeps its state in its classes: two threads would spoil each other's description.
+# The generator has state in its classes: concurrent threads would corrupt each other's description.
 _building = Lock()
 
 

@@ -9,7 +9,7 @@ from usage.dialects.shared.paths import mounted
 
 urlpatterns: list[URLPattern | URLResolver] = [mounted(dialect.mount, dialect.urls) for dialect in DIALECTS]
 
-# The beginnings of all paths of the APIs.
+# The prefixes of all paths of the APIs.
 MOUNTS = tuple(f"/{vendor}/" for vendor in VENDORS)
 
 

@@ -1,11 +1,11 @@
 """The only writer of ``UsageRecord``: record, correct, retract; for events: report, correct, retract, match.
 
-A record draws its ledger id while it holds a lock on its line, an event on its customer, that closing's lock excludes.
-So whoever holds closing's lock on a line (and on the customer, where the line counts events) knows that every record of
-the line with an id up to the ledger's last one is committed and visible, and that every later one gets a greater id:
-that number is the line's cutoff.
+A record gets its ledger id while its transaction holds a lock on the line, or on the event's customer, that conflicts
+with closing's lock. So while closing holds its lock on a line (and on the customer, if the line counts events), all
+records of the line with an id up to the ledger's last one are committed and visible, and all later ones get greater
+ids: this last id is the line's cutoff.
 
-Other packages import from here alone. Inside, ``lines``, ``events`` and ``batch`` have doors of their own.
+Other packages import only from here. Inside, ``lines``, ``events`` and ``batch`` have interfaces of their own.
 """
 
 from usage.ledger.batch import record_many

@@ -1,7 +1,7 @@
-"""Count the usages of a workspace's lines without counting its ledger from the beginning each time.
+"""Count the usages of a workspace's lines without counting the whole ledger each time.
 
-A usage is an entry that was not retracted, whatever has superseded it. So the count over the records up to some id
-never changes once all of them are there: it is kept per workspace, and only the records after that id are counted anew.
+A usage is an entry that was not retracted, even if it was superseded. So the count of the records up to some id never
+changes once all of them are committed: it is stored per workspace, and only the records after that id are counted.
 """
 
 from django.conf import settings
@@ -14,15 +14,15 @@ from billing.storage import timeouts
 from usage.ledger.cutoff import last_id
 from usage.models import UsageCount, UsageRecord
 
-# How many ledger ids are counted in one transaction.
+# The number of records counted per transaction.
 STEP = 1_000_000
 
 _USAGES = Count("pk", filter=Q(kind=UsageRecord.Kind.ENTRY)) - Count("pk", filter=Q(kind=UsageRecord.Kind.RETRACTION))
 
 
 def usages_of_lines(*, workspace: Workspace) -> int:
-    """Return how many live records of lines a workspace has: exact, with two queries."""
-    # Read with one statement, since the count is that up to the id.
+    """Return the exact number of live records of a workspace's lines, with two queries."""
+    # Read both with one statement, since the count is that up to the id.
     kept = UsageCount.objects.filter(workspace=workspace).values_list("record_id", "usages").first()
     upto, usages = kept or (0, 0)
     rest = _records(workspace.pk, after=upto).aggregate(usages=_USAGES)
@@ -30,11 +30,11 @@ def usages_of_lines(*, workspace: Workspace) -> int:
 
 
 def count_usages() -> None:
-    """Move the kept count of each workspace on, up to an id below which no further record can appear.
+    """Advance the stored count of each workspace, up to an id below which no further record can appear.
 
-    May run any number of times and in any number of processes. A record has its id before it can be seen. So the last
-    id that was drawn is read first, then the transactions that run. Once none of those runs any more, every record up
-    to that id is committed, or never will be.
+    May run any number of times and in any number of processes. Ids are generated before records become visible. So the
+    last generated id is read first, then the running transactions. Once all of these have ended, every record up to
+    that id is committed or never will be.
     """
     for workspace_id, newest in _behind():
         while _count_on(workspace_id, newest):
@@ -42,7 +42,7 @@ def count_usages() -> None:
 
 
 def _behind() -> list[tuple[int, int]]:
-    """Return the workspaces whose newest record is not counted yet, each with the id of that record."""
+    """Return the workspaces whose newest record is not counted yet, with the id of that record."""
     newest = UsageRecord.objects.filter(workspace=OuterRef("pk")).order_by("-id").values("id")[:1]
     counted = UsageCount.objects.filter(workspace=OuterRef("pk")).values("record_id")
     found = Workspace.objects.annotate(newest=Subquery(newest)).alias(counted=Coalesce(Subquery(counted), 0))
@@ -51,7 +51,7 @@ def _behind() -> list[tuple[int, int]]:
 
 @transaction.atomic
 def _count_on(workspace_id: int, newest: int) -> bool:
-    """Count one step further; return whether another step is needed to reach the newest record."""
+    """Advance the count by one step; return whether another step is needed to reach the newest record."""
     timeouts.allow(settings.JOB_STATEMENT_SECONDS)
     UsageCount.objects.get_or_create(workspace_id=workspace_id)
     mark = UsageCount.objects.select_for_update(skip_locked=True).filter(workspace_id=workspace_id).first()
@@ -60,7 +60,7 @@ def _count_on(workspace_id: int, newest: int) -> bool:
     if mark.beside and not _running().isdisjoint(mark.beside):
         return False
     assert mark.next_id is not None
-    # A step is a number of records, not of ids, which may have gaps.
+    # A step is a number of records, since ids may have gaps.
     ids = UsageRecord.objects.filter(workspace_id=workspace_id, id__gt=mark.record_id, id__lte=mark.next_id)
     upto = ids.order_by("id").values_list("id", flat=True)[STEP - 1 : STEP].first() or mark.next_id
     found = _records(workspace_id, after=mark.record_id).filter(id__lte=upto).aggregate(usages=_USAGES)
@@ -68,12 +68,12 @@ def _count_on(workspace_id: int, newest: int) -> bool:
     mark.next_id, mark.beside = None if upto == mark.next_id else mark.next_id, []
     mark.record_id = upto
     mark.save()
-    # The id that an earlier call looked ahead to may lie before the newest record.
+    # The id that an earlier call noted may be before the newest record.
     return mark.record_id < newest
 
 
 def _look_ahead(mark: UsageCount) -> bool:
-    """Note the id to count up to and the transactions to wait for; return whether there is anything to count."""
+    """Store the id to count up to and the transactions to wait for; return whether there is anything to count."""
     drawn = _last_drawn(mark.workspace_id)
     if drawn <= mark.record_id:
         return False
@@ -83,7 +83,7 @@ def _look_ahead(mark: UsageCount) -> bool:
 
 
 def _last_drawn(workspace_id: int) -> int:
-    """Return the last id that was drawn in any workspace; on SQLite, where writers are serial, in this workspace."""
+    """Return the last id generated in any workspace; on SQLite, where writers are serial, in this workspace."""
     if connection.vendor != "postgresql":
         return last_id(workspace_id=workspace_id)
     with connection.cursor() as cursor:
@@ -93,8 +93,8 @@ def _last_drawn(workspace_id: int) -> int:
         return cursor.fetchone()[0] or 0
 
 
-# By virtual transaction ids: an event under an unknown name draws its ledger id before its transaction has an id of its
-# own. A vacuum writes no records, and may take long.
+# By virtual transaction ids: an event under an unknown name gets its ledger id before its transaction has an id.
+# Vacuums are ignored: they write no records, and may take long.
 _RUNNING = """
 SELECT lock.virtualtransaction FROM pg_locks AS lock LEFT JOIN pg_stat_activity AS session USING (pid)
 WHERE lock.locktype = 'virtualxid' AND lock.pid <> pg_backend_pid()
@@ -104,7 +104,7 @@ WHERE lock.locktype = 'virtualxid' AND lock.pid <> pg_backend_pid()
 
 
 def _running() -> set[str]:
-    """Return the transactions of other sessions that run now; none on SQLite, where writers are serial."""
+    """Return the running transactions of other sessions; none on SQLite, where writers are serial."""
     if connection.vendor != "postgresql":
         return set()
     with connection.cursor() as cursor:

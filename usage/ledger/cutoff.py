@@ -1,4 +1,4 @@
-"""Tell closing up to where the ledger is complete, and contracts what keeps a line from ending."""
+"""Read the cutoff for closing, and find usage that prevents a line from ending."""
 
 from datetime import datetime
 
@@ -11,18 +11,18 @@ from usage.models import UsageRecord
 
 
 def last_id(*, workspace_id: int) -> int:
-    """Return the highest ledger id of a workspace: the cutoff of every line on which the caller holds closing's lock.
+    """Return the highest ledger id of a workspace, the cutoff of every line on which the caller holds closing's lock.
 
-    0 where the workspace has no record.
+    0 if the workspace has no record.
     """
     return UsageRecord.objects.filter(workspace_id=workspace_id).aggregate(last=Max("id"))["last"] or 0
 
 
 def objection_to_ending(line: Line, ends_at: datetime, as_of: datetime | None) -> ValidationError | None:
-    """Return why a line may not end at a moment, None where it may: usage recorded after it would count no longer.
+    """Return the objection to ending a line at a moment, None if there is none: usage after it would no longer count.
 
-    Usage that is dated in the future as of ``as_of`` is no objection: it counts in no period that is closed soon, and
-    stays in the ledger, shown on the subscription.
+    Usage that is dated in the future as of ``as_of`` is not an objection: it stays in the ledger, and is shown on the
+    subscription.
     """
     later = UsageRecord.objects.live().filter(workspace_id=line.workspace_id, line=line, occurred_at__gte=ends_at)
     if as_of is not None:

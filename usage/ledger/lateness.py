@@ -1,16 +1,16 @@
-"""Decide whether usage is late: it changed a period that was closed already. One rule, for lines and events alike.
+"""Decide whether usage is late, which means that it affects a closed period: one rule for lines and events.
 
-``is_late`` decides on values. ``late`` states the same rule as SQL, for statements that insert under the lock that they
-take: only there is it certain how far closing has come.
+``is_late`` decides on values. ``late`` is the same rule in SQL, for statements that insert under the lock that they
+take: only under the lock the state of closing is certain.
 """
 
 from datetime import datetime
 
 
 def is_late(*moments: datetime, open_from_at: datetime | None) -> bool:
-    """Tell whether usage of a moment, or a change from one moment to another, falls before the first open period.
+    """Tell whether usage at a moment, or a change from one moment to another, is before the first open period.
 
-    ``open_from_at``: where that begins, for a line or for a customer's events; None where no period was closed.
+    ``open_from_at``: where that begins, for a line or for a customer's events; None if no period was closed.
     """
     return open_from_at is not None and min(moments) < open_from_at
 

@@ -1,8 +1,8 @@
-"""The locks that writers of the ledger hold while they draw ids, so that closing reads an exact cutoff.
+"""Locks that writers of the ledger hold while they generate ids, so that closing reads an exact cutoff.
 
-Locks are taken in one order, or writers would wait for each other for ever: lines by id, customers by id, names. A
-customer's is shared among intakes and excluded by closing's; it is no key lock, since invoices in the making refer to
-customers of which another worker is closing other subscriptions.
+Locks are taken in one order to avoid deadlocks: lines by id, customers by id, names. A customer's lock is shared among
+intakes and conflicts with closing's; it is not a key lock, since new invoices refer to customers while another worker
+closes other subscriptions of them.
 """
 
 from collections.abc import Callable, Iterable
@@ -40,22 +40,22 @@ def retry_when_overtaken(write: Callable[Parameters, Result]) -> Callable[Parame
                     return write(*args, **options)
             except Overtaken:
                 continue
-        raise RuntimeError("Other writers came first too often.")
+        raise RuntimeError("Concurrent writers came first too often.")
 
     return until_done
 
 
 def lock_events(*events: UsageRecord) -> datetime | None:
-    """Lock the customers of events against closing, and the names of events without a customer against being given.
+    """Lock the customers of events against closing, and the names of events without a customer against being assigned.
 
     All are of one workspace; the locks last until commit. Return the moment up to which periods of any of the customers
-    are closed, None where none is.
+    are closed, None if none is.
     """
     workspace_id = events[0].workspace_id
     customer_ids = {event.customer_id for event in events if event.customer_id is not None}
     open_from = lock_customers(customer_ids, workspace_id=workspace_id) if customer_ids else {}
     if names := [str(event.customer_alias) for event in events if event.customer_id is None]:
-        # All with one call: names are locked in an order of their own.
+        # All with one call, since names are locked in an order of their own.
         lock_names(workspace_id, names)
     return max((moment for moment in open_from.values() if moment is not None), default=None)
 
@@ -69,12 +69,12 @@ ORDER BY customer.id
 
 
 def lock_customers(customer_ids: Iterable[UUID], *, workspace_id: int) -> dict[UUID | None, datetime | None]:
-    """Lock customers against closing until commit; return from when on each one's periods are open.
+    """Lock customers against closing until commit; return the moment from which the periods of each are open.
 
-    That is None where none of its periods that count events was closed.
+    It is None if none of a customer's periods that count events was closed.
     """
     is_wanted = rows.one_of("customer.id", f"SELECT id FROM {rows.table('wanted', {'id': 'uuid'})}")
-    # Not the rows' update lock, for which intakes would wait.
+    # Not the rows' update lock, which would block intakes.
     lock = "FOR SHARE OF customer" if connection.vendor == "postgresql" else ""
     wanted = rows.parameter({"id": pk} for pk in customer_ids)
     with connection.cursor() as cursor:
@@ -82,7 +82,7 @@ def lock_customers(customer_ids: Iterable[UUID], *, workspace_id: int) -> dict[U
         return {rows.read_uuid(pk): rows.read_moment(moment) for pk, moment in cursor.fetchall()}
 
 
-# Many names share a lock, or a batch with thousands of them would fill the server's table of locks.
+# Many names share a lock, or a batch with thousands of names would fill the server's table of locks.
 _LOCK_NAMES = """
 SELECT {lock}(hashint8(%s), place)
 FROM (SELECT DISTINCT hashtext(name) & 31 AS place FROM {wanted} ORDER BY place) AS places
@@ -90,9 +90,9 @@ FROM (SELECT DISTINCT hashtext(name) & 31 AS place FROM {wanted} ORDER BY place)
 
 
 def lock_names(workspace_id: int, names: Iterable[str], *, alone: bool = False) -> None:
-    """Keep names from being given to a customer until commit; ``alone``: keep events under them from being written.
+    """Prevent names from being assigned to a customer until commit; ``alone``: prevent events under them instead.
 
-    So no event is left without a customer beside a customer of that name. On SQLite writers are serial anyway.
+    So no event stays unmatched although a customer has its name. On SQLite writers are serial anyway.
     """
     if connection.vendor != "postgresql":
         return

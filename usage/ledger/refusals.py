@@ -1,4 +1,4 @@
-"""Name the reasons for which the ledger refuses usage; each names the field at fault in the ledger's own words."""
+"""Errors for which the ledger refuses usage; each names the invalid field by the ledger's name."""
 
 from collections.abc import Callable, Iterable
 from decimal import Decimal
@@ -6,12 +6,12 @@ from decimal import Decimal
 from billing.localmoment import LocalMoment
 from billing.money import format_decimal
 
-# From when until when a line is active; it may have no end.
+# The start and end of a line; the end may be None.
 Life = tuple[LocalMoment, LocalMoment | None]
 
 
 class UnableToRecord(Exception):
-    """The ledger refuses the usage. ``field`` is the canonical name of the field at fault, ``message`` says why."""
+    """The ledger refuses the usage. ``field`` is the canonical name of the invalid field, ``message`` the reason."""
 
     field: str | None = None
 
@@ -25,7 +25,7 @@ class QuantityRefused(UnableToRecord):
 
 
 class LimitReached(UnableToRecord):
-    """The line's hard limit leaves less of the period than the quantity; ``left`` is how much it leaves."""
+    """The line's hard limit leaves less than the quantity in the period; ``left`` is the remainder."""
 
     field = "quantity"
 
@@ -34,12 +34,12 @@ class LimitReached(UnableToRecord):
         super().__init__(self.told(format_decimal))
 
     def told(self, spell: Callable[[Decimal], str]) -> str:
-        """Return the message with its quantity as ``spell`` writes it."""
+        """Return the message with its quantity formatted by ``spell``."""
         return f"The limit of this line leaves {spell(self.left)} in the period."
 
 
 class LineNotFound(UnableToRecord):
-    """The workspace has no such line, or no such brick in such a subscription; or the name fits several lines."""
+    """The workspace has no such line, or no such brick in the subscription, or the name matches several lines."""
 
     field = "line"
 
@@ -49,7 +49,7 @@ class LineNotMetered(UnableToRecord):
 
 
 class OutsideLine(UnableToRecord):
-    """No line that the address means was active when the usage occurred; ``lives`` says when they were."""
+    """No line of the address was active when the usage occurred; ``lives`` are their times of activity."""
 
     field = "occurred_at"
 
@@ -58,18 +58,18 @@ class OutsideLine(UnableToRecord):
         super().__init__(self.told(str))
 
     def told(self, spell: Callable[[LocalMoment], str]) -> str:
-        """Return the message with its moments as ``spell`` writes them."""
+        """Return the message with its moments formatted by ``spell``."""
         spans = (f"from {spell(start)}" + (f" until {spell(end)}" if end else "") for start, end in self.lives)
         return f"The line was not active then, only {' and '.join(spans)}."
 
 
 class DuplicateKey(UnableToRecord):
-    """A record of the same workspace and dialect holds this key; ``record_id`` is the id that its sender was told."""
+    """A record of the same workspace and dialect has this key; ``record_id`` is the id that its sender knows."""
 
     field = "key"
 
     def __init__(self, *, record_id: int) -> None:
-        super().__init__("Usage with this id was recorded already.")
+        super().__init__("Usage with this id was already recorded.")
         self.record_id = record_id
 
 

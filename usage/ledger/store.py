@@ -1,6 +1,6 @@
-"""Write records: draw their ids, insert many at once, put one in the place of another, and find who holds a key.
+"""Write records: generate ids, insert many at once, supersede records, and find the record that has a key.
 
-Whoever draws an id holds a lock that closing's excludes (see ``locks``): the cutoffs of closing depend on it.
+A caller that generates an id must hold a lock that conflicts with closing's (see ``locks``): cutoffs depend on it.
 """
 
 from collections.abc import Iterable, Mapping
@@ -21,14 +21,14 @@ from usage.ledger.refusals import DuplicateKey
 from usage.ledger.values import adapt
 from usage.models import UsageRecord
 
-# A key makes one live record; whoever comes second inserts nothing.
+# There is one live record per key; the second insert has no effect.
 UNLESS_KEY_IS_TAKEN = (
     "ON CONFLICT (workspace_id, dialect, key) WHERE key IS NOT NULL AND superseded_by_id IS NULL DO NOTHING"
 )
 
 
 def next_ids(count: int) -> list[int]:
-    """Draw the next ledger ids, in order."""
+    """Generate the next ledger ids, in order."""
     table = UsageRecord._meta.db_table
     with connection.cursor() as cursor:
         if connection.vendor == "postgresql":
@@ -42,7 +42,7 @@ def next_ids(count: int) -> list[int]:
         return list(range(last + 1, last + 1 + count))
 
 
-# The columns of entries that are inserted together; the workspace and the time of receipt are the same for all.
+# The columns of entries that are inserted together; workspace and time of receipt are the same for all.
 _COLUMNS = {
     "id": "bigint",
     "line_id": "bigint",
@@ -72,9 +72,9 @@ RETURNING id
 
 
 def insert_entries(entries: Iterable[Mapping[str, Any]], *, workspace_id: int, recorded_at: datetime) -> set[int]:
-    """Insert entries of a workspace, each a row of columns as JSON has them; return the ids of those inserted.
+    """Insert entries of a workspace, each a row of columns as JSON values; return the ids of the inserted ones.
 
-    An entry whose key a live record has, or an entry before it, is left out.
+    Entries whose key is in use, by a live record or an earlier entry, are skipped.
     """
     as_json = "::jsonb" if connection.vendor == "postgresql" else ""
     statement = _INSERT.format(as_json=as_json, entries=rows.table("entry", _COLUMNS))
@@ -85,7 +85,7 @@ def insert_entries(entries: Iterable[Mapping[str, Any]], *, workspace_id: int, r
 
 
 def live_records(workspace_id: int, target: RecordById | RecordByKey) -> QuerySet[UsageRecord]:
-    """Return the one record that a target names and that counts now, or none."""
+    """Return the live record of a target, or none, as a query set."""
     match target:
         case RecordById(record_id):
             wanted = in_chain(record_id)
@@ -95,13 +95,13 @@ def live_records(workspace_id: int, target: RecordById | RecordByKey) -> QuerySe
 
 
 def holder_of_key(*, workspace_id: int, dialect: str, key: str) -> UsageRecord | None:
-    """Return the record that holds a key, which may be a retraction; without its properties."""
+    """Return the record that has a key, which may be a retraction, without its properties."""
     holding = UsageRecord.objects.filter(workspace_id=workspace_id, dialect=dialect, key=key, superseded_by=None)
     return holding.defer("properties").first()
 
 
 def refuse_taken_key(*, origin: Origin, key: str | None) -> None:
-    """Raise ``DuplicateKey`` where a record holds a key already."""
+    """Raise ``DuplicateKey`` if a record already has the key."""
     if key is None:
         return
     holder = holder_of_key(workspace_id=origin.workspace_id, dialect=origin.dialect, key=key)
@@ -120,9 +120,9 @@ FROM {{wanted}}
 
 
 def holders_of_keys(keys: Mapping[int, tuple[str, str | None]], *, workspace_id: int) -> dict[int, int]:
-    """Return the handles of the records that hold keys, each a dialect and a key under a number of the caller's.
+    """Return the handles of the records that have keys, given as dialect and key by a number of the caller.
 
-    Keys that no record holds are left out. One statement, or none where there is no key.
+    Unused keys are omitted. One statement, or none if there is no key.
     """
     wanted = [{"n": n, "dialect": dialect, "key": key} for n, (dialect, key) in keys.items() if key is not None]
     if not wanted:
@@ -133,14 +133,14 @@ def holders_of_keys(keys: Mapping[int, tuple[str, str | None]], *, workspace_id:
         return {n: handle for n, handle in cursor.fetchall() if handle is not None}
 
 
-# What a record that supersedes another keeps of it, unless it is to say something else.
+# The columns that a superseding record copies from the former one unless they are changed.
 _KEPT = ("line_id", "customer_id", "customer_alias", "event_type", "quantity", "occurred_at", "properties")
 
 
 def successor(
     former: UsageRecord, *, kind: str, origin: Origin, recorded_at: datetime, note: str = "", **changes: Any
 ) -> UsageRecord:
-    """Return an unsaved record that is to supersede another: the same but for ``changes``, with its key and handle."""
+    """Return an unsaved record to supersede another: the same except for ``changes``, with its key and handle."""
     kept = {name: getattr(former, name) for name in _KEPT if name not in changes}
     record = UsageRecord(
         kind=kind,
@@ -161,14 +161,14 @@ def successor(
 
 
 def supersede(former: UsageRecord, change: UsageRecord, *, open_from_at: datetime | None) -> None:
-    """Insert a record in the place of another, in the caller's transaction; the caller holds the locks of both.
+    """Insert a record that supersedes another, in the caller's transaction; the caller holds the locks of both.
 
-    It gets its id, and is late where either happened before ``open_from_at``, from when on periods are open. Raises
-    ``Overtaken`` where something else has superseded the former since it was read.
+    It gets its id, and is late if either occurred before ``open_from_at``, from which periods are open. Raises
+    ``Overtaken`` if another record has superseded the former one since it was read.
     """
     (change.pk,) = next_ids(1)
     change.is_late = is_late(former.occurred_at, change.occurred_at, open_from_at=open_from_at)
-    # The former first: only one live record may have the key. The foreign key is checked at commit.
+    # Update the former record first: only one live record may have the key. The foreign key is checked at commit.
     live = UsageRecord.objects.filter(workspace_id=former.workspace_id, pk=former.pk, superseded_by=None)
     if not live.update(superseded_by_id=change.pk):
         raise Overtaken
@@ -194,15 +194,16 @@ FROM {{pairs}} JOIN usage_usagerecord r ON r.workspace_id = %s AND r.id = pair.f
 def supersede_by_matches(
     former_ids: list[int], *, workspace_id: int, customer_id: UUID, open_from_at: datetime | None, recorded_by: str
 ) -> None:
-    """Insert a match in the place of each live event: the same but for the customer, and received when it was.
+    """Insert a match that supersedes each live event: the same except for the customer, with its time of receipt.
 
-    ``supersede`` for many at once, with a fixed number of statements. ``recorded_by``: who gave the customer the name.
+    Does the same as ``supersede`` for many records, with a fixed number of statements. ``recorded_by``: the actor that
+    assigned the name to the customer.
     """
     ids = next_ids(len(former_ids))
     pairs = rows.parameter({"former_id": former_id, "id": pk} for former_id, pk in zip(former_ids, ids, strict=True))
     table = rows.table("pair", _PAIRS)
     changes = [adapt("customer", customer_id), open_from_at and adapt("occurred_at", open_from_at)]
     with connection.cursor() as cursor:
-        # The formers first, as for one.
+        # Update the former records first, as in ``supersede``.
         cursor.execute(_SUPERSEDE_MANY.format(pairs=table), [pairs, workspace_id])
         cursor.execute(_INSERT_MATCHES.format(pairs=table), [*changes, recorded_by, pairs, workspace_id])

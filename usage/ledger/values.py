@@ -1,4 +1,4 @@
-"""Check the values that go into the ledger, and hold those that it answers with."""
+"""Validate the values of records, and define the results of recording."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -20,9 +20,9 @@ DIGITS_AFTER_POINT = 9
 
 @dataclass(frozen=True, slots=True)
 class Recorded:
-    """A line's record as the ledger keeps it. ``handle`` is the id to tell the sender; times are UTC.
+    """A line's record as stored. ``handle`` is the id to return to the sender; times are UTC.
 
-    Clients know the line by ``line_number``, and by ``line_reference`` where it has one.
+    Clients identify the line by ``line_number``, and by ``line_reference`` if it has one.
     """
 
     id: int
@@ -39,7 +39,7 @@ class Recorded:
 
 @dataclass(frozen=True, slots=True)
 class RecordedEvent:
-    """An event as the ledger keeps it. ``customer_id`` is None while its alias resolves to no customer."""
+    """An event as stored. ``customer_id`` is None while its alias resolves to no customer."""
 
     id: int
     handle: int
@@ -54,7 +54,7 @@ class RecordedEvent:
 
     @classmethod
     def of(cls, record: UsageRecord) -> "RecordedEvent":
-        """Return what a saved record says of its event."""
+        """Return the event of a saved record."""
         return cls(
             id=record.pk,
             handle=record.handle,
@@ -72,7 +72,7 @@ class RecordedEvent:
 def exact_quantity(quantity: Decimal | None) -> Decimal:
     """Return a quantity with the ledger's 9 digits after the point.
 
-    Raises ``QuantityRefused`` for what is no finite decimal, and where it has digits that the ledger can't keep.
+    Raises ``QuantityRefused`` if it is not a finite decimal, or has more digits than the ledger can store.
     """
     if not isinstance(quantity, Decimal) or not quantity.is_finite():
         raise QuantityRefused("A valid number is required.")
@@ -83,19 +83,19 @@ def exact_quantity(quantity: Decimal | None) -> Decimal:
 
 
 def adapt(field: str, value: Any, model: type = UsageRecord) -> Any:
-    """Return a value as the driver takes it for a model's field."""
+    """Return a value adapted for the driver, as the value of a model's field."""
     return model._meta.get_field(field).get_db_prep_value(value, connection)  # type: ignore[attr-defined]
 
 
 def adapt_properties(properties: Any) -> Any:
-    """Return properties as the driver takes them.
+    """Return properties adapted for the driver.
 
-    Raises ``PropertiesRefused`` where a database could not give them back as they are, and where they are too large.
+    Raises ``PropertiesRefused`` if a database can't store them exactly, or they are too large.
     """
     if properties is None:
         return None
     if not can_be_kept(properties):
-        raise PropertiesRefused("These properties are nested too deeply, or hold a number with too many digits.")
+        raise PropertiesRefused("These properties are nested too deeply, or contain a number with too many digits.")
     try:
         size = stored_size(properties)
     except (ValueError, TypeError, RecursionError) as error:

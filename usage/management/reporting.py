@@ -1,4 +1,4 @@
-"""Output of the project's commands: a line of a report stays one line, whatever text it quotes and wherever it goes."""
+"""Output of the project's commands: a line of a report is always one line, whatever text it quotes."""
 
 import os
 import sys
@@ -27,7 +27,7 @@ def one_line(text: str) -> str:
 
 
 def workspace_called(code: str, *, is_test: bool) -> Workspace:
-    """Return the workspace of a code that a command was given; raise ``CommandError`` where there is none."""
+    """Return the workspace with a code that a command was given; raise ``CommandError`` if there is none."""
     mode = Workspace.Mode.TEST if is_test else Workspace.Mode.LIVE
     found = Workspace.objects.filter(code=code, mode=mode).first()
     if found is None:
@@ -36,7 +36,7 @@ def workspace_called(code: str, *, is_test: bool) -> Workspace:
 
 
 class Unfailing:
-    """A stream that is flushed at each write, and that discards what can't be written instead of failing."""
+    """A stream that is flushed at each write, and discards text that can't be written instead of failing."""
 
     def __init__(self, stream: TextIO | None) -> None:
         # None: the process was started without it.
@@ -49,7 +49,7 @@ class Unfailing:
         return self._stream is not None and self._stream.isatty()
 
     def write(self, text: str) -> None:
-        # Flushed here and not when the interpreter ends, which would make a failure of it.
+        # Flush here, not when the interpreter ends, which would be an error then.
         self._try(lambda stream: (stream.write(text), stream.flush()))
 
     def flush(self) -> None:
@@ -64,7 +64,7 @@ class Unfailing:
             self._abandon(self._stream)
 
     def _abandon(self, stream: TextIO) -> None:
-        """Discard what the stream still holds, which it would try to write again and again."""
+        """Discard the stream's buffer, which it would try to write again and again."""
         self._stream = None
         try:
             target = stream.fileno()
@@ -76,9 +76,9 @@ class Unfailing:
 
 
 class ReportingCommand(BaseCommand):
-    """A command that its output can't fail: characters that the output's encoding lacks are written as escapes.
+    """A command that never fails because of its output: characters that its encoding lacks are written as escapes.
 
-    Text that can't be written at all, to a full disk or a closed pipe, is discarded; the exit status tells the outcome.
+    Text that can't be written at all, to a full disk or a closed pipe, is discarded; the exit status is the result.
     """
 
     def __init__(self, stdout: TextIO | None = None, stderr: TextIO | None = None, **options: Any) -> None:
@@ -98,7 +98,7 @@ class ReportingCommand(BaseCommand):
                 raise
             raise CommandError(f"{outage.value} ({one_line(str(error).strip())})") from error
         finally:
-            # Others, such as the log, have written there too.
+            # Others, such as the log, may have written there too.
             self.stdout.flush()
             self.stderr.flush()
 

@@ -1,4 +1,4 @@
-"""Metering: quantities of many lines at once, computed by the database from the ledger."""
+"""Measure the quantities of many lines at once, computed by the database from the ledger."""
 
 from usage.metering.events.filters import RuleTooLarge, matches
 from usage.metering.events.measuring import EVENTS

@@ -1,4 +1,4 @@
-"""The types of what the table lists: an aggregation with the SQL that measures it."""
+"""Types of the table's entries: aggregations with the SQL that measures them."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -11,25 +11,24 @@ from usage.metering.window import Measurement, Window
 class Measured(Aggregation):
     """A brick's aggregation.
 
-    ``measure``: returns the measurements of any number of windows of one workspace by their positions, with one query
-    (one per rule of events). A window without records may be left out.
+    ``measure``: returns the measurements of any number of windows of one workspace by position, with one query (for
+    events one per rule). Windows without records may be omitted.
     """
 
     measure: Callable[[Sequence[Window]], dict[int, Measurement]]
 
 
 def as_it_is(text: str) -> str:
-    """Return the SQL of a property's text as what an event is worth."""
+    """Return the SQL of a property's text unchanged as the value of an event."""
     return text
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MeasuredEvents(EventAggregation):
-    """A way to count the events that match a rule.
+    """An aggregation of the events that match a rule.
 
-    ``value``: makes, of the SQL of a property's text, the SQL of what the event is worth, NULL where nothing can be
-    read. ``quantity``: returns the SQL aggregate over the column ``value`` of a window's events, for the database in
-    use.
+    ``value``: converts the SQL of a property's text to the SQL of the event's value, NULL if it can't be read.
+    ``quantity``: returns the SQL aggregate over the column ``value`` of a window's events, for the database in use.
     """
 
     value: Callable[[str], str] = as_it_is

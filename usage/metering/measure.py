@@ -1,4 +1,4 @@
-"""Measuring many windows at once: one set-based query per aggregation or rule, whatever the number of lines."""
+"""Measure many windows at once: one set-based query per aggregation or rule, whatever the number of lines."""
 
 from collections.abc import Sequence
 
@@ -10,8 +10,8 @@ from usage.metering.window import NOTHING, Measurement, Window
 def measure(windows: Sequence[Window]) -> list[Measurement]:
     """Return the measurement of each window, in their order; the windows are of one workspace.
 
-    Costs one query per aggregation among them, and for events one per rule. A window without records has the
-    quantity 0; a brick that is not metered has the quantity 1. Raises ``RuleTooLarge``.
+    Runs one query per aggregation among them, and for events one per rule. A window without records has the quantity 0;
+    a brick that is not metered has the quantity 1. Raises ``RuleTooLarge``.
     """
     measurements = [NOTHING] * len(windows)
     for name in {window.aggregation for window in windows}:

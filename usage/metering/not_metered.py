@@ -1,4 +1,4 @@
-"""Bricks that are sold without being metered: the quantity is 1 in each period."""
+"""The aggregation of bricks that are not metered: the quantity is 1 in each period."""
 
 from collections.abc import Sequence
 from decimal import Decimal

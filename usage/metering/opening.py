@@ -1,9 +1,9 @@
 """The opening value of a gauge's window: the last value before it, or the value that its line carries on.
 
-A line that carries on opens with the last value of the brick's line before it or, where that line had none and carries
-on itself, with that of the line before that. It is read from the records as of the window's cutoff and never copied:
-late usage of a former line changes the opening of those after it. Closing locks all lines of a subscription at once, so
-that one cutoff holds for all of them.
+A line that carries on opens with the last value of the brick's previous line or, if that line had none and carries on
+itself, with that of the line before. It is read from the records as of the window's cutoff and never copied: late usage
+of a former line changes the opening of later lines. Closing locks all lines of a subscription at once, so that the same
+cutoff applies to all of them.
 """
 
 from collections.abc import Sequence
@@ -17,20 +17,20 @@ from usage.metering.sql import windows_table
 
 # A chain: the lines of a brick in a subscription, as of a cutoff. Values pass along it in the order of their starts.
 CHAIN = "workspace_id, subscription_id, brick_id, cutoff"
-# A voided line comes before the line that began at the same moment, and a question about a line before the line itself.
+# A voided line sorts before a line with the same start, and a question about a line before the line itself.
 IN_ORDER = "ORDER BY starts_at, ends_at NULLS LAST, turn"
 
 
 def runs(*, asked: Sequence[str], passed: str) -> str:
-    """Return the CTE ``runs``: questions what a line carries on, among the lines that come before it in its chain.
+    """Return the CTE ``runs``: questions about the value that a line carries on, among the earlier lines of its chain.
 
-    The caller's CTE ``asking`` has a row per question: the columns ``asked``, which lines do not have, and the columns
-    of ``CHAIN`` and ``IN_ORDER``, of a line that carries on. ``passed`` is the SQL of what a ``line`` passes on as of
-    the ``chain``'s cutoff, NULL where it passes on what it carried on itself.
+    The caller's CTE ``asking`` has a row per question: the columns ``asked``, which lines don't have, and the columns
+    of ``CHAIN`` and ``IN_ORDER``, of a line that carries on. ``passed`` is the SQL of the value that a ``line`` passes
+    on as of the ``chain``'s cutoff, NULL if it passes on the value that it carried on itself.
 
-    ``run`` numbers the parts of a chain between which nothing is carried: a line that opens at 0 begins a new one.
+    ``run`` numbers the parts of a chain between which no value is carried: a line that opens at 0 starts a new part.
     ``place`` counts the values of ``passed`` up to a row. A chain is read once, whatever the number of questions, since
-    pairs of its lines would be the square of their number.
+    the number of pairs of its lines would be quadratic.
     """
     columns, nothing = ", ".join(asked), ", ".join("NULL" for _ in asked)
     return f"""chain AS (
@@ -61,7 +61,7 @@ _LAST = f"""(SELECT r.id FROM usage_usagerecord r
 _WINDOW = ("n", "window_starts_at", "window_ends_at")
 
 # The CTE ``opening``: per window ``w`` that does not open at 0, the id of the record that opens it. Former lines are
-# read only where the line itself had no value before the window.
+# read only if the line itself had no value before the window.
 OPENING = f"""own AS (
     SELECT w.n, w.workspace_id, w.line_id, w.starts_at, w.ends_at, w.cutoff,
         {_LAST.format(line="w", line_id="w.line_id", until="w.starts_at", window="w")} AS record_id
@@ -87,7 +87,7 @@ opening AS (
 
 
 class GaugeWindow(Protocol):
-    """A window of an aggregation that stands on, or an invoice line with the columns of one."""
+    """A window of an aggregation that stands on, or an invoice line with the same attributes."""
 
     @property
     def workspace_id(self) -> int: ...
@@ -102,7 +102,7 @@ class GaugeWindow(Protocol):
 
 
 def opening_records(windows: Sequence[GaugeWindow]) -> list[int | None]:
-    """Return per window the id of the record whose value stood at its start, None where it opens at 0; one query."""
+    """Return per window the id of the record with its opening value, None if it opens at 0; one query."""
     if not windows:
         return []
     table, parameters = windows_table(windows)

@@ -1,4 +1,4 @@
-"""The counter: the total of a period's records."""
+"""The aggregation of counters: the total of a period's records."""
 
 from collections.abc import Sequence
 from decimal import Decimal
@@ -22,7 +22,7 @@ GROUP BY w.n
 
 
 def measure_sum(windows: Sequence[Window]) -> dict[int, Measurement]:
-    """Return per position the exact total and the number of records; positions without records are left out."""
+    """Return per position the exact total and the number of records; positions without records are omitted."""
     table, parameters = windows_table(windows)
     with connection.cursor() as cursor:
         cursor.execute(_QUERY.format(windows=table, total=total_of("r.quantity")), parameters)

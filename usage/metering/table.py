@@ -1,4 +1,4 @@
-"""The table of aggregations, in the order in which forms and APIs offer them: adding one is one file and one line."""
+"""The table of aggregations, in the order of lists of choices. A new aggregation needs one file and one line here."""
 
 from usage.metering.aggregation import Measured, MeasuredEvents
 from usage.metering.events.count import COUNT
@@ -9,7 +9,7 @@ from usage.metering.not_metered import NOT_METERED
 from usage.metering.sum import SUM
 from usage.metering.unit_days import UNIT_DAYS
 
-# How a brick's quantity is measured.
+# Aggregations of bricks.
 AGGREGATIONS: tuple[Measured, ...] = (
     SUM,
     UNIT_DAYS,
@@ -17,7 +17,7 @@ AGGREGATIONS: tuple[Measured, ...] = (
     NOT_METERED,
 )
 
-# How the events that match a brick's rule are counted.
+# Aggregations of events that match a brick's rule.
 EVENT_AGGREGATIONS: tuple[MeasuredEvents, ...] = (
     COUNT,
     TOTAL,

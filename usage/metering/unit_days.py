@@ -1,7 +1,7 @@
-"""The gauge: each value times the days it stood, from its moment to the next value's or to the end of the window.
+"""The aggregation of gauges: each value times the days it stood, until the next value or the end of the window.
 
-The last value before the window opens it, on the line itself or on a line that it carries on. Days are time, not
-calendar days: microseconds / 86,400,000,000, so that a day of 23 hours counts 23/24.
+The window opens with the last value before it, of the line itself or of a line that it carries on. Days are durations,
+not calendar days: microseconds / 86,400,000,000, so that a day of 23 hours counts 23/24.
 """
 
 from collections.abc import Sequence
@@ -18,7 +18,7 @@ from usage.metering.window import Measurement, Window
 
 MICROSECONDS_A_DAY = Decimal(86_400_000_000)
 
-# The opening record comes before the window's own by its moment; its span begins at the window's start.
+# The opening record precedes the window's own records; its span begins at the window's start.
 _QUERY = f"""
 WITH w AS ({{windows}}),
 {OPENING},

@@ -1,4 +1,4 @@
-"""A window to measure and its measurement."""
+"""A window to be measured, and its measurement."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -16,7 +16,7 @@ from billing.models import EventRule, Line
 class Window:
     """A line's records that occurred in ``[starts_at, ends_at)``, as of a cutoff.
 
-    Where the ``aggregation`` takes events: the ``customer_id``'s events that match the ``rule``.
+    If the ``aggregation`` takes events: the events of the customer ``customer_id`` that match the ``rule``.
     """
 
     workspace_id: int
@@ -59,9 +59,9 @@ class Window:
 class Unread:
     """Events that count as records but add nothing: the rule's property is missing, or its value can't be used.
 
-    ``missing``: how many of the ``count`` lack the property. ``sample``: the first and the last of the others, or of
-    all where none has the property: the id that senders know and the value as JSON, cut, None where it is missing.
-    ``newest``: the highest ledger id among them, from which a reader tells whether more have come since.
+    ``missing``: the number of events without the property. ``sample``: the first and the last of the others, or of all
+    if none has the property: the id that senders know and the value as JSON, cut, None if it is missing. ``newest``:
+    the highest ledger id among them, which shows whether more have been received since.
     """
 
     count: int
@@ -79,10 +79,10 @@ ALL_READ = Unread(count=0, missing=0, sample=())
 
 @dataclass(frozen=True, slots=True)
 class Measurement:
-    """A quantity, exact to 9 places, with the number of records in the window and those that could not be read.
+    """A quantity, exact to 9 places, with the number of records in the window and the unread events.
 
     ``filter_gaps``: per property that the rule filters by, the number of events of its type if none of them has the
-    property, else 0. Empty where the rule has no filter or there is no event of the type.
+    property, else 0. Empty if the rule has no filter or there is no event of the type.
     """
 
     quantity: Decimal
@@ -97,5 +97,5 @@ class Measurement:
 
 
 NOTHING = Measurement(quantity=Decimal(0), record_count=0)
-# The cutoff of now: no record has a greater id.
+# The current cutoff: no record has a greater id.
 CUTOFF_OF_NOW = BigIntegerField.MAX_BIGINT

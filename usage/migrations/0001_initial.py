@@ -80,9 +80,9 @@ class Migration(migrations.Migration):
                     "quantity",
                     billing.storage.exact.ExactDecimalField(blank=True, decimal_places=9, max_digits=24, null=True),
                 ),
-                ("occurred_at", models.DateTimeField(help_text="When it was used: decides the period.")),
-                ("recorded_at", models.DateTimeField(help_text="When we got it.")),
-                ("is_late", models.BooleanField(help_text="It changed a period that was closed already.")),
+                ("occurred_at", models.DateTimeField(help_text="The time of usage, which determines the period.")),
+                ("recorded_at", models.DateTimeField(help_text="The time of receipt.")),
+                ("is_late", models.BooleanField(help_text="It affected a closed period.")),
                 (
                     "kind",
                     models.CharField(
@@ -108,12 +108,14 @@ class Migration(migrations.Migration):
                 ),
                 (
                     "recorded_by",
-                    models.CharField(help_text="The key, user or file and row it came from.", max_length=200),
+                    models.CharField(
+                        help_text="The key, the user, or the file and row that it came from.", max_length=200
+                    ),
                 ),
                 (
                     "note",
                     models.CharField(
-                        blank=True, help_text="Why it was entered, corrected or retracted.", max_length=500
+                        blank=True, help_text="The reason for the entry, correction or retraction.", max_length=500
                     ),
                 ),
                 ("properties", billing.storage.jsontext.ExactJSONField(blank=True, null=True)),
@@ -325,11 +327,14 @@ class Migration(migrations.Migration):
                 (
                     "found_count",
                     models.PositiveBigIntegerField(
-                        blank=True, help_text="How many waited; counted by the job.", null=True
+                        blank=True, help_text="The number of events to match, counted by the job.", null=True
                     ),
                 ),
                 ("matched_count", models.PositiveBigIntegerField(default=0)),
-                ("started_by", models.CharField(help_text="Who gave the customer the name.", max_length=150)),
+                (
+                    "started_by",
+                    models.CharField(help_text="The actor that assigned the name to the customer.", max_length=150),
+                ),
                 (
                     "started_at",
                     models.DateTimeField(db_default=django.db.models.functions.datetime.Now(), editable=False),
@@ -338,7 +343,7 @@ class Migration(migrations.Migration):
                     "heartbeat_at",
                     models.DateTimeField(
                         db_default=django.db.models.functions.datetime.Now(),
-                        help_text="When a worker last said that it is at work.",
+                        help_text="The last heartbeat of a worker.",
                     ),
                 ),
                 ("finished_at", models.DateTimeField(blank=True, null=True)),
@@ -393,7 +398,9 @@ class Migration(migrations.Migration):
                 ("key", models.CharField(max_length=255)),
                 (
                     "fingerprint",
-                    models.CharField(help_text="Of the request, as far as it has to be the same.", max_length=64),
+                    models.CharField(
+                        help_text="Fingerprint of the request, which has to be equal in repeats.", max_length=64
+                    ),
                 ),
                 ("status", models.PositiveSmallIntegerField()),
                 ("headers", billing.storage.jsontext.ExactJSONField(default=dict)),

@@ -1,4 +1,4 @@
-"""Work on the ledger that goes on from where it was: counting records, matching events, the schedule."""
+"""State of resumable jobs on the ledger: counting records, matching events, the schedule."""
 
 from django.db import models
 from django.db.models import F, Q
@@ -10,9 +10,9 @@ from billing.tenancy.keys import TenantKey, WorkspaceKey
 
 
 class UsageCount(models.Model):
-    """How many usages the lines of a workspace have, of its records up to ``record_id``: these are counted for good.
+    """The number of usages of a workspace's lines among its records up to ``record_id``, which is final.
 
-    ``next_id`` is where counting will get to: once none of the transactions ``beside`` it runs any more.
+    ``next_id`` is the id to count up to once all of the transactions ``beside`` have ended.
     """
 
     workspace = models.OneToOneField(Workspace, models.PROTECT, related_name="+", primary_key=True)
@@ -33,10 +33,10 @@ class UsageCount(models.Model):
 
 
 class Matching(TenantModel):
-    """Many events that waited under a name when a customer got it, given to the customer batch by batch.
+    """A job, stored as a row, that matches events under a name with the customer who got it, batch by batch.
 
-    A job that is a row. It is about the ledger ids in ``(after_id, until_id]``: what is sent under the name later is
-    the customer's at once, and what waited before that is another's who had the name in between.
+    It covers the ledger ids in ``(after_id, until_id]``: later events under the name are the customer's immediately,
+    and earlier unmatched ones belong to another customer who had the name in between.
     """
 
     class State(models.TextChoices):
@@ -50,12 +50,12 @@ class Matching(TenantModel):
     after_id = models.BigIntegerField()
     until_id = models.BigIntegerField()
     found_count = models.PositiveBigIntegerField(
-        null=True, blank=True, help_text="How many waited; counted by the job."
+        null=True, blank=True, help_text="The number of events to match, counted by the job."
     )
     matched_count = models.PositiveBigIntegerField(default=0)
-    started_by = models.CharField(max_length=150, help_text="Who gave the customer the name.")
+    started_by = models.CharField(max_length=150, help_text="The actor that assigned the name to the customer.")
     started_at = models.DateTimeField(db_default=Now(), editable=False)
-    heartbeat_at = models.DateTimeField(db_default=Now(), help_text="When a worker last said that it is at work.")
+    heartbeat_at = models.DateTimeField(db_default=Now(), help_text="The last heartbeat of a worker.")
     finished_at = models.DateTimeField(null=True, blank=True)
 
     class Meta:
@@ -76,7 +76,7 @@ class Matching(TenantModel):
 
 
 class ScheduleTurn(models.Model):
-    """When a task of the schedule last ran through. It is the installation's, and of no workspace."""
+    """The time when a task of the schedule last completed. It belongs to the installation, not to a workspace."""
 
     task = models.CharField(max_length=100, primary_key=True)
     ended_at = models.DateTimeField()

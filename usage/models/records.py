@@ -1,4 +1,4 @@
-"""The ledger's one table, whose rows ``usage.ledger`` alone writes and nobody edits or deletes."""
+"""The append-only table of the ledger, which only ``usage.ledger`` writes."""
 
 from datetime import datetime
 from typing import Self
@@ -19,7 +19,7 @@ from usage.metering import matches
 
 class UsageRecordQuerySet(models.QuerySet["UsageRecord"]):
     def live(self) -> Self:
-        """Return the records that count now: not superseded, and no retraction."""
+        """Return the records that count now: neither superseded nor retractions."""
         return self.filter(chains.live())
 
     def as_of(self, cutoff: int) -> Self:
@@ -27,18 +27,18 @@ class UsageRecordQuerySet(models.QuerySet["UsageRecord"]):
         return self.filter(chains.live_as_of(cutoff))
 
     def called(self, record_id: int) -> Self:
-        """Return the records that an id means: the whole chain of a first record, any other record alone."""
+        """Return the records of an id: the whole chain for a first record, otherwise the single record."""
         return self.filter(chains.in_chain(record_id))
 
     def with_line_numbers(self) -> Self:
-        """Add ``line_number``, what clients call the record's line, without reading the line's other columns."""
+        """Annotate ``line_number``, by which clients identify the record's line, without loading its other columns."""
         return self.annotate(line_number=F("line__number"))
 
     def counted_by(self, invoice_line: InvoiceLine) -> Self:
-        """Return exactly the records whose quantities make up an invoice line's, or the events that its rule counts."""
+        """Return exactly the records that an invoice line counts, or the events that its rule counts."""
         of_workspace = {"workspace_id": invoice_line.workspace_id}
-        # Read in the statement: of a period that its statistics don't reach, the database would take there to be next
-        # to nothing, and look through the whole workspace's instead of the line's.
+        # A subquery: for a constant period beyond its statistics the database would expect hardly any records, and scan
+        # the whole workspace's instead of the line's.
         itself = InvoiceLine.objects.filter(pk=invoice_line.pk, **of_workspace)
         window = self.as_of(invoice_line.cutoff).filter(
             occurred_at__gte=Subquery(itself.values("starts_at")),
@@ -52,8 +52,8 @@ class UsageRecordQuerySet(models.QuerySet["UsageRecord"]):
         return window.filter(counts, customer_id=invoice_line.invoice.customer_id)
 
     def dated_after(self, ahead: datetime) -> Self:
-        """Return the live records of after a moment that is still to come; to be narrowed to workspaces."""
-        # Whatever is to come now was to come when it was received: the index has no others.
+        """Return the live records dated after a future moment; filter them by workspace."""
+        # Records dated in the future now were so when they were received: the index contains only these.
         return self.live().filter(occurred_at__gt=ahead).filter(occurred_at__gt=F("recorded_at"))
 
     def of_nobody(self) -> Self:
@@ -61,19 +61,19 @@ class UsageRecordQuerySet(models.QuerySet["UsageRecord"]):
         found = self.filter(customer=None, customer_alias__isnull=False)
         if connections[self.db].vendor != "postgresql":
             return found
-        # Says nothing new but to the planner, which has statistics of this: from those of each column alone it would
-        # expect a great many, and read the ledger backwards to the first.
+        # Redundant, but the planner has statistics of this expression: by those of the single columns it would expect
+        # many records, and scan the ledger backwards for the first ones.
         nulls = models.Func("customer_id", "customer_alias", function="num_nulls", output_field=models.IntegerField())
         return found.filter(Exact(nulls, 1))
 
     def unmatched(self) -> Self:
-        """Return the live events that wait for a customer of their alias's name."""
+        """Return the live events whose alias resolves to no customer yet."""
         return self.live().of_nobody().exclude(customer_alias=NOBODY)
 
 
 class UsageRecordManager(models.Manager.from_queryset(UsageRecordQuerySet)):  # type: ignore[misc]
     def get_queryset(self) -> UsageRecordQuerySet:
-        """Return the records without what SQL alone compares."""
+        """Return the records without the columns that only SQL uses."""
         return super().get_queryset().defer("folded")
 
 
@@ -93,23 +93,25 @@ class UsageRecord(TenantModel):
     # Addressed to a line, or to a customer's alias and an event type (then the line stays empty).
     line = TenantKey(Line, models.PROTECT, null=True, blank=True, related_name="usage_records", db_index=False)
     customer_alias = models.CharField(max_length=255, null=True, blank=True)
-    # Whom the alias named when the record was written: empty on an unmatched event.
+    # The customer that the alias resolved to when the record was written: empty on an unmatched event.
     customer = TenantKey(Customer, models.PROTECT, null=True, blank=True, related_name="usage_records", db_index=False)
     event_type = models.CharField(max_length=255, null=True, blank=True)
     quantity = ExactDecimalField(max_digits=24, decimal_places=9, null=True, blank=True)
-    occurred_at = models.DateTimeField(help_text="When it was used: decides the period.")
-    recorded_at = models.DateTimeField(help_text="When we got it.")
-    is_late = models.BooleanField(help_text="It changed a period that was closed already.")
+    occurred_at = models.DateTimeField(help_text="The time of usage, which determines the period.")
+    recorded_at = models.DateTimeField(help_text="The time of receipt.")
+    is_late = models.BooleanField(help_text="It affected a closed period.")
     kind = models.CharField(max_length=10, choices=Kind)
     source = models.CharField(max_length=5, choices=Source)
     dialect = models.CharField(max_length=20)
     key = models.CharField(max_length=255, null=True, blank=True, help_text="The sender's own id of the record.")
-    recorded_by = models.CharField(max_length=200, help_text="The key, user or file and row it came from.")
-    note = models.CharField(max_length=500, blank=True, help_text="Why it was entered, corrected or retracted.")
+    recorded_by = models.CharField(
+        max_length=200, help_text="The key, the user, or the file and row that it came from."
+    )
+    note = models.CharField(max_length=500, blank=True, help_text="The reason for the entry, correction or retraction.")
     properties = ExactJSONField(null=True, blank=True)
-    # An event's texts without case, of those that folding changes: what filters that ignore case compare.
+    # The case-folded texts of an event that folding changes, for filters that ignore case.
     folded = ExactJSONField(null=True, blank=True, editable=False)
-    # The first record of a chain of corrections: the id that the sender was told and goes on using.
+    # The first record of a chain of corrections, whose id the sender knows and continues to use.
     origin = TenantKey("self", models.PROTECT, null=True, blank=True, related_name="descendants", db_index=False)
     superseded_by = TenantKey("self", models.PROTECT, null=True, blank=True, related_name="supersedes", db_index=False)
 
@@ -147,13 +149,13 @@ class UsageRecord(TenantModel):
             ),
         )
         indexes = (
-            # What finds records of the whole workspace comes first, here and by name: of indexes that seem to cost as
-            # much PostgreSQL takes the one that was made last, and a restored dump makes them in the order of names.
+            # Indexes for records of the whole workspace come first, here and by name: of indexes with equal estimated
+            # costs PostgreSQL uses the one created last, and a restored dump creates them in the order of names.
             models.Index(fields=["workspace", "occurred_at", "id"], name="usage_record_all_by_time"),
             models.Index(fields=["workspace", "-id"], condition=Q(is_late=True), name="usage_record_all_late"),
             models.Index(
                 fields=["workspace", "line", "occurred_at", "id"],
-                # Metering reads the index alone.
+                # For index-only scans of metering.
                 include=["quantity", "superseded_by", "kind"],
                 name="usage_record_by_line",
             ),
@@ -166,7 +168,7 @@ class UsageRecord(TenantModel):
                 condition=Q(customer__isnull=False),
                 name="usage_record_by_customer",
             ),
-            # What may be dated in the future: few, whatever the size of the ledger.
+            # Records that may be dated in the future: few, whatever the size of the ledger.
             models.Index(
                 fields=["workspace", "occurred_at"],
                 condition=Q(occurred_at__gt=F("recorded_at"), superseded_by=None),
@@ -182,8 +184,8 @@ class UsageRecord(TenantModel):
                 condition=Q(customer=None, customer_alias__isnull=False, superseded_by=None),
                 name="usage_record_unmatched",
             ),
-            # What lists are filtered by, newest first. Each record of a line is in the first two alone.
-            # Without the workspace: before there are statistics it would seem as good as the index of keys.
+            # For filters of lists, newest first. Each record of a line is only in the first two.
+            # Without the workspace: with it, this index would seem as good as that of keys before there are statistics.
             models.Index(fields=["dialect", "-id"], name="usage_record_by_dialect"),
             models.Index(
                 fields=["workspace", "source", "-id"],
@@ -220,10 +222,10 @@ class UsageRecord(TenantModel):
 
     @property
     def is_live(self) -> bool:
-        """Whether it counts now."""
+        """Whether the record counts now."""
         return chains.is_live(kind=self.kind, superseded_by=self.superseded_by_id)
 
     @property
     def handle(self) -> int:
-        """The id that senders know: of the first record, whatever has superseded it since."""
+        """The id that senders know: that of the first record of the chain."""
         return self.origin_id or self.pk

@@ -1,4 +1,4 @@
-"""Stored replies: what a request that is sent again gets."""
+"""Stored responses to requests with an idempotency key."""
 
 from django.db import models
 
@@ -8,12 +8,14 @@ from billing.tenancy.keys import WorkspaceKey
 
 
 class StoredReply(TenantModel):
-    """What was answered to a request that carried an idempotency key: a repeat gets it again. Written with it."""
+    """The response to a request with an idempotency key, for repeats. Written in the request's transaction."""
 
     workspace = WorkspaceKey(Workspace, models.PROTECT, related_name="+", db_index=False)
     api_key = models.ForeignKey(ApiKey, models.PROTECT, related_name="+", db_index=False)
     key = models.CharField(max_length=255)
-    fingerprint = models.CharField(max_length=64, help_text="Of the request, as far as it has to be the same.")
+    fingerprint = models.CharField(
+        max_length=64, help_text="Fingerprint of the request, which has to be equal in repeats."
+    )
     status = models.PositiveSmallIntegerField()
     headers = ExactJSONField(default=dict)
     body = models.TextField(blank=True)

@@ -1,1 +1,1 @@
-"""The pricing models, one a file, which says all that is particular to it. ``billing.rating.table`` lists them."""
+"""The pricing models, each defined in one file. ``billing.rating.table`` lists them."""

@@ -24,7 +24,7 @@ class _Flat(PricingModel):
         return [Step("flat", text, None, terms.unit_price, terms.unit_price)]
 
     def pieces(self, terms: Terms) -> list[Piece]:
-        """Return one piece without a slope."""
+        """Return one piece with a slope of zero."""
         return [Piece(_ZERO, None, terms.unit_price, _ZERO)]
 
 

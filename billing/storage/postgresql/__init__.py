@@ -1,1 +1,1 @@
-"""Django's PostgreSQL backend with deadlines and checks of kept connections. Settings name it as the engine."""
+"""Django's PostgreSQL backend with deadlines and checks of persistent connections. The ENGINE in the settings."""

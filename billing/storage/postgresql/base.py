@@ -1,4 +1,4 @@
-"""The connections and cursors of the backend."""
+"""Connections and cursors of the backend."""
 
 import select
 from types import TracebackType
@@ -17,19 +17,19 @@ from psycopg.errors import _WaitTimeout as WaitTimeout
 from billing.storage.outages import Outage, outage_of
 from billing.storage.postgresql.schema import SchemaEditor
 
-# Wait for a reply this much longer than the server may take over a statement: it would have given up by then.
+# Wait for a reply this much longer than the statement timeout: the server would have given up by then.
 GRACE_SECONDS = 5
-# The protocol counts a statement's parameters in two bytes.
+# The protocol has two bytes for the number of a statement's parameters.
 MOST_PARAMETERS = 65_535
-# What the server tells of a session by itself, where it or the session takes no changes.
+# Parameters that the server reports for a session if the server or the session is read-only.
 READ_ONLY_PARAMETERS = (b"in_hot_standby", b"default_transaction_read_only")
 
 
 class Connection(psycopg.Connection[Any]):
-    """A connection that is closed when the server does not answer in time.
+    """A connection that is closed if the server does not answer in time.
 
-    The kernel of a server that hangs still acknowledges data, and the server's own time-outs don't run, so only the
-    client can end the wait. The statement may have been executed all the same.
+    The kernel of a hanging server still acknowledges data, and the server's own timeouts don't run, so only the client
+    can end the wait. The statement may have been executed nevertheless.
     """
 
     patience: float | None = None
@@ -46,7 +46,7 @@ class Connection(psycopg.Connection[Any]):
             raise silence from None
 
     def stands(self) -> bool:
-        """Tell, without a round trip, whether an idle connection still stands and takes changes."""
+        """Tell, without a round trip, whether an idle connection is still open and accepts changes."""
         try:
             poll = select.poll()
             poll.register(self.pgconn.socket, select.POLLIN)
@@ -59,12 +59,12 @@ class Connection(psycopg.Connection[Any]):
 
 
 class Cursor(base.ServerBindingCursor):
-    """A cursor that writes parameters into the statement where they are more than the protocol allows.
+    """A cursor that interpolates parameters into the statement if they are more than the protocol allows.
 
     Django's prefetches and deletions have a parameter for each row.
     """
 
-    # Of the driver's cursor, which the stubs leave out.
+    # Of the driver's cursor, missing in the stubs.
     connection: Any
 
     def execute(self, query: Any, params: Any = None, **options: Any) -> Any:
@@ -74,7 +74,7 @@ class Cursor(base.ServerBindingCursor):
 
 
 class ErrorWrapper(DatabaseErrorWrapper):
-    """Raises Django's exceptions from the driver's; notes on each whether the connection was lost with it."""
+    """Wrapper that raises Django's exceptions from the driver's, and notes on each whether the connection was lost."""
 
     wrapper: "DatabaseWrapper"
 
@@ -87,17 +87,17 @@ class ErrorWrapper(DatabaseErrorWrapper):
 
 
 class Features(DatabaseFeatures):
-    # With a primary key of two columns, grouping by one of them determines no other column.
+    # With a primary key of two columns, grouping by one of them does not determine other columns.
     allows_group_by_selected_pks = False
 
 
 class DatabaseWrapper(base.DatabaseWrapper):
-    """A connection whose statements have a time limit, and which is closed as soon as it is found unfit."""
+    """A connection whose statements have a time limit, and which is closed once it is found unusable."""
 
     SchemaEditorClass = SchemaEditor
     features_class = Features
     is_unfit = False
-    # Django's own, which the stubs leave out.
+    # Django's own, missing in the stubs.
     health_check_enabled: bool
     health_check_done: bool
 
@@ -120,8 +120,8 @@ class DatabaseWrapper(base.DatabaseWrapper):
     def limit_statements(self, seconds: int | None, *, for_session: bool = False) -> None:
         """Limit statements to this many seconds until the transaction ends, or for the session; 0: no limit.
 
-        None restores the default. Behind a pooler the server's session belongs to another client after each
-        transaction, so only migrations set it for the session.
+        None restores the default. Behind a pooler the server's session may serve another client after each transaction,
+        so only migrations set the limit for the session.
         """
         limit = "DEFAULT" if seconds is None else f"'{seconds}s'"
         with self.cursor() as cursor:
@@ -137,7 +137,7 @@ class DatabaseWrapper(base.DatabaseWrapper):
     def _set_autocommit(self, autocommit: bool) -> None:
         super()._set_autocommit(autocommit)  # type: ignore[misc]  # the stubs leave it out
         if autocommit:
-            # The transaction is over, and its limit with it.
+            # The transaction is over, and so is its limit.
             self.connection.patience = self._patience(None)
 
     @cached_property
@@ -147,7 +147,7 @@ class DatabaseWrapper(base.DatabaseWrapper):
     def note(self, error: Any) -> None:
         """Note on an error whether the connection was lost, and on the connection whether it can still be used.
 
-        By the time that the error is handled, Django may have connected again.
+        When the error is handled, Django may have reconnected already.
         """
         is_lost = self.connection is None or self.connection.closed
         if is_lost and error.sqlstate is None and not hasattr(error, "lost_connection"):
@@ -156,7 +156,7 @@ class DatabaseWrapper(base.DatabaseWrapper):
         self.is_unfit = self.is_unfit or (outage is not None and outage.spoils_connection)
 
     def close_if_health_check_failed(self) -> None:
-        """Close a kept connection that is gone, at its first use in a request or task; needs no round trip."""
+        """Close a lost persistent connection at its first use in a request or task; needs no round trip."""
         if self.connection is not None and self.health_check_enabled and not self.health_check_done:
             if not self.connection.stands():
                 self.close()

@@ -1,8 +1,8 @@
-"""Create the tables of tenants on PostgreSQL with the workspace in their keys and references.
+"""Create the tables of tenants on PostgreSQL with the workspace in their primary and foreign keys.
 
-Django's ``id`` stays the key of the model: the admin and foreign keys refuse a composite one. In the database the
-primary key is ``(workspace_id, id)`` and a reference is ``(workspace_id, x_id)``, so none can lead to another tenant's
-row, and the tables can be distributed by workspace.
+Django's ``id`` stays the key of the model: the admin and foreign keys don't support composite keys. In the database the
+primary key is ``(workspace_id, id)`` and a foreign key is ``(workspace_id, x_id)``, so none can refer to another
+tenant's row, and the tables can be distributed by workspace.
 """
 
 from typing import TYPE_CHECKING, Any
@@ -20,12 +20,12 @@ WORKSPACE = "workspace_id"
 
 
 def is_of_a_workspace(model: Any) -> bool:
-    """Tell whether a model's rows are of a workspace and have an id of their own."""
+    """Tell whether a model's rows belong to a workspace and have an id of their own."""
     return any(isinstance(field, WorkspaceKey) for field in model._meta.local_fields)
 
 
 class SchemaEditor(DatabaseSchemaEditor):
-    """Runs migrations without a time limit, and keeps tenants apart."""
+    """Schema editor that runs migrations without a time limit, and adds the workspace to keys."""
 
     connection: "DatabaseWrapper"
 
@@ -53,13 +53,13 @@ class SchemaEditor(DatabaseSchemaEditor):
     def column_sql(self, model: type[models.Model], field: Any, include_default: bool = False) -> Any:
         definition, parameters = super().column_sql(model, field, include_default)
         if definition is not None and field.primary_key and is_of_a_workspace(model):
-            # UUIDs may be given and so need a constraint of their own; drawn ids are unique by their sequence.
+            # UUIDs may be given, and so need a unique constraint; generated ids are unique by their sequence.
             of_its_own = "UNIQUE" if isinstance(field, models.UUIDField) else ""
             definition = definition.replace("PRIMARY KEY", of_its_own).rstrip()
         return definition, parameters
 
     def add_field(self, model: type[models.Model], field: Any) -> None:
-        # Django would write the reference into the column's definition, by the id alone.
+        # Django would write the reference into the column's definition, with the id only.
         inline = self.sql_create_column_inline_fk
         self.sql_create_column_inline_fk = ""
         try:

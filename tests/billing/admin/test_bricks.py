@@ -69,5 +69,5 @@ def test_a_brick_that_is_not_metered_needs_no_unit():
 def test_a_brick_that_is_metered_needs_a_unit():
     response = administrator().post(reverse("admin:billing_brick_add"), a_brick(aggregation="sum"))
 
-    assert "Say in what it is counted, such as units or GB." in problems_of(response)
+    assert "A unit is required, such as units or GB." in problems_of(response)
     assert not Brick.objects.exists()

@@ -213,7 +213,7 @@ def test_filters_of_a_rule_are_told_in_words():
 
     assert "<td>kind is text or fax␣; plan is not trial or none; region is eu</td>" in shown
     assert "Negated" not in shown
-    assert "[" not in shown[shown.index("What was changed") : shown.index("kind is text")]
+    assert "[" not in shown[shown.index("Changes") : shown.index("kind is text")]
 
 
 def test_the_page_of_a_brick_with_long_rules_is_bounded():

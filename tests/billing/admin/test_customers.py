@@ -180,7 +180,7 @@ def test_name_with_control_characters_is_refused_on_its_field(name):
     )
 
     code = f"{next(ord(letter) for letter in name if not letter.isprintable()):04X}"
-    assert problems_of(response) == [f"A name has no control characters; this one has U+{code}."]
+    assert problems_of(response) == [f"A name can't contain control characters; this one has U+{code}."]
 
 
 def test_customer_whose_name_had_control_characters_before_is_shown_and_changed_otherwise():
@@ -238,7 +238,7 @@ def test_alias_that_names_nobody_is_refused():
 
     response = administrator().post(reverse("admin:billing_customer_change", args=[globex.pk]), data)
 
-    assert problems_of(response) == ["“VOID” is how senders take an event back: it names nobody."]
+    assert problems_of(response) == ["“VOID” is reserved: senders retract an event by this alias."]
     assert not CustomerAlias.objects.exists()
 
 
@@ -249,6 +249,6 @@ def test_reference_that_names_nobody_is_refused():
         reverse("admin:billing_customer_change", args=[globex.pk]), inline(reference="VOID")
     )
 
-    assert problems_of(response) == ["“VOID” is how senders take an event back: it names nobody."]
+    assert problems_of(response) == ["“VOID” is reserved: senders retract an event by this alias."]
     globex.refresh_from_db()
     assert globex.reference == "C-1"

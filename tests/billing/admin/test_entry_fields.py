@@ -56,7 +56,7 @@ def test_price_that_only_another_format_reads_is_refused_with_both_readings(styl
 
     response = administrator().post(reverse(ADD_PRICE), flat(brick, typed))
 
-    assert f"It could be {readings}: write the one that is meant." in problems_of(response)[0]
+    assert f"It could mean {readings}: write one of these." in problems_of(response)[0]
     assert f'value="{typed}"' in response.content.decode()
     assert not Price.objects.exists()
 
@@ -74,7 +74,7 @@ def test_tiers_are_read_and_shown_by_the_format_of_the_bricks_workspace():
     assert (last.unit_price, last.fee) == (Decimal("0.0125"), Decimal("1234.5"))
     assert 'value="1.000"' in page
     assert 'value="1.234,5"' in page
-    assert "It could be 1.000,5 or 10.005" in problems_of(refused)[0]
+    assert "It could mean 1.000,5 or 10.005" in problems_of(refused)[0]
     assert Price.objects.count() == 1
 
 
@@ -98,7 +98,7 @@ def test_limits_are_read_and_shown_by_the_format():
 
     assert Line.objects.get().hard_limit_quantity == 1250
     assert 'value="1.250"' in client.get(url).content.decode()
-    assert "It could be 1.250,5 or 1,2505" in errors_of(refused)["hard_limit_quantity"][0]
+    assert "It could mean 1.250,5 or 1,2505" in errors_of(refused)["hard_limit_quantity"][0]
 
 
 def test_whole_numbers_are_read_by_the_format_too():
@@ -172,7 +172,7 @@ def test_day_that_could_be_another_is_refused_with_both():
     response = administrator().post(reverse(ADD_SUBSCRIPTION), agreed(customer=customer.pk, starts_on="10/11/2026"))
 
     (told,) = errors_of(response)["starts_on"]
-    assert "It could be Tue 10 Nov 2026 or Sun 11 Oct 2026: write the one that is meant." in told
+    assert "It could mean Tue 10 Nov 2026 or Sun 11 Oct 2026: write one of these." in told
     assert not Subscription.objects.exists()
 
 
@@ -265,7 +265,7 @@ def test_echo_tells_what_the_server_understood_and_saves_nothing():
     assert echoes["unit_price"] == {"is_read": True, "text": "1.234,5: with 1 decimal"}
     assert echoes["tiers-0-up_to"] == {"is_read": True, "text": "1.000: a whole number"}
     assert echoes["tiers-0-unit_price"]["is_read"] is False
-    assert "It could be 12,5 or 125" in echoes["tiers-0-unit_price"]["text"]
+    assert "It could mean 12,5 or 125" in echoes["tiers-0-unit_price"]["text"]
     assert "tiers-0-fee" not in echoes
     assert not Price.objects.exists()
 

@@ -39,7 +39,7 @@ def test_page_shows_the_arithmetic_the_true_up_and_links_to_the_records():
         "3 units (up to 10) x 2.00 = 6.00",
         "10 units (up to 10) x 2.00 = 20.00",
         "2 units (above 10) x 1.00 = 2.00",
-        "Difference of 1 Jan – 31 Jan 2026, which was billed before",
+        "Difference for 1 Jan – 31 Jan 2026, billed before",
         "USD 12.00",
         invoice.document_sha256,
     ):

@@ -143,5 +143,5 @@ def test_upcoming_invoice_says_how_many_lines_it_leaves_out():
 
     assert "Seat 009" in told
     assert "Seat 010" not in told
-    assert "and 1 more line, which the total counts too" in told
+    assert "and 1 more line, included in the total" in told
     assert "USD 11.00" in told

@@ -83,7 +83,7 @@ def test_a_term_that_is_none_finds_nothing(term):
 def test_a_term_that_finds_nothing_is_told_as_text():
     page = fiona().get("/admin/search/", {"s": "<b>"}).content.decode()
 
-    assert "Nothing is found by “&lt;b&gt;”" in page
+    assert "Nothing found for “&lt;b&gt;”" in page
 
 
 def test_a_stranger_finds_nothing():

@@ -15,10 +15,8 @@ from tests.billing.admin.test_subscriptions import agreed
 
 pytestmark = [pytest.mark.django_db, pytest.mark.once]
 
-NUMBERS = "Nothing was saved: what was typed was read as 1.234,5 and is read as 1,234.5 now. Look at it and save again."
-DAYS = (
-    "Nothing was saved: what was typed was read as 30/11/2026 and is read as 11/30/2026 now. Look at it and save again."
-)
+NUMBERS = "Nothing was saved: the format of entries was 1.234,5 and is 1,234.5 now. Check and save again."
+DAYS = "Nothing was saved: the format of entries was 30/11/2026 and is 11/30/2026 now. Check and save again."
 
 
 def now_with(**formats: str) -> None:

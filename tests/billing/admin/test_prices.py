@@ -54,13 +54,13 @@ def test_price_is_added_with_its_tiers_in_the_bricks_workspace():
 @pytest.mark.parametrize(
     ("fields", "rows", "problem"),
     [
-        ({}, [], "Tiers: at least one tier is needed."),
+        ({}, [], "Tiers: at least one tier is required."),
         ({}, [("10", "1", "0")], "The last tier must be open, without a bound."),
         ({}, [("10", "2", "0"), ("10", "1", "0"), ("", "1", "0")], "Must be above 10."),
-        ({}, [("", "2", "0"), ("", "1", "0")], "Only the last tier is open."),
+        ({}, [("", "2", "0"), ("", "1", "0")], "Only the last tier can be open."),
         ({"model": "per_unit"}, [("", "2", "0")], "Tiers: a per_unit price has no tiers."),
-        ({"unit_price": "3"}, [("", "2", "0")], "A tiered price has its prices in its tiers: leave this at 0."),
-        ({"currency": "XXX"}, [("", "2", "0")], "“XXX” is no currency, such as USD."),
+        ({"unit_price": "3"}, [("", "2", "0")], "The tiers have the prices: leave this at 0."),
+        ({"currency": "XXX"}, [("", "2", "0")], "“XXX” is not a currency, such as USD."),
         ({}, [("", "-1", "0")], "Ensure this value is greater than or equal to 0."),
         ({}, [("", "0.1234567890123", "0")], "Ensure that there are no more than 12 decimal places."),
     ],
@@ -81,7 +81,7 @@ def test_brick_that_is_not_metered_needs_a_flat_price():
 
     response = administrator().post(reverse("admin:billing_price_add"), data)
 
-    assert problems_of(response) == ["“API calls” is not metered: it needs a flat price."]
+    assert problems_of(response) == ["“API calls” is not metered: it requires a flat price."]
 
 
 def test_two_tiers_change_their_bounds_at_once():
@@ -166,7 +166,7 @@ def test_price_of_too_many_tiers_is_told_so_and_keeps_what_was_typed(count):
         reverse("admin:billing_price_add"), a_price(brick) | tiers(*rows, ("", "1", "0")) | more
     )
 
-    assert f"A price has at most 100 tiers; these are {count}." in problems_of(response)
+    assert f"A price has at most 100 tiers, not {count}." in problems_of(response)
     assert f'value="{count - 1}.25"' in response.content.decode()
     assert not Price.objects.exists()
 

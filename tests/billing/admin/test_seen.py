@@ -40,7 +40,7 @@ def test_stale_workspace_form_undoes_nothing_and_tells_what_was_changed():
     client.post(url, a | {"closing": "issue"})
     refused = client.post(url, b | {"name": "Acme Inc."})
 
-    assert "Closing: it was “By hand” and is “Automatically, and issue” now." in told_on(refused)
+    assert "Closing: it was “Manually” and is “Automatically, without review” now." in told_on(refused)
     assert (Workspace.objects.get(mode="live").name, Workspace.objects.get(mode="live").closing) == ("Acme", "issue")
     # The page shows what there is now, with what was typed; saved again, it changes the name alone.
     again = shown_on(refused)

@@ -234,7 +234,7 @@ def test_what_the_page_notes_of_how_it_is_read_between_two_clicks_is_no_other_co
     again = client.post(url, shown | {"read_as": line.workspace.formats.examples()["numbers"]}, follow=True)
 
     told = [str(message) for message in again.context["messages"]]
-    assert told[-1] == "This form was sent before, and done once: here is what came of it."
+    assert told[-1] == "This form was already processed: this is its result."
 
 
 def test_other_content_under_the_token_of_a_page_that_was_sent_is_not_done_and_told_so():
@@ -249,8 +249,8 @@ def test_other_content_under_the_token_of_a_page_that_was_sent_is_not_done_and_t
 
     assert not Price.objects.filter(name="Silver").exists()
     assert [str(message) for message in other.context["messages"]][-1] == (
-        "Not done: this page was sent before with other content, and that was done: see"
-        f' <a href="{change_page(gold)}">what came of it</a>; open the form anew to do another.'
+        "Nothing was changed: this page was already sent with other content, which was processed: see"
+        f' <a href="{change_page(gold)}">its result</a>. Open the form again for a new entry.'
     )
-    assert f'<a href="{change_page(gold)}">what came of it</a>' in other.content.decode()
-    assert "This form was sent before, and done once" in same.content.decode()
+    assert f'<a href="{change_page(gold)}">its result</a>' in other.content.decode()
+    assert "This form was already processed" in same.content.decode()

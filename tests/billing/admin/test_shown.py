@@ -154,7 +154,7 @@ def test_address_that_names_a_workspace_shows_it_and_says_so(two):
     answer = client.get(f"{url}?workspace={theirs[Workspace].pk}&page=2", follow=True)
 
     assert answer.redirect_chain == [(f"{url}?page=2", 302)]
-    assert "The panel shows Zenith now." in answer.content.decode()
+    assert "Switched to Zenith." in answer.content.decode()
     assert client.get(f"{CUSTOMERS}?workspace=77", follow=True).redirect_chain == [(CUSTOMERS, 302)]
     assert "zenith buyer" in client.get(CUSTOMERS).content.decode()
 
@@ -282,7 +282,7 @@ def test_no_foreign_key_takes_another_workspaces_row_also_when_it_is_forged(two,
 def test_adding_usage_of_another_workspaces_customer_asks_whose_it_is(two):
     page = administrator().get(f"/admin/usage/usagerecord/add/?customer={two[1][Customer].pk}")
 
-    assert "whose is it?" in page.content.decode()
+    assert "choose a customer" in page.content.decode()
     assert "zenith buyer" not in page.content.decode()
 
 
@@ -351,8 +351,8 @@ def test_form_of_one_workspace_is_refused_once_its_person_has_turned_to_another(
 
         assert refused.status_code == 409, url
         text = content_of(refused)
-        assert "this page was of Acme" in text
-        assert "The panel shows Zenith by now" in text
+        assert "this page belongs to Acme" in text
+        assert "The current workspace is Zenith" in text
         switch = dict(re.findall(r'<input type="hidden" name="(workspace|back)" value="([^"]*)">', text))
         assert client.post(reverse("panel_workspace"), switch).url == url
         assert client.get(url).status_code == 200

@@ -81,7 +81,7 @@ def test_a_gauge_has_no_limits():
 
     refused = client.post(url_of(line), NONE | {"hard_limit_quantity": "5"})
 
-    assert errors_of(refused) == {"hard_limit_quantity": ["Only a counter has limits."]}
+    assert errors_of(refused) == {"hard_limit_quantity": ["Only a counter can have limits."]}
     assert url_of(line) not in client.get(page_of(line)).content.decode()
 
 

@@ -97,7 +97,7 @@ def test_day_that_no_calendar_has_is_refused_on_the_form(days):
     refused = post_and_confirm(administrator(), reverse(ADD), agreed(customer=customer.pk, **days))
 
     (message,) = errors_of(refused)["__all__"]
-    assert message.endswith("lies outside the years 1 to 9999.")
+    assert message.endswith("is outside the years 1 to 9999.")
     assert not Subscription.objects.exists()
 
 
@@ -235,7 +235,7 @@ def test_prolonging_names_the_lines_that_stay_ended():
 
     assert [str(message) for message in response.context["messages"]] == [
         "The subscription ends on 31 Mar 2026.",
-        "These lines ended before and stay ended: Line 2 (Seats, 31 Jan 2026).",
+        "These lines had ended before and stay ended: Line 2 (Seats, 31 Jan 2026).",
     ]
 
 

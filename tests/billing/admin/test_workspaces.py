@@ -86,7 +86,7 @@ def test_what_is_no_origin_is_refused(origin):
 
     response = administrator().post(url, with_origins(origin))
 
-    assert problems_of(response) == ["Such as https://app.example.com, and no path."]
+    assert problems_of(response) == ["Such as https://app.example.com, without a path."]
     assert not AllowedOrigin.objects.exists()
 
 

@@ -89,7 +89,7 @@ def test_a_reference_of_another_brick_is_refused_and_nothing_changes():
     with pytest.raises(ValidationError) as refusal:
         changed(brick, name="Renamed", reference="B-2")
 
-    assert refusal.value.message_dict == {"reference": ["A brick has this reference already."]}
+    assert refusal.value.message_dict == {"reference": ["A brick with this reference already exists."]}
     brick.refresh_from_db()
     assert (brick.name, brick.reference) == ("Calls", "B-1")
 
@@ -109,7 +109,7 @@ def test_an_aggregation_changes_until_a_subscription_has_a_line_of_the_brick():
     with pytest.raises(ValidationError) as refusal:
         changed(brick, aggregation="sum")
 
-    told = "Subscriptions have lines of this brick: its aggregation is fixed."
+    told = "The aggregation is fixed: subscriptions have lines of this brick."
     assert refusal.value.message_dict == {"aggregation": [told]}
     assert changed(brick, aggregation="events", name="Renamed").name == "Renamed"
 

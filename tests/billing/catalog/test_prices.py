@@ -135,7 +135,7 @@ def test_price_has_no_more_tiers_than_its_bound():
     with pytest.raises(ValidationError) as refused:
         make.price(brick, model="graduated", tiers=[*bounds, (None, "1", "0")])
 
-    assert refused.value.message_dict == {"tiers": ["A price has at most 100 tiers; these are 101."]}
+    assert refused.value.message_dict == {"tiers": ["A price has at most 100 tiers, not 101."]}
     assert make.price(brick, model="graduated", tiers=[*bounds[:99], (None, "1", "0")]).tiers.count() == 100
 
 
@@ -270,14 +270,14 @@ def test_an_incomplete_price_is_renamed_and_completed():
 def test_a_brick_that_is_not_metered_keeps_a_flat_price():
     price = make.price(make.brick(make.workspace(), aggregation="none"), model="flat")
 
-    with pytest.raises(ValidationError, match="is not metered: it needs a flat price"):
+    with pytest.raises(ValidationError, match="is not metered: it requires a flat price"):
         catalog.change_price(price=price, model="per_unit", actor=make.ACTOR)
 
 
 def test_a_brick_that_is_not_metered_gets_no_metered_price():
     brick = make.brick(make.workspace(), aggregation="none")
 
-    with pytest.raises(ValidationError, match="is not metered: it needs a flat price") as refusal:
+    with pytest.raises(ValidationError, match="is not metered: it requires a flat price") as refusal:
         catalog.create_price(
             brick=brick, name="List", model="per_unit", currency="USD", unit_price=Decimal(1), actor=make.ACTOR
         )

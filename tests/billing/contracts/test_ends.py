@@ -145,7 +145,9 @@ def test_line_is_not_prolonged_over_one_that_is_being_added():
             refusal = pool.submit(prolong)
             # Prolonging has to wait for this transaction: half a second shows whether it does.
             ended.wait(0.5)
-        assert refusal.result(timeout=30) == {"brick": ["The subscription has a line of this brick at that time."]}
+        assert refusal.result(timeout=30) == {
+            "brick": ["The subscription already has a line of this brick at that time."]
+        }
 
     assert list(Line.objects.order_by("id").values_list("ends_at", flat=True)) == [at("2026-01-15"), added.ends_at]
 

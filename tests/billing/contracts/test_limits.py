@@ -52,7 +52,7 @@ def test_a_line_can_begin_with_limits():
         ({"soft_limit_amount": "-1"}, {"soft_limit_amount": ["Must be above zero."]}),
         (
             {"soft_limit_quantity": "1", "soft_limit_amount": "1", "hard_limit_amount": "2"},
-            {"soft_limit_amount": ["A limit is a quantity or an amount, not both."]},
+            {"soft_limit_amount": ["Give either a quantity or an amount, not both."]},
         ),
         (
             {"hard_limit_amount": "0.00001"},
@@ -80,7 +80,7 @@ def test_limits_that_make_no_sense_are_refused_by_name(limits, problems):
 def test_only_a_counter_has_limits(aggregation, model):
     line = make.line(aggregation=aggregation, model=model)
 
-    with pytest.raises(LimitsRefused, match="Only a counter has limits."):
+    with pytest.raises(LimitsRefused, match="Only a counter can have limits."):
         contracts.set_limits(line=line, limits=Limits(soft_limit_quantity=Decimal(1)), actor=make.ACTOR)
     contracts.set_limits(line=line, limits=NO_LIMITS, actor=make.ACTOR)
 

@@ -32,7 +32,7 @@ def test_a_start_is_distant_beyond_the_bound(start, told):
     ("last_day", "told"),
     [
         (date(2028, 10, 6), None),
-        (date(2028, 10, 7), "This is more than 1000 days ahead: what has no end needs none."),
+        (date(2028, 10, 7), "This is more than 1000 days ahead. Leave the last day empty if there is no end."),
         (date(2001, 1, 1), None),
     ],
 )

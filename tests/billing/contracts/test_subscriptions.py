@@ -132,7 +132,7 @@ def test_subscription_does_not_end_before_its_start(subscription):
     with pytest.raises(UnableToAgree) as refusal:
         contracts.end_subscription(subscription=subscription, ends_at=at("2025-06-01"), actor=make.ACTOR)
 
-    assert refusal.value.message_dict == {"ends_at": ["It ends before it starts."]}
+    assert refusal.value.message_dict == {"ends_at": ["The end is before the start."]}
 
 
 def test_prolonging_a_subscription_prolongs_the_lines_that_ended_with_it():
@@ -300,7 +300,7 @@ def test_what_has_usage_or_is_closed_is_not_voided(subscription):
 def test_what_is_only_drafted_is_told_by_the_run_to_discard(subscription):
     line = line_of(subscription)
     run = close(subscription.workspace, "2026-02-01")
-    why = f"Periods before 2026-02-01T00:00:00+00:00 are drafted in {run}, to be discarded first."
+    why = f"Periods before 2026-02-01T00:00:00+00:00 are drafted in {run}: discard these first."
 
     for change in (
         lambda: contracts.end_subscription(subscription=subscription, ends_at=subscription.starts_at, actor=make.ACTOR),

@@ -141,7 +141,7 @@ def test_edited_changes_nothing_by_itself():
     [
         (edited(format=2), "Its format is 2, and this version reads up to 1."),
         (edited(format=0), "Its format is 0"),
-        (edited(format="1"), "It is no document of an invoice"),
+        (edited(format="1"), "It is not an invoice document"),
         (edited(tax="0.00"), "unknown field `tax`"),
         (edited(total=27.5), "canonical"),
         (edited(total="2.75e1"), "canonical"),
@@ -153,9 +153,9 @@ def test_edited_changes_nothing_by_itself():
         (edited(customer=None), "customer"),
         (FORMAT_1.replace('"currency":"USD",', "", 1), "currency"),
         (FORMAT_1 + "\n", "canonical"),
-        (FORMAT_1[:-1], "It is no document of an invoice"),
-        ("", "It is no document of an invoice"),
-        ("[]", "It is no document of an invoice"),
+        (FORMAT_1[:-1], "It is not an invoice document"),
+        ("", "It is not an invoice document"),
+        ("[]", "It is not an invoice document"),
     ],
 )
 def test_any_other_text_is_refused(text, reason):

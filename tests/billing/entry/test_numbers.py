@@ -67,7 +67,7 @@ def test_what_only_another_format_reads_is_refused_with_what_it_could_be(style, 
 
     assert isinstance(refused, UnreadNumber)
     assert [str(reading) for reading in refused.readings] == readings
-    assert f"It could be {' or '.join(readings)}:" in str(refused)
+    assert f"It could mean {' or '.join(readings)}:" in str(refused)
 
 
 @pytest.mark.parametrize(
@@ -82,14 +82,14 @@ def test_what_only_another_format_reads_is_refused_with_what_it_could_be(style, 
         ("\u20135", "begins with -"),
         ("5-", "begins with -"),
         ("(5)", "begins with -"),
-        ("1e3", "power of ten"),
-        ("5 EUR", "digits alone"),
-        ("$5", "digits alone"),
-        ("5%", "digits alone"),
-        ("NaN", "digits alone"),
-        ("Infinity", "digits alone"),
-        ("1_000", "digits alone"),
-        ("0x10", "digits alone"),
+        ("1e3", "exponents"),
+        ("5 EUR", "only digits"),
+        ("$5", "only digits"),
+        ("5%", "only digits"),
+        ("NaN", "only digits"),
+        ("Infinity", "only digits"),
+        ("1_000", "only digits"),
+        ("0x10", "only digits"),
         ("5\u200e", "U+200E"),
         ("1\x002", "U+0000"),
         ("--5", "not written as 1,234.5"),

@@ -21,11 +21,11 @@ def test_a_currency_is_known_by_its_code(value):
 @pytest.mark.parametrize(
     ("validate", "value", "told"),
     [
-        (validate_currency, "usd", "“usd” is no currency, such as USD."),
-        (validate_currency, "XXX", "“XXX” is no currency, such as USD."),
-        (validate_currency, "", "“” is no currency, such as USD."),
-        (validate_time_zone, "Mars", "“Mars” is no time zone, such as Europe/Berlin."),
-        (validate_time_zone, "../../etc/passwd", "“../../etc/passwd” is no time zone, such as Europe/Berlin."),
+        (validate_currency, "usd", "“usd” is not a currency, such as USD."),
+        (validate_currency, "XXX", "“XXX” is not a currency, such as USD."),
+        (validate_currency, "", "“” is not a currency, such as USD."),
+        (validate_time_zone, "Mars", "“Mars” is not a time zone, such as Europe/Berlin."),
+        (validate_time_zone, "../../etc/passwd", "“../../etc/passwd” is not a time zone, such as Europe/Berlin."),
     ],
 )
 def test_what_is_unknown_is_told_with_an_example(validate, value, told):

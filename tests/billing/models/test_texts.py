@@ -72,7 +72,7 @@ def test_identifier_with_control_characters_is_refused_of_whatever_it_is(text):
         with pytest.raises(ValidationError) as refusal:
             call(*args, **options)
         (told,) = {message for messages in refusal.value.message_dict.values() for message in messages}
-        assert told.startswith("An identifier has no control characters; this one has U+")
+        assert told.startswith("An identifier can't contain control characters; this one has U+")
         return list(refusal.value.message_dict)
 
     def rule(**terms):

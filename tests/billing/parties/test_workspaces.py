@@ -187,5 +187,5 @@ def test_a_web_site_of_another_workspace_may_be_the_same_and_a_twin_has_none_of_
     add_origin(workspace=live, origin="https://one.example.com", actor=make.ACTOR)
     add_origin(workspace=other, origin="https://one.example.com", actor=make.ACTOR)
 
-    with pytest.raises(ValidationError, match="those of its live one"):
+    with pytest.raises(ValidationError, match="origins of its live workspace"):
         add_origin(workspace=live.twin, origin="https://one.example.com", actor=make.ACTOR)

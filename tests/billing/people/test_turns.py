@@ -7,7 +7,11 @@ from billing.people.turns import Busy, Turns
 
 def test_nobody_has_two_turns():
     turns = Turns(at_a_time=1, seconds=0)
-    with turns.take("one"), pytest.raises(Busy, match="What was sent from here before"), turns.take("one"):
+    with (
+        turns.take("one"),
+        pytest.raises(Busy, match="Your previous request is still being processed"),
+        turns.take("one"),
+    ):
         pass
     with turns.take("one"):
         pass

@@ -20,5 +20,5 @@ def test_anything_else_is_refused_by_its_field(value: Any):
     with pytest.raises(TermsError) as refusal:
         check_number("tiers[1].up_to", value)
 
-    assert (refusal.value.field, refusal.value.problem) == ("tiers[1].up_to", f"{value!r} is no exact number.")
-    assert str(refusal.value) == f"tiers[1].up_to: {value!r} is no exact number."
+    assert (refusal.value.field, refusal.value.problem) == ("tiers[1].up_to", f"{value!r} is not an exact number.")
+    assert str(refusal.value) == f"tiers[1].up_to: {value!r} is not an exact number."

@@ -101,7 +101,7 @@ def test_value_that_the_column_would_round_is_refused(line, value):
 
 @pytest.mark.parametrize("value", [0.1, 2.0, float("nan")])
 def test_float_is_refused_when_it_is_saved(value):
-    with pytest.raises(TypeError, match="a float is no exact number"):
+    with pytest.raises(TypeError, match="a float is not an exact number"):
         ExactDecimalField(name="quantity", max_digits=24, decimal_places=9).get_db_prep_save(value, connection)
 
 

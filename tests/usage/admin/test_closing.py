@@ -107,7 +107,7 @@ def test_second_click_on_issue_leads_to_the_run_as_well(eager_tasks):
     told = [str(message) for message in client.get(page(run)).context["messages"]]
     assert told == [
         "The invoices are being issued.",
-        "This form was sent before, and done once: here is what came of it.",
+        "This form was already processed: this is its result.",
     ]
 
 
@@ -118,7 +118,9 @@ def test_what_waits_for_review_is_named_where_it_stands_in_the_way():
     response = client.post(reverse(ADD), {"workspace": line.workspace.pk, "last_day": "2026-02-28"})
 
     assert errors_of(response) == {
-        "last_day": [f"Nothing to close: what has ended by 28 Feb 2026 in Acme is left to {first} (drafts to review)."]
+        "last_day": [
+            f"Nothing to close: the periods of Acme that end by 28 Feb 2026 are in {first} (drafts to review)."
+        ]
     }
     assert CloseRun.objects.get() == first
 
@@ -130,7 +132,9 @@ def test_what_waits_for_review_is_named_where_it_is_closed_again():
     response = client.post(reverse(ADD), {"workspace": line.workspace.pk, "last_day": "2026-01-31"})
 
     assert errors_of(response) == {
-        "last_day": [f"Nothing to close: what has ended by 31 Jan 2026 in Acme is left to {first} (drafts to review)."]
+        "last_day": [
+            f"Nothing to close: the periods of Acme that end by 31 Jan 2026 are in {first} (drafts to review)."
+        ]
     }
     assert CloseRun.objects.get() == first
 
@@ -175,7 +179,7 @@ def test_what_is_left_to_another_run_is_said_beside_what_is_closed():
 
     assert CloseRun.objects.latest("pk").items.count() == 1
     assert [str(message) for message in response.context["messages"]] == [
-        f"Subscriptions that are in {first} are left to it: close again after that."
+        f"Subscriptions that are in {first} are skipped: close again after that."
     ]
 
 

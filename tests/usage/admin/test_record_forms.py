@@ -42,7 +42,7 @@ def test_quantity_that_only_another_format_reads_is_refused_with_both_readings(t
 
     response = administrator().post(adding(line), typed(line, text, "2026-11-10"))
 
-    assert f"It could be {readings}" in errors_of(response)["quantity"][0]
+    assert f"It could mean {readings}" in errors_of(response)["quantity"][0]
     assert not UsageRecord.objects.exists()
 
 

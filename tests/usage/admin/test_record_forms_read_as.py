@@ -27,7 +27,7 @@ def test_usage_that_was_read_by_another_format_is_refused_once_and_tells_both():
     refused = client.post(adding(line), shown | typed(line, "1.234", "2026-11-10"))
 
     assert errors_of(refused)["__all__"] == [
-        "Nothing was saved: what was typed was read as 1.234,5 and is read as 1,234.5 now. Look at it and save again."
+        "Nothing was saved: the format of entries was 1.234,5 and is 1,234.5 now. Check and save again."
     ]
     assert not UsageRecord.objects.exists()
     assert client.post(adding(line), shown_on(refused)).status_code == 302
@@ -42,8 +42,8 @@ def test_moment_that_was_read_by_another_format_or_clock_is_refused_once_and_tel
     refused = client.post(adding(line), shown | typed(line, "1", "10/11/2026"))
 
     assert errors_of(refused)["__all__"] == [
-        "Nothing was saved: what was typed was read as 30/11/2026, UTC and is read as 11/30/2026, Asia/Tokyo now. "
-        "Look at it and save again."
+        "Nothing was saved: the format of entries was 30/11/2026, UTC and is 11/30/2026, Asia/Tokyo now. "
+        "Check and save again."
     ]
     assert not UsageRecord.objects.exists()
 
@@ -57,7 +57,7 @@ def test_correction_that_was_read_by_another_format_is_refused_once():
 
     refused = client.post(url, shown | {"quantity": "1.234", "note": "misread"})
 
-    assert "was read as 1.234,5 and is read as 1,234.5 now" in errors_of(refused)["__all__"][0]
+    assert "was 1.234,5 and is 1,234.5 now" in errors_of(refused)["__all__"][0]
     assert UsageRecord.objects.count() == 1
     assert client.post(url, shown_on(refused)).status_code == 302
     assert UsageRecord.objects.order_by("id").last().quantity == Decimal("1.234")

@@ -344,7 +344,7 @@ def test_of_a_long_chain_the_newest_are_shown_and_how_many_more_there_are():
 
     shown = [link["record"].pk for link in page.context["chain"]]
     assert (len(shown), shown[-1], shown == sorted(shown)) == (50, last.id, True)
-    assert "The newest 50; 3 older ones are not shown" in page.content.decode()
+    assert "The newest 50; 3 older ones are omitted" in page.content.decode()
 
 
 def test_a_moment_outside_of_the_line_is_told_as_the_panel_writes_moments():

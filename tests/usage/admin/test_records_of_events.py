@@ -96,7 +96,7 @@ def test_record_shows_its_chain_from_waiting_to_corrected():
         (match.pk, "Match", "superseded"),
         (corrected.id, "Correction", "counts"),
     ]
-    assert "Nobody has this alias" in shown.content.decode()
+    assert "No customer has this alias" in shown.content.decode()
     assert reverse("admin:billing_customer_change", args=[globex.pk]) in client.get(page(corrected)).content.decode()
 
 

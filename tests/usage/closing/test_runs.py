@@ -27,7 +27,7 @@ def test_a_run_that_comes_second_does_not_pass_over_late_usage():
     make.use(line, "10", "2026-01-05")
     february = make.moment("2026-02-01")
     first = closing.start(workspace=line.workspace, until_at=february, actor=make.actor("finance"), as_of=february)
-    with pytest.raises(closing.NothingToClose, match=rf"left to {first} \(computing drafts\)") as refused:
+    with pytest.raises(closing.NothingToClose, match=rf"are in {first} \(computing drafts\)") as refused:
         closing.start(workspace=line.workspace, until_at=february, actor=make.actor("finance"), as_of=february)
     assert refused.value.left_to == (first,)
     closing.work(workspace_id=first.workspace_id, run_id=first.pk, clock=lambda: february, actor=make.ACTOR)
@@ -45,7 +45,7 @@ def test_what_is_drafted_in_one_run_is_left_alone_by_another():
     line = make.line()
     january = close(line.workspace, "2026-02-01")
 
-    with pytest.raises(closing.NothingToClose, match=rf"left to {january} \(drafts to review\)"):
+    with pytest.raises(closing.NothingToClose, match=rf"are in {january} \(drafts to review\)"):
         close(line.workspace, "2026-03-01")
     other = make.line(line.workspace)
     february = close(line.workspace, "2026-03-01")

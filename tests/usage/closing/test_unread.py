@@ -106,7 +106,7 @@ def test_an_event_that_was_corrected_is_told_by_the_id_that_its_sender_knows(glo
     assert measured(globex).unread.sample == ((event.handle, '"1e4"'),)
 
 
-NOTICE = '3 of 5 events have no number in “length” and count for nothing, such as "1e3" of record {}'
+NOTICE = '3 of 5 events have no number in “length” and add nothing, such as "1e3" of record {}'
 
 
 def line_of(customer, **terms: Any):
@@ -165,7 +165,7 @@ def test_current_usage_and_the_upcoming_invoice_show_it(globex):
         assert (shown["quantity"], shown["record_count"], shown["unread_count"]) == ("0", 1, 1)
         assert shown["unread_sample"] == [{"record": event.handle, "value": '"1e3"'}]
     assert upcoming["surprises"] == [
-        f'1 of 1 events has no number in “length” and counts for nothing, such as "1e3" of record {event.handle}'
+        f'1 of 1 events has no number in “length” and adds nothing, such as "1e3" of record {event.handle}'
     ]
 
 
@@ -199,8 +199,8 @@ def test_what_is_missing_is_told_in_the_workspaces_format():
     run = close(customer.workspace, "2026-02-01")
     review = administrator().get(reverse("admin:billing_closerun_change", args=[run.pk])).content.decode()
 
-    assert "“lenght” is missing in all 1.001 events, which count for nothing" in review
-    assert "“tier” is missing in all 1.001 events of type “message-sent”: the filter by it keeps none out" in review
+    assert "“lenght” is missing in all 1.001 events, which add nothing" in review
+    assert "“tier” is missing in all 1.001 events of type “message-sent”: the filter on it excludes none" in review
     assert "1,001" not in review
 
 
@@ -260,7 +260,7 @@ def test_a_property_that_no_event_has_is_told_once_a_rule(globex):
     review = administrator().get(reverse("admin:billing_closerun_change", args=[run.pk])).content.decode()
 
     assert review.count("lenght") == 1
-    assert "“lenght” is missing in all 3 events, which count for nothing" in review
+    assert "“lenght” is missing in all 3 events, which add nothing" in review
 
 
 @pytest.mark.parametrize("aggregation", ["sum", "count", "unique"])
@@ -298,7 +298,7 @@ def test_a_filter_by_a_property_that_no_event_has_is_told_once_a_rule(globex):
     (shown,) = Native(globex.workspace).get(f"invoices/{invoice.pk}/").json()["lines"]
 
     rule = line.brick.event_rules.get()
-    told = f"“Region” is missing in all {{}} events of type “{rule.event_type}”: the filter by it lets none count"
+    told = f"“Region” is missing in all {{}} events of type “{rule.event_type}”: the filter on it matches none"
     assert preview is not None
     assert preview.invoice.lines[0].surprises == [told.format(2)]
     assert shown["surprises"] == [told.format(2)]
@@ -316,8 +316,8 @@ def test_a_negated_filter_by_what_no_event_has_keeps_none_out(globex):
     (draft,) = preview.invoice.lines
     assert (draft.quantity, draft.record_count) == (Decimal(5), 1)
     assert draft.surprises == [
-        f"“Region” is missing in the one event of type “{line.brick.event_rules.get().event_type}”:"
-        " the filter by it keeps none out"
+        f"“Region” is missing in the only event of type “{line.brick.event_rules.get().event_type}”:"
+        " the filter on it excludes none"
     ]
 
 
@@ -331,7 +331,7 @@ def test_a_filter_by_what_another_customers_events_have_is_one_customers_surpris
     run = close(globex.workspace, "2026-02-01")
     review = administrator().get(reverse("admin:billing_closerun_change", args=[run.pk])).content.decode()
 
-    assert "“region” is missing in the one event of type" in review
+    assert "“region” is missing in the only event of type" in review
     assert "data-missing" not in review
 
 
@@ -345,7 +345,7 @@ def test_a_property_that_one_customers_events_lack_is_that_customers_surprise(gl
     run = close(globex.workspace, "2026-02-01")
     review = administrator().get(reverse("admin:billing_closerun_change", args=[run.pk])).content.decode()
 
-    assert "“length” is missing in the one event, which counts for nothing" in review
+    assert "“length” is missing in the only event, which adds nothing" in review
     assert "data-missing" not in review
 
 

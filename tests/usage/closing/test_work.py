@@ -172,7 +172,7 @@ def test_what_takes_the_database_too_long_is_parked():
 
     parked = run.items.get(state=CloseItem.State.PARKED)
     assert (parked.subscription_id, run.state) == (lines[1].subscription_id, CloseRun.State.REVIEW)
-    assert parked.reason == "It takes the database longer than the statement of a close may, and was stopped."
+    assert parked.reason == "The database stopped it: it takes longer than the statement timeout of a close."
 
 
 def test_an_amount_that_no_column_holds_is_parked():

@@ -29,7 +29,7 @@ ROLES = {re.sub(r"[`*]|\.py", "", name): holds for name, holds in FILES}
 REQUIRED = {re.sub(r"[`*]|\.py", "", name) for name, _ in FILES if name.startswith("**")}
 OWN = {
     (name, module)
-    for name, modules in table("Files of one dialect alone")
+    for name, modules in table("Files of single dialects")
     for module in re.findall(r"`(\w+)\.py`", modules)
 }
 

@@ -38,7 +38,7 @@ def test_who_is_overtaken_each_time_gives_up():
         turns.append(1)
         raise Overtaken
 
-    with pytest.raises(RuntimeError, match="Other writers"):
+    with pytest.raises(RuntimeError, match="Concurrent writers"):
         write()
 
     assert len(turns) == 100

@@ -45,7 +45,7 @@ REFUSALS: list[tuple[UnableToRecord, str | None, str]] = [
         "The line was not active then, only from 2026-01-01T00:00:00+01:00 until 2026-02-01T00:00:00+01:00"
         " and from 2026-07-01T00:00:00+02:00.",
     ),
-    (DuplicateKey(record_id=7), "key", "Usage with this id was recorded already."),
+    (DuplicateKey(record_id=7), "key", "Usage with this id was already recorded."),
     (PropertiesRefused("They are too large."), "properties", "They are too large."),
     (TextRefused("Too long.", field="customer_alias"), "customer_alias", "Too long."),
     (RecordNotFound(), "record", "There is no such usage."),

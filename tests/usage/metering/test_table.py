@@ -149,7 +149,7 @@ def test_what_is_allowed_follows_from_its_properties(reports, standing):
     plain, other = make.line(aggregation="reports"), make.workspace("other")
     line = make.line(other, aggregation="standing")
 
-    with pytest.raises(LimitsRefused, match="Only a counter or report counter has limits"):
+    with pytest.raises(LimitsRefused, match="Only a counter or report counter can have limits"):
         Limits(hard_limit_quantity=Decimal(1)).put_on(plain)
     Limits(hard_limit_quantity=Decimal(1)).put_on(line)
     make.use(line, "-1", "2026-01-10")

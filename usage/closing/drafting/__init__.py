@@ -1,7 +1,7 @@
-"""Drafting: from contracts and the ledger to draft invoices, as values. Closing writes them, the preview shows them.
+"""Compute draft invoices as values, from subscriptions and the ledger. Closing writes them, previews show them.
 
-To be billed = rate(usage of the period, as of the cutoff) - what has been billed for that line and period. For a due
-period that is its whole price; for an earlier period whose records changed, the difference, a true-up.
+Amount = rate(usage of the period, as of the cutoff) - amount already billed for that line and period. For a due period
+this is its whole price; for an earlier period whose records changed, it is the difference, a true-up.
 """
 
 from usage.closing.drafting.drafts import draft

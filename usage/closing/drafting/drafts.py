@@ -1,4 +1,4 @@
-"""Drafts from dues: line periods are measured and rated, get their notices, and are put together to invoices."""
+"""Compute drafts from dues: measure and rate line periods, add notices, and combine them into invoices."""
 
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
@@ -18,7 +18,7 @@ from usage.metering import Measurement, Window, measure
 
 @dataclass(frozen=True, slots=True)
 class _Rated:
-    """A line period, what was measured in it, and what that costs."""
+    """A line period with its measurement and charge."""
 
     line_period: LinePeriod
     measurement: Measurement
@@ -26,7 +26,7 @@ class _Rated:
 
     @property
     def is_zero(self) -> bool:
-        """Tell whether it is a true-up of zero, which is a line only where it has a notice to tell."""
+        """Tell whether it is a true-up of zero, which becomes a line only if it has a new notice."""
         return self.line_period.is_true_up and self.charge.amount == self.line_period.billed_before
 
 
@@ -35,10 +35,10 @@ def draft(
 ) -> list[DraftInvoice]:
     """Compute the drafts of many subscriptions of one workspace, with a fixed number of queries. Writes nothing.
 
-    ``measured_until`` leaves out usage from that moment on: for a period that is still running. ``as_of``: lines that
+    ``measured_until`` excludes usage from that moment on: for a period that is still running. ``as_of``: lines that
     have usage dated after it get a notice; None for no such notices.
-    True-ups go to a subscription's first draft, or to one of their own where it has ended; a true-up of zero is a line
-    only where it tells a reviewer something new. Raises one of ``REFUSALS``.
+    True-ups go to a subscription's first draft, or to a separate one if it has ended; a true-up of zero becomes a line
+    only if it has a new notice. Raises one of ``REFUSALS``.
     """
     line_periods = line_periods_of(dues, cutoff=cutoff)
     measurements = measure([_window(line_period, cutoff, measured_until) for line_period in line_periods])
@@ -78,14 +78,16 @@ def _rated(line_periods: Sequence[LinePeriod], measurements: Sequence[Measuremen
 
 
 def _without_untold_zeros(rated: Sequence[_Rated]) -> list[_Rated]:
-    """Leave out the true-ups of zero that tell a reviewer nothing new; one query, where there are any of zero."""
+    """Remove the true-ups of zero without a new notice; one query if there are any true-ups of zero."""
     of_zero = [each.line_period for each in rated if each.is_zero]
     if not of_zero:
         return list(rated)
     workspace_id = of_zero[0].due.subscription.workspace_id
-    told = last_told(workspace_id=workspace_id, windows=[line_period.window for line_period in of_zero])
+    former = last_told(workspace_id=workspace_id, windows=[line_period.window for line_period in of_zero])
     return [
-        each for each in rated if not each.is_zero or tells_news(each.line_period, each.measurement, each.charge, told)
+        each
+        for each in rated
+        if not each.is_zero or tells_news(each.line_period, each.measurement, each.charge, former)
     ]
 
 

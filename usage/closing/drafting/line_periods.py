@@ -1,4 +1,4 @@
-"""Line periods: each line of subscriptions in each period that is due or has changed, to be measured and rated."""
+"""Line periods: the lines of subscriptions in the periods that are due or have changed, to be measured and rated."""
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
@@ -20,7 +20,7 @@ from usage.closing.due import Due
 
 @dataclass(frozen=True, slots=True)
 class LinePeriod:
-    """One line in one period: to be measured, rated and put on the subscription's ``invoice``-th draft.
+    """One line in one period, to be measured, rated and put on the draft with the index ``invoice``.
 
     ``covered``: the part of the ``period`` in which the line is active.
     """
@@ -41,13 +41,13 @@ class LinePeriod:
 
     @property
     def window(self) -> tuple[int, datetime]:
-        """The line and the start of what is measured: the key by which its invoice lines are found."""
+        """The line and the start of the measured window, the key of its invoice lines."""
         return self.line.pk, self.covered.starts_at
 
 
 @dataclass(frozen=True, slots=True)
 class _Rules:
-    """Rules that count events: the current one per brick, and per billed window the one that it was billed by."""
+    """Event rules: the current one per brick, and the one used per billed window."""
 
     current: dict[UUID, EventRule] = field(default_factory=dict)
     billed: dict[tuple[int, datetime], EventRule] = field(default_factory=dict)
@@ -61,8 +61,8 @@ class _Rules:
 def line_periods_of(dues: Sequence[Due], *, cutoff: int) -> list[LinePeriod]:
     """Return the line periods of dues as of a cutoff, in the order of the dues; a fixed number of queries.
 
-    True-ups go to a subscription's first draft, or to one of their own where it has ended. Raises
-    ``CalendarOutOfRange`` where a period lies beyond the calendar.
+    True-ups go to a subscription's first draft, or to a separate one if it has ended. Raises ``CalendarOutOfRange`` if
+    a period is outside the calendar.
     """
     if not dues:
         return []
@@ -111,13 +111,13 @@ def _differences(
             if covered := period.intersect(line.starts_at, line.ends_at):
                 rule = rules.of(line, InvoiceLine.Kind.TRUE_UP, covered.starts_at)
                 was = before[line.pk, covered.starts_at]
-                # The days are those that were billed: what has changed since is the usage alone.
+                # The billed days are used: only the usage has changed since.
                 days = Coverage(days=was.days, of_days=was.of_days)
                 yield LinePeriod(due, 0, line, InvoiceLine.Kind.TRUE_UP, period, covered, days, rule, was.amount)
 
 
 def _followed_at(lines: Sequence[Line]) -> dict[int, datetime]:
-    """Return, per line that a later line of its brick follows, the start of the later one."""
+    """Return the start of the next line of the brick, per line that has one."""
     of_brick: dict[UUID, list[Line]] = defaultdict(list)
     for line in lines:
         if not line.is_voided:

@@ -1,4 +1,4 @@
-"""Notices for a reviewer: those of a line, and which true-ups of zero are kept because of theirs."""
+"""Compute the notices of lines for a reviewer, and select the true-ups of zero that are kept because of theirs."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -12,16 +12,16 @@ from usage.closing.due import Due
 from usage.closing.unread import filter_notice, unread_notice
 from usage.metering import Measurement
 
-DATED_AHEAD = "has usage that is dated in the future, which no period counts yet"
-OPENS_AT_ZERO = "opens at 0: the value of the line before it is not carried on"
+DATED_AHEAD = "has usage that is dated in the future and counts in no period yet"
+OPENS_AT_ZERO = "opens at 0: the value of the previous line is not carried on"
 
 
 @dataclass(slots=True)
 class Noted:
-    """What the notices of one draft call share.
+    """Shared state of the notices of one call of ``draft``.
 
     ``ahead``: the lines, and event types of customers, that have usage dated in the future. ``told``: the gaps of rules
-    that have a notice already.
+    that already have a notice.
     """
 
     ahead: set[Sequence[object]]
@@ -29,7 +29,7 @@ class Noted:
 
 
 def noted(dues: Sequence[Due], as_of: datetime | None) -> Noted:
-    """Return what is known before any line is looked at. ``as_of``: usage dated after it lies in the future."""
+    """Return the initial state. ``as_of``: usage dated after it is in the future."""
     if as_of is None or not dues:
         return Noted(set())
     return Noted(owners_dated_ahead(workspace_id=dues[0].subscription.workspace_id, as_of=as_of))
@@ -38,10 +38,10 @@ def noted(dues: Sequence[Due], as_of: datetime | None) -> Noted:
 def tells_news(
     line_period: LinePeriod, measurement: Measurement, charge: Charge, told: Mapping[tuple[int, datetime], Told]
 ) -> bool:
-    """Tell whether a true-up of zero tells a reviewer what earlier invoices of its line and period did not.
+    """Tell whether a true-up of zero has a notice that earlier invoices of its line and period did not have.
 
-    That is an unreadable event that came since, a property that no event has, of more events than before, or another
-    surprise of rating. ``told``: what was told last, per line and start of the measured window.
+    This is the case for a new unreadable event, for a property that is missing on more events than before, and for
+    another surprise of rating. ``told``: the latest notices, per line and start of the measured window.
     """
     if measurement.unread.newest > line_period.line.cutoff:
         return True
@@ -52,7 +52,7 @@ def tells_news(
 
 
 def notices_of(line_period: LinePeriod, measurement: Measurement, noted: Noted) -> Iterable[str]:
-    """Yield the notices of a line that rating can't see."""
+    """Yield the notices of a line that don't come from rating."""
     if not line_period.is_true_up and _opens_at_zero(line_period):
         yield OPENS_AT_ZERO
     if not line_period.is_true_up and line_period.invoice == 0 and _whose(line_period) in noted.ahead:
@@ -72,7 +72,7 @@ def notices_of(line_period: LinePeriod, measurement: Measurement, noted: Noted) 
 def _is_first(line_period: LinePeriod, name: str | None, noted: Noted) -> bool:
     """Tell whether a gap of the rule has no notice yet: two lines of a brick have the same gaps in a period.
 
-    ``name``: of the property that the rule filters by; None for the one that it aggregates.
+    ``name``: the property that the rule filters by; None for the aggregated property.
     """
     about = (
         line_period.due.subscription.pk,
@@ -86,14 +86,14 @@ def _is_first(line_period: LinePeriod, name: str | None, noted: Noted) -> bool:
 
 
 def _whose(line_period: LinePeriod) -> Sequence[object]:
-    """Return whose usage a line counts, as a key of ``Noted.ahead``: its own, or the customer's events of a type."""
+    """Return the key of a line's usage in ``Noted.ahead``: the line, or the customer and the event type."""
     if line_period.rule is None:
         return (line_period.line.pk,)
     return (line_period.due.subscription.customer_id, line_period.rule.event_type)
 
 
 def _opens_at_zero(line_period: LinePeriod) -> bool:
-    """Tell whether a gauge begins here without the value of an earlier line of its brick."""
+    """Tell whether a gauge starts here without the value of the previous line of its brick."""
     line = line_period.line
     if line.carries_on or not line.brick.metering.stands_on:
         return False

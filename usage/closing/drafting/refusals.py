@@ -1,4 +1,4 @@
-"""Reasons why a subscription can't be drafted as it stands."""
+"""Errors of subscriptions that can't be drafted."""
 
 from billing.calendar import CalendarOutOfRange
 from billing.models import Price
@@ -7,19 +7,19 @@ from usage.metering import RuleTooLarge
 
 
 class IncompletePrice(TermsError):
-    """No charge can be computed of a price; the message names it."""
+    """The price can't be rated; the message names it."""
 
     def __init__(self, price: Price, error: TermsError) -> None:
         super().__init__(error.field, error.problem)
         self.args = (f"The price “{price}” is incomplete: {error}",)
 
 
-# Their messages are for people: none of them is a fault of the program.
+# Their messages are for users: none of them is a bug of the program.
 REFUSALS = (IncompletePrice, CalendarOutOfRange, RuleTooLarge)
 
 
 def terms_of(price: Price) -> Terms:
-    """Return a price as rating reads it; raise ``IncompletePrice`` where its tiers are incomplete."""
+    """Return the terms of a price; raise ``IncompletePrice`` if its tiers are incomplete."""
     try:
         return price.terms()
     except TermsError as error:

@@ -1,4 +1,4 @@
-"""The base of the native API's views: the key, the rate headers, errors and lists."""
+"""Base class of the native API's views: authentication, rate headers, errors and lists."""
 
 import functools
 from collections.abc import Callable, Mapping, Sequence
@@ -50,7 +50,7 @@ class NativeView(DialectView):
     authentication_classes = (BearerAuthentication,)
     idempotency_header = "Idempotency-Key"
     idempotency_reuse_status = status.HTTP_422_UNPROCESSABLE_ENTITY
-    # The domain's fields that have another path in requests.
+    # The domain's fields that have a different path in requests.
     paths: ClassVar[Mapping[str, str]] = {}
     cors_exposed = ("Location", "RateLimit-Limit", "RateLimit-Remaining", "RateLimit-Reset", "Retry-After")
 
@@ -83,7 +83,7 @@ class NativeView(DialectView):
         return response
 
     def filtered(self, filter_class: type[NativeFilterSet], queryset: QuerySet) -> QuerySet:
-        """Return the rows that the query string asks for; raise ``ValidationError`` naming the invalid parameters."""
+        """Return the rows filtered by the query string; raise ``ValidationError`` naming the invalid parameters."""
         query = self.request.query_params
         refuse_unknown(query, {*filter_class.base_filters, CURSOR, SIZE})
         if empty := [name for name, value in query.items() if not value]:
@@ -102,8 +102,7 @@ class NativeView(DialectView):
     ) -> Response:
         """Answer with one page, newest first; ``show`` returns the body of a row.
 
-        ``gather`` reads what the rows of the page contain, in one go. ``options`` are those of
-        ``read_page``.
+        ``gather`` loads related data of all rows of the page at once. ``options`` are those of ``read_page``.
         """
         page = read_page(queryset, request=self.request, workspace=self.workspace, **options)
         if gather is not None:
@@ -111,13 +110,13 @@ class NativeView(DialectView):
         return Response({"results": list(map(show, page.rows)), "next": page.next, "previous": page.previous})
 
     def created(self, shown: dict[str, Any]) -> Response:
-        """Answer 201 with the ``Location`` of what was created, by its ``id`` below the path of the request."""
+        """Answer 201 with the ``Location`` of the created row: its ``id`` below the path of the request."""
         location = f"{self.request.path.rstrip('/')}/{shown['id']}/"
         return Response(shown, status=status.HTTP_201_CREATED, headers={"Location": location})
 
 
 def row_by_id(queryset: QuerySet[Row], text: str) -> Row:
-    """Return the row by the UUID in a path; raise ``NotFound``, also for an invalid UUID."""
+    """Return the row with the UUID in a path; raise ``NotFound``, also for an invalid UUID."""
     known = parse_id(text)
     row = None if known is None else queryset.filter(pk=known).first()
     if row is None:
@@ -126,7 +125,7 @@ def row_by_id(queryset: QuerySet[Row], text: str) -> Row:
 
 
 def row_by_number(queryset: QuerySet[Row], text: str, *, field: str = "pk") -> Row:
-    """Return the row by the whole number in a path; raise ``NotFound``, also for an invalid number."""
+    """Return the row with the integer in a path; raise ``NotFound``, also for an invalid number."""
     number = parse_whole(text, digits=19)
     row = None if number is None else queryset.filter(**{field: number}).first()
     if row is None:
@@ -136,5 +135,5 @@ def row_by_number(queryset: QuerySet[Row], text: str, *, field: str = "pk") -> R
 
 @functools.cache
 def shown_by(serializer_class: type[Serializer]) -> Callable[[Any], dict[str, Any]]:
-    """Return the function that turns a row into its body."""
+    """Return the function that serializes a row."""
     return serializer_class().to_representation

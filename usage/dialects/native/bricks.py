@@ -1,4 +1,4 @@
-"""Bricks, with the rule of those that count events."""
+"""Views of bricks and their event rules."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -24,7 +24,7 @@ from usage.dialects.shared.lists import bytes_of
 
 
 class FiltersField(serializers.DictField):
-    """Property -> values; their number is checked before any of them is read."""
+    """Property -> values; the number of filters is checked before any of them is parsed."""
 
     default_error_messages = {"many": "Ensure this field has no more than {most} filters."}
 
@@ -48,12 +48,14 @@ class RuleSerializer(serializers.Serializer):
         default="",
         help_text="The property whose values are added or counted distinctly.",
     )
-    filters = FiltersField(default=dict, help_text="Property -> the values that count; an event has to match all.")
+    filters = FiltersField(
+        default=dict, help_text="Property -> its matching values; an event has to match all filters."
+    )
     negated = serializers.ListField(
         child=TextField(max_length=255),
         default=list,
         max_length=settings.EVENT_RULE_FILTERS,
-        help_text="Those properties whose values do not count.",
+        help_text="The properties whose values must not match.",
     )
     is_case_sensitive = FlagField(default=True)
 
@@ -90,7 +92,7 @@ class BrickChangeSerializer(serializers.Serializer):
     reference = ReferenceField()
     unit_label = TextField(max_length=40, required=False)
     description = TextField(max_length=1000, required=False, allow_blank=True)
-    rule = RuleSerializer(required=False, help_text="Counts from now on; closed periods stay as they were counted.")
+    rule = RuleSerializer(required=False, help_text="Applies from now on; closed periods keep their rule.")
 
 
 class BrickFilter(CreatedFilterSet):
@@ -156,7 +158,7 @@ class BrickView(BricksView):
 class BrickArchiveView(BricksView):
     @extend_schema(operation_id="archiveBrick", request=None, responses=BrickSerializer)
     def post(self, request: Request, brick_id: str) -> Response:
-        """Stop selling the brick: subscriptions that have it go on, and no further line of it can be added."""
+        """Archive the brick: subscriptions that have it continue, and no further lines of it can be added."""
         brick = row_by_id(self.bricks(), brick_id)
         catalog.archive_brick(brick=brick, as_of=timezone.now(), actor=self.actor)
         return Response(show(self.bricks().get(pk=brick.pk)))

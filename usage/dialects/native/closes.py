@@ -1,4 +1,4 @@
-"""Close runs: started, watched, issued and discarded. A key may do all of this, as staff may in the panel."""
+"""Views that start, show, issue and discard close runs, as staff can in the panel."""
 
 from typing import Any
 
@@ -26,7 +26,7 @@ MOST_SHOWN = 100
 
 
 class Conflict(exceptions.APIException):
-    """The run, or the workspace, is not in a state for this; the message says why."""
+    """The state of the run or the workspace does not allow this; the message gives the reason."""
 
     status_code = status.HTTP_409_CONFLICT
 
@@ -35,13 +35,13 @@ class CloseRunSerializer(serializers.Serializer):
     id = serializers.IntegerField()
     state = WordField(choices=CloseRun.State.choices)
     until_at = MomentField(help_text="Periods that end by this moment are closed.")
-    issues_itself = serializers.BooleanField(help_text="Whether it goes on to issue its drafts without review.")
-    started_by = TextField(help_text="The key, or who it was.")
+    issues_itself = serializers.BooleanField(help_text="Whether it issues its drafts without review.")
+    started_by = TextField(help_text="The key or the user.")
     started_at = MomentField()
-    decided_by = TextField(allow_blank=True, help_text="Who issued or discarded it.")
+    decided_by = TextField(allow_blank=True, help_text="The key or the user that issued or discarded it.")
     finished_at = MomentField(allow_null=True)
     problem = TextField(
-        allow_blank=True, help_text="Why it did not go on when it was last tried; it is tried again by itself."
+        allow_blank=True, help_text="The error of the last attempt to continue; it is retried automatically."
     )
 
 
@@ -62,12 +62,12 @@ class NoticeSerializer(serializers.Serializer):
     line = serializers.IntegerField(source="line.number")
     description = TextField()
     period = SpanSerializer(source="*")
-    surprises = serializers.ListField(child=TextField(), help_text="All that a reviewer should look at.")
+    surprises = serializers.ListField(child=TextField(), help_text="All notices for a reviewer.")
 
 
 class MissingSerializer(serializers.Serializer):
     brick = IdField(source="brick_id")
-    rule = serializers.IntegerField(source="rule_id", help_text="Which of the brick's rules, by a number of its own.")
+    rule = serializers.IntegerField(source="rule_id", help_text="The id of the brick's event rule.")
     event_type = TextField()
     property = TextField(source="name")
     notice = TextField()
@@ -82,20 +82,23 @@ class TotalSerializer(serializers.Serializer):
 
 
 class CloseRunDetailSerializer(CloseRunSerializer):
-    progress = serializers.SerializerMethodField(help_text="Of the computing of drafts, in subscriptions.")
-    totals = serializers.SerializerMethodField(help_text="Of its drafts and issued invoices, by currency and kind.")
+    progress = serializers.SerializerMethodField(
+        help_text="The progress of the computation of drafts, in subscriptions."
+    )
+    totals = serializers.SerializerMethodField(
+        help_text="Totals of its drafts and issued invoices, by currency and kind."
+    )
     parked = serializers.SerializerMethodField(
-        help_text=f"The first {MOST_SHOWN} that failed; the next close tries them again."
+        help_text=f"The first {MOST_SHOWN} subscriptions that failed; the next close retries them."
     )
 
     notices = serializers.SerializerMethodField(
-        help_text=f"The first {MOST_SHOWN} things to look at that no invoice tells: late usage that changes no amount,"
-        " of subscriptions for which there is nothing to bill."
+        help_text=f"The first {MOST_SHOWN} notices that are on no invoice: late usage that changes no amount,"
+        " of subscriptions with nothing to bill."
     )
     missing = serializers.SerializerMethodField(
-        help_text=f"The first {MOST_SHOWN} properties that a rule reads or filters by and that no event has of all that"
-        " the run looked at, each once; the lines of its drafts that have such events tell it too. Once all are"
-        " computed: empty before."
+        help_text=f"The first {MOST_SHOWN} properties of event rules that are missing on all measured events, each"
+        " once; the affected lines of its drafts have this notice too. Empty until all drafts are computed."
     )
 
     @extend_schema_field(ProgressSerializer)
@@ -135,13 +138,15 @@ class CloseRunDetailSerializer(CloseRunSerializer):
 
 
 class NewCloseRunSerializer(serializers.Serializer):
-    until = DayField(help_text="Closes every period that is over and whose last day is this one or earlier.")
+    until = DayField(help_text="Closes every period that is over and ends on or before this day.")
 
 
 class CloseRunFilter(NativeFilterSet):
     state = WordFilter(CloseRun.State)
-    started_from = MomentFilter(field_name="started_at", lookup_expr="gte", help_text="Started then or later.")
-    started_before = MomentFilter(field_name="started_at", lookup_expr="lt", help_text="Started before.")
+    started_from = MomentFilter(
+        field_name="started_at", lookup_expr="gte", help_text="Started at or after this moment."
+    )
+    started_before = MomentFilter(field_name="started_at", lookup_expr="lt", help_text="Started before this moment.")
 
 
 show = shown_by(CloseRunDetailSerializer)
@@ -159,10 +164,10 @@ class CloseRunListView(CloseRunsView):
 
     @creation("startCloseRun", request=NewCloseRunSerializer, reply=CloseRunDetailSerializer)
     def post(self, request: Request) -> Response:
-        """Close periods: their drafts are computed for review, in the background. Nothing is issued yet.
+        """Close periods: compute their drafts for review, in the background. Nothing is issued yet.
 
-        Where no period is over by then, there is nothing to close: 409. What another run has pending or drafted is left
-        to it until it is issued or discarded; where that is all, the 409 names the run.
+        If no period is over by then, the answer is 409. Subscriptions that are pending or drafted in another run are
+        skipped until that run is issued or discarded; if there are no others, the 409 names the run.
         """
         until_at = end_of(self.validated(NewCloseRunSerializer, request.data)["until"], tz=self.workspace.tz)
         try:
@@ -184,7 +189,7 @@ class CloseRunView(CloseRunsView):
 class CloseRunIssueView(CloseRunsView):
     @extend_schema(operation_id="issueCloseRun", request=None, responses={202: CloseRunDetailSerializer})
     def post(self, request: Request, run_id: str) -> Response:
-        """Issue the drafts of a run that waits for review, in the background. What is issued is never edited again."""
+        """Issue the drafts of a run that waits for review, in the background. Issued invoices never change."""
         run = row_by_number(self.runs(), run_id)
         try:
             run = invoicing.approve(run=run, actor=self.actor, as_of=timezone.now())
@@ -198,7 +203,7 @@ class CloseRunIssueView(CloseRunsView):
 class CloseRunDiscardView(CloseRunsView):
     @extend_schema(operation_id="discardCloseRun", request=None, responses=CloseRunDetailSerializer)
     def post(self, request: Request, run_id: str) -> Response:
-        """Take a run's drafts back: its periods are open again, and the next close computes them anew."""
+        """Discard a run's drafts: its periods are open again, and the next close computes them anew."""
         run = row_by_number(self.runs(), run_id)
         try:
             invoicing.discard(run=run, actor=self.actor, as_of=timezone.now())

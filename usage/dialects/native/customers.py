@@ -1,4 +1,4 @@
-"""Customers and the aliases under which events report their usage."""
+"""Views of customers and the aliases under which events report their usage."""
 
 from collections import defaultdict
 from collections.abc import Sequence
@@ -23,7 +23,7 @@ from usage.dialects.native.openapi import by_id, creation, listing
 from usage.dialects.shared.lists import bytes_of
 from usage.models import Matching
 
-# The bytes of an alias in a reply beside its name.
+# The bytes of an alias in a response in addition to its value.
 _QUOTES = 3
 
 
@@ -44,7 +44,7 @@ class AliasNames(serializers.Field):
 
 
 def gather_names(customers: Sequence[Customer]) -> None:
-    """Read customers' aliases as texts only: thousands of model instances would take longer than all the rest."""
+    """Load customers' aliases as texts only: thousands of model instances would take longer than everything else."""
     names: dict[UUID, list[str]] = defaultdict(list)
     workspaces = {customer.workspace_id for customer in customers}
     aliases = CustomerAlias.objects.filter(workspace__in=workspaces, customer__in=[row.pk for row in customers])
@@ -93,12 +93,14 @@ class NewAliasSerializer(serializers.Serializer):
 
 
 class MatchingSerializer(serializers.Serializer):
-    """Many events that waited under a name, given to the customer who got it; what they count in waits for it."""
+    """A job that matches earlier events with a customer who got their name. Affected periods are closed after it."""
 
     id = serializers.IntegerField()
     name = TextField()
     state = WordField(choices=Matching.State.choices)
-    found_count = serializers.IntegerField(allow_null=True, help_text="How many waited; null until they are counted.")
+    found_count = serializers.IntegerField(
+        allow_null=True, help_text="The number of events to match; null until they are counted."
+    )
     matched_count = serializers.IntegerField()
     started_at = MomentField()
     finished_at = MomentField(allow_null=True)
@@ -107,7 +109,7 @@ class MatchingSerializer(serializers.Serializer):
 class CustomerFilter(CreatedFilterSet):
     name = TextFilter()
     reference = TextFilter()
-    alias = TextFilter(field_name="aliases__value", help_text="The customer that has this alias.")
+    alias = TextFilter(field_name="aliases__value", help_text="The customer with this alias.")
 
 
 class MatchingFilter(NativeFilterSet):
@@ -133,8 +135,8 @@ class CustomerListView(CustomersView):
     def get(self, request: Request) -> Response:
         found = self.filtered(CustomerFilter, self.customers())
         names = CustomerAlias.objects.filter(workspace=self.workspace, customer=OuterRef("pk")).order_by()
-        told = names.values("customer").annotate(bytes=WholeTotal(bytes_of("value") + _QUOTES)).values("bytes")
-        weight = Coalesce(Subquery(told), 0)
+        weights = names.values("customer").annotate(bytes=WholeTotal(bytes_of("value") + _QUOTES)).values("bytes")
+        weight = Coalesce(Subquery(weights), 0)
         return self.page(found, show, by="created_at", weight=weight, gather=gather_names)
 
     @creation("createCustomer", request=NewCustomerSerializer, reply=CustomerSerializer)
@@ -153,7 +155,7 @@ class CustomerView(CustomersView):
     def patch(self, request: Request, customer_id: str) -> Response:
         customer = row_by_id(self.customers(), customer_id)
         data = self.validated(CustomerChangeSerializer, request.data)
-        # An empty reference stands for none.
+        # An empty reference means none.
         changes = {name: value or "" for name, value in data.items()}
         return Response(show(parties.update_customer(customer=customer, **changes, actor=self.actor)))
 
@@ -191,7 +193,7 @@ class AliasView(CustomersView):
 class MatchingListView(CustomersView):
     @listing("listMatchings", of=MatchingSerializer, filters=MatchingFilter)
     def get(self, request: Request, customer_id: str) -> Response:
-        """List the matchings of names for which many events waited when the customer got them."""
+        """List the jobs that match earlier events under names that were assigned to customers."""
         customer = row_by_id(self.customers(), customer_id)
         matchings = Matching.objects.filter(workspace=self.workspace, customer=customer)
         return self.page(self.filtered(MatchingFilter, matchings), show_matching)

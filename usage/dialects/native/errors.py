@@ -32,9 +32,9 @@ TITLES = {
     503: "Service Unavailable",
     507: "Insufficient Storage",
 }
-# Django's codes for a value that another row has.
+# Django's codes for a value that another row already has.
 _TAKEN_CODES = {"unique", "unique_together"}
-# PostgreSQL's code for it.
+# PostgreSQL's code for this.
 _UNIQUE_VIOLATION = "23505"
 _LEDGER_STATUSES: dict[type[UnableToRecord], int] = {
     RecordNotFound: status.HTTP_404_NOT_FOUND,
@@ -69,26 +69,26 @@ class ProblemSerializer(serializers.Serializer):
     errors = WrongSerializer(many=True, required=False)  # type: ignore[assignment]  # a field, not the property
 
 
-# Clients use the ledger's own names of fields.
+# Clients use the ledger's names of fields.
 STYLE = ErrorStyle(body=body, fields={}, shape=ProblemSerializer)
 
 
 def refused(error: UnableToRecord) -> Problem:
-    """Return a refusal of the ledger. A 404 names no field: the path did."""
+    """Return a refusal of the ledger as a problem. A 404 names no field, since the id is in the path."""
     code = _LEDGER_STATUSES.get(type(error), status.HTTP_422_UNPROCESSABLE_ENTITY)
     named = error.field if code != status.HTTP_404_NOT_FOUND else None
     return Problem(code, INVALID if named else error.message, {named: [error.message]} if named else {})
 
 
 def invalid(error: exceptions.ValidationError) -> Problem:
-    """Return the errors of a serializer, nested ones by their path."""
+    """Return the errors of a serializer as a problem, nested ones with their path."""
     return _told(status.HTTP_422_UNPROCESSABLE_ENTITY, INVALID, _paths(error.detail))
 
 
 def disagreed(error: ValidationError, *, paths: Mapping[str, str]) -> Problem:
-    """Return the errors of the domain: a conflict where a value is in use, otherwise invalid input.
+    """Return the errors of the domain as a problem: a conflict if a value is in use, otherwise invalid input.
 
-    ``paths`` has the path of each field that clients know by another one.
+    ``paths`` maps fields to their paths in requests if they differ.
     """
     by_field = error.error_dict if hasattr(error, "error_dict") else {NON_FIELD_ERRORS: error.error_list}
     found = [(_path(name, one, paths), one) for name, errors in by_field.items() for one in errors]
@@ -98,17 +98,17 @@ def disagreed(error: ValidationError, *, paths: Mapping[str, str]) -> Problem:
 
 
 def unpriced(error: TermsError) -> Problem:
-    """Return the error of terms that cannot be rated."""
+    """Return the error of terms that can't be rated as a problem."""
     return Problem(status.HTTP_422_UNPROCESSABLE_ENTITY, INVALID, {_dotted(error.field): [error.problem]})
 
 
 def is_taken(error: IntegrityError) -> bool:
-    """Tell whether a unique index refused a row since another request was faster than the check before it."""
+    """Tell whether a unique index refused a row because a concurrent request was faster than the check before."""
     return getattr(error.__cause__, "sqlstate", None) == _UNIQUE_VIOLATION
 
 
 def _path(name: str, error: ValidationError, paths: Mapping[str, str]) -> str:
-    """Return the path of an error; a constraint over several fields names the one beside the workspace."""
+    """Return the path of an error; for a constraint over several fields, that of the field beside the workspace."""
     head, _, last = _dotted(name).rpartition(".")
     if last == NON_FIELD_ERRORS:
         last = next((of for of in (error.params or {}).get("unique_check", ()) if of != "workspace"), "")

@@ -14,17 +14,17 @@ from billing.names import parse_uuid
 from usage.dialects.shared import fields
 
 _DECIMAL_TEXT = f"^{fields.PLAIN_NUMBER.pattern}$"
-# Days of these years begin within the calendar in every time zone.
+# Days of these years start within the calendar in every time zone.
 _FIRST_YEAR, _LAST_YEAR = 2, 9998
 
 
 def parse_id(text: Any) -> uuid.UUID | None:
-    """Return a text as a UUID, where it has the form with hyphens, or None."""
+    """Return a text as a UUID, if it has the form with hyphens, or None."""
     return parse_uuid(text) if isinstance(text, str) else None
 
 
 def as_utc(moment: datetime) -> str:
-    """Write a moment in RFC 3339, in UTC."""
+    """Format a moment as RFC 3339 in UTC."""
     return f"{moment.astimezone(UTC).replace(tzinfo=None).isoformat()}Z"
 
 
@@ -51,7 +51,7 @@ class CurrencyField(TextField):
 
 
 class ReferenceField(TextField):
-    """The id in the system that a row came from; null where it has none."""
+    """The id of a row in another system; null if it has none."""
 
     def __init__(self, **options: Any) -> None:
         super().__init__(**{"max_length": 100, "allow_null": True, "required": False, **options})
@@ -122,14 +122,14 @@ WHOLE = {"type": "integer", "minimum": 1, "maximum": GREATEST_WHOLE}
 
 @extend_schema_field(WHOLE)
 class WholeField(serializers.Field):
-    """A whole number of 1 or more that JavaScript clients can hold."""
+    """An integer of 1 or more that JavaScript clients represent exactly."""
 
     default_error_messages = {"invalid": "A valid integer is required.", "range": "Must be from 1 to {greatest}."}
 
     def to_internal_value(self, data: Any) -> int:
         if isinstance(data, bool) or not isinstance(data, int | Decimal):
             self.fail("invalid")
-        # The range first: 1e999999999 is a short text, but an int of a billion digits.
+        # Check the range first: 1e999999999 is a short text, but an int of a billion digits.
         if not 1 <= data <= GREATEST_WHOLE:
             self.fail("range", greatest=GREATEST_WHOLE)
         if data != int(data):
@@ -142,7 +142,7 @@ class WholeField(serializers.Field):
 
 @extend_schema_field({"oneOf": [{"type": "string", "pattern": _DECIMAL_TEXT}, {"type": "number"}]})
 class NumberField(serializers.Field):
-    """An exact number, as JSON number or as plain decimal in a string; greater than ``above``, not below ``least``."""
+    """An exact number, as a JSON number or a plain decimal in a string; above ``above``, and not below ``least``."""
 
     default_error_messages = {
         "invalid": "A valid number is required.",
@@ -173,7 +173,7 @@ class NumberField(serializers.Field):
 
 @extend_schema_field({"type": "string", "pattern": r"^-?[0-9]+(\.[0-9]+)?$"})
 class NumberText(serializers.Field):
-    """A number in a reply: a string with all its digits and no more."""
+    """A number in a response: a string with exactly its digits."""
 
     def __init__(self, **options: Any) -> None:
         super().__init__(**options, read_only=True)
@@ -183,7 +183,7 @@ class NumberText(serializers.Field):
 
 
 class WordField(serializers.ChoiceField):
-    """One of a few words, which may be given by a function: a serializer asks for them when it is made."""
+    """One of a few words, which may be given by a function that is called when the serializer is created."""
 
     def __init__(self, choices: Any, **options: Any) -> None:
         super().__init__(choices() if callable(choices) else choices, **options)

@@ -19,7 +19,7 @@ Choices = list[tuple[str, str]]
 
 
 class NativeFilterSet(django_filters.FilterSet):
-    """The filters of a list of a workspace's rows."""
+    """Filters of a list of a workspace's rows."""
 
     def __init__(self, *args: Any, workspace: Workspace, **options: Any) -> None:
         super().__init__(*args, **options)
@@ -64,7 +64,7 @@ class WholeFilter(django_filters.Filter):
 
 
 class NamedFilter(TextFilter):
-    """The row that a listed row belongs to, by its id or its reference."""
+    """Filter by the row that a listed row belongs to, given by its id or its reference."""
 
     def filter(self, queryset: QuerySet, value: str) -> QuerySet:
         if not value:
@@ -89,15 +89,15 @@ class MomentFilter(django_filters.Filter):
 
 
 class SinceFilter(MomentFilter):
-    """Rows whose ``created_at``, set by the database, is at the moment or later; with ``exclude``, those before."""
+    """Filter by ``created_at``, set by the database: rows from a moment on or, with ``exclude``, rows before it."""
 
     def filter(self, queryset: QuerySet, value: datetime | None) -> QuerySet:
         if value is None:
             return queryset
         moment: Any = value
         if connection.vendor == "sqlite":
-            # There a moment is text, and one that the database set has milliseconds: without its last zeros a
-            # moment does not compare as later than itself.
+            # On SQLite moments are text, and those that the database sets have milliseconds: a moment without its
+            # trailing zeros does not compare as later than itself.
             moment = Value(_shortest(value), output_field=CharField())
         return self.get_method(queryset)(created_at__gte=moment)
 

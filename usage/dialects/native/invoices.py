@@ -1,4 +1,4 @@
-"""Invoices with their lines and arithmetic, and the usage records behind each line."""
+"""Views of invoices with their lines and calculation, and of the usage records of each line."""
 
 from typing import Any
 
@@ -31,7 +31,7 @@ from usage.models import UsageRecord
 
 
 class _Shown(serializers.Field):
-    """A value that a document has already as text."""
+    """A value that is already text in a document."""
 
     def to_representation(self, value: Any) -> Any:
         return value
@@ -47,12 +47,12 @@ class ShownNumber(_Shown): ...
 
 class SpanSerializer(serializers.Serializer):
     starts_at = MomentField()
-    ends_at = MomentField(help_text="The first moment that is not in it.")
+    ends_at = MomentField(help_text="The first moment after it.")
 
 
 class ShownSpanSerializer(serializers.Serializer):
     starts_at = ShownMoment()
-    ends_at = ShownMoment(help_text="The first moment that is not in it.")
+    ends_at = ShownMoment(help_text="The first moment after it.")
 
 
 class ShownTierSerializer(serializers.Serializer):
@@ -79,27 +79,25 @@ class StepSerializer(serializers.Serializer):
     text = TextField()
     quantity = ShownNumber(allow_null=True)
     unit_price = ShownNumber(allow_null=True)
-    amount = ShownNumber(help_text="Not rounded: the amounts of all steps add up to the line's price.")
-    lower = ShownNumber(allow_null=True, help_text="Of the tier it is about, exclusive.")
-    upper = ShownNumber(allow_null=True, help_text="Of the tier it is about, inclusive.")
+    amount = ShownNumber(help_text="Not rounded. The amounts of all steps add up to the line's price.")
+    lower = ShownNumber(allow_null=True, help_text="The lower bound of the step's tier, exclusive.")
+    upper = ShownNumber(allow_null=True, help_text="The upper bound of the step's tier, inclusive.")
 
 
-SAMPLE = "The first and the last of them that have a value, or else of those that have none."
+SAMPLE = "The first and the last of them with a value; if none has a value, the first and the last."
 
 
 class UnreadCount(serializers.IntegerField):
-    """Of the events that were counted, those that are worth nothing."""
+    """The number of counted events that add nothing."""
 
     def __init__(self, **options: Any) -> None:
-        told = (
-            "Of the records, events that count for nothing: what the rule adds is no number in them, or is not there."
-        )
-        super().__init__(**{"help_text": told, **options})
+        text = "The number of records that add nothing: the value that the rule adds is missing or not a number."
+        super().__init__(**{"help_text": text, **options})
 
 
 class UnreadSerializer(serializers.Serializer):
     record = serializers.IntegerField(help_text="The record's id.")
-    value = TextField(allow_null=True, help_text="As JSON, its first 60 characters; null where it has none.")
+    value = TextField(allow_null=True, help_text="The first 60 characters of the value as JSON; null if there is none.")
 
 
 class InvoiceLineSerializer(serializers.Serializer):
@@ -111,20 +109,22 @@ class InvoiceLineSerializer(serializers.Serializer):
     aggregation = WordField(choices=brick_choices)
     unit_label = TextField()
     period = ShownSpanSerializer()
-    days = serializers.IntegerField(help_text="Calendar days that the line covers: they prorate a flat price.")
-    of_days = serializers.IntegerField(help_text="Of the whole period.")
+    days = serializers.IntegerField(
+        help_text="The number of calendar days that the line covers, which prorates a flat price."
+    )
+    of_days = serializers.IntegerField(help_text="The number of calendar days of the whole period.")
     quantity = ShownNumber()
     record_count = serializers.IntegerField()
     unread_count = UnreadCount()
     unread_sample = UnreadSerializer(many=True, help_text=SAMPLE)
     price = ShownPriceSerializer()
-    steps = StepSerializer(many=True, help_text="The arithmetic, from the quantity to the price.")
-    surprise = TextField(allow_blank=True, help_text="What the arithmetic wonders at, such as a negative quantity.")
+    steps = StepSerializer(many=True, help_text="The calculation, from the quantity to the price.")
+    surprise = TextField(allow_blank=True, help_text="The notice of the calculation, such as a negative quantity.")
     surprises = serializers.ListField(
-        child=TextField(), help_text="All that a reviewer should look at; of an issued invoice, as its document says."
+        child=TextField(), help_text="All notices for a reviewer; for an issued invoice, only the one in its document."
     )
     rated = ShownNumber(help_text="The price of the whole quantity.")
-    billed_before = ShownNumber(help_text="Of it, on earlier invoices.")
+    billed_before = ShownNumber(help_text="The part billed on earlier invoices.")
     amount = ShownNumber(help_text="rated - billed_before")
 
 
@@ -158,7 +158,7 @@ class InvoiceSerializer(serializers.Serializer):
 
 
 class InvoiceDetailSerializer(InvoiceSerializer):
-    billed_to = BilledToSerializer(help_text="As it was when the invoice was issued.")
+    billed_to = BilledToSerializer(help_text="The name when the invoice was issued.")
     lines = InvoiceLineSerializer(many=True)
 
 
@@ -169,10 +169,14 @@ class InvoiceFilter(NativeFilterSet):
     customer = NamedFilter(help_text="By id or reference.")
     subscription = NamedFilter(help_text="By id or reference.")
     close_run = WholeFilter(field_name="run_id")
-    issued_from = MomentFilter(field_name="issued_at", lookup_expr="gte", help_text="Issued then or later.")
-    issued_before = MomentFilter(field_name="issued_at", lookup_expr="lt", help_text="Issued before.")
-    starts_from = MomentFilter(field_name="starts_at", lookup_expr="gte", help_text="Its period starts then or later.")
-    ends_by = MomentFilter(field_name="ends_at", lookup_expr="lte", help_text="Its period ends then or earlier.")
+    issued_from = MomentFilter(field_name="issued_at", lookup_expr="gte", help_text="Issued at or after this moment.")
+    issued_before = MomentFilter(field_name="issued_at", lookup_expr="lt", help_text="Issued before this moment.")
+    starts_from = MomentFilter(
+        field_name="starts_at", lookup_expr="gte", help_text="Its period starts at or after this moment."
+    )
+    ends_by = MomentFilter(
+        field_name="ends_at", lookup_expr="lte", help_text="Its period ends at or before this moment."
+    )
 
 
 show = shown_by(InvoiceSerializer)
@@ -193,7 +197,7 @@ class InvoiceListView(InvoicesView):
 class InvoiceView(InvoicesView):
     @extend_schema(operation_id="readInvoice", responses=InvoiceDetailSerializer)
     def get(self, request: Request, invoice_id: str) -> Response:
-        """Return an invoice with its lines. An issued one has the names and prices of the day when it was issued."""
+        """Return an invoice with its lines. An issued one has the names and prices of the time when it was issued."""
         related = self.invoices().select_related("customer", "subscription", "workspace")
         invoice = row_by_number(related, invoice_id)
         billed_to, lines = _issued(invoice) if invoice.document else _drafted(invoice)
@@ -201,7 +205,7 @@ class InvoiceView(InvoicesView):
 
 
 def _issued(invoice: Invoice) -> tuple[DocumentCustomer, list[dict[str, Any]]]:
-    """Return whom an invoice was issued to and its lines, by its document."""
+    """Return the customer and lines of an issued invoice, from its document."""
     document = InvoiceDocument.from_json(invoice.document)
     unread = {row["position"]: row for row in invoice.lines.values("position", *_UNREAD)}
     return document.customer, [
@@ -211,7 +215,7 @@ def _issued(invoice: Invoice) -> tuple[DocumentCustomer, list[dict[str, Any]]]:
 
 
 def _drafted(invoice: Invoice) -> tuple[DocumentCustomer, list[dict[str, Any]]]:
-    """Return whom a draft is for and its lines, as they are now."""
+    """Return the customer and lines of a draft, with current names."""
     rows = invoice.lines.select_related("line__brick", "price").prefetch_related("price__tiers").order_by("position")
     return DocumentCustomer.of(invoice.customer), [shown_line(row, currency=invoice.currency) for row in rows]
 
@@ -220,13 +224,13 @@ _UNREAD = ("unread_count", "unread_sample")
 
 
 def shown_line(row: InvoiceLine, *, currency: str) -> dict[str, Any]:
-    """Return a draft's line, with what is told of it beside its document."""
+    """Return a draft's line, with the notices that are not in its document."""
     beside = {"surprises": row.surprises, **{name: getattr(row, name) for name in _UNREAD}}
     return show_line(DocumentLine.of(row, currency=currency).as_dict() | beside)
 
 
 class NoFilter(NativeFilterSet):
-    """Pages alone: which records are a line's is not to be chosen."""
+    """No filters: all records of a line are listed, in pages."""
 
 
 @extend_schema(
@@ -238,9 +242,9 @@ class NoFilter(NativeFilterSet):
 class InvoiceRecordListView(InvoicesView):
     @listing("listRecordsOfInvoiceLine", of=RecordSerializer, filters=NoFilter)
     def get(self, request: Request, invoice_id: str, position: int) -> Response:
-        """Return the records whose quantities make up the line at a position of an invoice, the latest use first.
+        """Return the records that the line at a position of an invoice counts, the latest usage first.
 
-        They are those that counted when it was measured: what has changed since then is billed as a difference.
+        These are the records as of its measurement: later changes are billed as a difference.
         """
         invoice = row_by_number(self.invoices(), invoice_id)
         line = invoice.lines.select_related("invoice", "rule").filter(position=position).first()

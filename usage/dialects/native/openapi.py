@@ -14,7 +14,7 @@ from usage.dialects.shared.openapi import DialectSchema
 
 
 class NativeSchema(DialectSchema):
-    """Problems have a media type of their own, and every operation may answer 422."""
+    """Schema generator: problems have their own media type, and every operation may answer 422."""
 
     def _error_codes(self) -> set[int]:
         return super()._error_codes() | {status.HTTP_422_UNPROCESSABLE_ENTITY}
@@ -45,7 +45,9 @@ def listing(
                 OpenApiParameter(name, one.schema, description=one.extra.get("help_text", ""))
                 for name, one in filters.base_filters.items()
             ),
-            OpenApiParameter(CURSOR, {"type": "string", "minLength": 1}, description="As in `next` and `previous`."),
+            OpenApiParameter(
+                CURSOR, {"type": "string", "minLength": 1}, description="The cursor in `next` or `previous`."
+            ),
             OpenApiParameter(SIZE, {"type": "integer", "minimum": 1, "maximum": largest}),
         ],
     )

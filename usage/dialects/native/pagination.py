@@ -1,4 +1,4 @@
-"""Pages by cursor, newest first: each starts after the last row of the page before, whatever was added meanwhile."""
+"""Cursor pagination, newest first: each page starts after the last row of the previous one, even if rows are added."""
 
 import binascii
 from base64 import urlsafe_b64decode, urlsafe_b64encode
@@ -22,7 +22,7 @@ BAD_CURSOR = "Invalid cursor."
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """Rows, newest first, and the URLs of the pages around them."""
+    """A page of rows, newest first, and the URLs of the adjacent pages."""
 
     rows: list[Any]
     next: str | None
@@ -52,11 +52,11 @@ def read_page(
     weight: Expression | None = None,
     are_gathered: bool = False,
 ) -> Page:
-    """Return the page of a workspace's rows that the request's ``cursor`` and ``page_size`` ask for.
+    """Return the page of a workspace's rows for the request's ``cursor`` and ``page_size``.
 
-    ``by`` is a moment of the row, ties in the order of the primary key, or ``pk``. ``sized`` names a column of JSON, of
-    which a page holds no more than ``lists`` lets it: such a page ends early. ``weight``, ``are_gathered``: see there.
-    Raises ``ValidationError`` naming the parameter.
+    ``by`` is a moment of the row, with ties in the order of the primary key, or ``pk``. ``sized``, ``weight`` and
+    ``are_gathered`` are those of ``lists.first_rows``: the page may end early. Raises ``ValidationError`` naming the
+    parameter.
     """
     size, cursor = _size(request, largest), _cursor(request, queryset)
     is_backwards = cursor is not None and cursor.is_backwards
@@ -84,8 +84,8 @@ def _beyond(queryset: QuerySet, cursor: _Cursor, by: str, workspace: Workspace) 
     by_pk = Q(**{f"pk__{step}": cursor.pk})
     if by == "pk":
         return by_pk
-    # The moment is compared in the database, never read: SQLite stores one that it sets itself to the millisecond, as
-    # text that differs from the same moment as Django writes it.
+    # Compare the moment in the database: SQLite stores moments that it sets itself with milliseconds, as a text that
+    # differs from the one that Django writes for the same moment.
     last = queryset.model._default_manager.filter(workspace=workspace, pk=cursor.pk)
     if not last.exists():
         raise exceptions.ValidationError({CURSOR: [BAD_CURSOR]})
@@ -103,7 +103,7 @@ def _size(request: Request, largest: int) -> int:
     text = request.query_params.get(SIZE, str(min(USUAL_SIZE, largest)))
     size = parse_whole(text, digits=9)
     if size is None or not 1 <= size <= largest:
-        raise exceptions.ValidationError({SIZE: [f"A page has from 1 to {largest} rows."]})
+        raise exceptions.ValidationError({SIZE: [f"Must be from 1 to {largest}."]})
     return size
 
 

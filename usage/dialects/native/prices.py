@@ -1,4 +1,4 @@
-"""Prices: how a quantity of a brick becomes money. A price is never edited: another one is created."""
+"""Views of prices. A price is never edited: a new one is created instead."""
 
 from collections.abc import Sequence
 from decimal import Decimal
@@ -32,7 +32,7 @@ from usage.dialects.native.openapi import creation, listing
 from usage.dialects.native.rows import find
 
 MOST_TIERS = settings.TIERS_PER_PRICE
-FIXED = "A price is never edited: make another, end the line at the old one and add a line at the new one."
+FIXED = "A price is never edited: create another, end the line with the old one and add a line with the new one."
 
 
 class TierSerializer(serializers.Serializer):
@@ -67,21 +67,21 @@ class NewTierSerializer(serializers.Serializer):
         help_text="The last unit of the tier; null for the last tier, which is open.",
     )
     unit_price = NumberField(before=15, after=12, least=0)
-    fee = NumberField(before=15, after=12, least=0, required=False, help_text="Once, where the tier is entered.")
+    fee = NumberField(before=15, after=12, least=0, required=False, help_text="Charged once, if the tier is entered.")
 
 
 class TermsSerializer(serializers.Serializer):
-    name = TextField(max_length=200, required=False, help_text="The brick's unless given.")
+    name = TextField(max_length=200, required=False, help_text="By default the brick's name.")
     model = WordField(choices=rating.choices())
-    currency = CurrencyField(required=False, help_text="The subscription's or the workspace's unless given.")
+    currency = CurrencyField(required=False, help_text="By default the subscription's or the workspace's.")
     unit_price = NumberField(
         before=15,
         after=12,
         least=0,
         required=False,
-        help_text=f"{rating.help_on('unit_price')} None where there are tiers.",
+        help_text=f"{rating.help_on('unit_price')} Not for tiered prices.",
     )
-    tiers = NewTierSerializer(many=True, required=False, max_length=MOST_TIERS)  # type: ignore[call-arg]  # of the list
+    tiers = NewTierSerializer(many=True, required=False, max_length=MOST_TIERS)  # type: ignore[call-arg]  # an argument of the list
 
     def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
         model = rating.model_named(attrs["model"])
@@ -103,14 +103,14 @@ class PriceFilter(CreatedFilterSet):
     currency = TextFilter()
 
 
-# The bytes of a tier in a reply, or a little more.
+# The bytes of a tier in a response, rounded up.
 TIER_BYTES = 100
 
 show = shown_by(PriceSerializer)
 
 
 def terms(data: dict[str, Any], *, brick: Brick, currency: str) -> PriceTerms:
-    """Return the terms that were sent, by default named after the brick and in its currency."""
+    """Return the terms that were sent, by default with the brick's name and in its currency."""
     return PriceTerms(
         name=data.get("name", brick.name),
         model=data["model"],
@@ -134,8 +134,8 @@ class PriceListView(PricesView):
     def get(self, request: Request) -> Response:
         found = self.filtered(PriceFilter, Price.objects.filter(workspace=self.workspace))
         tiers = PriceTier.objects.filter(workspace=self.workspace, price=OuterRef("pk")).order_by()
-        told = tiers.values("price").annotate(bytes=Count("pk") * TIER_BYTES).values("bytes")
-        return self.page(found, show, weight=Coalesce(Subquery(told), 0), gather=gather_tiers)
+        weights = tiers.values("price").annotate(bytes=Count("pk") * TIER_BYTES).values("bytes")
+        return self.page(found, show, weight=Coalesce(Subquery(weights), 0), gather=gather_tiers)
 
     @creation("createPrice", request=NewPriceSerializer, reply=PriceSerializer)
     def post(self, request: Request) -> Response:

@@ -1,4 +1,4 @@
-"""Subscriptions and their lines: created, read, changed and ended."""
+"""Views that create, read, change and end subscriptions and their lines."""
 
 from collections.abc import Sequence
 from datetime import datetime
@@ -31,7 +31,7 @@ from usage.dialects.native.subscriptions_serializers import (
     SubscriptionSerializer,
 )
 
-# The bytes of a line in a reply, or a little more.
+# The bytes of a line in a response, rounded up.
 LINE_BYTES = 400
 
 show = shown_by(SubscriptionSerializer)
@@ -43,7 +43,7 @@ def gather_lines(subscriptions: Sequence[Subscription]) -> None:
 
 
 class _SoldFilter(NamedFilter):
-    """Subscriptions that have a line of a brick."""
+    """Filter for subscriptions that have a line of a brick."""
 
     def filter(self, queryset: QuerySet[Subscription], value: str) -> QuerySet[Subscription]:
         lines = Line.objects.filter(workspace=self.parent.workspace, subscription=OuterRef("pk"))
@@ -53,7 +53,7 @@ class _SoldFilter(NamedFilter):
 class SubscriptionFilter(CreatedFilterSet):
     reference = TextFilter()
     customer = NamedFilter(help_text="By id or reference.")
-    brick = _SoldFilter(help_text="That one of its lines is of: by id or reference.")
+    brick = _SoldFilter(help_text="The brick of one of its lines, by id or reference.")
     interval = WordFilter(Subscription.Interval)
     is_over = FlagFilter(
         field_name="next_close_at", lookup_expr="isnull", help_text="Whether its last period is closed."
@@ -76,7 +76,7 @@ class SubscriptionsView(NativeView):
         return row_by_number(lines, line_id, field="number")
 
     def terms(self, lines: dict[str, dict[str, Any]], *, currency: str) -> list[LineTerms]:
-        """Return the lines that were sent, by their path in the request, with the bricks and prices that they name."""
+        """Return the lines that were sent, by their path in the request, with their bricks and prices."""
         bricks = find(
             Brick.objects.filter(workspace=self.workspace),
             {f"{path}brick": sent["brick"] for path, sent in lines.items()},
@@ -106,9 +106,9 @@ class SubscriptionListView(SubscriptionsView):
 
     @creation("createSubscription", request=NewSubscriptionSerializer, reply=SubscriptionSerializer)
     def post(self, request: Request) -> Response:
-        """Agree on a subscription with its lines, all or nothing.
+        """Create a subscription with its lines, all or nothing.
 
-        Ids and references may be those of the system that it comes from: its clients then report here as they are.
+        Ids and references may be those of another system, so that its clients can report usage unchanged.
         """
         data = self.validated(NewSubscriptionSerializer, request.data)
         subscriptions_serializers.check_starts(data, as_of=timezone.now())
@@ -145,9 +145,9 @@ class SubscriptionEndView(SubscriptionsView):
     def post(self, request: Request, subscription_id: str) -> Response:
         """End the subscription and its lines; its last period is then closed like any other.
 
-        A later end, or none, prolongs it and the lines that were to end with it; those that ended before stay so, and
-        are told. An end at its start voids it, where no period is closed: nothing of it is billed, and its references
-        are free.
+        A later end, or null for none, extends it and the lines that end with it. Lines that ended before stay ended and
+        are listed in the response. An end at its start voids it, if no period is closed: nothing of it is billed, and
+        its references can be used again.
         """
         subscription = row_by_id(self.subscriptions(), subscription_id)
         ended = contracts.end_subscription(
@@ -165,7 +165,7 @@ class SubscriptionEndView(SubscriptionsView):
 class LineListView(SubscriptionsView):
     @creation("addLine", request=NewLineSerializer, reply=LineAloneSerializer)
     def post(self, request: Request, subscription_id: str) -> Response:
-        """Add a line. Of a gauge, the reply tells what it opens with."""
+        """Add a line. For a gauge, the response has its opening value."""
         subscription = row_by_id(self.subscriptions(), subscription_id)
         data = self.validated(NewLineSerializer, request.data)
         subscriptions_serializers.check_starts(data, as_of=timezone.now())
@@ -182,7 +182,7 @@ class LineView(SubscriptionsView):
 
     @extend_schema(operation_id="changeLine", request=LineChangeSerializer, responses=LineAloneSerializer)
     def patch(self, request: Request, subscription_id: str, line_id: str) -> Response:
-        """Set the line's limits. Nothing else of a line changes: to change its price, end it and add the next."""
+        """Set the line's limits. Nothing else of a line can change: to change its price, end it and add a new one."""
         line = self.line(subscription_id, line_id)
         data = self.validated(LineChangeSerializer, request.data)
         limits = subscriptions_serializers.limits(data["limits"], former=line)

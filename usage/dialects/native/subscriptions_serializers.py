@@ -1,4 +1,4 @@
-"""Subscriptions and their lines: what clients send and what they are shown."""
+"""Serializers of subscriptions and their lines: input and output."""
 
 from datetime import datetime
 from decimal import Decimal
@@ -36,8 +36,8 @@ SIDES, KINDS = ("soft", "hard"), ("quantity", "amount")
 
 
 DISTANT = (
-    "True: a start, or the day that periods are counted from, that is more than a year back or ahead is meant, which is"
-    " refused otherwise."
+    "True confirms a start, or a day from which periods are counted, more than a year back or ahead. Otherwise such a"
+    " date is refused."
 )
 
 
@@ -71,14 +71,14 @@ class LimitsSerializer(serializers.Serializer):
 
 
 class LineSerializer(serializers.Serializer):
-    id = serializers.IntegerField(source="number", help_text="The workspace's own number of the line.")
+    id = serializers.IntegerField(source="number", help_text="The line's number, unique in the workspace.")
     reference = ReferenceField(required=True)
     brick = IdField(source="brick_id")
     price = serializers.IntegerField(source="price_id")
     starts_at = MomentField()
     ends_at = MomentField(allow_null=True)
     carries_on = serializers.BooleanField(
-        help_text="Of a gauge: whether it opens with the last value of the brick's line before it, not at 0."
+        help_text="For a gauge: whether it opens with the last value of the brick's previous line, not at 0."
     )
     limits = serializers.SerializerMethodField()
 
@@ -88,23 +88,23 @@ class LineSerializer(serializers.Serializer):
 
 
 class OpeningSerializer(serializers.Serializer):
-    value = NumberText(help_text="Carried on from the line before it, or 0.")
+    value = NumberText(help_text="The value carried on from the previous line, or 0.")
     former = serializers.IntegerField(
-        source="former.number", allow_null=True, help_text="The brick's line before it in the subscription."
+        source="former.number", allow_null=True, help_text="The brick's previous line in the subscription."
     )
     former_value = NumberText(
         source="last",
         allow_null=True,
-        help_text="What that one ended with: left behind where the value is 0. Null where it had none.",
+        help_text="The last value of that line, even if it is not carried on. Null if it had none.",
     )
 
 
 class LineAloneSerializer(LineSerializer):
-    """A line outside a list, which may cost a query of its own."""
+    """A line outside a list, which may need a query of its own."""
 
     opening = serializers.SerializerMethodField(
-        help_text="Of a gauge: what it begins with, by the usage that is recorded now; null of all else. Usage of the "
-        "former line that comes later changes it."
+        help_text="For a gauge: its opening value by current usage, which late usage of the former line changes. "
+        "Null for other lines."
     )
 
     @extend_schema_field(OpeningSerializer(allow_null=True))
@@ -133,8 +133,12 @@ class SubscriptionSerializer(serializers.Serializer):
     anchor_on = DayField()
     starts_at = MomentField()
     ends_at = MomentField(allow_null=True)
-    is_voided = serializers.BooleanField(help_text="Whether it was a mistake and covers nothing: it ends at its start.")
-    open_period = serializers.SerializerMethodField(help_text="The first that is not closed; null where none is left.")
+    is_voided = serializers.BooleanField(
+        help_text="Whether it was voided, as created by mistake: it ends at its start."
+    )
+    open_period = serializers.SerializerMethodField(
+        help_text="The first period that is not closed; null if all are closed."
+    )
     lines = serializers.SerializerMethodField()
     created_at = MomentField()
 
@@ -150,8 +154,8 @@ class SubscriptionSerializer(serializers.Serializer):
 class EndedSubscriptionSerializer(SubscriptionSerializer):
     stay_ended = serializers.ListField(
         child=serializers.IntegerField(),
-        help_text="Of a subscription that was prolonged: the ids of its lines that had ended before and stay so, but "
-        "for those that another line of their brick follows.",
+        help_text="For an extended subscription: the ids of its lines that had ended before and stay ended, except "
+        "those followed by another line of their brick.",
     )
 
 
@@ -161,31 +165,31 @@ class NewLimitSerializer(serializers.Serializer):
 
     def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
         if (attrs.get("quantity") is None) == (attrs.get("amount") is None):
-            raise serializers.ValidationError("A limit is a quantity or an amount, and not both.")
+            raise serializers.ValidationError("Give either a quantity or an amount, not both.")
         return attrs
 
 
 class NewLimitsSerializer(serializers.Serializer):
     soft = NewLimitSerializer(required=False, allow_null=True, help_text="Shown once it is reached.")
-    hard = NewLimitSerializer(required=False, allow_null=True, help_text="Beyond it nothing is taken.")
+    hard = NewLimitSerializer(required=False, allow_null=True, help_text="Usage beyond it is refused.")
 
 
 class LineChangeSerializer(serializers.Serializer):
-    limits = NewLimitsSerializer(help_text="A limit that is not sent stays, and null takes it away.")
+    limits = NewLimitsSerializer(help_text="A limit that is not sent is kept; null removes it.")
 
 
 class NewLineSerializer(serializers.Serializer):
     id = WholeField(
-        source="number", required=False, help_text="One that clients hold already: the workspace's next unless given."
+        source="number", required=False, help_text="One that clients already use; by default the workspace's next."
     )
     reference = ReferenceField()
     brick = TextField(help_text="By id or reference.")
-    price = PriceField(help_text="By id, or the terms of one that is made with the line.")
-    starts_at = MomentField(required=False, help_text="As the subscription's first open period unless given.")
+    price = PriceField(help_text="An existing price, by id, or the terms of a new one.")
+    starts_at = MomentField(required=False, help_text="By default the start of the subscription's first open period.")
     ends_at = MomentField(required=False, allow_null=True)
     carries_on = FlagField(
         required=False,
-        help_text="Of a gauge: false lets it open at 0, where it else opens with the last value of the line before it.",
+        help_text="For a gauge: false makes it open at 0 instead of with the last value of the previous line.",
     )
     limits = NewLimitsSerializer(required=False)
     distant_start = FlagField(required=False, help_text=DISTANT)
@@ -195,14 +199,18 @@ class NewSubscriptionSerializer(serializers.Serializer):
     id = IdField(required=False)
     reference = ReferenceField()
     customer = TextField(help_text="By id or reference.")
-    currency = CurrencyField(required=False, help_text="The workspace's unless given.")
+    currency = CurrencyField(required=False, help_text="By default the workspace's.")
     interval = WordField(choices=Subscription.Interval.choices, default=Subscription.Interval.MONTHLY.value)
-    anchor_on = DayField(required=False, help_text="The day that periods are counted from: the first unless given.")
+    anchor_on = DayField(
+        required=False, help_text="The day from which billing periods are counted; by default the first day."
+    )
     starts_at = MomentField(required=False)
-    starts_on = DayField(required=False, help_text="In place of starts_at: this day begins in the workspace's zone.")
-    ends_at = MomentField(required=False, allow_null=True, help_text="The first moment that is not covered.")
+    starts_on = DayField(
+        required=False, help_text="Instead of starts_at: the start of this day in the workspace's time zone."
+    )
+    ends_at = MomentField(required=False, allow_null=True, help_text="The first moment not covered.")
     distant_start = FlagField(required=False, help_text=DISTANT)
-    lines = NewLineSerializer(many=True, required=False, max_length=MOST_LINES)  # type: ignore[call-arg]  # of the list
+    lines = NewLineSerializer(many=True, required=False, max_length=MOST_LINES)  # type: ignore[call-arg]  # an argument of the list
 
     def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
         if ("starts_at" in attrs) == ("starts_on" in attrs):
@@ -210,7 +218,7 @@ class NewSubscriptionSerializer(serializers.Serializer):
         prices = (line["price"] for line in attrs.get("lines", ()))
         if sum(len(price.get("tiers", ())) for price in prices if isinstance(price, dict)) > settings.TIERS_PER_REQUEST:
             message = (
-                f"At most {settings.TIERS_PER_REQUEST} tiers in one request: make prices first, or add lines later."
+                f"At most {settings.TIERS_PER_REQUEST} tiers in one request: create prices first, or add lines later."
             )
             raise serializers.ValidationError({"lines": [message]})
         return attrs
@@ -219,13 +227,13 @@ class NewSubscriptionSerializer(serializers.Serializer):
 class EndSerializer(serializers.Serializer):
     ends_at = MomentField(
         allow_null=True,
-        help_text="The first moment that is not covered; null: it goes on without an end, a line as long as its "
-        "subscription. Where it begins, it is voided: it was a mistake and covers nothing.",
+        help_text="The first moment not covered; null for no end: a line ends with its subscription. "
+        "An end at the start voids what was created by mistake.",
     )
 
 
 def limits(data: dict[str, Any], *, former: Line | None = None) -> Limits:
-    """Return the limits that were sent; those that were not sent stay as the former line has them."""
+    """Return the limits that were sent; those that were not sent are kept from the line."""
     bounds = {}
     for side in SIDES:
         sent = (data[side] or {}) if side in data else None
@@ -238,8 +246,8 @@ def limits(data: dict[str, Any], *, former: Line | None = None) -> Limits:
 def check_starts(data: dict[str, Any], *, as_of: datetime) -> None:
     """Remove the flags from a subscription or line that was sent; raise ``ValidationError`` for distant starts.
 
-    A start is also the day that periods are counted from: a mistake in it moves the days on which they begin. A flag
-    says that a start is meant; that of a subscription says it of its lines as well.
+    A start is also the day from which periods are counted: a mistake in it moves the starts of all periods. A flag
+    confirms a distant start; that of a subscription also confirms those of its lines.
     """
     meant = data.pop("distant_start", False)
     starts: list[tuple[str, Any]] = []

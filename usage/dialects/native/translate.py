@@ -1,6 +1,6 @@
 """Translate reported usage into commands, one record or thousands, with errors by field.
 
-A serializer takes longer over a record than the database does, so these few fields are read by hand.
+A serializer takes longer for a record than the database does, so these few fields are parsed by hand.
 """
 
 from collections.abc import Callable, Iterable, Sequence
@@ -24,7 +24,7 @@ LONGEST_TEXT = 255
 LONGEST_NOTE = 500
 _REQUIRED = "This field is required."
 _NULL = "This field may not be null."
-_WHOSE = "Name a line, or a subscription and a brick, or a customer_alias and an event_type."
+_WHOSE = "Give a line, or a subscription and a brick, or a customer_alias and an event_type."
 _LINE, _BRICK, _EVENT = ("line",), ("subscription", "brick"), ("customer_alias", "event_type")
 _NEEDED = {
     _LINE: (*_LINE, "quantity", "occurred_at"),
@@ -36,11 +36,11 @@ _OF_LINES = ("quantity", "note")
 
 
 class _Refused(Exception):
-    """The value is invalid; the message says why."""
+    """The value is invalid; the message gives the reason."""
 
 
 class _Report(NamedTuple):
-    """A record as sent: the fields that say whose usage it is, and all fields by name."""
+    """A record as sent: the fields that identify the owner of the usage, and all fields by name."""
 
     whose: tuple[str, ...]
     fields: dict[str, Any]
@@ -49,10 +49,10 @@ class _Report(NamedTuple):
 def read_reports(
     sent: Sequence[Any], *, workspace: Workspace, origin: Origin, as_of: datetime
 ) -> list[RecordUsage | ReportEvent | Wrong]:
-    """Translate records as they were sent, in order, each into a command or into its errors.
+    """Translate records as sent, in order, each into a command or into its errors.
 
-    Records dated too far after ``as_of`` are refused.
-    At most three queries, whatever the number: references are looked up all at once.
+    Records dated too far after ``as_of`` are refused. Needs at most three queries, whatever the number of records:
+    references are looked up all at once.
     """
     reports = [_read(one, as_of) for one in sent]
     names = _Names(workspace, [report.fields for report in reports if isinstance(report, _Report)])
@@ -81,7 +81,7 @@ def _read(sent: Any, as_of: datetime) -> _Report | Wrong:
 
 
 def _whose(given: Sequence[str], wrong: Wrong) -> tuple[str, ...]:
-    """Return the fields that say whose usage it is; add to ``wrong`` where there are none, or of several kinds."""
+    """Return the fields that identify the owner of the usage; add to ``wrong`` if there is none or more than one."""
     forms = [form for form in (_LINE, _BRICK, _EVENT) if form[0] in given or form[-1] in given]
     if len(forms) != 1:
         for form in forms[1:] or [_LINE]:
@@ -90,7 +90,7 @@ def _whose(given: Sequence[str], wrong: Wrong) -> tuple[str, ...]:
     if forms[0] == _EVENT:
         for name in _OF_LINES:
             if name in given:
-                wrong[name] = [f"An event has no {name}."]
+                wrong[name] = [f"An event can't have a {name}."]
     return forms[0]
 
 
@@ -98,8 +98,8 @@ def _line(value: Any) -> int | str:
     if isinstance(value, str):
         return _text(value)
     if isinstance(value, bool) or not isinstance(value, int | Decimal):
-        raise _Refused("A line is named by its id, a whole number, or by its reference, a string.")
-    # The range first: 1e999999999 is a short text, but an int of a billion digits.
+        raise _Refused("A line is given by its id, an integer, or by its reference, a string.")
+    # Check the range first: 1e999999999 is a short text, but an int of a billion digits.
     if not 1 <= value <= GREATEST_LINE_NUMBER or value != int(value):
         raise _Refused("There is no such line.")
     return int(value)
@@ -167,7 +167,7 @@ _READERS: dict[str, Callable[[Any], Any]] = {
 
 
 class _Names:
-    """The rows that references and ids name, read at once. A reference may look like an id, but not of another row."""
+    """The rows with given references and ids, loaded at once. A reference may look like an id, but not another's."""
 
     def __init__(self, workspace: Workspace, reports: Iterable[dict[str, Any]]) -> None:
         given: dict[str, set[str]] = {"line": set(), "subscription": set(), "brick": set()}

@@ -1,4 +1,4 @@
-"""A subscription's open period: what was used so far, and the invoice as it would be now."""
+"""Views of a subscription's open period: the usage so far, and the upcoming invoice."""
 
 from typing import Any
 
@@ -36,8 +36,8 @@ from usage.dialects.native.invoices import (
 )
 from usage.dialects.native.openapi import by_id
 
-NO_PERIOD = "No period of this subscription is open: it has not begun, or its last one is closed."
-# A price that has lost its tiers, or a period beyond the calendar.
+NO_PERIOD = "No period of this subscription is open: it has not started, or its last period is closed."
+# A price without its tiers, or a period outside the calendar.
 NOT_PRICED: dict[Any, Any] = {(409, MEDIA_TYPE): ProblemSerializer}
 
 
@@ -48,7 +48,7 @@ class UsedSerializer(serializers.Serializer):
     description = TextField()
     aggregation = WordField(choices=brick_choices, source="line.brick.aggregation")
     unit_label = TextField(source="line.brick.unit_label")
-    quantity = NumberText(help_text="As closing would bill it now.")
+    quantity = NumberText(help_text="The quantity that closing would bill now.")
     record_count = serializers.IntegerField()
     unread_count = UnreadCount()
     unread_sample = UnreadSerializer(many=True, help_text=SAMPLE)
@@ -56,21 +56,21 @@ class UsedSerializer(serializers.Serializer):
 
 class CurrentUsageSerializer(serializers.Serializer):
     period = SpanSerializer()
-    measured_until = MomentField(help_text="What is dated later is left out.")
+    measured_until = MomentField(help_text="Later usage is excluded.")
     lines = UsedSerializer(many=True)
 
 
 class UpcomingInvoiceSerializer(serializers.Serializer):
     period = SpanSerializer()
-    measured_until = MomentField(help_text="What is dated later is left out.")
+    measured_until = MomentField(help_text="Later usage is excluded.")
     currency = CurrencyField()
     total = ShownNumber()
-    lines = InvoiceLineSerializer(many=True, help_text="With the differences that closed periods have left.")
+    lines = InvoiceLineSerializer(many=True, help_text="Including differences of closed periods.")
 
 
 class OpenPeriodView(NativeView):
     def preview(self, subscription_id: str) -> tuple[closing.Preview, list[InvoiceLine]]:
-        """Return a subscription's upcoming invoice and its lines; raise ``NotFound`` where no period is open."""
+        """Return a subscription's upcoming invoice and its lines; raise ``NotFound`` if no period is open."""
         subscription = row_by_id(Subscription.objects.filter(workspace=self.workspace), subscription_id)
         try:
             preview = closing.preview(subscription=subscription, as_of=timezone.now())
@@ -99,7 +99,7 @@ def _heading(preview: closing.Preview) -> dict[str, Any]:
 class CurrentUsageView(OpenPeriodView):
     @extend_schema(operation_id="readCurrentUsage", responses={200: CurrentUsageSerializer, **NOT_PRICED})
     def get(self, request: Request, subscription_id: str) -> Response:
-        """Return what each metered line used so far in the subscription's open period; 404 where none is open."""
+        """Return the usage so far of each metered line in the subscription's open period; 404 if none is open."""
         preview, lines = self.preview(subscription_id)
         used = [line for line in lines if line.kind == InvoiceLine.Kind.USAGE and line.line.brick.is_metered]
         return Response(_heading(preview) | {"lines": list(map(shown_by(UsedSerializer), used))})
@@ -109,9 +109,9 @@ class CurrentUsageView(OpenPeriodView):
 class UpcomingInvoiceView(OpenPeriodView):
     @extend_schema(operation_id="readUpcomingInvoice", responses={200: UpcomingInvoiceSerializer, **NOT_PRICED})
     def get(self, request: Request, subscription_id: str) -> Response:
-        """Return the invoice of the subscription's open period as it would be now; 404 where none is open.
+        """Return the invoice of the subscription's open period as of now; 404 if none is open.
 
-        The differences that closed periods have left are in it. Nothing is written.
+        It includes differences of closed periods. Nothing is written.
         """
         preview, lines = self.preview(subscription_id)
         currency = preview.invoice.currency

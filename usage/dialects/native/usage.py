@@ -1,4 +1,4 @@
-"""Usage: reported one by one and in batches, listed, corrected and retracted."""
+"""Views that report usage, singly and in batches, and list, correct and retract it."""
 
 from collections import Counter
 from datetime import datetime
@@ -39,16 +39,16 @@ class UsageView(NativeView):
         return record
 
 
-# Filters whose index is in another order than the list.
+# Filters whose index has another order than the list.
 _WITHOUT_ORDER = {"line", "subscription", "brick", "customer", "recorded_from", "recorded_before"}
 
 
 class RecordListView(UsageView):
     @listing("listUsage", of=RecordSerializer, filters=RecordFilter)
     def get(self, request: Request) -> Response:
-        """List usage, newest first; ordered by when it occurred where it is filtered by that.
+        """List usage, newest first; if filtered by the time of usage, ordered by it.
 
-        A page ends early where its records have many properties.
+        A page ends early if its records have large properties.
         """
         by = "occurred_at" if {"occurred_from", "occurred_before"} & request.query_params.keys() else "pk"
         with lists.within_time(narrow_by="line, customer, customer_alias, key or the moments of usage"):
@@ -65,7 +65,7 @@ class RecordListView(UsageView):
     def post(self, request: Request) -> Response:
         """Report usage of a line, or a customer's event.
 
-        A `key` that a record has already is refused with 409, and `record` says which record that is.
+        A `key` that is already in use is refused with 409; `record` is the record that has it.
         """
         now = timezone.now()
         [command] = read_reports([request.data], workspace=self.workspace, origin=self.origin, as_of=now)
@@ -79,7 +79,7 @@ class RecordListView(UsageView):
 
 
 def _report(command: RecordUsage | ReportEvent, *, recorded_at: datetime) -> UsageRecord:
-    """Record a command and return the record, without reading it back."""
+    """Record a command and return the record without loading it."""
     made: dict[str, Any]
     line_number = None
     if isinstance(command, ReportEvent):
@@ -107,7 +107,7 @@ def _report(command: RecordUsage | ReportEvent, *, recorded_at: datetime) -> Usa
         properties=command.properties,
         **made,
     )
-    record.line_number = line_number  # type: ignore[attr-defined]  # as a query adds it
+    record.line_number = line_number  # type: ignore[attr-defined]  # annotated by queries
     return record
 
 
@@ -118,9 +118,9 @@ class BatchView(UsageView):
         responses=usage_serializers.BatchReplySerializer,
     )
     def post(self, request: Request) -> Response:
-        """Report many records at once, of lines and of events: each is accepted or refused by itself.
+        """Report many records at once, of lines and of events: each is accepted or refused separately.
 
-        What is taken is committed together, before the reply, whose results stand in the order of the records.
+        Accepted records are committed together before the response, whose results are in the order of the records.
         """
         sent = self.batch(request.data)
         now = timezone.now()
@@ -136,7 +136,7 @@ class BatchView(UsageView):
         return Response({**{word: counts[word] for word in usage_serializers.OUTCOMES}, "results": results})
 
     def batch(self, data: Any) -> list[Any]:
-        """Return the records that were sent, unvalidated; raise ``ValidationError`` where they are not a list."""
+        """Return the records that were sent, unvalidated; raise ``ValidationError`` if they are not a list."""
         if not isinstance(data, dict):
             kind = type(data).__name__
             raise exceptions.ValidationError(f"Invalid data. Expected a dictionary, but got {kind}.")
@@ -146,20 +146,20 @@ class BatchView(UsageView):
             raise exceptions.ValidationError({"records": [message]})
         most = settings.RECORDS_PER_BATCH
         if not 0 < len(sent) <= most:
-            raise exceptions.ValidationError({"records": [f"A batch has from 1 to {most} records."]})
+            raise exceptions.ValidationError({"records": [f"Must have from 1 to {most} records."]})
         if self.idempotency_key is not None:
             self._require_keys(sent)
         return sent
 
     def _require_keys(self, sent: list[Any]) -> None:
-        """Refuse too many records without keys under an idempotency key: the reply would be too large to keep."""
+        """Refuse too many records without keys under an idempotency key: the response would be too large to store."""
         keyless = sum(not (isinstance(record, dict) and is_key(record.get("key"))) for record in sent)
         if keyless > settings.KEYLESS_RECORDS:
             raise exceptions.ValidationError(
                 {
                     "records": [
-                        f"Under an {self.idempotency_header} at most {settings.KEYLESS_RECORDS} records may be without "
-                        f"a key of their own, and {keyless} are: give each a key, or send smaller batches."
+                        f"With an {self.idempotency_header} at most {settings.KEYLESS_RECORDS} records may have no key,"
+                        f" and {keyless} have none: give each a key, or send smaller batches."
                     ]
                 }
             )
@@ -187,7 +187,7 @@ class RecordView(UsageView):
 
     @extend_schema(operation_id="correctUsage", request=CorrectionSerializer, responses=RecordSerializer)
     def patch(self, request: Request, record_id: str) -> Response:
-        """Correct a record: members that are not sent stay. If it was billed, the next close bills the difference."""
+        """Correct a record: omitted members are kept. If it was billed, the next close bills the difference."""
         record = self.live_record(record_id)
         changes = self.validated(CorrectionSerializer, request.data)
         command = CorrectUsage(origin=self.origin, target=RecordById(record.handle), **changes)

@@ -13,7 +13,7 @@ from usage.models import UsageRecord, UsageRecordQuerySet
 
 
 class _LinesFilter(TextFilter):
-    """Records of the lines that a name stands for. Lines are found first: there are far fewer of them than records."""
+    """Filter by the lines that a name resolves to. Lines are found first: there are far fewer lines than records."""
 
     def filter(self, queryset: QuerySet, value: str) -> QuerySet:
         return queryset.filter(lists.of_lines(self.lines(value))) if value else queryset
@@ -24,14 +24,14 @@ class _LinesFilter(TextFilter):
 
 class _LineFilter(_LinesFilter):
     def lines(self, value: str) -> QuerySet[Line]:
-        # As in a report: 001 is not the number 1, and may be another line's reference.
+        # As in reports: 001 is not the number 1, and may be another line's reference.
         number = parse_line_number(value)
         known = Q(reference=value) | (Q() if number is None else Q(number=number))
         return Line.objects.filter(known, workspace=self.parent.workspace)
 
 
 class _CustomerFilter(TextFilter):
-    """Records of a customer's lines, and events whose alias resolved to the customer."""
+    """Filter for records of a customer's lines, and events whose alias resolved to the customer."""
 
     def filter(self, queryset: QuerySet, value: str) -> QuerySet:
         if not value:
@@ -60,7 +60,7 @@ class _UnmatchedFilter(FlagFilter):
 
 
 class _KeyFilter(TextFilter):
-    """Records with a sender's key, by chains whose last record has it: only that one is in the index."""
+    """Filter by a sender's key. It finds chains whose last record has the key: only this one is in the index."""
 
     def filter(self, queryset: QuerySet, value: str) -> QuerySet:
         if not value:
@@ -73,8 +73,8 @@ class _KeyFilter(TextFilter):
 
 
 class State(TextChoices):
-    LIVE = "live", "What counts"
-    ALL = "all", "With what was superseded or retracted"
+    LIVE = "live", "Live records"
+    ALL = "all", "Including superseded and retracted records"
 
 
 class _StateFilter(WordFilter):
@@ -90,8 +90,10 @@ class RecordFilter(NativeFilterSet):
     customer_alias = TextFilter()
     event_type = TextFilter()
     unmatched = _UnmatchedFilter(help_text="Events whose alias resolves to no customer yet.")
-    occurred_from = MomentFilter(field_name="occurred_at", lookup_expr="gte", help_text="Used at this moment or later.")
-    occurred_before = MomentFilter(field_name="occurred_at", lookup_expr="lt", help_text="Used before this moment.")
+    occurred_from = MomentFilter(
+        field_name="occurred_at", lookup_expr="gte", help_text="Occurred at this moment or later."
+    )
+    occurred_before = MomentFilter(field_name="occurred_at", lookup_expr="lt", help_text="Occurred before this moment.")
     recorded_from = MomentFilter(
         field_name="recorded_at", lookup_expr="gte", help_text="Recorded at this moment or later."
     )
@@ -99,4 +101,4 @@ class RecordFilter(NativeFilterSet):
     source = WordFilter(UsageRecord.Source)
     dialect = TextFilter()
     key = _KeyFilter()
-    state = _StateFilter(State, help_text="Live records, unless all are asked for.")
+    state = _StateFilter(State, help_text="By default live records.")

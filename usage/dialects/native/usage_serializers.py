@@ -1,4 +1,4 @@
-"""Usage records: what clients send and what they are shown."""
+"""Serializers of usage records: input and output."""
 
 from datetime import datetime
 from typing import Any
@@ -57,12 +57,14 @@ class QuantityField(NumberField):
 
 
 class _Reported(serializers.Serializer):
-    occurred_at = MomentField(help_text="When it was used: decides the period. Without an offset in UTC.")
+    occurred_at = MomentField(
+        help_text="The time of usage, which determines the period. Without an offset it is in UTC."
+    )
     key = TextField(
         max_length=LONGEST_TEXT,
         required=False,
         allow_null=True,
-        help_text="The sender's own id of the record: sent again, it is refused, and nothing is counted twice.",
+        help_text="The sender's own id of the record: a repeated one is refused, so nothing is counted twice.",
     )
     properties = PropertiesField(required=False, allow_null=True)
 
@@ -78,7 +80,7 @@ class UsageOfLineSerializer(_ReportedQuantity):
 
 class UsageOfBrickSerializer(_ReportedQuantity):
     subscription = TextField(max_length=LONGEST_TEXT, help_text="By id or reference.")
-    brick = TextField(max_length=LONGEST_TEXT, help_text="By id or reference: the line of it that was active then.")
+    brick = TextField(max_length=LONGEST_TEXT, help_text="By id or reference: its line that was active at that time.")
 
 
 class EventSerializer(_Reported):
@@ -94,7 +96,7 @@ NEW_RECORD = PolymorphicProxySerializer(
 
 
 class RecordsField(serializers.Field):
-    """The records of a batch. Other values among them are refused one by one, so the schema allows them."""
+    """The records of a batch. Other values in the list are refused individually, so the schema allows them."""
 
 
 class RecordsSchema(OpenApiSerializerFieldExtension):
@@ -115,20 +117,22 @@ class BatchSerializer(serializers.Serializer):
 
 
 class RecordSerializer(serializers.Serializer):
-    id = serializers.IntegerField(source="handle", help_text="Stays, however often the record is corrected.")
-    revision = serializers.IntegerField(source="pk", help_text="Of this version; each correction has a greater one.")
+    id = serializers.IntegerField(source="handle", help_text="Stays the same when the record is corrected.")
+    revision = serializers.IntegerField(
+        source="pk", help_text="The ledger id of this version; each correction has a greater one."
+    )
     kind = WordField(choices=UsageRecord.Kind.choices)
     is_live = serializers.BooleanField(help_text="Whether it counts.")
     line = serializers.IntegerField(source="line_number", allow_null=True, help_text="By its id.")
     customer = IdField(
-        source="customer_id", allow_null=True, help_text="Of an event: the customer that its alias resolved to."
+        source="customer_id", allow_null=True, help_text="For an event: the customer that its alias resolved to."
     )
     customer_alias = TextField(allow_null=True)
     event_type = TextField(allow_null=True)
     quantity = NumberText(allow_null=True)
     occurred_at = MomentField()
     recorded_at = MomentField()
-    is_late = serializers.BooleanField(help_text="Its period was closed already; the next close bills the difference.")
+    is_late = serializers.BooleanField(help_text="Its period was already closed; the next close bills the difference.")
     key = TextField(allow_null=True)
     source = WordField(choices=UsageRecord.Source.choices)  # type: ignore[assignment]  # a field, not the property
     dialect = TextField()
@@ -150,7 +154,7 @@ class CorrectionSerializer(serializers.Serializer):
 
     def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
         if not attrs.keys() & {"quantity", "occurred_at", "properties"}:
-            raise serializers.ValidationError("Send what changes: quantity, occurred_at or properties.")
+            raise serializers.ValidationError("Give at least one of quantity, occurred_at and properties.")
         return attrs
 
 
@@ -158,20 +162,20 @@ OUTCOMES = ("recorded", "duplicate", "refused")
 
 
 class OutcomeSerializer(serializers.Serializer):
-    index = serializers.IntegerField(help_text="The record's place in the request, from 0.")
+    index = serializers.IntegerField(help_text="The record's position in the request, from 0.")
     status = WordField(choices=OUTCOMES)
     id = serializers.IntegerField(
-        required=False, help_text="Of the record; of a duplicate, that of the one with its key."
+        required=False, help_text="The id of the record; for a duplicate, of the record that has its key."
     )
     errors = WrongSerializer(  # type: ignore[assignment]  # a field, not the property
-        many=True, required=False, help_text="Why it was refused."
+        many=True, required=False, help_text="The reasons for the refusal."
     )
 
 
 class BatchReplySerializer(serializers.Serializer):
-    recorded = serializers.IntegerField(help_text="How many are recorded.")
-    duplicate = serializers.IntegerField(help_text="How many have a key that is in use.")
-    refused = serializers.IntegerField(help_text="How many were refused.")
+    recorded = serializers.IntegerField(help_text="The number of new records.")
+    duplicate = serializers.IntegerField(help_text="The number of records whose key is already in use.")
+    refused = serializers.IntegerField(help_text="The number of refused records.")
     results = OutcomeSerializer(many=True)
 
 
@@ -180,7 +184,7 @@ class TakenSerializer(ProblemSerializer):
 
 
 def show(record: UsageRecord) -> dict[str, Any]:
-    """Return what ``RecordSerializer`` describes; by hand, since fields would take a tenth of a report's time."""
+    """Return the body that ``RecordSerializer`` describes, without its fields, which would take a tenth of the time."""
     return {
         "id": record.handle,
         "revision": record.pk,

@@ -1,4 +1,4 @@
-"""The base of Piriod's views: the key, the workspace and its test mode, and which records are usages."""
+"""Base class of Piriod's views: authentication, the workspace and its test mode, and the query of usages."""
 
 from datetime import tzinfo
 

@@ -33,7 +33,7 @@ class _NumberFilter(django_filters.NumberFilter):
 
 
 class _ListField(BaseCSVField):
-    """Values separated by commas. An empty list is refused, since without the filter all rows would match."""
+    """A list of values separated by commas. An empty list is refused, since all rows would match."""
 
     def clean(self, value: list[str] | None) -> Any:
         if value is None:
@@ -54,7 +54,7 @@ class _ListFilter(django_filters.BaseInFilter):
 
 
 class _MomentFormField(forms.Field):
-    # A form has no context: the view activates the workspace's time zone.
+    # Forms have no context: the view activates the workspace's time zone.
     def to_python(self, value: str | None) -> datetime | None:
         if value in EMPTY_VALUES:
             return None
@@ -69,9 +69,9 @@ class _MomentFilter(django_filters.Filter):
 
 
 class _Ordering(django_filters.OrderingFilter):
-    """Newest first by default, and always a total order, so that pages neither repeat nor skip rows.
+    """The order of a list: newest first by default, and always total, so that pages neither repeat nor skip rows.
 
-    A list that is filtered by ``date_time`` is ordered by it, as its index is.
+    A list that is filtered by ``date_time`` is ordered by it, like its index.
     """
 
     def filter(self, queryset: QuerySet[UsageRecord], value: list[str] | None) -> QuerySet[UsageRecord]:
@@ -83,7 +83,7 @@ class _Ordering(django_filters.OrderingFilter):
 
 
 def _known_as(queryset: QuerySet[UsageRecord], name: str, value: Any) -> QuerySet[UsageRecord]:
-    """Keep the usages with these ids, which are those of the first record of their chain."""
+    """Filter usages by their ids, which are those of the first records of their chains."""
     ids = value if isinstance(value, list) else [value]
     return queryset.filter(known_as(ids, "in"))
 

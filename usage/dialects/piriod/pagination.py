@@ -1,4 +1,4 @@
-"""Pages of a list, by number."""
+"""Pagination of lists by page number."""
 
 from typing import Any
 
@@ -12,8 +12,8 @@ from usage import ledger
 from usage.dialects.shared import lists, recording_order
 
 OF_PAGES = (
-    OpenApiParameter("page", int, description="The first is 1."),
-    OpenApiParameter("page_size", int, description="20 unless given, 100 at most."),
+    OpenApiParameter("page", int, description="From 1."),
+    OpenApiParameter("page_size", int, description="By default 20, at most 100."),
     OpenApiParameter("ordering", str, description="`id`, `date_time`, `quantity` or `created`; `-` for descending."),
 )
 NAMES_OF_PAGES = tuple(parameter.name for parameter in OF_PAGES)
@@ -28,7 +28,7 @@ class UsagePagination(PageNumberPagination):
         self.whole = whole
 
     def django_paginator_class(self, found: Any, size: int) -> Paginator:  # type: ignore[override]  # called, as it is
-        """Return a paginator; for a ``whole`` workspace it uses the ledger's own count."""
+        """Return a paginator; for a ``whole`` workspace it uses the ledger's stored count."""
         if self.whole is None:
             total = found.count()
             found = lists.in_order(found, total=total)

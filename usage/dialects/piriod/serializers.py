@@ -1,4 +1,4 @@
-"""A usage as Piriod's clients send it and are shown it."""
+"""Serializers of usages as Piriod's clients send and receive them."""
 
 from rest_framework import serializers
 

@@ -26,7 +26,7 @@ def retract_usage(usage_id: int, *, origin: Origin) -> RetractUsage:
 
 
 def usage(record: Recorded | UsageRecord, *, tz: tzinfo) -> dict[str, Any]:
-    """Return a record as Piriod shows it: its quantity with all digits, its times with the zone's offset."""
+    """Return a record as Piriod's usage: its quantity with all digits, its times with the zone's offset."""
     return {
         "id": record.handle,
         "subscription_line": record.line_number,  # type: ignore[union-attr]  # annotated

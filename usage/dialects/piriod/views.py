@@ -1,4 +1,4 @@
-"""Usages: reported, listed, read and deleted."""
+"""Views that report, list, read and delete usages."""
 
 from django.utils import timezone
 from django_filters.utils import translate_validation
@@ -62,7 +62,7 @@ class UsageView(PiriodView):
 
 
 def _id(text: str) -> int:
-    """Return the id in a path; raise ``NotFound`` where it is not a valid id."""
+    """Return the id in a path; raise ``NotFound`` if it is not a valid id."""
     known = parse_whole(text, digits=19)
     if known is None or known > GREATEST_ID:
         raise exceptions.NotFound

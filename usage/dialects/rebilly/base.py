@@ -1,4 +1,4 @@
-"""The base of Rebilly's views: the key, the organization in the path, and the rate headers."""
+"""Base class of Rebilly's views: authentication, the organization in the path, and rate headers."""
 
 from rest_framework import exceptions
 from rest_framework.request import Request

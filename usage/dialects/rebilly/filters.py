@@ -31,7 +31,7 @@ def condition(clauses: Iterable[Clause], *, workspace: Workspace) -> Q:
     for clause in clauses:
         reader = READERS.get(clause.field)
         if reader is None:
-            raise MalformedFilter(f"{clause.field}: can't be filtered by; use one of {', '.join(READERS)}.")
+            raise MalformedFilter(f"{clause.field}: not a filter; use one of {', '.join(READERS)}.")
         try:
             matches = reader(clause.values, workspace)
         except ValueError as error:
@@ -41,9 +41,9 @@ def condition(clauses: Iterable[Clause], *, workspace: Workspace) -> Q:
 
 
 def _between(within: Callable[..., Q], read: Callable[[str], Span]) -> Reader:
-    """Return the reader of an ordered field; ``read`` returns the first and last value that a text stands for.
+    """Return the reader of an ordered field; ``read`` returns the first and last value that a text represents.
 
-    ``within`` returns the condition that the field lies within bounds, given by lookup.
+    ``within`` returns the condition that the field is within bounds, given by lookup.
     """
 
     def span_of(text: str) -> Span:
@@ -94,7 +94,7 @@ def _named(condition_of: Callable[[list[str], Workspace], Q]) -> Reader:
     def read(values: Sequence[Exact | Range], workspace: Workspace) -> Q:
         texts = [value.text for value in values if isinstance(value, Exact)]
         if len(texts) < len(values):
-            raise ValueError("an id has no range.")
+            raise ValueError("ids can't be given as a range.")
         return condition_of(texts, workspace)
 
     return read
@@ -106,7 +106,7 @@ def _usages(texts: list[str], workspace: Workspace) -> Q:
 
 
 def _lines(texts: list[str], workspace: Workspace) -> Q:
-    """Match usages of the lines that reports under these names could be recorded on."""
+    """Match usages of the lines that these names resolve to in reports."""
     named = Q(number__in=[number for text in texts if (number := parse_line_number(text)) is not None])
     named |= Q(subscription__in=[known for text in texts if (known := parse_uuid(text)) is not None])
     for text in texts:
@@ -116,7 +116,7 @@ def _lines(texts: list[str], workspace: Workspace) -> Q:
 
 def _invoices(texts: list[str], workspace: Workspace) -> Q:
     numbers = _numbers(identifiers.INVOICE, texts)
-    # By line first, so that the invoice is computed for the usages of these lines only.
+    # Filter by line first, so that the invoice is computed only for the usages of these lines.
     of_invoices = InvoiceLine.objects.filter(
         workspace=workspace, invoice__in=numbers, invoice__state=Invoice.State.ISSUED
     )
@@ -128,7 +128,7 @@ def _invoices(texts: list[str], workspace: Workspace) -> Q:
 
 
 def _numbers(prefix: str, texts: list[str]) -> list[int]:
-    """Return the row numbers of ids, whatever the case of their letters."""
+    """Return the row numbers of ids, which are case-insensitive."""
     texts = [text.strip() for text in texts]
     ids = (prefix + text[len(prefix) :].upper() for text in texts if text[: len(prefix)].lower() == prefix)
     return [number for known in ids if (number := identifiers.known(prefix, known)) is not None]

@@ -1,9 +1,9 @@
-"""Parse the ``filter`` parameter, whatever its fields: ``quantity:1..10;invoiceId:!in_1,in_2``.
+"""Parse the ``filter`` parameter, independently of its fields: ``quantity:1..10;invoiceId:!in_1,in_2``.
 
-Clauses, all of which must hold, are separated by ``;``. A clause is a field, ``:`` and values, one of which must match,
-separated by ``,``; with ``!`` before the first, none may. A value is a text, or a range whose ends, of which one may
-be left out, are separated by ``..`` and included. A text is taken to the letter, blanks at its ends too; those around
-a field's name and before ``!`` are none of it.
+Clauses are separated by ``;``, and all must match. A clause is a field, ``:`` and values separated by ``,``. One
+value must match; with ``!`` before the first, none may match. A value is a text, or a range whose inclusive ends are
+separated by ``..``; one end may be omitted. Texts are compared exactly, including blanks at their ends; blanks around a
+field's name and before ``!`` are ignored.
 """
 
 from dataclasses import dataclass
@@ -12,7 +12,7 @@ from django.conf import settings
 
 
 class MalformedFilter(ValueError):
-    """The text is not a filter; the message says where it fails."""
+    """The text is not a filter; the message says where parsing fails."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,11 +36,11 @@ class Clause:
 def parse(text: str) -> list[Clause]:
     """Return the clauses of a filter, an empty list for an empty text; raise ``MalformedFilter``."""
     if "\0" in text:
-        raise MalformedFilter("A filter holds no NUL.")
+        raise MalformedFilter("Contains a NUL character.")
     if not text.strip():
         return []
     clauses = [_clause(part) for part in text.split(";")]
-    # With more, the statement would be nested too deeply for the database.
+    # With more values, the statement would be nested too deeply for the database.
     if sum(len(clause.values) for clause in clauses) > settings.FILTER_VALUES:
         raise MalformedFilter(f"A filter has at most {settings.FILTER_VALUES} values.")
     return clauses
@@ -50,30 +50,30 @@ def _clause(text: str) -> Clause:
     field, colon, values = text.partition(":")
     field = field.strip()
     if not colon or not field:
-        raise MalformedFilter(f"“{text.strip()}” is not of the form field:values.")
+        raise MalformedFilter(f"“{text.strip()}” does not have the form field:values.")
     first, *others = [_from_sign(part) for part in values.split(",")]
     is_negated = first.startswith("!")
     if is_negated:
-        # A negation before the first value or before each has the same meaning.
+        # A negation before the first value means the same as one before each.
         first, others = _from_sign(first[1:]), [_from_sign(other.removeprefix("!")) for other in others]
     return Clause(field, tuple(_value(field, value) for value in (first, *others)), is_negated)
 
 
 def _from_sign(text: str) -> str:
-    """Return a value from its first character on: no reference begins with a sign."""
+    """Return the text from its first significant character on: no reference begins with a sign."""
     return text.lstrip() if text.lstrip().startswith(("!", "@")) else text
 
 
 def _value(field: str, text: str) -> Exact | Range:
     if text.startswith("!"):
-        raise MalformedFilter(f"{field}: “!” negates all values or none, and stands before the first.")
+        raise MalformedFilter(f"{field}: “!” negates all values, and must be before the first.")
     if text.startswith("@"):
-        raise MalformedFilter(f"{field}: there are no lists of values here.")
+        raise MalformedFilter(f"{field}: a list of values is not allowed.")
     lowest, dots, highest = text.partition("..")
     if not dots and not lowest.strip():
         raise MalformedFilter(f"{field}: a value is missing.")
     if not dots:
         return Exact(text)
     if not lowest.strip() and not highest.strip():
-        raise MalformedFilter(f"{field}: a range has a lowest or a highest value.")
+        raise MalformedFilter(f"{field}: a range requires at least one end.")
     return Range(lowest if lowest.strip() else None, highest if highest.strip() else None)

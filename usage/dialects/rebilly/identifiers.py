@@ -1,4 +1,4 @@
-"""Ids in the vendor's form: a prefix and our row's number in 26 digits of Crockford's base 32."""
+"""Ids in the vendor's form: a prefix and the row's number as 26 digits of Crockford's base 32."""
 
 import re
 
@@ -14,7 +14,7 @@ _NUMBER = re.compile(f"[{_DIGITS}]{{{_LENGTH}}}")
 
 
 def shown(prefix: str, number: int) -> str:
-    """Return a row's number as an id."""
+    """Return the id of a row's number."""
     digits = []
     while number:
         number, digit = divmod(number, len(_DIGITS))
@@ -23,7 +23,7 @@ def shown(prefix: str, number: int) -> str:
 
 
 def known(prefix: str, text: str) -> int | None:
-    """Return the row number of an id, or None where no row can have it."""
+    """Return the row number of an id, or None if no row can have it."""
     digits = text.removeprefix(prefix)
     if digits == text or not _NUMBER.fullmatch(digits):
         return None

@@ -17,7 +17,7 @@ from usage.models import UsageRecord
 
 DEFAULT_LIMIT, GREATEST_LIMIT = 100, 1000
 _GREATEST_OFFSET = 10**15
-# The vendor's clients may send the last two with any list; neither selects rows.
+# The vendor's clients may send the last two with any list; neither filters rows.
 PARAMETERS = ("filter", "sort", "limit", "offset", "q", "expand", "fields")
 
 SORTS = {
@@ -31,9 +31,9 @@ SORTS = {
 
 LIST_PARAMETERS = [
     OpenApiParameter(
-        "filter", str, description="`field:value`; `,` between values, `;` between fields, `!` before what is not."
+        "filter", str, description="`field:value`; `,` separates values, `;` separates fields, `!` negates."
     ),
-    OpenApiParameter("sort", str, description=f"Of {', '.join(SORTS)}, between commas; `-` for descending."),
+    OpenApiParameter("sort", str, description=f"Any of {', '.join(SORTS)}, separated by commas; `-` for descending."),
     OpenApiParameter("limit", {"type": "integer", "minimum": 0, "maximum": GREATEST_LIMIT, "default": DEFAULT_LIMIT}),
     OpenApiParameter("offset", {"type": "integer", "minimum": 0, "default": 0}),
     OpenApiParameter("q", str, description="A part of a line's or a subscription's reference."),
@@ -46,7 +46,7 @@ LIST_HEADERS = [
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """The filter, order and page that a list is asked for."""
+    """The requested filter, order and page of a list."""
 
     condition: Q
     order: tuple[str, ...]
@@ -81,7 +81,7 @@ def read(parameters: Mapping[str, str], *, workspace: Workspace) -> Asked:
         raise error
     lists.check_offset(offset, parameter="offset")
     if not order and any(clause.field == "usageTime" for clause in parse(parameters.get("filter", ""))):
-        # The order of the index that finds them.
+        # The order of the index in use.
         order = ("-occurred_at",)
     condition &= containing
     return Asked(condition=condition, order=order, limit=limit, offset=offset, is_filtered=bool(condition))
@@ -92,7 +92,7 @@ def _order(text: str) -> tuple[str, ...]:
     for part in (part.strip() for part in text.split(",")) if text.strip() else ():
         field = SORTS.get(part.removeprefix("-"))
         if field is None:
-            raise ValueError(f"Can't be sorted by “{part}”: use {', '.join(SORTS)}, with “-” for descending.")
+            raise ValueError(f"Unknown order “{part}”: use {', '.join(SORTS)}, with “-” for descending.")
         order.append(f"-{field}" if part.startswith("-") else field)
     return tuple(order)
 

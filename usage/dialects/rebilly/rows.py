@@ -1,4 +1,4 @@
-"""The usages of a workspace, and the issued invoices that they are on."""
+"""Queries of the usages of a workspace, and of the issued invoices that include them."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -10,7 +10,7 @@ from billing.models import Invoice, Workspace
 from usage.chains import HANDLE, in_chain, known_as, live_as_of
 from usage.models import UsageRecord
 
-# In place of NULL, which neither a filter nor its negation would match.
+# Replaces NULL, which neither a filter nor its negation would match.
 NO_INVOICE = 0
 
 _COUNTING = "line__invoice_lines"
@@ -25,7 +25,7 @@ class InvoiceItem:
 
 
 def usages(workspace: Workspace) -> QuerySet[UsageRecord]:
-    """Return the live records of the workspace's lines, each with the id and time of the first record of its chain."""
+    """Return the live records of the workspace's lines, with the id and time of the first record of their chains."""
     records = UsageRecord.objects.live().filter(workspace=workspace, line__isnull=False)
     # A subquery, not a join: only few records are corrections, and a join would read a first record for each.
     first = UsageRecord.objects.filter(workspace=workspace, pk=OuterRef("origin"))
@@ -44,12 +44,12 @@ def usages(workspace: Workspace) -> QuerySet[UsageRecord]:
 
 
 def usage(workspace: Workspace, number: int) -> UsageRecord | None:
-    """Return the usage with a number, or None where there is none or it was retracted."""
+    """Return the usage with a number, or None if there is none or it was retracted."""
     return usages(workspace).filter(known_as(number)).first()
 
 
 def invoice_items(workspace: Workspace, shown: Iterable[UsageRecord]) -> dict[int, InvoiceItem]:
-    """Return, by usage of the workspace, the line of an issued invoice that counted it first, if any. One query."""
+    """Return, per usage of the workspace, the line of the issued invoice that counted it first, if any. One query."""
     ids = [record.pk for record in shown]
     if not ids:
         return {}
@@ -63,7 +63,7 @@ def invoice_items(workspace: Workspace, shown: Iterable[UsageRecord]) -> dict[in
 
 
 def _first(what: str, workspace: Workspace) -> Subquery:
-    """Return the first line of an issued invoice that has counted a usage or a version of it before a correction."""
+    """Return the first line of an issued invoice that counted a usage or an earlier version of it."""
     counted = UsageRecord.objects.filter(
         in_chain(OuterRef("shown_id")),
         live_as_of(F(f"{_COUNTING}__cutoff")),

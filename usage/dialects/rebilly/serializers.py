@@ -1,4 +1,4 @@
-"""A usage as Rebilly's clients send and see it."""
+"""Serializers of usages as Rebilly's clients send and receive them."""
 
 from decimal import Decimal
 from typing import Any
@@ -32,7 +32,7 @@ class UsageQuantityField(QuantityField):
 
 
 class UsageTimeField(MomentField):
-    """A moment; an empty text stands for none."""
+    """A moment; an empty text means none."""
 
     def run_validation(self, data: Any = None) -> Any:
         return None if data == "" else super().run_validation(data)
@@ -40,7 +40,7 @@ class UsageTimeField(MomentField):
 
 @extend_schema_field(OpenApiTypes.BOOL)
 class TrueOrFalseField(serializers.Field):
-    """A boolean; ``null``, which the vendor's PHP client sends for members without a value, stands for the default."""
+    """A boolean; ``null``, which the vendor's PHP client sends for members without a value, means the default."""
 
     default_error_messages = {"invalid": "Must be true or false."}
 
@@ -79,5 +79,5 @@ class UsageReply(serializers.Serializer):
     updatedTime = MomentField()  # noqa: N815
 
     def get_fields(self) -> dict[str, serializers.Field]:
-        # As an attribute of the class the name would be private.
+        # As a class attribute the name would be private.
         return super().get_fields() | {"_links": LinkReply(many=True)}

@@ -26,7 +26,7 @@ def retract_usage(number: int, *, origin: Origin) -> RetractUsage:
 
 
 def new_usage(recorded: Recorded, *, collection: str) -> dict[str, Any]:
-    """Return a usage that was just recorded; ``collection`` is the URL of the list."""
+    """Return the body of a new usage; ``collection`` is the URL of the list."""
     return _usage(
         recorded,
         line_name=recorded.line_reference or str(recorded.line_number),
@@ -37,7 +37,7 @@ def new_usage(recorded: Recorded, *, collection: str) -> dict[str, Any]:
 
 
 def usage(record: UsageRecord, *, item: InvoiceItem | None, collection: str) -> dict[str, Any]:
-    """Return a record of ``rows.usages`` as Rebilly shows it."""
+    """Return a record of ``rows.usages`` as Rebilly's usage."""
     assert record.line is not None
     return _usage(
         record,

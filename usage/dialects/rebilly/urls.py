@@ -5,7 +5,7 @@ from usage.dialects.rebilly.base import RebillyView
 from usage.dialects.shared.paths import served
 
 urlpatterns = [
-    # With the organization, as the vendor's clients are configured, and without: then it is the key's.
+    # With the organization, as configured in the vendor's clients, or without: then the key's workspace is used.
     served("usages", views.UsageListView.as_view()),
     served("usages/<str:usage_id>", views.UsageView.as_view()),
     served("organizations/<str:organization>/usages", views.OrganizationUsageListView.as_view()),

@@ -1,4 +1,4 @@
-"""Usages: reported, listed, read and deleted; with the organization in the path and without."""
+"""Views that report, list, read and delete usages, with or without the organization in the path."""
 
 from django.utils import timezone
 from drf_spectacular.utils import OpenApiParameter, extend_schema, extend_schema_view

@@ -1,4 +1,4 @@
-"""The base of Salesbricks v1's views: the key and the idempotency header."""
+"""Base class of Salesbricks v1's views: authentication and the idempotency header."""
 
 from rest_framework import exceptions
 from rest_framework.request import Request
@@ -24,6 +24,6 @@ class SalesbricksView(DialectView):
     error_style = STYLE
     authentication_classes = (HeaderAuthentication,)
     idempotency_header = "X-SALESBRICKS-IDEMPOTENT-OPERATION-KEY"
-    # The vendor keeps replies whether success or failure.
+    # The vendor also stores responses to failed requests.
     keeps_failures = True
     cors_headers = ("X-SALESBRICKS-KEY", "Content-Type")

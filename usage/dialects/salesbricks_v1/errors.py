@@ -29,7 +29,7 @@ def body(problem: Problem) -> dict[str, Any]:
 
 
 def listed(errors: Iterable[GraphQLError]) -> list[Any]:
-    """Return errors as a reply shows them; errors of resolved fields always have a code."""
+    """Return errors as in a response; errors of resolved fields always have a code."""
     return [
         error.formatted | ({"extensions": error.extensions or _extensions(None)} if error.path else {})
         for error in errors

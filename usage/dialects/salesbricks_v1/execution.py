@@ -1,4 +1,4 @@
-"""Run an operation: all of its mutations are kept, or none."""
+"""Run an operation: all of its mutations are committed, or none."""
 
 from collections.abc import Callable
 from functools import partial
@@ -22,12 +22,12 @@ def run(
     variables: dict[str, Any] | None,
     operation_name: str | None,
 ) -> ExecutionResult:
-    """Run one of the operations and return its data or its errors; with any error nothing is changed.
+    """Run one of the operations and return its data or its errors; any error rolls back all changes.
 
-    An exception of a field other than ``GraphQLError`` is raised again.
+    Exceptions of fields other than ``GraphQLError`` are re-raised.
     """
     run_with = partial(_run, operations, variables=variables, operation_name=operation_name)
-    # One mutation is one statement and needs no transaction around it.
+    # A single mutation is a single statement and needs no transaction around it.
     if operations.most_roots <= 1:
         return run_with(root)
     with transaction.atomic():
@@ -39,7 +39,7 @@ def run(
 
 
 def _hold_lines(run_with: Callable[[dict[str, Any]], ExecutionResult], workspace_id: int) -> None:
-    # Variables, fragments and directives decide which lines are named: a dry run finds them before any lock is taken.
+    # The lines depend on variables, fragments and directives: a dry run finds them before any lock is taken.
     addresses: list[LineByBrick] = []
     run_with(naming(addresses))
     if addresses:

@@ -1,4 +1,4 @@
-"""Resolve the vendor's mutations: each records one entry in the ledger."""
+"""Resolvers of the vendor's mutations, each of which records one entry in the ledger."""
 
 import functools
 import uuid
@@ -19,13 +19,13 @@ from usage.ledger import LineNotFound, UnableToRecord
 from usage.metering import SUM, UNIT_DAYS
 
 NO_SUCH_LINE = "Unknown subscription or brick."
-# The bricks whose aggregation a process remembers, the latest reported ones.
+# The number of bricks whose aggregation a process caches.
 KNOWN_BRICKS = 10_000
 
 
 @dataclass(frozen=True, slots=True)
 class Mutation:
-    """A mutation, the name of its quantity argument, and the aggregation of the bricks that it is for."""
+    """A mutation, the name of its quantity argument, and the aggregation of its bricks."""
 
     name: str
     quantity: str
@@ -40,16 +40,16 @@ _FOR = {mutation.aggregation: mutation.name for mutation in MUTATIONS}
 
 
 def resolvers(*, origin: Origin, recorded_at: datetime) -> dict[str, Any]:
-    """Return the root value of all operations: for each field its value, or its resolver."""
+    """Return the root value of all operations: the value or the resolver of each field."""
     changes = {mutation.name: _resolver(mutation, origin, recorded_at) for mutation in MUTATIONS}
     return {"apiVersion": "v1", **changes}
 
 
 def naming(addresses: list[LineByBrick]) -> dict[str, Any]:
-    """Return a root value whose mutations change nothing and only add the lines that they name to a list."""
+    """Return a root value whose mutations only add the addressed lines to a list."""
 
     def note(info: Any, **sent: Any) -> dict[str, bool]:
-        # An invalid id names no line: the mutation itself will refuse it.
+        # The mutation itself will refuse an invalid id.
         with suppress(GraphQLError):
             addresses.append(translate.line_of(sent))
         return {"success": True}
@@ -83,7 +83,7 @@ def _record_usage(mutation: Mutation, sent: dict[str, Any], origin: Origin) -> R
 
 @functools.lru_cache(maxsize=KNOWN_BRICKS)
 def _aggregation(workspace_id: int, brick_id: uuid.UUID) -> str:
-    """Return the aggregation of a brick, which is fixed once a line has it; raise ``LineNotFound`` before that."""
+    """Return the aggregation of a brick, which its first line fixes; raise ``LineNotFound`` if it has no line."""
     sold = Brick.objects.filter(workspace_id=workspace_id, pk=brick_id, lines__isnull=False)
     aggregation = sold.values_list("aggregation", flat=True).first()
     if aggregation is None:

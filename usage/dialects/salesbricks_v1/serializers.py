@@ -1,24 +1,24 @@
-"""The body of a GraphQL request: a query, its variables, and the name of the operation to run."""
+"""The serializer of a GraphQL request: a document, its variables, and the name of the operation to run."""
 
 from decimal import Decimal
 from typing import Any
 
 from rest_framework import serializers
 
-# Beyond this, Int is refused anyway; and 1e999999999 is a short text, but an int of a billion digits. It is only
-# compared: arithmetic, abs() included, would find its exponent out of range.
+# Beyond this, Int is refused anyway; and 1e999999999 is a short text, but an int of a billion digits. Only compare with
+# it: arithmetic, including abs(), would raise an error for the exponent.
 _GREATEST = 2**53
 
 
 class _Fraction(Decimal):
-    """A number that is not an Int, shown in messages as it was sent."""
+    """A number that is not an Int, quoted in messages as it was sent."""
 
     def __inspect__(self) -> str:
         return str(self)
 
 
 class VariablesField(serializers.Field):
-    """Variables by name. All are scalars: a whole number becomes an int, however it is written."""
+    """Variables by name. All are scalars: a whole number becomes an int, in whatever notation."""
 
     default_error_messages = {"invalid": "A JSON object is required."}
 
@@ -33,7 +33,7 @@ def _number(sent: Decimal) -> int | Decimal:
 
 
 class TextField(serializers.Field):
-    """Text as it is: the JSON parser has checked it already."""
+    """Unchanged text: the JSON parser has already checked it."""
 
     default_error_messages = {"invalid": "Not a valid string."}
 

@@ -7,12 +7,12 @@ from typing import Any
 from usage.commands import LineByBrick, Origin, RecordUsage
 from usage.dialects.salesbricks_v1.errors import bad_input
 
-# The arguments by the ledger's names of fields; that of the quantity differs between mutations.
+# The ledger's field names -> arguments; the quantity's argument differs between mutations.
 FIELDS = {"line": "brickId", "occurred_at": "timestamp"}
 
 
 def line_of(sent: dict[str, Any]) -> LineByBrick:
-    """Return the address of the line that the arguments name; raise ``GraphQLError`` where an id is not a UUID."""
+    """Return the address of the line in the arguments; raise ``GraphQLError`` if an id is not a UUID."""
     return LineByBrick(_uuid(sent, "subscriptionId"), _uuid(sent, "brickId"))
 
 

@@ -1,4 +1,4 @@
-"""The one endpoint: GraphQL requests that report usage."""
+"""The GraphQL endpoint, whose mutations report usage."""
 
 from django.utils import timezone
 from rest_framework import status
@@ -30,7 +30,7 @@ class UsageView(SalesbricksView):
         if not result.errors:
             return Response({"data": result.data})
         errors = listed(result.errors)
-        # An error without a path is the request's: no field was run.
+        # An error without a path concerns the request: no field was run.
         if any(error.path is None for error in result.errors):
             return Response({"errors": errors}, status=status.HTTP_400_BAD_REQUEST)
         return Response({"data": result.data, "errors": errors})

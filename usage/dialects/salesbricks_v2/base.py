@@ -1,4 +1,4 @@
-"""The bases of Salesbricks v2's views: the key and the idempotency header, and reads of one brick in a subscription."""
+"""Base classes of Salesbricks v2's views: authentication, the idempotency header, and reads of one brick's usage."""
 
 import uuid
 from datetime import tzinfo
@@ -19,7 +19,7 @@ from usage.dialects.shared.query_parameters import refuse_unknown
 from usage.dialects.shared.view import DialectView
 from usage.models import UsageRecord, UsageRecordQuerySet
 
-# Parameters that a search box or a pager may leave empty; an empty time would answer with all times.
+# Parameters that a search box or a pager may leave empty; an empty time would return all times.
 _MAY_BE_EMPTY = ("limit", "offset", "search", "window", "currentPeriod")
 
 
@@ -41,12 +41,12 @@ class SalesbricksView(DialectView):
     error_style = STYLE
     authentication_classes = (HeaderAuthentication,)
     idempotency_header = "X-SALESBRICKS-IDEMPOTENT-OPERATION-KEY"
-    # The vendor keeps replies whether success or failure.
+    # The vendor also stores responses to failed requests.
     keeps_failures = True
     cors_headers = ("X-SALESBRICKS-KEY", "Content-Type")
 
     def records(self) -> UsageRecordQuerySet:
-        """Return the workspace's live entries that came with a transaction id."""
+        """Return the workspace's live entries with a transaction id."""
         return UsageRecord.objects.live().filter(
             workspace=self.workspace, dialect=self.dialect, key__isnull=False, line__isnull=False
         )
@@ -58,7 +58,7 @@ class SalesbricksView(DialectView):
     ]
 )
 class BrickView(SalesbricksView):
-    """A read of one brick in a subscription."""
+    """Base class of reads of one brick in a subscription."""
 
     cors_exposed = (unread_events.HEADER,)
 
@@ -67,13 +67,13 @@ class BrickView(SalesbricksView):
         return self.workspace.tz
 
     def asked(self, query: type[Serializer]) -> dict[str, Any]:
-        """Return the query parameters as a serializer reads them; raise ``ValidationError`` naming the wrong ones."""
+        """Return the validated query parameters; raise ``ValidationError`` naming the invalid ones."""
         sent = self.request.query_params
         refuse_unknown(sent, query().fields, optional=_MAY_BE_EMPTY)
         return self.validated(query, {name: text for name, text in sent.items() if text})
 
     def lines(self, subscription_id: str, brick_id: str) -> list[Line]:
-        """Return the brick's lines in the subscription; raise ``NotFound`` where there is none."""
+        """Return the brick's lines in the subscription; raise ``NotFound`` if there is none."""
         try:
             ids = uuid.UUID(subscription_id), uuid.UUID(brick_id)
         except ValueError:

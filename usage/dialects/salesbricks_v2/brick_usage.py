@@ -1,4 +1,4 @@
-"""The usage of a brick in a subscription: by billing period, and as a series of hours, days, weeks or months."""
+"""Views of a brick's usage in a subscription: by billing period, and as a series of hours, days, weeks or months."""
 
 from django.utils import timezone
 from drf_spectacular.utils import PolymorphicProxySerializer, extend_schema
@@ -64,7 +64,7 @@ class PeriodsView(BrickView):
         ),
     )
     def get(self, request: Request, **ids: str) -> Response:
-        """Return each billing period that has begun; with `currentPeriod`, only the current period, as one object."""
+        """Return each billing period that has started; with `currentPeriod`, only the current period, as one object."""
         asked, lines, now = self.asked(PeriodsQuery), self.lines(**ids), timezone.now()
         if asked["currentPeriod"]:
             current = consumption.used_in_current_period(lines=lines, as_of=now)

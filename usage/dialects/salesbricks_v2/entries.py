@@ -1,6 +1,6 @@
-"""Usage entries: submitted, changed, deleted, read and listed, each under the sender's ``transaction_id``.
+"""Views that submit, change, delete, read and list usage entries, which have the sender's ``transaction_id``.
 
-Until it was renamed, ``value`` was called ``count`` on counters.
+``count`` is the former name of ``value`` on counters.
 """
 
 from typing import Any

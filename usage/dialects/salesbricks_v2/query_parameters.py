@@ -1,4 +1,4 @@
-"""Query parameters that several reads share. Days, and times without an offset, are in the workspace's time zone."""
+"""Shared query parameters. Days, and times without an offset, are in the workspace's time zone."""
 
 from datetime import date, datetime, timedelta
 from typing import Any
@@ -14,7 +14,7 @@ _MICROSECOND = timedelta(microseconds=1)
 
 @extend_schema_field({"type": "string", "anyOf": [{"format": "date"}, {"format": "date-time"}]})
 class BoundaryField(serializers.Field):
-    """A time or the start of a day; where ``is_included``, the first moment after the time or the day."""
+    """A time, or the start of a day; if ``is_included``, the first moment after the time or the day."""
 
     def __init__(self, *, is_included: bool = False, **options: Any) -> None:
         super().__init__(**options)
@@ -37,7 +37,7 @@ class SpanQuery(serializers.Serializer):
     includes_end = False
 
     def get_fields(self) -> dict[str, serializers.Field]:
-        # "from" is a keyword of Python and cannot be the name of an attribute.
+        # "from" is a keyword of Python and can't be the name of an attribute.
         starts_at = BoundaryField(source="starts_at", required=False)
         ends_at = BoundaryField(source="ends_at", required=False, is_included=self.includes_end)
         return {"from": starts_at, "to": ends_at, **super().get_fields()}

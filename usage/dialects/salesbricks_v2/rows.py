@@ -1,4 +1,4 @@
-"""The entries that a request asks for."""
+"""Queries of entries."""
 
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
@@ -14,7 +14,7 @@ from usage.models import UsageRecordQuerySet
 
 
 def entries(records: UsageRecordQuerySet, *, lines: Sequence[Line], asked: Mapping[str, Any]) -> UsageRecordQuerySet:
-    """Return the records of the lines that the query asks for, the newest usage first."""
+    """Return the records of the lines that match the query parameters, the newest usage first."""
     shown = ("id", "key", "quantity", "occurred_at", "properties", "line__subscription", "line__brick")
     found = records.filter(line__in=lines).select_related("line").only(*shown)
     if "starts_at" in asked:
@@ -27,7 +27,7 @@ def entries(records: UsageRecordQuerySet, *, lines: Sequence[Line], asked: Mappi
 
 
 def _having(records: UsageRecordQuerySet, text: str) -> UsageRecordQuerySet:
-    """Keep the records with the text in their transaction or properties, or with exactly this value."""
+    """Filter records by a text in their transaction or properties, or by exactly this value."""
     # PostgreSQL's JSON text has spaces, SQLite's has none.
     properties = Replace(Cast("properties", TextField()), Value(" "), Value(""), output_field=TextField())
     match = Q(key__icontains=text) | Q(properties_text__icontains=text.replace(" ", ""))

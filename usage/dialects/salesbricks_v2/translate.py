@@ -63,7 +63,7 @@ def uses_deprecated(sent: Any) -> bool:
 
 
 def entry(record: UsageRecord) -> dict[str, Any]:
-    """Return a record as it was sent or last changed, its time in UTC."""
+    """Return a record as sent or last changed, with its time in UTC."""
     line: Line = record.line  # type: ignore[assignment]  # an entry has one
     return {
         "transaction_id": record.key,
@@ -76,7 +76,7 @@ def entry(record: UsageRecord) -> dict[str, Any]:
 
 
 def period(used: PeriodUsage) -> dict[str, Any]:
-    """Return a period's usage. Prices have no pre-commitment: nothing remains of it, and all usage exceeds it."""
+    """Return a period's usage. Prices have no pre-commitment: its remainder is zero, and all usage exceeds it."""
     line = used.line
     nothing = _number(Decimal(0))
     return {
@@ -105,7 +105,7 @@ def series(buckets: Sequence[Bucket], *, line: Line, window: str) -> dict[str, A
 
 
 def _span(of: PeriodUsage | Bucket, line: Line) -> dict[str, str]:
-    """Return a span in the workspace's time zone, in which it begins and ends at midnight or on the hour."""
+    """Return a span in the workspace's time zone, in which it starts and ends at midnight or on the hour."""
     tz = line.subscription.workspace.tz
     return {
         "starts_at": in_zone(of.period.starts_at, tz),
@@ -114,12 +114,12 @@ def _span(of: PeriodUsage | Bucket, line: Line) -> dict[str, str]:
 
 
 def _rate(price: Price) -> str | None:
-    """Return the price of a further unit, where it does not depend on the quantity."""
+    """Return the price of a further unit if it does not depend on the quantity, else None."""
     if price.pricing is not PER_UNIT:
         return None
     return format_price(price.unit_price, currency=price.currency)
 
 
 def _number(quantity: Decimal) -> msgspec.Raw:
-    """Return a JSON number with all its digits, a whole number without a decimal point."""
+    """Return a JSON number with all its digits; whole numbers have no decimal point."""
     return msgspec.Raw(format_decimal(quantity).encode())

@@ -1,4 +1,4 @@
-"""The base of Sequence's views: the key, the version header, query parameters and errors."""
+"""Base class of Sequence's views: authentication, the version header, query parameters and errors."""
 
 from base64 import b64decode
 from typing import Any
@@ -24,7 +24,7 @@ VERSIONS = ("2024-07-30", "latest")
 
 
 class BasicAuthentication(KeyAuthentication):
-    """A client's secret is the key, whatever its id is; where the secret is left empty, the id is the key."""
+    """Basic authentication: the key is the password or, if that is empty, the user name."""
 
     wrong_key = "Unauthorized"
     security = {"Basic": {"type": "http", "scheme": "basic", "description": "The key is the password."}}
@@ -58,7 +58,7 @@ class SequenceView(DialectView):
             raise exceptions.ValidationError({"Sequence-Version": [message]})
 
     def asked(self, query: type[Serializer], *, ignored: tuple[str, ...] = ()) -> dict[str, Any]:
-        """Read the query parameters, except ``ignored`` ones; raise ``ValidationError`` naming the invalid ones."""
+        """Return the query parameters, except ``ignored`` ones; raise ``ValidationError`` naming invalid ones."""
         sent, fields = self.request.query_params, query().fields
         repeated = [name for name, field in fields.items() if isinstance(field, QueriedField)]
         refuse_unknown(sent, [*fields, *ignored], repeated=repeated, optional=(*OF_PAGES, *ignored))
@@ -88,7 +88,7 @@ def _by_field(error: ValidationError) -> dict[str, list[str]]:
 
 
 def uuid_in_path(text: str) -> UUID:
-    """Return the id in a path; raise ``NotFound`` where it is not a UUID."""
+    """Return the UUID in a path; raise ``NotFound`` if it is not a UUID."""
     try:
         return UUID(text)
     except ValueError:
@@ -96,7 +96,7 @@ def uuid_in_path(text: str) -> UUID:
 
 
 def text_in_path(text: str) -> str:
-    """Return the name in a path; raise ``NotFound`` where it contains NUL, which no stored text does."""
+    """Return the text in a path; raise ``NotFound`` if it contains NUL, which no stored text does."""
     if "\0" in text:
         raise exceptions.NotFound
     return text

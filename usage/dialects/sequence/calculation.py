@@ -1,4 +1,4 @@
-"""Calculate a metric for some customers and a period."""
+"""Calculate a metric for customers and a period."""
 
 import uuid
 from collections.abc import Sequence
@@ -16,9 +16,9 @@ from usage.models import UsageRecord
 
 @dataclass(frozen=True, slots=True)
 class Calculation:
-    """The exact value, the number of events that it counts, and the first and the last of them as received.
+    """The exact value, the number of counted events, and the first and the last of them as received.
 
-    ``unread_count``: the number of them that count for nothing, since the property to add is not a number.
+    ``unread_count``: the number of events that add nothing, since the property to add is not a number.
     """
 
     value: Decimal
@@ -31,7 +31,7 @@ class Calculation:
 def calculate(
     *, rule: EventRule, customer_ids: Sequence[uuid.UUID], starts_at: datetime, ends_at: datetime
 ) -> Calculation:
-    """Return the metric of the customers' events in ``[starts_at, ends_at)``, each customer measured as it is billed.
+    """Return the metric of the customers' events in ``[starts_at, ends_at)``, measured per customer as in billing.
 
     Distinct values are therefore counted for each customer separately.
     """
@@ -68,7 +68,7 @@ def _counted(rule: EventRule, customer_ids: Sequence[uuid.UUID]) -> QuerySet[Usa
 
 
 def _edges(counted: QuerySet[UsageRecord], workspace_id: int) -> tuple[UsageRecord | None, UsageRecord | None]:
-    # An event that was matched later counts by a further record, whose id its sender does not know.
+    # An event that was matched later is counted by a further record, whose id its sender does not know.
     records = UsageRecord.objects.filter(workspace_id=workspace_id)
     waited = records.filter(superseded_by=OuterRef("pk"))
     received = Case(When(kind=UsageRecord.Kind.MATCH, then=Subquery(waited.values("pk")[:1])), default=F("pk"))

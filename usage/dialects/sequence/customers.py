@@ -1,4 +1,4 @@
-"""Customers, and the aliases under which their events are reported."""
+"""Views of customers and of the aliases under which their events are reported."""
 # ruff: noqa: N815  (the vendor's names)
 
 from functools import partial

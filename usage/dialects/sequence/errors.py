@@ -1,4 +1,4 @@
-"""Sequence's errors: a list, each with its field; a conflict has a message beside it."""
+"""Sequence's errors: a list with the field of each; a conflict also has a message."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""Usage events: reported one by one, superseded by their own id, and listed."""
+"""Views that report usage events singly, superseding earlier ones with the same id, and list them."""
 # ruff: noqa: N815  (the vendor's names)
 
 from functools import partial
@@ -62,11 +62,11 @@ class EventsView(SequenceView):
     def get(self, request: Request) -> Response:
         asked = self.asked(EventQuerySerializer)
         show = partial(translate.event, workspace=self.workspace)
-        # Ordered by when they were received, or by when they happened where filtered by that.
+        # Ordered by the time of receipt or, if filtered by timestamp, by timestamp.
         by_time = "sortBy" not in asked and {"eventTimestampAfter", "eventTimestampBefore"} & asked.keys()
         with lists.within_time(narrow_by="customerAlias, eventType or the events' timestamps"):
             found = rows.events(self.workspace, asked)
-            # The index of aliases has the events of one alias in order, but not those of several.
+            # The index of aliases is in order for one alias, but not for several.
             is_short = not by_time and len(asked.get("customerAlias", ())) > 1 and are_few(found)
             return Response(
                 page(

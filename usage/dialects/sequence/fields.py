@@ -1,4 +1,4 @@
-"""Serializer fields of Sequence's own: free properties, lists in a query string, filters, days or moments."""
+"""Serializer fields of Sequence: free properties, lists in a query string, filters, days or moments."""
 
 from collections.abc import Mapping
 from datetime import date, datetime, timedelta
@@ -20,7 +20,7 @@ _LAST_MOMENT_INCLUDED = timedelta(microseconds=1)
 
 
 class NameField(serializers.CharField):
-    """A name, which is compared to the letter and so kept with its spaces."""
+    """A name, which is compared exactly, and so kept with its blanks."""
 
     def __init__(self, **options: Any) -> None:
         super().__init__(max_length=MAX_NAME, trim_whitespace=False, **options)
@@ -49,9 +49,9 @@ class ObjectField(serializers.Field):
     }
 )
 class FiltersField(ObjectField):
-    """Property -> the values that count, as texts: numbers as plain digits, booleans as true or false."""
+    """Property -> its matching values as texts: numbers as plain digits, booleans as true or false."""
 
-    default_error_messages = {"values": "Each property needs a list of texts, numbers or truth values."}
+    default_error_messages = {"values": "Each property requires a list of texts, numbers or booleans."}
 
     def to_internal_value(self, data: Any) -> dict[str, list[str]]:
         return {name: self._texts(values) for name, values in super().to_internal_value(data).items()}
@@ -88,7 +88,7 @@ class NamesField(serializers.Field):
 
 
 class QueriedField(serializers.Field):
-    """Texts in a query string, whose parameter may be repeated."""
+    """Texts in a query string; the parameter may be repeated."""
 
     default_error_messages = {
         "invalid": "Give at most {most} texts of at most {longest} characters.",
@@ -99,7 +99,7 @@ class QueriedField(serializers.Field):
         return sent
 
     def get_value(self, dictionary: Mapping[Any, Any]) -> Any:
-        sent = dictionary.getlist(self.field_name)  # type: ignore[attr-defined]  # a query's
+        sent = dictionary.getlist(self.field_name)  # type: ignore[attr-defined]  # of a QueryDict
         return self.texts(sent) if sent else empty
 
     def to_internal_value(self, data: list[str]) -> list[str]:
@@ -115,12 +115,12 @@ class QueriedField(serializers.Field):
     {"type": "array", "items": {"type": "string", "maxLength": MAX_NAME}, "maxItems": settings.FILTER_VALUES}
 )
 class RepeatedField(QueriedField):
-    """Texts in a query string, each in a parameter of its own."""
+    """Texts in a query string, each in a separate parameter."""
 
 
-@extend_schema_field({"type": "string", "description": "Separated by commas; percent-encode those of a text itself."})
+@extend_schema_field({"type": "string", "description": "Separated by commas; percent-encode commas within a text."})
 class CommaSeparatedField(QueriedField):
-    """Texts in one parameter, separated by commas; each is percent-encoded once more, so that it may contain commas."""
+    """Texts in one parameter, separated by commas; each is percent-encoded twice, so that it may contain commas."""
 
     default_error_messages = {"invalid_choice": "“{choice}” is not a valid choice."}
 
@@ -140,7 +140,7 @@ class CommaSeparatedField(QueriedField):
 
 @extend_schema_field({"type": "string", "description": "A day, or a moment as ISO 8601 has it."})
 class PeriodEdgeField(MomentField):
-    """A day or a moment; the end of a period is included, and returned as the first moment after it."""
+    """A day or a moment; the end of a period is inclusive, and returned as the first moment after it."""
 
     def __init__(self, *, is_end: bool, **options: Any) -> None:
         super().__init__(**options)

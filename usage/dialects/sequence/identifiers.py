@@ -1,4 +1,4 @@
-"""Ids in Sequence's form, derived from ours and not stored: version 7 UUIDs, which sort by creation time."""
+"""Ids in Sequence's form, derived from internal ids and not stored: version 7 UUIDs, which sort by creation time."""
 
 import uuid
 from datetime import UTC, datetime, timedelta
@@ -10,10 +10,10 @@ _OURS = (1 << 62) - 1
 
 
 def public_id(own_id: int, made_at: datetime) -> uuid.UUID:
-    """Return the public id of a row: its creation in milliseconds in the first 48 bits, its own id in the last 62."""
+    """Return the public id of a row: its creation time in milliseconds in the first 48 bits, its id in the last 62."""
     return uuid.UUID(int=(made_at - _EPOCH) // _MILLISECOND << 80 | _VERSION | _VARIANT | own_id)
 
 
 def own_id(told: uuid.UUID) -> int:
-    """Return the own id in a public id; the caller has to compare the row's creation time."""
+    """Return the row's id in a public id; the caller has to compare the row's creation time."""
     return told.int & _OURS

@@ -1,4 +1,4 @@
-"""Usage metrics: bricks that count events by a rule; a change replaces the rule, and closed periods keep the former."""
+"""Views of usage metrics: bricks that count events by a rule. A change replaces the rule for open periods."""
 # ruff: noqa: N815  (the vendor's names)
 
 from datetime import tzinfo
@@ -27,7 +27,7 @@ AGGREGATION_TYPES = ("COUNT", "SUM", "UNIQUE", "CUSTOM")
 
 
 class MetricSerializer(serializers.Serializer):
-    """A complete metric, to create or to replace one."""
+    """A complete metric, to create or replace one."""
 
     name = serializers.CharField(max_length=Brick._meta.get_field("name").max_length)
     description = serializers.CharField(
@@ -56,11 +56,11 @@ class MetricSerializer(serializers.Serializer):
     def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
         refused = {}
         if attrs["metricType"] == "GROUPED":
-            refused["metricType"] = ["Grouping is not offered: a metric makes one quantity. Use SIMPLE."]
+            refused["metricType"] = ["Grouping is not supported: a metric has one quantity. Use SIMPLE."]
         elif attrs["groupingProperty"]:
-            refused["groupingProperty"] = ["Grouping is not offered: a metric makes one quantity."]
+            refused["groupingProperty"] = ["Grouping is not supported: a metric has one quantity."]
         if attrs["aggregationType"] == "CUSTOM":
-            refused["aggregationType"] = ["There are no custom aggregations. Use COUNT, SUM or UNIQUE."]
+            refused["aggregationType"] = ["Custom aggregations are not supported. Use COUNT, SUM or UNIQUE."]
         if refused:
             raise serializers.ValidationError(refused)
         return attrs
@@ -81,7 +81,7 @@ class CalculationSerializer(serializers.Serializer):
 
     def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
         if attrs["periodEnd"] <= attrs["periodStart"]:
-            raise serializers.ValidationError({"periodEnd": ["The period ends before it starts."]})
+            raise serializers.ValidationError({"periodEnd": ["The end of the period is before its start."]})
         return attrs
 
 
@@ -180,7 +180,7 @@ class MetricView(OneMetricView):
     def delete(self, request: Request, metric_id: str) -> Response:
         brick, now = self.live_metric(metric_id).brick, timezone.now()
         if contracts.has_open_lines(brick, as_of=now):
-            raise exceptions.ValidationError("Subscriptions are billed by this metric: end their lines first.")
+            raise exceptions.ValidationError("Subscriptions use this metric: end their lines first.")
         catalog.archive_brick(brick=brick, as_of=now, actor=self.actor)
         return Response(translate.metric(self.metric(metric_id), workspace=self.workspace))
 

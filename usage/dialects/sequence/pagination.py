@@ -1,4 +1,4 @@
-"""Pages by cursor: each starts after, or ends before, a row of another page, whatever was added meanwhile."""
+"""Cursor pagination: each page starts after, or ends before, a row of another page, even if rows are added."""
 
 from base64 import b64decode, b64encode
 from collections.abc import Callable
@@ -17,13 +17,13 @@ LARGEST_ID = BigIntegerField.MAX_BIGINT
 LARGEST_PAGE = 100
 USUAL_PAGE = 20
 ASC, DESC = "ASC", "DESC"
-# The parameters that choose a page, not rows, and may be empty.
+# The parameters that select a page, not rows, and may be empty.
 OF_PAGES = ("after", "before", "limit", "offset", "sortOrder", "sortBy")
 
 
 @extend_schema_field({"type": "string"})
 class CursorField(serializers.Field):
-    """The position of a row, as an earlier page has returned it."""
+    """The position of a row, as returned by an earlier page."""
 
     default_error_messages = {"invalid": "Invalid cursor."}
 
@@ -44,7 +44,7 @@ class PaginationReply(serializers.Serializer):
 
 
 class PageSerializer(serializers.Serializer):
-    """The query parameters of every list; an empty one counts as absent."""
+    """The query parameters of every list; an empty one counts as omitted."""
 
     after = CursorField(required=False)
     before = CursorField(required=False)
@@ -67,11 +67,11 @@ def page(
     are_gathered: bool = False,
     show: Callable[[Any], dict[str, Any]],
 ) -> dict[str, Any]:
-    """Return the page that was asked for as the vendor writes it, in one query; ``by`` orders rows by a whole number.
+    """Return the requested page in the vendor's form, with one query; ``by`` orders rows by an integer.
 
-    ``at`` is a moment of the workspace's row that goes before it. Rows are newest first, unless asked otherwise. A page
-    tells no total: to count a ledger takes as long as reading it. It ends early where the column of JSON that ``sized``
-    names grows beyond what ``lists`` lets it. ``are_gathered``: see there.
+    ``at`` is a moment of the workspace's row that is compared before it. Rows are newest first by default. A page has
+    no total: counting a ledger takes as long as reading it. ``sized`` and ``are_gathered`` are those of
+    ``lists.first_rows``: the page may end early.
     """
     is_back = "before" in asked
     # Towards greater numbers: forward in an ascending list, backward in a descending one.

@@ -1,4 +1,4 @@
-"""The rows of a workspace that requests ask for."""
+"""Queries of the rows of a workspace."""
 
 import uuid
 from typing import Any, TypeVar
@@ -27,7 +27,7 @@ _METRIC_FILTERS = {
 
 
 def events(workspace: Workspace, asked: dict[str, Any]) -> QuerySet[UsageRecord]:
-    """Return the events as received, superseded ones too, without the records that the ledger added about them."""
+    """Return the events as received, including superseded ones, without the ledger's further records about them."""
     received = (UsageRecord.Kind.ENTRY, UsageRecord.Kind.CORRECTION)
     found = UsageRecord.objects.filter(workspace=workspace, customer_alias__isnull=False, kind__in=received)
     found = found.filter(**_lookups(_EVENT_FILTERS, asked))
@@ -44,7 +44,7 @@ def metrics(workspace: Workspace) -> QuerySet[EventRule]:
 
 
 def listed_metrics(workspace: Workspace, asked: dict[str, Any]) -> QuerySet[EventRule]:
-    """Return the metrics that are not deleted; ``first_rule`` orders them by creation."""
+    """Return the metrics that are not deleted; ``first_rule`` orders them by creation time."""
     found = metrics(workspace).filter(brick__archived_at=None, **_lookups(_METRIC_FILTERS, asked))
     if "aggregationType" in asked:
         found = found.filter(aggregation__in=[name.lower() for name in asked["aggregationType"]])
@@ -61,7 +61,7 @@ def alias_with_id(workspace: Workspace, told: uuid.UUID) -> CustomerAlias | None
 
 
 def customer(workspace: Workspace, told: str) -> Customer | None:
-    """Return the customer with an id or, failing that, with a reference."""
+    """Return the customer with an id or else a reference."""
     by_id = parse_uuid(told)
     found = Customer.objects.filter(Q(pk=by_id) | Q(reference=told), workspace=workspace)
     return max(found, key=lambda row: row.pk == by_id, default=None)
@@ -73,6 +73,6 @@ def _lookups(filters: dict[str, str], asked: dict[str, Any]) -> dict[str, Any]:
 
 def _with_public_id(rows: Rows, told: uuid.UUID, *, made_at: str) -> Rows:
     own = own_id(told)
-    # Compared here, not in the database: SQLite stores moments that it sets itself in a text of another form.
+    # Compare here, not in the database: SQLite stores moments that it sets itself in another text format.
     made = rows.filter(pk=own).values_list(made_at, flat=True).first()
     return rows.filter(pk=own) if made is not None and public_id(own, made) == told else rows.none()

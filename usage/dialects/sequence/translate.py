@@ -12,7 +12,7 @@ from usage.dialects.shared.fields import json_number
 from usage.ledger import RecordedEvent
 from usage.models import UsageRecord
 
-# The vendor's names of our fields that clients send.
+# Field names: the ledger's -> the vendor's.
 FIELDS = {
     "name": "name",
     "description": "description",
@@ -41,12 +41,12 @@ def report_event(data: dict[str, Any], *, origin: Origin, received_at: datetime)
 
 
 def event(record: RecordedEvent | UsageRecord, *, workspace: Workspace) -> dict[str, Any]:
-    """Return an event as it was received, under an id of its own, whether or not it was superseded since."""
-    told = str(public_id(record.id, record.recorded_at))
+    """Return an event as received, with an id of its own, whether or not it was superseded since."""
+    event_id = str(public_id(record.id, record.recorded_at))
     return {
-        "id": told,
-        # Without an id of the sender's own it is the event's id.
-        "customerEventId": record.key or told,
+        "id": event_id,
+        # Without an id of the sender, this is the event's id.
+        "customerEventId": record.key or event_id,
         "customerAlias": record.customer_alias,
         "eventType": record.event_type,
         "sequenceAccountId": workspace.code,
@@ -123,7 +123,7 @@ def alias(row: CustomerAlias, *, workspace: Workspace) -> dict[str, Any]:
 
 
 def customer(row: Customer) -> dict[str, Any]:
-    """Return a customer; the address is free text here, so that town, postcode and country are unknown.
+    """Return a customer; town, postcode and country are unknown, since addresses are free text here.
 
     The vendor's countries are codes: typed clients would refuse a customer whose country is an empty text.
     """

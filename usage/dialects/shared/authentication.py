@@ -17,22 +17,22 @@ from billing.storage.outages import Outage, outage_of
 
 
 class KeyAuthentication(BaseAuthentication):
-    """Find the API key whose text the dialect reads from its own header. ``request.auth`` is the key."""
+    """Base class of the dialects' authentication by the key in a header. ``request.auth`` is the key."""
 
     wrong_key = "Invalid API key."
-    # For the API description: OpenAPI's security schemes by name, each of which is enough by itself.
+    # For the API description: OpenAPI's security schemes by name, each of which is sufficient.
     security: ClassVar[Mapping[str, Mapping[str, str]]] = {}
 
     @abstractmethod
     def key_text(self, request: Request) -> str:
-        """Return the key's text as sent; raise ``NotAuthenticated`` where none was."""
+        """Return the text of the key that was sent; raise ``NotAuthenticated`` if there is none."""
 
     @abstractmethod
     def authenticate_header(self, request: Request) -> str:
         """Return the value of ``WWW-Authenticate`` in a 401."""
 
     def authenticate(self, request: Request) -> tuple[None, ApiKey]:
-        """Return the key as DRF's ``auth``; raise ``AuthenticationFailed`` where it is unknown or revoked."""
+        """Return the key as DRF's ``auth``; raise ``AuthenticationFailed`` if it is unknown or revoked."""
         text, now = self.key_text(request), timezone.now()
         try:
             key = find_key(text=text, as_of=now)
@@ -47,7 +47,7 @@ class KeyAuthentication(BaseAuthentication):
 
 
 def _is_worth_another_connection(error: DatabaseFailure) -> bool:
-    """Tell whether the first statement on a persistent connection failed in a way that a new connection may cure."""
+    """Tell whether the first statement on a persistent connection failed, and a new connection may solve it."""
     outage = outage_of(error)
     was_kept = connection.connection is not None and not connection.in_atomic_block
     return was_kept and outage is not None and outage.spoils_connection and outage is not Outage.NO_ANSWER

@@ -1,4 +1,4 @@
-"""Let web sites call the APIs from a browser: those that the key's workspace allows, and none by default."""
+"""Cross-origin requests: browsers may call the APIs from the origins that the key's workspace allows; default: none."""
 
 from django.db import Error as DatabaseFailure
 from django.http import HttpResponse
@@ -12,7 +12,7 @@ MAX_AGE_SECONDS = 600
 
 
 def preflight(*, origin: str, methods: list[str], headers: tuple[str, ...]) -> HttpResponse:
-    """Answer a preflight request. It has no key, so that any workspace's allowed site is accepted here."""
+    """Answer a preflight request. It has no key, so that an allowed origin of any workspace is accepted here."""
     response = HttpResponse(status=204)
     patch_vary_headers(response, ("Origin",))
     if _allows(origin, None):
@@ -24,7 +24,7 @@ def preflight(*, origin: str, methods: list[str], headers: tuple[str, ...]) -> H
 
 
 def let_read(response: HttpResponseBase, *, origin: str, workspace: Workspace | None, exposed: tuple[str, ...]) -> None:
-    """Let a page of an allowed site read the reply; any workspace's site, where the workspace is unknown yet."""
+    """Let a page of an allowed origin read the response; of any workspace's origin if the workspace is unknown yet."""
     patch_vary_headers(response, ("Origin",))
     if _allows(origin, workspace):
         response["Access-Control-Allow-Origin"] = origin
@@ -40,7 +40,7 @@ def _allows(origin: str, workspace: Workspace | None) -> bool:
         if workspace is None:
             with across(Across.ORIGIN):
                 return allowed.exists()
-        # A twin has the live workspace's sites.
+        # A twin has the live workspace's origins.
         return allowed.filter(workspace_id=workspace.live_id or workspace.pk).exists()
     except DatabaseFailure:
         return False

@@ -1,4 +1,4 @@
-"""Turn what went wrong into a ``Problem``, and a problem into the body that a vendor's clients expect."""
+"""Convert exceptions to ``Problem``, and a problem to the body that a vendor's clients expect."""
 
 import logging
 from collections.abc import Callable, Mapping
@@ -19,7 +19,7 @@ logger = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class Problem:
-    """What went wrong; ``fields`` has the messages by the vendor's name of what was sent.
+    """An error of a request; ``fields`` has messages by the vendor's names of fields.
 
     ``retry_after`` is the number of seconds after which the same request may succeed.
     """
@@ -34,9 +34,9 @@ class Problem:
 class ErrorStyle:
     """A vendor's error bodies, statuses and messages.
 
-    ``fields`` maps the ledger's names of fields to the vendor's. A ledger error is answered as an invalid field of the
-    body is, with ``invalid_status`` and the ledger's message, unless ``statuses`` and ``messages`` say otherwise; a
-    message may name what was sent, as in "no line {subscription_line}".
+    ``fields`` maps the ledger's names of fields to the vendor's. An error of the ledger is answered like an invalid
+    field of the body, with ``invalid_status`` and the ledger's message, unless overridden by ``statuses`` and
+    ``messages``; a message may quote what was sent, as in "no line {subscription_line}".
     For the API description, ``shape`` is the body's serializer or schema, and ``shapes`` has those of other statuses.
     """
 
@@ -49,7 +49,7 @@ class ErrorStyle:
     shapes: Mapping[int, Any] = field(default_factory=dict)
 
     def problem(self, error: UnableToRecord, *, sent: Any) -> Problem:
-        """Return a refusal of the ledger as a problem; ``sent`` is the body that was refused."""
+        """Return a refusal of the ledger as a problem; ``sent`` is the refused body."""
         code = self.statuses.get(type(error), self.invalid_status)
         wording = self.messages.get(type(error))
         message = error.message if wording is None else wording.format_map(sent)
@@ -58,7 +58,7 @@ class ErrorStyle:
 
 
 def problem_of(error: Exception, *, style: ErrorStyle, sent: Any) -> Problem:
-    """Return any exception of a request as a problem, and log those that are not the client's.
+    """Return any exception of a request as a problem, and log those that are not errors of the client.
 
     ``sent`` is the body that was validated last.
     """
@@ -71,7 +71,7 @@ def problem_of(error: Exception, *, style: ErrorStyle, sent: Any) -> Problem:
             return Problem(error.status_code, str(error.detail))
         case TooManyFieldsSent():
             most = settings.DATA_UPLOAD_MAX_NUMBER_FIELDS
-            return Problem(status.HTTP_400_BAD_REQUEST, f"A query has at most {most} parameters.")
+            return Problem(status.HTTP_400_BAD_REQUEST, f"A query string has at most {most} parameters.")
         case RuleTooLarge():
             return Problem(status.HTTP_409_CONFLICT, str(error))
         case _ if outage := outage_of(error):

@@ -1,4 +1,4 @@
-"""JSON in and JSON out, with every number exact: parsed as ``Decimal``, written digit for digit."""
+"""Parser and renderer of JSON with exact numbers: parsed as ``Decimal``, written with all digits."""
 
 from collections.abc import Iterable, Mapping
 from typing import IO, Any
@@ -13,7 +13,7 @@ from billing.storage.jsontext import MalformedJSON, decode, encode
 
 
 class JSONOnly(BaseContentNegotiation):
-    """Parse JSON where no other type is named, and answer with JSON whatever ``Accept`` says: clients send any."""
+    """Content negotiation: parse JSON by default, and answer with JSON whatever ``Accept`` is, since clients vary."""
 
     def select_parser(self, request: Request, parsers: Iterable[BaseParser]) -> BaseParser | None:
         media_type = request.content_type.partition(";")[0].strip().lower()

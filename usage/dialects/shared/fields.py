@@ -1,4 +1,4 @@
-"""Serializer fields that dialects share: exact numbers, moments and free JSON; and the text of a quantity."""
+"""Shared serializer fields: exact numbers, moments and free JSON; and the JSON number of a quantity."""
 
 import re
 from collections.abc import Callable
@@ -15,20 +15,20 @@ from rest_framework import serializers
 from billing.calendar import midnight
 from usage.ledger import QuantityRefused, exact_quantity
 
-# Many languages write decimals as strings, to keep them exact. Python also reads 1_0 and digits of other scripts,
-# which are refused in bodies and queries alike.
+# Many languages write decimals as strings to keep them exact. Python also parses 1_0 and digits of other scripts, which
+# are refused in bodies and query strings alike.
 PLAIN_NUMBER = re.compile(r"-?[0-9]{1,40}(\.[0-9]{1,40})?")
 _MOMENT = re.compile(r"[0-9W-]+[Tt ][0-9:.,]+([Zz]|[+-][0-9:]+)?")
-# The framework of some vendors also accepts a day alone, and blanks before the offset.
+# The framework of some vendors also accepts only a day, and blanks before the offset.
 _DAY = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
 _BLANKS_BEFORE_OFFSET = re.compile(r"\s+(?=([Zz]|[+-][0-9:]+)\Z)")
 _EPOCH = re.compile(r"-?[0-9]+(\.[0-9]+)?")
-# The longest moment has 39 characters. Longer texts are refused unread: some patterns take quadratic time.
+# The longest moment has 39 characters. Longer texts are refused without parsing: some patterns take quadratic time.
 LONGEST_MOMENT = 64
 NO_MOMENT = (
     "Datetime has wrong format. Use one of these formats instead: YYYY-MM-DDThh:mm[:ss[.uuuuuu]][+HH:MM|-HH:MM|Z]."
 )
-# Within these years a moment can be shown in any zone without leaving the calendar.
+# Within these years a moment can be converted to any zone without leaving the calendar.
 _FIRST_YEAR, _LAST_YEAR = 2, 9998
 
 
@@ -41,7 +41,7 @@ def plain_number(sent: Any) -> Decimal | None:
 
 @extend_schema_field({"type": "number"})
 class QuantityField(serializers.Field):
-    """A JSON number, or a plain decimal in a string, that the ledger keeps digit for digit."""
+    """A JSON number, or a plain decimal in a string, which is stored exactly."""
 
     default_error_messages = {"invalid": "A valid number is required."}
 
@@ -57,7 +57,7 @@ class QuantityField(serializers.Field):
 
 @extend_schema_field({"type": "integer", "minimum": 0})
 class CountField(QuantityField):
-    """A whole number of zero or more; ``7.0`` is one."""
+    """A whole number of zero or more, also in the form ``7.0``."""
 
     default_error_messages = {
         "invalid": "A valid integer is required.",
@@ -74,23 +74,23 @@ class CountField(QuantityField):
 
 
 def is_day(text: str) -> bool:
-    """Tell whether a text has the form of a day alone in ISO 8601; the day need not exist."""
+    """Tell whether a text has the form of an ISO 8601 day without a time; the day need not exist."""
     return _DAY.fullmatch(text) is not None
 
 
 class NotAMoment(ValueError):
-    """The text is not a moment that can be stored."""
+    """The text is not a valid moment."""
 
 
 def text_of(sent: Any) -> str:
-    """Return a moment as sent, as text: of a number its digits, so that the refusal can name it."""
+    """Return a moment as sent as text; for a number its digits, so that the error can quote it."""
     return sent if isinstance(sent, str) else str(sent) if isinstance(sent, int | Decimal) else ""
 
 
 def parse_moment(text: str, *, zone: tzinfo) -> datetime:
-    """Read an ISO 8601 date and time, ``T`` or a space between them, and return it in UTC; raise ``NotAMoment``.
+    """Parse an ISO 8601 date and time, separated by ``T`` or a space, and return it in UTC; raise ``NotAMoment``.
 
-    Without an offset it is in ``zone``, and refused where the clock was put forward over it.
+    Without an offset it is in ``zone``, and refused if the clock skips it.
     """
     _refuse_longer(text)
     try:
@@ -106,14 +106,14 @@ def parse_moment(text: str, *, zone: tzinfo) -> datetime:
         return moment.astimezone(UTC)
     in_utc = moment.replace(tzinfo=zone).astimezone(UTC)
     if in_utc.astimezone(zone).replace(tzinfo=None) != moment:
-        raise NotAMoment(f"There is no such time in {zone}: the clock was put forward over it.")
+        raise NotAMoment(f"There is no such time in {zone}: the clock skips it.")
     return in_utc
 
 
 def parse_moment_or_day(text: str, *, zone: tzinfo) -> datetime:
-    """Read what ``parse_moment`` reads, blanks before the offset, or a day alone: when it begins in ``zone``.
+    """Parse what ``parse_moment`` parses, blanks before the offset, or a day, which means its start in ``zone``.
 
-    The framework of some vendors' APIs reads the same. Raises ``NotAMoment``.
+    The framework of some vendors' APIs does the same. Raises ``NotAMoment``.
     """
     _refuse_longer(text)
     if not is_day(text):
@@ -129,7 +129,7 @@ def _refuse_longer(text: str) -> None:
 
 @extend_schema_field(OpenApiTypes.DATETIME)
 class MomentField(serializers.Field):
-    """A moment; without an offset it is in the zone of the serializer's context."""
+    """A moment; without an offset, in the zone of the serializer's context."""
 
     parse: ClassVar[Callable[..., datetime]] = staticmethod(parse_moment)
 
@@ -141,13 +141,13 @@ class MomentField(serializers.Field):
 
 
 class MomentOrDayField(MomentField):
-    """A moment, or a day for its beginning, as ``parse_moment_or_day`` reads them."""
+    """A moment, or a day that means its start; see ``parse_moment_or_day``."""
 
     parse = staticmethod(parse_moment_or_day)
 
 
 class NamingField(serializers.CharField):
-    """A name: kept to the letter, with blanks at its ends, but refused where it has nothing but blanks."""
+    """A name: stored exactly, including blanks at its ends; refused if it consists of blanks."""
 
     def __init__(self, **options: Any) -> None:
         super().__init__(**options, trim_whitespace=False)
@@ -168,10 +168,10 @@ class IdField(serializers.UUIDField):
         return super().to_internal_value(data)
 
 
-# Generators of clients need the type of an array's items, also where any type is allowed.
+# Client generators need the type of an array's items, even if any type is allowed.
 @extend_schema_field({"type": ["object", "array", "string", "number", "boolean"], "items": {}})
 class AnyJSONField(serializers.Field):
-    """Any JSON; the ledger refuses what it cannot store."""
+    """Any JSON; the ledger refuses values that it can't store."""
 
     def to_internal_value(self, data: Any) -> Any:
         return data

@@ -1,6 +1,7 @@
-"""Idempotency keys: the reply to a request is kept in its transaction, and a repeated request gets the same reply.
+"""Idempotency keys: the response to a request is stored in its transaction, and a repeated request gets it again.
 
-A request that was refused or failed is processed anew: the cause may be gone. Some vendors keep those replies too.
+A request that was refused or failed is processed again, since the cause may be gone. Some vendors store these responses
+too.
 """
 
 import hashlib
@@ -32,7 +33,7 @@ EXPIRED_AT_ONCE = 500
 
 
 class KeyReused(exceptions.APIException):
-    """The key was used for another request before."""
+    """The key was already used for another request."""
 
     default_detail = "This idempotency key was used for another request."
 
@@ -47,26 +48,26 @@ class InProgress(exceptions.APIException):
 
 
 def sent_key(request: Request, *, header: str) -> str | None:
-    """Return the idempotency key in a header, or None; raise ``ValidationError`` where it is too long or not ASCII."""
+    """Return the idempotency key in a header, or None; raise ``ValidationError`` if it is too long or not ASCII."""
     key: str = request.META.get(f"HTTP_{header.upper().replace('-', '_')}", "").strip()
     if len(key) > LONGEST_KEY or not key.isprintable() or not key.isascii():
-        raise exceptions.ValidationError(f"{header} has at most {LONGEST_KEY} characters, all of them plain ASCII.")
+        raise exceptions.ValidationError(f"{header} has at most {LONGEST_KEY} printable ASCII characters.")
     return key or None
 
 
 def fingerprint(request: Request, body: bytes) -> str:
     """Return a digest that is equal for equal requests.
 
-    Requests are equal by method, path as it is served, parameters and the meaning of their JSON, however it is written.
+    Requests are equal if their method, served path, parameters and the values of their JSON are, whatever its notation.
     """
     parameters = sorted(request.query_params.lists())
-    # Kept replies have the path without the slash that some dialects' paths end in.
+    # Stored responses have the path without the slash at the end of some dialects' paths.
     about = json.dumps([request.method, request.path.removesuffix("/"), parameters])
     return hashlib.sha256(f"{about}\0".encode() + _meaning(body)).hexdigest()
 
 
 def _meaning(body: bytes) -> bytes:
-    """Return one text for all ways of writing the same JSON; other bodies are returned as they are."""
+    """Return the same text for all notations of the same JSON; return other bodies unchanged."""
     try:
         return "".join(_tokens(decode(body))).encode()
     except MalformedJSON:
@@ -74,9 +75,9 @@ def _meaning(body: bytes) -> bytes:
 
 
 def _tokens(value: Any) -> list[str]:
-    # Without recursion: passing each token up through all levels takes time proportional to tokens times levels.
+    # Without recursion: passing each token through all levels would take time proportional to tokens times levels.
     tokens: list[str] = []
-    # A stack of what is still to be written, the next one last: tokens, and values to take apart.
+    # A stack of what is still to be written, the next one last: tokens, and values to be split.
     left: list[tuple[bool, Any]] = [(False, value)]
     while left:
         is_token, part = left.pop()
@@ -102,7 +103,7 @@ def _tokens(value: Any) -> list[str]:
 
 
 def _number(value: Decimal) -> str:
-    """Return the canonical text of a number: 7, 7.0 and 70e-1 are the same."""
+    """Return the canonical text of a number, the same for 7, 7.0 and 70e-1."""
     sign, digits, exponent = value.as_tuple()
     significant = "".join(map(str, digits)).rstrip("0")
     if not significant:
@@ -120,10 +121,10 @@ def answer_once(
     handle: Callable[[], Response],
     is_kept: Callable[[Response], bool],
 ) -> Response:
-    """Return the reply kept under the key, or that of ``handle()``, which is kept where ``is_kept`` says so.
+    """Return the stored response for the key, or that of ``handle()``, which is stored if ``is_kept`` returns true.
 
-    ``sent`` is the request's fingerprint. What ``handle`` writes and its reply are committed together. Idempotency keys
-    belong to one API key. Raises ``KeyReused`` with ``reuse_status`` where the key was used for another request,
+    ``sent`` is the request's fingerprint. The writes of ``handle`` and its response are committed together. Idempotency
+    keys belong to one API key. Raises ``KeyReused`` with ``reuse_status`` if the key was used for another request,
     ``InProgress`` while a request with the key is being processed.
     """
     with transaction.atomic(), _alone(f"{api_key.pk}:{key}"):
@@ -158,7 +159,7 @@ def _keep(response: Response, *, api_key: ApiKey, workspace_id: int, key: str, s
 
 
 def expire_replies(*, as_of: datetime) -> int:
-    """Remove the replies older than ``STORED_REPLY_DAYS``, and return how many; their keys can be used anew.
+    """Remove the responses older than ``STORED_REPLY_DAYS``, and return their number; their keys can be used again.
 
     Each batch has a short transaction of its own, so that no request waits for it.
     """
@@ -170,7 +171,7 @@ def expire_replies(*, as_of: datetime) -> int:
 
 @transaction.atomic
 def _expire_next(as_of: datetime) -> int | None:
-    """Remove the next batch, and return its size; None where nothing was left."""
+    """Remove the next batch, and return its size; None if nothing was left."""
     timeouts.allow(settings.JOB_STATEMENT_SECONDS)
     expired = StoredReply.objects.filter(created_at__lt=as_of - timedelta(days=settings.STORED_REPLY_DAYS))
     with across(Across.EXPIRY):
@@ -187,7 +188,7 @@ _lock = Lock()
 
 @contextmanager
 def _alone(name: str) -> Iterator[None]:
-    """Lock a key until commit; raise ``InProgress`` where another request holds it."""
+    """Lock a key until commit; raise ``InProgress`` if another request holds it."""
     with _lock:
         if name in _at_work:
             raise InProgress

@@ -1,4 +1,4 @@
-"""Bound lists of the ledger: the time that one may take, the offset of a page and its size in bytes."""
+"""Limits of lists of the ledger: their time, the offset of a page and its size in bytes."""
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -33,14 +33,14 @@ from billing.storage.outages import Outage, outage_of
 from usage.dialects.shared.newest import FEW, GATHERED
 from usage.models import UsageRecord
 
-# Columns of JSON by which pages are sized, each with the column of its folded texts, which is never shown.
+# JSON columns that limit the size of pages, each with the column of its folded texts, which is never shown.
 COPIES = {"properties": "folded", "filters": "folded_filters"}
 
 
 def of_lines(lines: QuerySet[Line]) -> Q:
     """Return the condition that a record belongs to one of these lines, which are of its workspace.
 
-    The lines are read first: given their ids, the database can estimate the number of records and choose the right
+    The lines are loaded first: with their ids, the database can estimate the number of records and choose the right
     index. Above ``FILTER_LINES`` lines the condition is a subquery.
     """
     most = settings.FILTER_LINES
@@ -50,7 +50,7 @@ def of_lines(lines: QuerySet[Line]) -> Q:
 
 @contextmanager
 def within_time(*, narrow_by: str) -> Iterator[None]:
-    """Read a list; raise ``ValidationError`` where a statement needs longer than ``LIST_STATEMENT_SECONDS``."""
+    """Load a list; raise ``ValidationError`` if a statement takes longer than ``LIST_STATEMENT_SECONDS``."""
     try:
         with timeouts.reading(settings.LIST_STATEMENT_SECONDS):
             yield
@@ -63,17 +63,17 @@ def within_time(*, narrow_by: str) -> Iterator[None]:
 
 
 def in_order(found: QuerySet[UsageRecord], *, total: int) -> QuerySet[UsageRecord]:
-    """Return filtered records in their order. Few of them are sorted rather than searched in the order of ids."""
+    """Return filtered records in their order. A few records are sorted, rather than searched in the order of ids."""
     if total > FEW:
         return found
     return found.order_by(*(GATHERED if name == "-id" else name for name in found.query.order_by))
 
 
 def check_offset(offset: int, *, parameter: str) -> None:
-    """Raise ``ValidationError`` naming the parameter where an offset exceeds ``LIST_OFFSET``."""
+    """Raise ``ValidationError`` naming the parameter if an offset exceeds ``LIST_OFFSET``."""
     if offset > settings.LIST_OFFSET:
         raise exceptions.ValidationError(
-            {parameter: [f"A list can be paged through for {settings.LIST_OFFSET} rows. Narrow it by a filter."]}
+            {parameter: [f"The offset can be at most {settings.LIST_OFFSET} rows. Narrow the list by a filter."]}
         )
 
 
@@ -87,13 +87,13 @@ class _Bytes(Func):
 
 @dataclass(frozen=True, slots=True)
 class Rows:
-    """Rows of a list; ``are_cut``: the bound in bytes ended them early."""
+    """Rows of a list; ``are_cut``: the limit in bytes ended them early."""
 
     rows: list[Any]
     are_cut: bool = False
 
     def goes_on(self, size: int) -> bool:
-        """Tell whether there is more than a page of this size, where one row more than the page was read."""
+        """Tell whether there are more rows than a page of this size, provided that one additional row was loaded."""
         return self.are_cut or len(self.rows) > size
 
 
@@ -107,12 +107,12 @@ def first_rows(
     weight: Expression | None = None,
     are_gathered: bool = False,
 ) -> Rows:
-    """Return at most ``most`` rows, and at least one if there is one, in one query; in two with a ``weight``.
+    """Return at most ``most`` rows, and at least one if there is any, in one query; in two with a ``weight``.
 
-    ``are_gathered`` tells that the rows are few and should be sorted, not searched in the order of ids.
-    ``sized`` names a column of JSON: rows end once it adds up to more than ``LIST_PAGE_BYTES``, and the database does
-    not send what exceeds that. ``weight`` instead is the number of bytes that are read after a row. Neither can be
-    combined with ``first``.
+    ``are_gathered``: the rows are so few that they should be sorted, not searched by the order of ids. ``sized`` is a
+    JSON column: the rows end once it adds up to more than ``LIST_PAGE_BYTES``, and the database does not send further
+    ones. ``weight``, an alternative, is the number of bytes that are loaded later for a row. Neither can be combined
+    with ``first``.
     """
     terms = [_term(name, are_gathered) for name in order]
     found = found.order_by(*terms)
@@ -131,8 +131,8 @@ def first_rows(
 
 
 def _light(found: QuerySet[Any], read: Sequence[Any], weight: Expression) -> Rows:
-    """Return the first rows whose weights add up to no more than ``LIST_PAGE_BYTES``, and one row more."""
-    # Weighed after they are found: within the query all rows would be weighed in order to be sorted.
+    """Return the first rows whose weights add up to at most ``LIST_PAGE_BYTES``, and one additional row."""
+    # Compute weights after the rows are found: a single query would compute them for all rows before sorting.
     weighed = found.order_by().filter(pk__in=[row.pk for row in read])
     weights = dict(weighed.values_list("pk", weight))
     before = accumulate((weights.get(row.pk, 0) for row in read), initial=0)
@@ -141,7 +141,7 @@ def _light(found: QuerySet[Any], read: Sequence[Any], weight: Expression) -> Row
 
 
 def bytes_of(column: str) -> Expression:
-    """Return the length in bytes of a column of JSON as text."""
+    """Return the length in bytes of a JSON column as text."""
     return _Bytes(Cast(column, TextField()))
 
 

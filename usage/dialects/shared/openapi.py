@@ -1,4 +1,4 @@
-"""Describe a dialect in OpenAPI: what all dialects have in common is added here to what its views say of themselves."""
+"""Describe a dialect in OpenAPI: add the headers and errors that all dialects share to the descriptions of views."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime
@@ -27,19 +27,18 @@ _HEADERS_OF_ERRORS: Mapping[int, Mapping[str, Any]] = {
     503: {"Retry-After": {**_SECONDS, "required": True}},
 }
 _DESCRIPTION = (
-    "What is counted is exact: up to 15 digits before the point and 9 after it, kept digit for digit. What is refused "
-    "changes nothing."
+    "Quantities are exact, with up to 15 digits before the point and 9 after it. Refused requests change nothing."
 )
 
 
 class KeyScheme(OpenApiAuthenticationExtension):
-    """The security schemes that a dialect's authentication declares."""
+    """OpenAPI extension with the security schemes that a dialect's authentication declares."""
 
     target_class = KeyAuthentication
     match_subclasses = True
 
     @property
-    def name(self) -> list[str]:  # type: ignore[override]  # any one of several is enough
+    def name(self) -> list[str]:  # type: ignore[override]  # each of several is sufficient
         return list(self.target.security)
 
     def get_security_definition(self, auto_schema: AutoSchema) -> list[Mapping[str, str]]:  # type: ignore[override]
@@ -50,7 +49,7 @@ class KeyScheme(OpenApiAuthenticationExtension):
 
 
 class DialectSchema(AutoSchema):
-    """Adds to a view's operations the headers and the errors that `DialectView` has for every request."""
+    """Schema generator that adds the headers and errors of every `DialectView` to a view's operations."""
 
     @property
     def _dialect(self) -> DialectView:
@@ -66,7 +65,11 @@ class DialectSchema(AutoSchema):
     def get_override_parameters(self) -> list[Any]:
         rates = (
             OpenApiParameter(
-                name, int if value.isdigit() else str, OpenApiParameter.HEADER, response=True, description="Of the key."
+                name,
+                int if value.isdigit() else str,
+                OpenApiParameter.HEADER,
+                response=True,
+                description="The rate limit of the key.",
             )
             for name, value in self._dialect.rate_headers(_ANY_RATE).items()
         )
@@ -78,7 +81,7 @@ class DialectSchema(AutoSchema):
                 self._dialect.idempotency_header,
                 {"type": "string", "maxLength": LONGEST_KEY, "pattern": "^[ -~]*$"},
                 OpenApiParameter.HEADER,
-                description="The same key and request get the first reply again, and nothing is done twice.",
+                description="The same request with the same key gets the first response again, without another effect.",
             )
 
     def _get_response_bodies(self, direction: Any = "response") -> dict[str, Any]:

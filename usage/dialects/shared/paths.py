@@ -1,4 +1,4 @@
-"""Match paths as clients write them: with or without the last slash, and with slashes that a base URL doubles."""
+"""Match paths as clients write them: with or without a trailing slash, and with slashes doubled by a base URL."""
 
 import functools
 import re
@@ -10,17 +10,17 @@ from django.http import HttpRequest
 from django.urls import URLPattern, URLResolver, get_script_prefix
 from django.urls.resolvers import RegexPattern
 
-# The patterns of a path's parts. A ``path`` may contain any character, slashes included.
+# The patterns of a path's parts. A ``path`` may contain any character, including slashes.
 _KINDS = {"str": r"[^/]+", "int": r"[0-9]{1,18}", "path": r".{1,1000}"}
-# Bounded, since a path of slashes alone would otherwise take quadratic time.
+# Bounded, since a path with only slashes would otherwise take quadratic time.
 _SOME, _ANY = "/{1,4}", "/{0,4}"
 _PART = re.compile(r"<(?P<kind>str|int|path):(?P<name>\w+)>")
 
 
 class ServedPattern(RegexPattern):
-    """A path in the one form of the API description, matched in every form that clients send.
+    """A path in the form of the API description, which matches every form that clients send.
 
-    No form is redirected to another: a redirect would lose the request's body.
+    Other forms are not redirected, since a redirect would lose the request's body.
     """
 
     def __init__(self, route: str, *, name: str | None = None, is_endpoint: bool = True) -> None:
@@ -34,7 +34,7 @@ class ServedPattern(RegexPattern):
     def match(self, path: str) -> Any:
         found = super().match(path)
         if not found and self._is_mount:
-            # The mount alone, without its slash, belongs to its dialect as well.
+            # The mount point without its slash belongs to its dialect as well.
             found = super().match(f"{path}/")
         if found and self._numbers:
             parts: dict[str, Any] = found[2]
@@ -42,14 +42,14 @@ class ServedPattern(RegexPattern):
         return found
 
     def check(self) -> list[Any]:
-        # Django warns of the slash at the start, which is intended here.
+        # Django warns about the leading slash, which is intended here.
         return []
 
 
 def served(route: str, view: Any, *, name: str | None = None) -> URLPattern:
     """Return the pattern of a path such as ``usages/<str:usage_id>/``; its parts are ``str``, ``int`` or ``path``.
 
-    A ``path`` keeps all its characters, also a slash that may only end the request's path: see ``as_written``.
+    A ``path`` keeps all its characters, even a trailing slash of the request's path: see ``as_written``.
     """
     return URLPattern(ServedPattern(route, name=name), view, None, name)
 
@@ -60,16 +60,16 @@ def mounted(route: str, urls: ModuleType) -> URLResolver:
 
 
 def as_written(text: str) -> Iterator[str]:
-    """Yield the possible values of a text at the end of a path: as it is, then without its last slash."""
+    """Yield the possible values of a text at the end of a path: unchanged, then without a trailing slash."""
     yield text
     if text.endswith("/") and len(text) > 1:
         yield text[:-1]
 
 
 def served_path(request: HttpRequest) -> str:
-    """Return the one form of a request's path, decoded: that of the API description, with each slash once.
+    """Return a request's path, decoded, in the form of the API description, without doubled slashes.
 
-    A ``path`` part keeps its own slashes. A path that is not served keeps the slash at its end, or none.
+    A ``path`` part keeps its own slashes. A path that is not served keeps its trailing slash, if any.
     """
     path, match = request.path_info, request.resolver_match
     found = _whole(match.route).match(path.removeprefix("/")) if match else None
@@ -80,7 +80,7 @@ def served_path(request: HttpRequest) -> str:
 
 @functools.lru_cache(maxsize=256)
 def _whole(route: str) -> ServedPattern:
-    """Return the pattern of a path from its mount on; the base view's pattern matches the mount alone."""
+    """Return the pattern of a path from its mount point on; the base view's pattern matches only the mount point."""
     return ServedPattern(route)
 
 
@@ -89,7 +89,7 @@ def _regex(route: str, is_endpoint: bool) -> str:
     for part in filter(None, route.split("/")):
         found = _PART.fullmatch(part)
         is_text = found is not None and found["kind"] == "path"
-        # A ``path`` part may begin with slashes of its own.
+        # A ``path`` part may begin with slashes.
         regex += "/" if is_text and slashes == _SOME else slashes
         regex += f"(?P<{found['name']}>{_KINDS[found['kind']]})" if found else re.escape(part)
         slashes = _SOME

@@ -1,4 +1,4 @@
-"""Check the query parameters of a list: one that were ignored would answer with rows that nobody asked for."""
+"""Validate the query parameters of a list: ignoring an unknown one would return unwanted rows."""
 
 from collections.abc import Container, Iterable
 from typing import Any
@@ -16,7 +16,7 @@ EMPTY = "This parameter may not be empty."
 
 
 def is_number(text: str) -> bool:
-    """Tell whether a text is a plain number as in a body, with or without blanks around it."""
+    """Tell whether a text is a plain number as in a body; blanks around it are allowed."""
     return plain_number(text.strip()) is not None
 
 
@@ -51,9 +51,9 @@ def refuse_unknown(
 ) -> None:
     """Raise ``ValidationError`` naming each parameter that is not in ``known``, is given twice or is empty.
 
-    A client that filters by an unknown or empty parameter, as in ``line[]=3`` or ``line=``, would be given the whole
+    A client that filters by an unknown or empty parameter, as in ``line[]=3`` or ``line=``, would get the whole
     workspace and may act on it. ``repeated`` are the parameters that may be given several times, ``optional`` those
-    that may be empty: all, where it is left out.
+    that may be empty, by default all.
     """
     wrong = {name: [UNKNOWN] for name in sorted(query.keys() - set(known))}
     wrong |= {

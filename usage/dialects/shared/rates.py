@@ -1,4 +1,4 @@
-"""Limit the requests of a key by minute, counted in the cache that all web processes share."""
+"""Limit the requests of a key per minute, counted in the cache that all web processes share."""
 
 import logging
 from dataclasses import dataclass
@@ -32,9 +32,9 @@ class TooManyRequests(exceptions.APIException):
 
 
 def count(*, key: ApiKey, as_of: datetime) -> tuple[Rate | None, bool]:
-    """Count a request of a key; return the key's rate and whether the request may go on.
+    """Count a request of a key; return the key's rate and whether the request is allowed.
 
-    Without a limit nothing is counted and the rate is None. With the cache out of reach every request may go on, so
+    Without a limit nothing is counted and the rate is None. While the cache is unreachable all requests are allowed, so
     that no usage is lost.
     """
     limit = key.requests_per_minute or settings.REQUESTS_PER_MINUTE

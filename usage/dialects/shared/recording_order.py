@@ -1,6 +1,6 @@
-"""List all usages of a workspace in the order of their ids or of when they were recorded, which no index has.
+"""List all usages of a workspace in the order of their ids or recording times, which no index has.
 
-These orders are nearly the order of the ledger's ids: the rows of a page lie near one end of the ledger. A bound on
+These orders are nearly the order of the ledger's ids, so the rows of a page are near one end of the ledger. A bound on
 their distance is found first, and only the rows within it are sorted.
 """
 
@@ -16,15 +16,15 @@ from usage.chains import known_as
 from usage.dialects.shared.newest import FEW
 from usage.models import UsageRecord
 
-# Up to this number of corrected usages, their corrections are found by a list of ids; above it, by a subquery.
+# Up to this number of corrected usages, corrections are found by a list of ids; above it, by a subquery.
 MOST_CORRECTED = 10_000
 
 
 def first_recorded(workspace: Workspace, **bounds: datetime) -> Q:
     """Return the condition that a usage was first recorded within bounds, given by lookup: ``gte`` and ``lte``.
 
-    Corrected usages, which are few, are read first. A comparison with the first record of each correction would join
-    the records with the whole ledger.
+    Corrected usages, which are few, are loaded first. Comparing the first record of each correction would join the
+    records with the whole ledger.
     """
     within = Q(**{f"recorded_at__{lookup}": moment for lookup, moment in bounds.items()}, origin=None)
     corrected = UsageRecord.objects.filter(
@@ -45,14 +45,14 @@ def _known_as(workspace: Workspace, **bounds: int) -> Q:
 
 @dataclass(frozen=True, slots=True)
 class _Order:
-    """An order that the ledger's ids nearly follow: by a column of records, or of the first record of their chain."""
+    """An order that is nearly that of the ledger's ids: by a column of records, or of their chain's first record."""
 
     column: str
     is_of_first: bool
     within: Callable[..., Q]
 
 
-# By the names that lists order by.
+# Orders by their names in lists.
 _ORDERS = {
     "shown_id": _Order("pk", True, _known_as),
     "created_at": _Order("recorded_at", True, first_recorded),
@@ -61,7 +61,7 @@ _ORDERS = {
 
 
 class AllUsages:
-    """All usages of a workspace in the order of a query; slicing reads a page and sorts only rows near it."""
+    """All usages of a workspace in a query's order; slicing loads a page and sorts only rows near it."""
 
     def __init__(self, found: QuerySet[UsageRecord], *, workspace: Workspace, total: int) -> None:
         self.found = found
@@ -71,13 +71,13 @@ class AllUsages:
     def __getitem__(self, page: slice) -> list[UsageRecord]:
         near = self._near(page.stop) if page.start < page.stop and self.total > FEW else None
         rows = [] if near is None else list(self.found.filter(near)[page])
-        # There are fewer where some were retracted meanwhile; the rows after them may lie further away.
+        # There are fewer if some were retracted meanwhile; the rows after them may be further away.
         return rows if len(rows) == page.stop - page.start else list(self.found[page])
 
     def _near(self, count: int) -> Q | None:
-        """Return a condition that the first ``count`` usages meet, and few others; None where there is none.
+        """Return a condition that the first ``count`` usages meet, and few others; None if there is none.
 
-        At least ``count`` usages lie on the near side of the bound, so none of the first ``count`` lies beyond it.
+        At least ``count`` usages are on the near side of the bound, so none of the first ``count`` is beyond it.
         """
         (term, *_) = map(str, self.found.query.order_by)
         order = _ORDERS.get(term.removeprefix("-"))

@@ -1,4 +1,4 @@
-"""Read the body of a request: decompressed within its bound, in UTF-8, without its byte order mark."""
+"""Read the body of a request: decompressed within a limit, in UTF-8, without a byte order mark."""
 
 import zlib
 from typing import Any, ClassVar
@@ -13,7 +13,7 @@ MAX_ENCODINGS = 2
 MAX_MEMBERS = 100
 _GZIP, _ZLIB, _BARE = 31, 15, -15
 _BYTE_ORDER_MARK = b"\xef\xbb\xbf"
-# The longer ones first: UTF-32 begins as UTF-16 does.
+# Longer ones first: UTF-32 begins like UTF-16.
 _OTHER_MARKS = {
     b"\xff\xfe\x00\x00": "UTF-32",
     b"\x00\x00\xfe\xff": "UTF-32",
@@ -39,7 +39,7 @@ class BodyTooSlow(exceptions.APIException):
 
 class NoRoom(exceptions.APIException):
     status_code = status.HTTP_507_INSUFFICIENT_STORAGE
-    default_detail = "There is no room for the body. Try again later."
+    default_detail = "The server has no disk space for the body. Try again later."
 
 
 class TooManyWaiting(exceptions.APIException):
@@ -64,11 +64,11 @@ _UNREAD: dict[int, type[exceptions.APIException]] = {
 
 
 def require(request: HttpRequest) -> None:
-    """Raise the error of a body that cannot be read, if any, before it is needed."""
+    """Raise the error of a body that can't be read, if any, before it is needed."""
     unread = request.META.get("arrears.unread")
     if unread is not None:
         raise _UNREAD[unread]
-    # WSGI knows where a body ends only from its length: without one it would be read as empty.
+    # WSGI knows the end of a body only from its length: without a length it would be read as empty.
     if "HTTP_TRANSFER_ENCODING" in request.META and not request.META.get("CONTENT_LENGTH"):
         raise LengthRequired
 
@@ -76,8 +76,8 @@ def require(request: HttpRequest) -> None:
 def read(request: HttpRequest) -> bytes:
     """Return the body in UTF-8, decompressed.
 
-    Raises ``BodyTooLarge`` where it has more bytes than ``API_BODY_BYTES``, compressed or not, ``UnknownEncoding`` for
-    a ``Content-Encoding`` other than gzip and deflate, ``ParseError`` where it cannot be decoded.
+    Raises ``BodyTooLarge`` if it has more bytes than ``API_BODY_BYTES``, compressed or not, ``UnknownEncoding`` for
+    a ``Content-Encoding`` other than gzip and deflate, ``ParseError`` if it can't be decoded.
     """
     if int(request.META.get("CONTENT_LENGTH") or 0) > settings.API_BODY_BYTES:
         raise BodyTooLarge
@@ -117,7 +117,7 @@ def _decoded(body: bytes, encodings: str) -> bytes:
 def _gunzip(body: bytes) -> bytes:
     """Decompress gzip, which may have a few members, one after the other."""
     text = b""
-    # Each member copies what follows it: thousands of empty ones would take quadratic time.
+    # Each member copies the rest of the data: thousands of empty ones would take quadratic time.
     for _ in range(MAX_MEMBERS):
         part, body = _inflate(body, _GZIP, room=settings.API_BODY_BYTES - len(text))
         text += part
@@ -127,22 +127,22 @@ def _gunzip(body: bytes) -> bytes:
 
 
 def _undeflate(body: bytes) -> bytes:
-    # The standard's deflate is wrapped by zlib; many senders leave the wrapping off.
+    # By the standard, deflate has a zlib wrapper, which many senders omit.
     wrapped = len(body) > 1 and body[0] & 0x0F == 8 and int.from_bytes(body[:2]) % 31 == 0
     text, rest = _inflate(body, _ZLIB if wrapped else _BARE, room=settings.API_BODY_BYTES)
     if rest:
-        raise zlib.error("something follows the end")
+        raise zlib.error("there is data after its end")
     return text
 
 
 def _inflate(body: bytes, wrapping: int, *, room: int) -> tuple[bytes, bytes]:
-    """Return the decompressed data and what follows it; raise ``BodyTooLarge`` beyond ``room`` bytes."""
+    """Return the decompressed data and the unused rest; raise ``BodyTooLarge`` beyond ``room`` bytes."""
     inflater: Any = zlib.decompressobj(wrapping)
     text = inflater.decompress(body, room + 1)
     if len(text) > room:
         raise BodyTooLarge
     if not inflater.eof:
-        raise zlib.error("it breaks off")
+        raise zlib.error("it is truncated")
     return text, inflater.unused_data
 
 

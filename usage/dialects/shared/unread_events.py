@@ -1,4 +1,4 @@
-"""Report unread events in a header: the vendors' bodies are closed and have no member for their number."""
+"""Report the number of unread events in a header, since the vendors' bodies have no member for it."""
 
 from drf_spectacular.utils import OpenApiParameter
 
@@ -8,10 +8,10 @@ PARAMETER = OpenApiParameter(
     int,
     OpenApiParameter.HEADER,
     response=[200],
-    description="The number of events that count for nothing: their property is missing or not a number.",
+    description="The number of events that add nothing, since their property is missing or not a number.",
 )
 
 
 def header(count: int) -> dict[str, str]:
-    """Return the header of a reply with this number of unread events."""
+    """Return the header of a response with this number of unread events."""
     return {HEADER: str(count)}

@@ -1,7 +1,7 @@
-"""The one path of every request: authenticate, parse, validate, call the ledger once, answer.
+"""Base class of all dialects' views: authenticate, parse, validate, call the ledger once, answer.
 
-What differs between vendors is data and small overrides: where the key is sent (``KeyAuthentication``), which workspace
-a request is for (``DialectView.chosen_workspace``) and how errors read (``ErrorStyle``).
+Vendors differ in data and small overrides: the header of the key (``KeyAuthentication``), the workspace of a request
+(``DialectView.chosen_workspace``) and the bodies of errors (``ErrorStyle``).
 """
 
 import functools
@@ -31,11 +31,11 @@ from usage.dialects.shared.errors import ErrorStyle, Problem, problem_of
 from usage.dialects.shared.exact_json import ExactJSONParser, ExactJSONRenderer, JSONOnly
 from usage.dialects.shared.rates import Rate
 
-IN_THE_CLEAR = "This API is served over https only. A key sent over plain http may have been read: replace it."
+IN_THE_CLEAR = "This API is served over https only. A key sent over plain http may have been intercepted: replace it."
 
 
 class DialectView(APIView):
-    """A view of a dialect: translates the request, calls the ledger once, translates the answer or the error back."""
+    """A view of a dialect: translates the request, calls the ledger once, translates the result or the error."""
 
     dialect: ClassVar[str]
     # Headers that all requests may have, for the API description.
@@ -45,28 +45,28 @@ class DialectView(APIView):
     renderer_classes = (ExactJSONRenderer,)
     content_negotiation_class = JSONOnly
     http_method_names = ["get", "head", "post", "put", "patch", "delete"]
-    # The vendor's header that makes a repeated request safe, and the status where its key came with another request.
+    # The vendor's idempotency header, and the status if its key was used for another request.
     idempotency_header: ClassVar[str | None] = None
     idempotency_reuse_status: ClassVar[int] = status.HTTP_400_BAD_REQUEST
-    # Whether the vendor also keeps replies to requests that were refused or failed.
+    # Whether the vendor also stores responses to requests that were refused or failed.
     keeps_failures: ClassVar[bool] = False
-    # Headers that browsers may send, and read of a reply, where the workspace allows the page's site at all.
+    # Headers that browsers may send, and read in a response, if the workspace allows the page's origin.
     cors_headers: ClassVar[tuple[str, ...]] = ("Authorization", "Content-Type")
     cors_exposed: ClassVar[tuple[str, ...]] = ()
 
     workspace: Workspace
     rate: Rate | None = None
-    # The data validated last: error messages may quote it.
+    # The last validated data, which error messages may quote.
     sent: Any = None
     idempotency_key: str | None = None
-    # Cleared by a view that accepted a request which changed nothing: its reply is not kept.
+    # Cleared by a view that accepted a request without changes: its response is not stored.
     has_changed: bool = True
 
     def dispatch(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
-        """Run the one path of every request: DRF's own, with preflights and idempotency keys added."""
+        """Process a request as DRF does, with preflights and idempotency keys added."""
         if request.method == "OPTIONS" and "HTTP_ACCESS_CONTROL_REQUEST_METHOD" in request.META:
             return self._preflight(request)
-        # Links and fingerprints are made from the path: two slashes at its start would name another host.
+        # Links and fingerprints contain the path: two slashes at its start would refer to another host.
         request.path = paths.served_path(request)
         self.args, self.kwargs = args, kwargs
         self.request = asked = self.initialize_request(request, *args, **kwargs)
@@ -78,7 +78,7 @@ class DialectView(APIView):
             handler = handler or self.http_method_not_allowed
             self.idempotency_key = key = self._idempotency_key(method)
             response = handler(asked, *args, **kwargs) if key is None else self._answer_once(key, handler)
-        except Exception as error:  # noqa: BLE001  (answered in the vendor's shape, whatever it was)
+        except Exception as error:  # noqa: BLE001  (any error is answered in the vendor's shape)
             response = self.handle_exception(error)
         self.response = self.finalize_response(asked, response, *args, **kwargs)
         return self.response
@@ -87,7 +87,7 @@ class DialectView(APIView):
         if settings.SECURE_SSL_REDIRECT and not request.is_secure():
             raise exceptions.PermissionDenied(IN_THE_CLEAR)
         super().initial(request, *args, **kwargs)
-        # The web server divides its threads among authenticated clients; a workspace and its twin count as one.
+        # The web server shares its threads among authenticated clients; a workspace and its twin count as one.
         request._request.META["arrears.client"] = f"workspace {self.key.workspace.live_id or self.key.workspace_id}"
         self.rate, goes_on = rates.count(key=self.key, as_of=timezone.now())
         if not goes_on:
@@ -96,11 +96,11 @@ class DialectView(APIView):
         self.workspace = self.chosen_workspace(self.key)
 
     def chosen_workspace(self, key: ApiKey) -> Workspace:
-        """Return the workspace that the request is for; raise ``PermissionDenied`` where the key may not use it."""
+        """Return the workspace of the request; raise ``PermissionDenied`` if the key may not use it."""
         return key.workspace
 
     def rate_headers(self, rate: Rate) -> dict[str, str]:
-        """Return the vendor's headers that tell a client its rate limit."""
+        """Return the vendor's headers about the rate limit."""
         return {}
 
     def finalize_response(self, request: Request, response: Any, *args: Any, **kwargs: Any) -> Any:
@@ -151,7 +151,7 @@ class DialectView(APIView):
 
     @functools.cached_property
     def body(self) -> bytes:
-        """The request's body, read once: the parser and the fingerprint see the same bytes."""
+        """The request's body, read once, so that the parser and the fingerprint use the same bytes."""
         return request_body.read(self.request._request)
 
     @property
@@ -173,7 +173,7 @@ class DialectView(APIView):
         return Origin(workspace_id=self.workspace.pk, source="api", dialect=self.dialect, recorded_by=label)
 
     def validated(self, serializer_class: type[Serializer], data: Any) -> dict[str, Any]:
-        """Return what a serializer makes of the data; raise ``ValidationError`` with the vendor's status."""
+        """Return the data validated by a serializer; raise ``ValidationError`` with the vendor's status."""
         self.sent = data
         try:
             return _serializer(serializer_class, self.naive_zone).run_validation(data)
@@ -182,7 +182,7 @@ class DialectView(APIView):
             raise
 
     def http_method_not_allowed(self, request: HttpRequest, *args: Any, **kwargs: Any) -> NoReturn:
-        # A view without methods answers for the paths that its dialect does not serve.
+        # A view without methods answers for paths that its dialect does not serve.
         if not self.allowed_methods:
             raise exceptions.NotFound
         raise exceptions.MethodNotAllowed(request.method or "")
@@ -191,13 +191,13 @@ class DialectView(APIView):
         return _answer
 
     def problem(self, error: Exception) -> Problem:
-        """Return what to tell the client of an exception."""
+        """Return the problem of an exception."""
         return problem_of(error, style=self.error_style, sent=self.sent)
 
 
 @functools.cache
 def _serializer(serializer_class: type[Serializer], zone: tzinfo) -> Serializer:
-    # Building a serializer copies its fields, which takes longer than validating; `run_validation` keeps no state.
+    # Creating a serializer copies its fields, which takes longer than validating; `run_validation` has no state.
     return serializer_class(context={"zone": zone})
 
 

@@ -1,4 +1,4 @@
-"""Many records of one workspace at once, as good as one after the other."""
+"""Record many commands of one workspace at once, with the same results as one after the other."""
 
 from usage.ledger.batch.recording import record_many
 

@@ -1,4 +1,4 @@
-"""Accept the commands of a batch: what each would become, keys and hard limits aside."""
+"""Accept the commands of a batch and prepare their rows, without checking keys and hard limits."""
 
 from datetime import UTC, datetime
 from decimal import Decimal
@@ -28,21 +28,21 @@ class AcceptedUsage(NamedTuple):
 
     @property
     def may_supersede(self) -> bool:
-        """Tell whether it takes the place of an entry before it."""
+        """Tell whether it may supersede an earlier entry of the batch."""
         return False
 
     @property
     def is_bounded(self) -> bool:
-        """Tell whether its line has a hard limit, of which the entries before it may leave too little."""
+        """Tell whether its line has a hard limit, which earlier entries of the batch may use up."""
         return self.line.is_bounded
 
     @property
     def is_late(self) -> bool:
-        """Tell whether it changes a period of its line that was closed already."""
+        """Tell whether it affects a closed period of its line."""
         return is_late(self.occurred_at, open_from_at=self.line.open_from_at)
 
     def recorded(self, record_id: int, recorded_at: datetime) -> Recorded:
-        """Return what the ledger answers once it is recorded."""
+        """Return the result for the caller once it is recorded."""
         return Recorded(
             id=record_id,
             handle=record_id,
@@ -57,7 +57,7 @@ class AcceptedUsage(NamedTuple):
         )
 
     def row(self) -> dict[str, Any]:
-        """Return its columns, as JSON has them."""
+        """Return its columns as JSON values."""
         return {
             "line_id": self.line.id,
             "quantity": f"{self.quantity:f}",
@@ -68,7 +68,7 @@ class AcceptedUsage(NamedTuple):
 
 
 class AcceptedEvent(NamedTuple):
-    """An event with the customer that its alias resolves to; ``customer_id`` is None where there is none."""
+    """An event with the customer that its alias resolves to; ``customer_id`` is None if it resolves to none."""
 
     position: int
     event: PreparedEvent
@@ -89,15 +89,15 @@ class AcceptedEvent(NamedTuple):
 
     @property
     def may_supersede(self) -> bool:
-        """Tell whether it takes the place of an entry before it."""
+        """Tell whether it may supersede an earlier entry of the batch."""
         return self.command.supersedes and self.command.key is not None
 
     def recorded(self, record_id: int, recorded_at: datetime) -> RecordedEvent:
-        """Return what the ledger answers once it is recorded."""
+        """Return the result for the caller once it is recorded."""
         return self.event.recorded(record_id, customer_id=self.customer_id, is_late=self.is_late)
 
     def row(self) -> dict[str, Any]:
-        """Return its columns, as JSON has them."""
+        """Return its columns as JSON values."""
         return {
             "customer_id": self.customer_id,
             "customer_alias": self.command.customer_alias,

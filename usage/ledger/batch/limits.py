@@ -1,4 +1,4 @@
-"""Apply hard limits to a batch: each line's period is measured once, however many entries it has."""
+"""Apply hard limits to a batch: each period of a line is measured once, however many entries it has."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -11,9 +11,9 @@ from usage.ledger.store import holders_of_keys
 
 @dataclass(frozen=True, slots=True)
 class Limited:
-    """The entries that limits let in, in the order of the batch, and the refusals of the others, by their positions.
+    """The entries that limits permit, in the order of the batch, and the refusals of the others by position.
 
-    ``counted``: the positions of entries that take up some of a limit; they must not turn out to be repeats.
+    ``counted``: the positions of entries that use up some of a limit; they must not turn out to be duplicates.
     """
 
     entries: list[Entry] = field(default_factory=list)
@@ -22,15 +22,15 @@ class Limited:
 
 
 def apply_limits(workspace_id: int, entries: Sequence[Entry]) -> Limited:
-    """Return what limits let in of a batch, as if one entry were recorded after the other.
+    """Return the entries of a batch that limits permit, as if they were recorded one after the other.
 
-    An entry with a used key takes up nothing of a limit: it is let in, for the insert to tell so. Until the caller's
-    transaction ends, nobody else adds to the totals of the lines with a limit.
+    An entry with a used key uses up nothing of a limit: it is permitted, so that the insert detects it. Until the
+    caller's transaction ends, nobody else adds to the totals of the lines with a limit.
     """
     bounded = [entry for entry in entries if isinstance(entry, AcceptedUsage) and entry.is_bounded]
     if not bounded:
         return Limited(entries=list(entries))
-    # Their lines are locked before any key is taken, or two writers could wait for each other.
+    # Lock the lines before any key is inserted, or two writers could deadlock.
     totals = Totals(((entry.line.id, entry.occurred_at) for entry in bounded), workspace_id=workspace_id)
     keys = {entry.position: (entry.command.origin.dialect, entry.key) for entry in bounded}
     used = holders_of_keys(keys, workspace_id=workspace_id)

@@ -1,4 +1,4 @@
-"""Record many at once: one statement locks their lines, one draws the ids, one inserts."""
+"""Record many at once: one statement locks their lines, one generates the ids, one inserts."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
@@ -20,10 +20,10 @@ Outcome = Recorded | RecordedEvent | UnableToRecord
 
 @retry_when_overtaken
 def record_many(*, commands: Sequence[RecordUsage | ReportEvent], recorded_at: datetime) -> list[Outcome]:
-    """Append many records of one workspace at once; return, in order, what each became or why it was refused.
+    """Append many records of one workspace at once; return, in order, each record or the reason why it was refused.
 
-    What is wrong with one keeps no other out: outcomes and ledger are those of recording one after the other. The
-    number of statements is fixed, except for events that supersede. Raises ``ValueError`` where the commands are of
+    An invalid command does not affect the others: results and ledger are those of recording one after the other. The
+    number of statements is fixed, except for events that supersede. Raises ``ValueError`` if the commands are of
     several workspaces.
     """
     if not commands:
@@ -60,12 +60,12 @@ def _accept(
 
 
 def _split(entries: Sequence[Entry]) -> tuple[list[Entry], list[Entry]]:
-    """Return the entries that can be recorded together, and those that depend on entries before them."""
+    """Return the entries that can be recorded together, and those that depend on earlier ones."""
     parts: tuple[list[Entry], list[Entry]] = ([], [])
     for entry in entries:
         parts[entry.may_supersede].append(entry)
     together, in_turn = parts
-    # Which of the entries with a key comes first depends on what becomes of the others.
+    # Which of the entries with the same key comes first depends on the results of the others.
     shared = {entry.key for entry in together} & {entry.key for entry in in_turn} - {None}
     return ([], list(entries)) if shared else parts
 
@@ -89,12 +89,12 @@ def _record_together(
     yield from limited.refused.items()
     if not limited.entries:
         return
-    # Drawn only now that all lines and customers are locked: the cutoffs of closing depend on it.
+    # Generate the ids only after all lines and customers are locked: the cutoffs of closing depend on it.
     by_id = dict(zip(next_ids(len(limited.entries)), limited.entries, strict=True))
     inserted = _insert(workspace_id, by_id, recorded_at)
     repeats = {pk: entry for pk, entry in by_id.items() if pk not in inserted}
     if any(entry.position in limited.counted for entry in repeats.values()):
-        # It took up some of a limit, which is left to others now.
+        # It used up some of a limit, which is available to others now.
         raise Overtaken
     keys = {pk: (entry.command.origin.dialect, entry.key) for pk, entry in repeats.items()}
     holders = holders_of_keys(keys, workspace_id=workspace_id)
@@ -106,7 +106,7 @@ def _record_together(
 
 def _insert(workspace_id: int, entries: Mapping[int, Entry], recorded_at: datetime) -> set[int]:
     moment = connection.ops.adapt_datetimefield_value
-    # In the order of their keys, or two batches with the same ones could wait for each other.
+    # In the order of keys, or two batches with the same keys could deadlock.
     in_order = sorted(entries.items(), key=lambda one: (one[1].command.origin.dialect, one[1].key or ""))
     rows = ({"id": pk, "occurred_at": moment(entry.occurred_at), **entry.row()} for pk, entry in in_order)
     return insert_entries(rows, workspace_id=workspace_id, recorded_at=recorded_at)

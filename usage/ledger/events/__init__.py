@@ -1,4 +1,4 @@
-"""Events of customers: which customer a name resolves to, recording, correcting and retracting, matching."""
+"""Events of customers: resolve names, record, correct, retract, and match with customers."""
 
 from usage.ledger.events.changing import correct_event, retract_event
 from usage.ledger.events.matching import being_matched, match_waiting, stalled_matchings, work_on_matching

@@ -41,7 +41,7 @@ def correct_event(*, command: CorrectUsage, recorded_at: datetime) -> RecordedEv
 
 @retry_when_overtaken
 def retract_event(*, command: RetractUsage, recorded_at: datetime) -> RecordedEvent:
-    """Append a record that takes an event back and return it; raise ``RecordNotFound``."""
+    """Append a record that retracts an event and return it; raise ``RecordNotFound``."""
     former, open_from_at = _lock(command.origin.workspace_id, command.target)
     change = successor(
         former,
@@ -55,7 +55,7 @@ def retract_event(*, command: RetractUsage, recorded_at: datetime) -> RecordedEv
 
 
 def _lock(workspace_id: int, target: RecordById | RecordByKey) -> tuple[UsageRecord, datetime | None]:
-    """Return the live event, with its customer or name locked, and from when on the customer's periods are open."""
+    """Return the live event, with its customer or name locked, and the start of the customer's open periods."""
     events = live_records(workspace_id, target).filter(line=None)
     former = events.first()
     if former is None:
@@ -63,7 +63,7 @@ def _lock(workspace_id: int, target: RecordById | RecordByKey) -> tuple[UsageRec
     receiver = None if former.customer_id else receiver_of(former)
     if receiver is None:
         return former, lock_events(former)
-    # A job is about to match it: it is the customer's already, and a change must not be left waiting.
+    # A job is about to match it: treat it as the customer's, so that the change does not stay unmatched.
     open_from_at = lock_customers([receiver], workspace_id=workspace_id).get(receiver)
     lock_names(workspace_id, [str(former.customer_alias)])
     if receiver_of(former) != receiver:

@@ -1,7 +1,7 @@
-"""Match events that came under a name before a customer had it, each by a further record with the customer.
+"""Match events that were received under a name before a customer got it, each by a further record with the customer.
 
-A few are matched at once, when the name is given. Many are matched by a job, batch by batch; until it is done, nothing
-in which they count is closed.
+A few are matched immediately when the name is assigned. Many are matched by a job, batch by batch; until it is done, no
+period in which they count is closed.
 """
 
 from collections.abc import Callable, Collection, Sequence
@@ -27,10 +27,10 @@ BATCH = 1000
 
 @transaction.atomic
 def match_waiting(customer: Customer, names: Sequence[str], *, actor: Actor) -> list[Matching]:
-    """Match the live events that wait under names, to the letter, with a customer, in the caller's transaction.
+    """Match the unmatched live events under exact names with a customer, in the caller's transaction.
 
-    Where there are more than ``MATCH_AT_ONCE`` of them, open jobs for ``work_on_matching`` and return these. Events
-    that are sent under the names meanwhile are the customer's at once.
+    If there are more than ``MATCH_AT_ONCE`` of them, create jobs for ``work_on_matching`` and return these. Events
+    that are sent under the names meanwhile are the customer's immediately.
     """
     new_names = {name for name in names if name != NOBODY}
     open_from_at = _lock_customer(customer.workspace_id, customer.pk)
@@ -61,13 +61,13 @@ def _match(former_ids: list[int], customer: Customer, open_from_at: datetime | N
 
 
 def _matched_until(workspace_id: int, names: Collection[str]) -> dict[str, int]:
-    """Return, of names at which jobs are at work, up to which id those give the events to another customer."""
+    """Return, per name with a running job, the id up to which the job matches events with another customer."""
     at_work = Matching.objects.filter(workspace=workspace_id, name__in=names, state=Matching.State.MATCHING)
     return dict(at_work.order_by().values("name").annotate(until=Max("until_id")).values_list("name", "until"))
 
 
 def _waiting(workspace_id: int, after: dict[str, int]) -> QuerySet[UsageRecord]:
-    """Return the live events that wait under names, of each name those after an id."""
+    """Return the unmatched live events under names, for each name those after an id."""
     events = UsageRecord.objects.live().filter(workspace_id=workspace_id, customer=None)
     bounded = [Q(customer_alias=name, id__gt=last) for name, last in after.items() if last]
     wanted = Q(customer_alias__in=[name for name, last in after.items() if not last])
@@ -77,7 +77,7 @@ def _waiting(workspace_id: int, after: dict[str, int]) -> QuerySet[UsageRecord]:
 
 
 def _open_jobs(customer: Customer, after: dict[str, int], actor: Actor) -> list[Matching]:
-    # Whether any waits, name by name: reading all that wait could take long.
+    # Check name by name whether there is any: reading all unmatched events could take long.
     names = [name for name in sorted(after) if _waiting(customer.workspace_id, {name: after[name]}).exists()]
     until_id = last_id(workspace_id=customer.workspace_id)
     return [
@@ -104,7 +104,7 @@ def work_on_matching(*, workspace_id: int, matching_id: int, clock: Callable[[],
 
 @transaction.atomic
 def _match_next(workspace_id: int, matching_id: int, now: datetime) -> bool:
-    """Match the next batch of a job; tell whether there may be more."""
+    """Match the next batch of a job; return whether there may be more."""
     timeouts.allow(settings.JOB_STATEMENT_SECONDS)
     jobs = Matching.objects.select_for_update(of=("self",)).select_related("customer")
     job = jobs.filter(workspace_id=workspace_id, pk=matching_id, state=Matching.State.MATCHING).first()
@@ -133,15 +133,15 @@ def _match_next(workspace_id: int, matching_id: int, now: datetime) -> bool:
 
 
 def stalled_matchings(*, as_of: datetime) -> list[Matching]:
-    """Return the jobs at work whose heartbeat stopped, each to one caller only, who is to take it up."""
+    """Return the jobs at work whose heartbeat stopped, each to one caller only, who has to enqueue it."""
     return take_up_silent(Matching.objects.filter(state=Matching.State.MATCHING), as_of=as_of)
 
 
 def being_matched(*, workspace_id: int, customer_ids: Collection[UUID]) -> set[UUID]:
-    """Return those of some customers whose events are still being matched, and would be missing in a close.
+    """Return the customers whose events are still being matched, and would be missing in a close.
 
-    The answer holds as long as the caller holds closing's lock on the customers: jobs open and end under a lock on
-    theirs.
+    The result is valid as long as the caller holds closing's lock on the customers: jobs start and end under a lock on
+    their customer.
     """
     at_work = Matching.objects.filter(
         workspace_id=workspace_id, customer__in=customer_ids, state=Matching.State.MATCHING
@@ -150,7 +150,7 @@ def being_matched(*, workspace_id: int, customer_ids: Collection[UUID]) -> set[U
 
 
 def receiver_of(event: UsageRecord) -> UUID | None:
-    """Return the customer with which a job is about to match a waiting event, None where no job is."""
+    """Return the customer with which a job is about to match an unmatched event, None if there is no such job."""
     at_work = Matching.objects.filter(
         workspace=event.workspace_id,
         name=event.customer_alias,

@@ -1,6 +1,6 @@
-"""Resolve the name under which an event comes to a customer: one rule, for an event, a batch and a correction alike.
+"""Resolve the name in an event to a customer: one rule for single events, batches and corrections.
 
-A name is a customer's alias, else a customer's id as it was told, else a customer's reference; always to the letter.
+A name is a customer's alias, else a customer's id as shown, else a customer's reference; always compared exactly.
 ``VOID`` (``NOBODY``) resolves to no customer.
 """
 
@@ -31,7 +31,7 @@ _NAMES = {"name": "text", "customer_id": "uuid"}
 def customer_id_of(name: str, *, workspace_id: int) -> tuple[str, list[Any]]:
     """Return the SQL expression for the id of the customer that a name resolves to, and its parameters.
 
-    Not for ``NOBODY``, which a customer from before it was reserved may have.
+    Not for ``NOBODY``, which may be the name of a customer that is older than its reservation.
     """
     known = _id_as_told(name)
     customer_id = None if known is None else adapt("id", known, Customer)
@@ -39,7 +39,7 @@ def customer_id_of(name: str, *, workspace_id: int) -> tuple[str, list[Any]]:
 
 
 def find_customers(names: Iterable[str], *, workspace_id: int) -> dict[str, UUID]:
-    """Return the ids of the customers that names resolve to now, with one statement; other names are left out."""
+    """Return the ids of the customers that names resolve to now, with one statement; other names are omitted."""
     wanted = set(names) - {NOBODY}
     if not wanted:
         return {}
@@ -52,16 +52,16 @@ def find_customers(names: Iterable[str], *, workspace_id: int) -> dict[str, UUID
 
 
 def _id_as_told(name: str) -> UUID | None:
-    # No other spelling of an id names a customer.
+    # Other spellings of an id don't resolve to the customer.
     known = parse_uuid(name)
     return known if str(known) == name else None
 
 
 class LockedNames:
-    """Names and the customers that they resolve to, locked until the transaction ends as a single event locks its own.
+    """Names and the customers that they resolve to, locked until the transaction ends, as for a single event.
 
-    Customers are locked against closing, not against other intakes; names that resolve to nobody are locked against
-    being given to a customer. Raises ``Overtaken`` where one was given away before it was locked.
+    Customers are locked against closing, not against other intakes; names that resolve to no customer are locked
+    against being assigned. Raises ``Overtaken`` if one was assigned before it was locked.
     """
 
     def __init__(self, names: Iterable[str], *, workspace_id: int) -> None:
@@ -75,9 +75,9 @@ class LockedNames:
                 raise Overtaken
 
     def customer_id(self, name: str) -> UUID | None:
-        """Return the customer that a name resolves to, None where it resolves to nobody."""
+        """Return the customer that a name resolves to, None if it resolves to none."""
         return self._ids.get(name)
 
     def is_late(self, name: str, at: datetime) -> bool:
-        """Tell whether an event under a name, of this moment, changes a period of its customer that was closed."""
+        """Tell whether an event under a name at this moment affects a closed period of its customer."""
         return is_late(at, open_from_at=self._open_from.get(self._ids.get(name)))

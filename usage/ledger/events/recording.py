@@ -1,4 +1,4 @@
-"""Record events of a customer who is named by an alias: with one statement where the alias is known."""
+"""Record events of the customer that an alias resolves to: with one statement if the alias is known."""
 
 from datetime import UTC, datetime
 from typing import Any, NamedTuple
@@ -24,9 +24,9 @@ MAX_TEXT = 255
 def report_event(*, command: ReportEvent, recorded_at: datetime) -> RecordedEvent:
     """Append an event and return it; its ``customer_id`` is None as long as the alias resolves to no customer.
 
-    An alias, the id or the reference of a customer names that customer, in this order and to the letter. An event
-    without a key gets one. Raises ``UnableToRecord``: a text that is empty or longer than 255 characters, properties
-    that can't be kept, a key that a record holds where the command does not supersede it.
+    The alias is matched with an alias, the id or the reference of a customer, in this order and exactly. An event
+    without a key gets one. Raises ``UnableToRecord`` for a text that is empty or longer than 255 characters, for
+    properties that can't be stored, and for a key in use if the command does not supersede.
     """
     event = prepare(command, recorded_at)
     may_supersede = command.supersedes and command.key is not None
@@ -41,13 +41,13 @@ def report_event(*, command: ReportEvent, recorded_at: datetime) -> RecordedEven
         former = holder_of_key(workspace_id=event.workspace_id, dialect=command.origin.dialect, key=event.key)
         if former is not None and not may_supersede:
             raise DuplicateKey(record_id=former.handle)
-    raise RuntimeError("The ledger refused an event without a reason that it can name.")
+    raise RuntimeError("The ledger refused an event for an unknown reason.")
 
 
 class PreparedEvent(NamedTuple):
-    """A checked command with its key; ``moment`` and ``properties`` are as the driver takes them.
+    """A validated command with its key; ``moment`` and ``properties`` are adapted for the driver.
 
-    ``folded`` holds the folded form of those texts that case folding changes.
+    ``folded`` contains the case-folded form of the texts that folding changes.
     """
 
     command: ReportEvent
@@ -78,7 +78,7 @@ class PreparedEvent(NamedTuple):
 
 
 def prepare(command: ReportEvent, recorded_at: datetime) -> PreparedEvent:
-    """Check a command and give its event a key where it has none; raise ``UnableToRecord`` where it can't be kept."""
+    """Validate a command and give its event a key if it has none; raise ``UnableToRecord`` if it can't be stored."""
     key = uuid4().hex if command.key is None else command.key
     for field, text in (("customer_alias", command.customer_alias), ("event_type", command.event_type), ("key", key)):
         if not text:
@@ -109,7 +109,7 @@ _INSERT_UNMATCHED = _INSERT.format(source=f"VALUES (%s, NULL, FALSE, {_VALUES})"
 
 
 def _append(event: PreparedEvent) -> RecordedEvent | None:
-    """Append an event; None where its key is taken, or its alias was given to a customer only now."""
+    """Append an event; None if its key is taken, or its alias was assigned to a customer concurrently."""
     is_named = event.command.customer_alias != NOBODY
     return (is_named and _append_matched(event)) or _append_unmatched(event)
 
@@ -121,7 +121,7 @@ def _append_matched(event: PreparedEvent) -> RecordedEvent | None:
 
 
 def insert_matched(event: PreparedEvent) -> tuple[str, list[Any]]:
-    """Return the one statement that finds and locks the customer, draws the id and inserts, with its parameters."""
+    """Return the statement that finds and locks the customer, generates the id and inserts, with its parameters."""
     lock = "FOR SHARE OF customer" if connection.vendor == "postgresql" else ""
     customer_id, names = customer_id_of(event.command.customer_alias, workspace_id=event.workspace_id)
     statement = _INSERT.format(source=_MATCHED.format(customer_id=customer_id, lock=lock))
@@ -164,7 +164,7 @@ def _recorded(event: PreparedEvent, row: tuple[Any, ...] | None) -> RecordedEven
 
 @transaction.atomic
 def _supersede(former: UsageRecord, event: PreparedEvent) -> RecordedEvent:
-    """Put an event in the place of the record that holds its key; raise ``Overtaken`` where it holds it no longer."""
+    """Let an event supersede the record that has its key; raise ``Overtaken`` if it no longer has it."""
     if former.line_id is not None:
         raise DuplicateKey(record_id=former.handle)
     command = event.command

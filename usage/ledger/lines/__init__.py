@@ -1,4 +1,4 @@
-"""Usage of lines: which line takes it, recording, correcting and retracting, hard limits."""
+"""Usage of lines: find the line, record, correct, retract, and apply hard limits."""
 
 from usage.ledger.lines.acceptance import LineFacts, accept
 from usage.ledger.lines.address import Address, AddressedLines

@@ -1,7 +1,7 @@
-"""Decide which line takes usage: one rule for a record, a batch, a correction and an import alike.
+"""Decide which line takes usage: one rule for single records, batches, corrections and imports.
 
-``accept`` decides on values and names the reason where no line takes the usage. ``condition`` states the same rule as
-SQL, for the single statement that finds the line and records at once.
+``accept`` decides on values and reports the reason if no line takes the usage. ``condition`` is the same rule in SQL,
+for the single statement that finds the line and records at once.
 """
 
 from collections.abc import Sequence
@@ -18,7 +18,7 @@ from usage.ledger.refusals import Life, LineNotFound, LineNotMetered, OutsideLin
 
 
 class LineFacts(NamedTuple):
-    """The facts about a line that decide whether it takes usage, and what is told of it. Moments are UTC."""
+    """The facts about a line that decide whether it takes usage, and those shown to clients. Moments are UTC."""
 
     id: int
     number: int
@@ -52,7 +52,7 @@ class LineFacts(NamedTuple):
 
     @property
     def life(self) -> Life:
-        """From when until when the line is active, in its workspace's time zone."""
+        """The start and end of the line, in its workspace's time zone."""
         zone = ZoneInfo(self.time_zone)
         return LocalMoment(self.starts_at, zone), LocalMoment(self.ends_at, zone) if self.ends_at else None
 
@@ -61,10 +61,10 @@ class LineFacts(NamedTuple):
 
 
 def accept(found: Sequence[LineFacts], *, quantity: Decimal, occurred_at: datetime) -> LineFacts:
-    """Return the line that takes a quantity at a moment, of those that an address means. Hard limits are not looked at.
+    """Return the line that takes a quantity at a moment, among those of an address. Hard limits are not checked.
 
-    Raises ``LineNotFound`` where there is no line or more than one would take it, ``LineNotMetered``, ``OutsideLine``
-    where none is active at the moment, and ``QuantityRefused`` where the quantity is negative and its may not be.
+    Raises ``LineNotFound`` if there is no line or more than one would take it, ``LineNotMetered``, ``OutsideLine`` if
+    none is active at the moment, and ``QuantityRefused`` if the quantity is negative and the line's must not be.
     """
     if not found:
         raise LineNotFound("There is no such line.")
@@ -76,7 +76,7 @@ def accept(found: Sequence[LineFacts], *, quantity: Decimal, occurred_at: dateti
     if not active:
         raise OutsideLine(line.life for line in found)
     if len(active) > 1:
-        raise LineNotFound("This subscription has several lines that take usage: name one of them.")
+        raise LineNotFound("This subscription has several lines that take usage: give one of them.")
     if quantity < 0 and not active[0].metering.may_be_negative:
         raise QuantityRefused(f"A {active[0].metering.short_label} can't be negative.")
     return active[0]
@@ -98,7 +98,7 @@ def takes_usage_at(*, line: str, brick: str, moment: Any) -> tuple[str, list[Any
 def condition(*, quantity: Decimal, moment: Any) -> tuple[str, list[Any]]:
     """Return the condition on ``line`` and ``brick`` under which the line takes a quantity at a moment.
 
-    ``moment`` is as the driver takes it. That the address means one line only is for the address's condition to say.
+    ``moment`` is adapted for the driver. The condition of the address has to ensure that it matches only one line.
     """
     takes_usage, moments = takes_usage_at(line="line", brick="brick", moment=moment)
     may_be_negative = f"brick.aggregation IN {sql_names('may_be_negative')}"

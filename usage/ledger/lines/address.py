@@ -1,8 +1,8 @@
-"""Resolve the address of usage to the lines that it means: by SQL for one, from loaded lines for many.
+"""Resolve the address of usage to lines: by SQL for one, from loaded lines for many.
 
-A number means its line; a subscription and a brick mean the brick's lines in that subscription. A name means the line
-with that reference, else the line with that number, else the lines of the subscription with that reference or id, of
-these only those that take usage where any does.
+A number resolves to its line; a subscription and a brick to the brick's lines in that subscription. A name resolves to
+the line with that reference, else the line with that number, else the lines of the subscription with that reference or
+id, but only to those that take usage if there are any.
 """
 
 from collections import defaultdict
@@ -36,10 +36,10 @@ _BY_NAME = f"""line.id = COALESCE(
 
 
 def conditions(address: Address, *, workspace_id: int, occurred_at: datetime) -> Iterator[Condition]:
-    """Yield the conditions on ``line`` under which the address means it at a moment, with their parameters.
+    """Yield the conditions on ``line`` that an address resolves to at a moment, with their parameters.
 
-    Each is to be tried where the one before it found no line: most names are a line's reference or number, and a
-    statement that looks for everything a name may be takes half as long again.
+    Try each if the previous one found no line: most names are a line's reference or number, and a statement that covers
+    all kinds of names takes half as long again.
     """
     match address:
         case LineByNumber(number):
@@ -62,7 +62,7 @@ def conditions(address: Address, *, workspace_id: int, occurred_at: datetime) ->
 
 
 class LoadedLine(NamedTuple):
-    """The facts about a line, and what else an address may call it by."""
+    """The facts about a line, and the names by which addresses refer to it."""
 
     facts: LineFacts
     subscription_id: UUID
@@ -71,7 +71,7 @@ class LoadedLine(NamedTuple):
 
 
 class AddressedLines:
-    """Loaded lines, found by address: of each address, the lines that it means whenever they are active."""
+    """Loaded lines by address: for each address all its lines, at whatever time they are active."""
 
     def __init__(self, lines: Iterable[LoadedLine]) -> None:
         self._by_number: dict[int, LineFacts] = {}
@@ -89,7 +89,7 @@ class AddressedLines:
                 self._by_reference[facts.reference] = facts
 
     def at(self, address: Address) -> Sequence[LineFacts]:
-        """Return the lines that an address means, the earliest first; none where they were not loaded for it."""
+        """Return the lines of an address, the earliest first; none if the address was not loaded."""
         match address:
             case LineByNumber(number):
                 line = self._by_number.get(number)

@@ -42,9 +42,9 @@ def correct(*, command: CorrectUsage, recorded_at: datetime) -> Recorded:
 
 @transaction.atomic
 def retract(*, command: RetractUsage, recorded_at: datetime) -> Recorded:
-    """Append a record that takes another back and return it; raise ``RecordNotFound``.
+    """Append a record that retracts another and return it; raise ``RecordNotFound``.
 
-    The retraction keeps the key, so that a late retry of the first request does not bring the usage back.
+    The retraction keeps the key, so that a late retry of the first request does not record the usage again.
     """
     former, line = _lock(command.origin.workspace_id, command.target)
     change = successor(

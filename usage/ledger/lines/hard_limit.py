@@ -1,4 +1,4 @@
-"""Hold usage to hard limits: how much a line still takes in a period. One writer at a time adds to such a total."""
+"""Enforce hard limits: compute how much usage a line still takes in a period. Writers of a total are serialized."""
 
 from collections import defaultdict
 from collections.abc import Iterable
@@ -20,31 +20,31 @@ from usage.models import UsageRecord
 
 
 class Totals:
-    """The totals of periods of lines with a hard limit: what was recorded, and what the caller adds.
+    """The totals of periods of lines with a hard limit: recorded usage, and usage that the caller adds.
 
-    Nobody else adds to them until the caller's transaction ends. All periods that are asked for are measured with one
-    query, each once.
+    Nobody else adds to them until the caller's transaction ends. All requested periods are measured with one query,
+    each once.
     """
 
     def __init__(self, wanted: Iterable[tuple[int, datetime]], *, workspace_id: int) -> None:
         self._workspace_id = workspace_id
         self._moments = list(wanted)
-        # Measured by another statement once the locks are held, so that it sees what others recorded meanwhile.
+        # Measure with another statement once the locks are held, so that it includes concurrent records.
         self._lines = lock_bounded({line_id for line_id, _ in self._moments}, workspace_id=workspace_id)
         self._periods: dict[int, list[Period]] = defaultdict(list)
         self._added: dict[tuple[int, Period], Decimal] = defaultdict(Decimal)
         self._rooms: dict[tuple[int, Period], Room] = {}
 
     def permit(self, *, line_id: int, quantity: Decimal, occurred_at: datetime, accepts_part: bool) -> Decimal:
-        """Return how much of a quantity the line's hard limit permits, and count it; raise ``LimitReached``.
+        """Return how much of a quantity the line's hard limit permits, and add it to the total; raise ``LimitReached``.
 
-        That is the whole quantity; where a part is accepted, what the limit leaves if that is less but not nothing. A
-        quantity that is not above zero is always permitted.
+        This is the whole quantity or, if a part is accepted, the positive remainder of the limit if that is less. A
+        quantity of zero or less is always permitted.
         """
         line = self._lines[line_id]
         covered = self._covered(line, occurred_at) if has_hard_limit(line) else None
         if covered is None:
-            # Nothing bounds it, or the line has ended meanwhile, which the caller finds out.
+            # There is no limit, or the line has ended meanwhile, which the caller detects.
             return quantity
         taken = quantity if quantity <= 0 else self._part(line, covered, quantity, accepts_part)
         self._added[line_id, covered] = EXACT.add(self._added[line_id, covered], taken)
@@ -58,7 +58,7 @@ class Totals:
         raise LimitReached(left)
 
     def _room(self, line: Line, covered: Period) -> Room:
-        # What a price affords is worked out once, whatever each record adds.
+        # The room of a price is computed once for all records.
         room = self._rooms.get((line.pk, covered))
         if room is None:
             room = self._rooms[line.pk, covered] = Room(line=line, coverage=self._coverage(line, covered))
@@ -69,7 +69,7 @@ class Totals:
         return coverage_of(line.subscription, covered, tz=line.workspace.tz, followed_at=followed_at)
 
     def _covered(self, line: Line, moment: datetime) -> Period | None:
-        # Most moments of a batch fall in the few periods that are known from others.
+        # Most moments of a batch fall in a few periods, which are cached.
         known = self._periods[line.pk]
         for period in known:
             if period.contains(moment):
@@ -97,9 +97,9 @@ class Totals:
 
 
 def check_change(*, line: Line, former: UsageRecord, quantity: Decimal, occurred_at: datetime) -> None:
-    """Raise ``LimitReached`` where a correction adds more to a period than the line's hard limit leaves.
+    """Raise ``LimitReached`` if a correction adds more to a period than the line's hard limit leaves.
 
-    The caller has locked the line against other changes. What lowers a total, or keeps it, is always permitted.
+    The caller has locked the line against other changes. A change that does not increase a total is always permitted.
     """
     if not has_hard_limit(line):
         return
@@ -110,8 +110,8 @@ def check_change(*, line: Line, former: UsageRecord, quantity: Decimal, occurred
 
 
 def lock_bounded(line_ids: set[int], *, workspace_id: int) -> dict[int, Line]:
-    """Lock lines of a workspace until commit, so that nobody else adds to their totals; return them by their ids."""
-    # In the order of their ids, as all lock them, or two writers could wait for each other.
+    """Lock lines of a workspace until commit, so that nobody else adds to their totals; return them by id."""
+    # In the order of ids, like all writers, or two of them could deadlock.
     lines = Line.objects.filter(workspace_id=workspace_id).select_for_update(of=("self",), no_key=True).order_by("id")
     lines = lines.select_related("brick", "price", "subscription", "workspace")
     found = {line.pk: line for line in lines.filter(is_among("billing_line.id", sorted(line_ids)))}
@@ -121,7 +121,7 @@ def lock_bounded(line_ids: set[int], *, workspace_id: int) -> dict[int, Line]:
 
 
 def _followed_at(lines: Iterable[Line], *, workspace_id: int) -> dict[int, datetime | None]:
-    """Return when the next line of the same brick begins, of lines that end and have a limit of an amount."""
+    """Return the start of the next line of the same brick, per line that ends and has a limit of an amount."""
     ending = [line.pk for line in lines if line.ends_at is not None and line.hard_limit_amount is not None]
     if not ending:
         return {}
@@ -134,6 +134,6 @@ def _followed_at(lines: Iterable[Line], *, workspace_id: int) -> dict[int, datet
 
 
 def _covered(line: Line, moment: datetime) -> Period | None:
-    """Return the part of a moment's billing period in which the line is active, which is measured and billed as one."""
+    """Return the part of a moment's billing period in which the line is active, the measured window."""
     full = full_period(line.subscription, moment, tz=line.workspace.tz)
     return full.intersect(line.starts_at, line.ends_at)

@@ -1,4 +1,4 @@
-"""Load the lines that addresses mean, all with one statement, and lock them where they are to take usage."""
+"""Load the lines of addresses with one statement, and lock them for recording."""
 
 from collections.abc import Iterable, Iterator
 from typing import Any
@@ -34,15 +34,15 @@ ORDER BY line.id
 
 
 def find_lines(workspace_id: int, addresses: Iterable[Address]) -> AddressedLines:
-    """Return the lines that addresses mean, without locking them."""
+    """Return the lines of addresses, without locking them."""
     return AddressedLines(_load(workspace_id, set(addresses), lock=""))
 
 
 def lock_lines(workspace_id: int, addresses: Iterable[Address]) -> AddressedLines:
-    """Return the lines that addresses mean, locked until the transaction ends as a single record locks its line.
+    """Return the lines of addresses, locked until the transaction ends, as for a single record.
 
-    The lock keeps closing out, not other records. Lines are locked in the order of their ids, as closing does, so that
-    neither waits for the other for ever.
+    The lock excludes closing, but not other records. Lines are locked in the order of ids, as by closing, so that they
+    don't deadlock.
     """
     lock = "FOR KEY SHARE OF line" if connection.vendor == "postgresql" else ""
     return AddressedLines(_load(workspace_id, set(addresses), lock=lock))
@@ -65,9 +65,9 @@ def _load(workspace_id: int, addresses: set[Address], *, lock: str) -> Iterator[
 
 
 def _found(addresses: set[Address]) -> list[str]:
-    """Return the queries for the ids of lines that addresses of these kinds may mean; ``%s`` is the workspace.
+    """Return the queries for the ids of the lines of addresses of these kinds; ``%s`` is the workspace.
 
-    Each looks values up in an index, so that what a batch costs does not grow with the tables.
+    Each looks values up in an index, so that the cost of a batch does not grow with the tables.
     """
     of_lines = "SELECT id FROM billing_line WHERE workspace_id = %s AND"
     kinds = set(map(type, addresses))

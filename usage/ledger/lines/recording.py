@@ -1,4 +1,4 @@
-"""Record usage of a line: with one statement, or in a short transaction where a hard limit bounds the line."""
+"""Record usage of a line: with one statement, or in a short transaction if the line has a hard limit."""
 
 from collections.abc import Collection
 from datetime import UTC, datetime
@@ -21,9 +21,9 @@ from usage.ledger.values import Recorded, adapt, adapt_properties, exact_quantit
 def record(*, command: RecordUsage, recorded_at: datetime) -> Recorded:
     """Append one record and return it: with one statement, unless the line has a hard limit.
 
-    Raises ``UnableToRecord``: a quantity that does not fit 15 digits before and 9 after the point or is negative on a
-    gauge, an unknown or unmetered line, a moment outside its life, a key that a record holds, a quantity that the
-    line's hard limit does not leave. Where the command accepts a part, the quantity returned may be less than its own.
+    Raises ``UnableToRecord`` for a quantity that does not fit 15 digits before and 9 after the point or is negative on
+    a gauge, an unknown or unmetered line, a moment outside its life, a key in use, or a quantity beyond the hard limit.
+    If the command accepts a part, the returned quantity may be less than the command's.
     """
     quantity = exact_quantity(command.quantity)
     occurred_at = command.occurred_at.astimezone(UTC)
@@ -32,17 +32,17 @@ def record(*, command: RecordUsage, recorded_at: datetime) -> Recorded:
         line = _accepting_line(command, quantity, occurred_at)
         recorded = _insert_within_limit(command, line, quantity, occurred_at, recorded_at)
     if recorded is None:
-        # Something has changed since the line was looked at.
+        # Something has changed since the line was checked.
         _accepting_line(command, quantity, occurred_at)
-        raise RuntimeError("The ledger refused a record without a reason that it can name.")
+        raise RuntimeError("The ledger refused a record for an unknown reason.")
     return recorded
 
 
 def hold_lines(*, workspace_id: int, addresses: Collection[Address]) -> None:
-    """Lock the lines that addresses mean as recording their usage does, in one order, until the transaction ends.
+    """Lock the lines of addresses as recording does, in one order, until the transaction ends.
 
-    For callers that record several in one transaction: locked as each is recorded, two transactions that name the same
-    lines in another order would wait for each other for ever. An address without a line is passed over.
+    For callers that record several in one transaction: if lines were locked one by one, two transactions with the same
+    lines in different orders would deadlock. Addresses without a line are ignored.
     """
     lines = lock_lines(workspace_id, addresses)
     if bounded := lines.bounded_ids():
@@ -50,7 +50,7 @@ def hold_lines(*, workspace_id: int, addresses: Collection[Address]) -> None:
 
 
 def _accepting_line(command: RecordUsage, quantity: Decimal, occurred_at: datetime) -> LineFacts:
-    """Return the line that takes the usage, hard limits aside; raise ``UnableToRecord`` with the reason otherwise."""
+    """Return the line that takes the usage, without checking hard limits; raise ``UnableToRecord`` with the reason."""
     found = find_lines(command.origin.workspace_id, [command.address])
     line = accept(found.at(command.address), quantity=quantity, occurred_at=occurred_at)
     refuse_taken_key(origin=command.origin, key=command.key)
@@ -103,8 +103,8 @@ def _insert_within_limit(
     return _insert(command, permitted, occurred_at, recorded_at, bounded=line)
 
 
-# PostgreSQL puts the row lock below the projection that draws the id: first the lock, then the id. After waiting for a
-# close, the row is read again, so that the life and the lateness are those after the close.
+# PostgreSQL executes the row lock below the projection that generates the id: first the lock, then the id. After
+# waiting for a close, the row is read again, so that the line's life and the lateness are those after the close.
 _INSERT = f"""
 INSERT INTO usage_usagerecord
     (workspace_id, line_id, quantity, occurred_at, recorded_at, is_late,
@@ -133,9 +133,9 @@ def insert_entry(
     *,
     is_within_limit: bool = False,
 ) -> tuple[str, list[Any]]:
-    """Return the one statement that locks the line, draws the id and inserts, with its parameters.
+    """Return the statement that locks the line, generates the id and inserts, with its parameters.
 
-    It passes over lines with a hard limit where the quantity adds to their total, unless the caller has seen to that.
+    It skips lines with a hard limit if the quantity adds to their total, unless the caller has checked the limit.
     """
     is_addressed, names = where
     moment = adapt("occurred_at", occurred_at)

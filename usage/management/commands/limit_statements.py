@@ -8,10 +8,10 @@ from usage.management.reporting import ReportingCommand
 
 
 class Command(ReportingCommand):
-    help = "Make REQUEST_STATEMENT_SECONDS the database role's default: after so long it stops a statement."
+    help = "Make REQUEST_STATEMENT_SECONDS the default statement timeout of the database role."
 
     def handle(self, **_: Any) -> None:
         if connection.vendor != "postgresql":
-            raise CommandError("SQLite has no limit for statements.")
+            raise CommandError("SQLite has no statement timeout.")
         self.say(f"{timeouts.set_role_default()};")
-        self.say("It holds for sessions that begin from now on: a pooler's may live on for a while.")
+        self.say("It applies to new sessions: a pooler may keep old ones for a while.")

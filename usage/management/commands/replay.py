@@ -13,13 +13,13 @@ from usage.replay import UnableToReplay, replay
 
 
 class Command(ReportingCommand):
-    help = "Compute issued invoices again from the ledger and compare them with what was issued, to the byte."
+    help = "Recompute issued invoices from the ledger and compare them with the issued documents, to the byte."
 
     def add_arguments(self, parser: argparse.ArgumentParser) -> None:
         parser.add_argument("invoice", nargs="*", help="number, such as INV-000001")
-        parser.add_argument("--workspace", metavar="CODE", help="where the same number exists in several")
+        parser.add_argument("--workspace", metavar="CODE", help="required if several workspaces have the number")
         parser.add_argument("--test", action="store_true", help="the workspace's test-mode twin")
-        parser.add_argument("--all", action="store_true", help="every issued invoice")
+        parser.add_argument("--all", action="store_true", help="all issued invoices")
 
     def handle(
         self,
@@ -31,9 +31,9 @@ class Command(ReportingCommand):
         **_: Any,  # noqa: A002
     ) -> None:
         if not invoice and not all:
-            raise CommandError("Name an invoice, or --all.")
+            raise CommandError("Give an invoice or --all.")
         if invoice and all:
-            raise CommandError("Name invoices, or --all: not both.")
+            raise CommandError("Give either invoices or --all, not both.")
         issued = Invoice.objects.filter(
             state=Invoice.State.ISSUED, workspace__mode="test" if test else "live"
         ).select_related("workspace")
@@ -43,7 +43,7 @@ class Command(ReportingCommand):
         with timeouts.reading(settings.JOB_STATEMENT_SECONDS), reach:
             chosen = [*issued.order_by("pk")] if all else [self._find(issued, number) for number in invoice]
         if not chosen:
-            self.say("There is nothing to replay: no invoice was issued.")
+            self.say("Nothing to replay: no invoice was issued.")
         different = 0
         for one in chosen:
             try:
@@ -68,5 +68,5 @@ class Command(ReportingCommand):
         if not found:
             raise CommandError(f"There is no issued invoice {number!r}.")
         if len(found) > 1:
-            raise CommandError(f"Several workspaces have an invoice {number!r}: name one with --workspace.")
+            raise CommandError(f"Several workspaces have an invoice {number!r}: choose one with --workspace.")
         return found[0]

@@ -1,1 +1,1 @@
-"""Events that match a brick's rule: filters, properties, and the ways to count them."""
+"""Events that match a brick's rule: filters, properties and aggregations."""

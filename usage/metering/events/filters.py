@@ -1,4 +1,4 @@
-"""The events that match a rule: those of its type that pass each of its filters."""
+"""Select the events that match a rule: those of its type that pass all of its filters."""
 
 from typing import Any
 
@@ -9,17 +9,17 @@ from usage.metering.events.properties import folded_text_of, text_of
 
 
 class RuleTooLarge(Exception):
-    """The rule has more filters, or values in a filter, than the settings allow; it was written before they did."""
+    """The rule has more filters, or values in a filter, than the current settings allow."""
 
 
 def matches(rule: EventRule, record: str) -> tuple[str, list[Any]]:
     """Return the SQL condition that a record is of the rule's type and passes all of its filters, with its parameters.
 
-    ``record``: the table's alias. An event passes a negated filter if it has none of its values, also if it lacks the
+    ``record``: the table's alias. An event passes a negated filter if it has none of its values, even if it lacks the
     property. Raises ``RuleTooLarge``.
     """
     if objection := catalog.objection_to_size(rule.filters):
-        raise RuleTooLarge(f"The rule of “{rule.brick.name}” can't be counted by: {objection}")
+        raise RuleTooLarge(f"The rule of “{rule.brick.name}” can't be evaluated: {objection}")
     conditions, parameters = [f"{record}.event_type = %s"], [rule.event_type]
     filters, text_in = (rule.filters, text_of) if rule.is_case_sensitive else (rule.folded_filters, folded_text_of)
     for name, values in sorted(filters.items()):

@@ -1,4 +1,4 @@
-"""The aggregation of events: it measures a customer's events that match a rule, in the way that the rule names."""
+"""The brick aggregation of events: measures a customer's events that match a rule, by the rule's aggregation."""
 
 from collections import defaultdict
 from collections.abc import Sequence
@@ -23,8 +23,8 @@ _COUNT = f"""
 WITH w AS ({{windows}}),
 measured AS (SELECT w.n, {{quantity}} AS quantity, COUNT(*) AS counted {_COUNTED} GROUP BY w.n)
 """
-# The worth of each event is computed once, in steps that the planner is kept from merging. The sample is the least and
-# the greatest of texts that begin with the record's id.
+# The value of each event is computed once, in steps that the planner must not merge. The sample is the least and the
+# greatest of texts that begin with the record's id.
 _WORTH = f"""
 WITH w AS ({{windows}}),
 found AS (
@@ -67,8 +67,8 @@ _ON = {
 def measure_events(windows: Sequence[Window]) -> dict[int, Measurement]:
     """Return per position the quantity, rounded once to 9 places, and the number of events that match the rule.
 
-    One query per rule among the windows. Events whose property can't be read are counted as unread, and the gaps of
-    the rule's filters are given. Raises ``RuleTooLarge``.
+    One query per rule among the windows. The result includes the number of events whose property can't be read, and the
+    gaps of the rule's filters. Raises ``RuleTooLarge``.
     """
     positions: dict[EventRule, list[int]] = defaultdict(list)
     for n, window in enumerate(windows):
@@ -122,7 +122,7 @@ def _measurement(rule: EventRule, measured: Sequence[Any], gaps: Sequence[int | 
 
 
 def _worth(way: MeasuredEvents) -> dict[str, str]:
-    """Return the SQL of an event's worth and of the quantity of all of them."""
+    """Return the SQL of an event's value and of the quantity of all events."""
     on = _ON[connection.vendor]
     return {
         "apart": on["apart"],
@@ -136,7 +136,7 @@ def _worth(way: MeasuredEvents) -> dict[str, str]:
 def _unread(count: int | None, missing: int | None, newest: int | None, *edges: str | None) -> Unread:
     if not count or missing is None or newest is None:
         return ALL_READ
-    # The first and the last that have the property, or else of those that lack it; one alone is both.
+    # The first and the last that have the property, or else of those that lack it; they may be the same.
     found = dict.fromkeys(edge for edge in (edges[:2] if count > missing else edges[2:]) if edge)
     return Unread(count, missing, tuple((int(edge[:_ID_DIGITS]), edge[_ID_DIGITS:] or None) for edge in found), newest)
 

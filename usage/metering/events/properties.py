@@ -1,7 +1,7 @@
 """An event's properties in SQL: as text, to be compared, and as an exact number, to be added.
 
-A text is itself, a truth value is true or false, a number is its plain digits: 1.50 is 1.5, and 1e3 is 1000. A list, an
-object and null count as missing. SQLite, which has no exact numbers, is given functions for this.
+A text is unchanged, a boolean is true or false, a number is its plain digits: 1.50 is 1.5, and 1e3 is 1000. Lists,
+objects and null count as missing. SQLite, which has no exact numbers, gets functions for this.
 """
 
 import re
@@ -14,22 +14,22 @@ from django.db.backends.base.base import BaseDatabaseWrapper
 
 from billing.storage.jsontext import decode, encode
 
-# A number has up to 15 digits before the point, like a quantity in the ledger. A longer one is a text like any other,
-# so that no sender's slip makes a period too large for an invoice. PostgreSQL keeps 16,383 digits after the point.
+# A number has up to 15 digits before the point, like a quantity in the ledger. A longer one is treated as text, so that
+# no sender's mistake makes a period too large for an invoice. PostgreSQL keeps 16,383 digits after the point.
 NUMBER = r"-?[0-9]{1,15}(\.[0-9]+)?"
 LONGEST_NUMBER = 16_000
 _NUMBER = re.compile(NUMBER)
 
 
 def given_of(name: str, record: str) -> tuple[str, list[Any]]:
-    """Return the SQL of a property's JSON value, NULL where the record lacks it, and its parameters."""
+    """Return the SQL of a property's JSON value, NULL if the record lacks it, and its parameters."""
     if connection.vendor == "postgresql":
         return f"NULLIF({record}.properties -> %s::text, 'null')", [name]
     return f"event_given({record}.properties, %s)", [name]
 
 
 def as_text(given: str) -> str:
-    """Return the SQL of a JSON value as text, NULL where it counts as missing."""
+    """Return the SQL of a JSON value as text, NULL if it counts as missing."""
     if connection.vendor != "postgresql":
         return f"event_given_text({given})"
     text = f"({given} #>> '{{}}')"
@@ -40,16 +40,16 @@ def as_text(given: str) -> str:
 
 
 def as_number(text: str) -> str:
-    """Return the SQL of a text as an exact number, NULL where it is not a number."""
+    """Return the SQL of a text as an exact number, NULL if it is not a number."""
     if connection.vendor != "postgresql":
         return f"event_number({text})"
-    # CASE is what keeps other texts from being cast.
+    # CASE prevents other texts from being cast.
     is_number = f"length({text}) <= {LONGEST_NUMBER} AND {text} ~ '^{NUMBER}$'"
     return f"(CASE WHEN {is_number} THEN {text}::numeric END)"
 
 
 def text_of(name: str, record: str) -> tuple[str, list[Any]]:
-    """Return the SQL of a property as text, NULL where the record lacks it, and its parameters."""
+    """Return the SQL of a property as text, NULL if the record lacks it, and its parameters."""
     if connection.vendor != "postgresql":
         return f"event_text({record}.properties, %s)", [name]
     text = as_text(f"({record}.properties -> %s::text)")
@@ -57,7 +57,7 @@ def text_of(name: str, record: str) -> tuple[str, list[Any]]:
 
 
 def folded_text_of(name: str, record: str) -> tuple[str, list[Any]]:
-    """Return the SQL of a property as text without case: the folded copy, which exists where folding changes it."""
+    """Return the SQL of a property as case-folded text: the folded copy, which exists if folding changes the text."""
     text, parameters = text_of(name, record)
     copy = f"{record}.folded ->> %s::text" if connection.vendor == "postgresql" else f"event_text({record}.folded, %s)"
     return f"COALESCE({copy}, {text})", [name, *parameters]
@@ -97,7 +97,7 @@ def _number(text: str | None) -> str | None:
 
 
 def register_on_sqlite(connection: BaseDatabaseWrapper, **_: Any) -> None:
-    """Give a new connection to SQLite the functions that PostgreSQL has in SQL."""
+    """Register functions on a new SQLite connection for which PostgreSQL has SQL."""
     if connection.vendor != "sqlite":
         return
     raw = connection.connection

@@ -2,7 +2,7 @@
 
 from usage.metering.aggregation import MeasuredEvents
 
-# A value that occurs in several windows counts in each: parts add up.
+# A value that occurs in several windows counts in each, so the parts are added.
 UNIQUE = MeasuredEvents(
     name="unique",
     label="Number of distinct values of a property",

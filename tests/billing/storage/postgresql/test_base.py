@@ -237,9 +237,7 @@ def role_default():
 def test_the_role_is_given_the_limit_of_a_request(role_default, settings, capsys):
     settings.REQUEST_STATEMENT_SECONDS = 7
     told = timeouts.check_role_default(databases=["default"])
-    assert [str(warning.msg) for warning in told] == [
-        "The database stops no statement, however long it takes; a request's may take 7 s."
-    ]
+    assert [str(warning.msg) for warning in told] == ["The database's statement timeout is unlimited, not 7 s as set."]
 
     call_command("limit_statements")
     connection.close()
@@ -253,7 +251,7 @@ def test_the_role_is_given_the_limit_of_a_request(role_default, settings, capsys
     assert "statement_timeout = '7s'" in capsys.readouterr().out
     settings.REQUEST_STATEMENT_SECONDS = 8
     (warning,) = timeouts.check_role_default(databases=["default"])
-    assert warning.msg == "The database stops a statement after 7 s; a request's may take 8 s."
+    assert warning.msg == "The database's statement timeout is 7 s, not 8 s as set."
     assert timeouts.check_role_default(databases=None) == []
 
 

@@ -113,7 +113,7 @@ def test_an_id_that_another_workspace_has_tells_nothing_but_that_it_is_taken():
     with pytest.raises(ValidationError) as refused:
         make.customer(make.workspace("two"), "Mine", id=customer.pk)
 
-    assert refused.value.message_dict == {"id": ["A customer has this id already."]}
+    assert refused.value.message_dict == {"id": ["A customer with this id already exists."]}
 
 
 def test_rows_of_no_reference_are_tenants_too():

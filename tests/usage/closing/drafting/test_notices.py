@@ -36,8 +36,7 @@ def sent(line: Line, at: str, **properties: Any):
 def unread(one_of: int, record: Any, value: str = '"1e3"') -> str:
     """What is said of the one event of some that can't be read."""
     return (
-        f"1 of {one_of} events has no number in “minutes” and counts for nothing, such as {value} of record"
-        f" {record.handle}"
+        f"1 of {one_of} events has no number in “minutes” and adds nothing, such as {value} of record {record.handle}"
     )
 
 
@@ -152,7 +151,7 @@ def test_a_property_that_no_event_of_the_month_has_is_told_of_each_month():
     sent(line, "2026-01-10", Minutes=7)
     sent(line, "2026-02-10", Minutes=7)
 
-    missing = "“minutes” is missing in the one event, which counts for nothing"
+    missing = "“minutes” is missing in the only event, which adds nothing"
     assert previewed(line) == [("usage", 0, 1, [missing]), ("true_up", 0, 1, [missing])]
 
 
@@ -173,7 +172,7 @@ def test_two_lines_of_a_brick_tell_what_is_new_of_a_month_once():
     make.take_event_back(former)
     sent(line, "2026-01-20", Minutes=7)
 
-    missing = "“minutes” is missing in the one event, which counts for nothing"
+    missing = "“minutes” is missing in the only event, which adds nothing"
     assert previewed(line) == [("usage", 0, 0, []), ("true_up", 0, 1, [missing])]
 
 
@@ -205,8 +204,8 @@ def test_a_gap_of_a_filter_that_late_events_show_is_told_as_often_as_it_grows():
     # No event of the type in January; then one, and another, without the region that the rule asks for.
     line = counting(aggregation="count", filters={"region": ["eu"]})
     close_and_issue(line.workspace, "2026-02-01")
-    told = "“region” is missing in {} of type “message-sent”: the filter by it lets none count"
-    for month, number in (("2026-03-01", "the one event"), ("2026-04-01", "all 2 events")):
+    told = "“region” is missing in {} of type “message-sent”: the filter on it matches none"
+    for month, number in (("2026-03-01", "the only event"), ("2026-04-01", "all 2 events")):
         sent(line, "2026-01-10", Region="eu")
         run = close_and_issue(line.workspace, month)
 
@@ -305,5 +304,5 @@ def test_the_command_says_what_is_told_without_an_invoice(capsys):
 
     call_command("close", workspace=line.workspace.code, until=date(2026, 2, 28))
 
-    told = f"to look at: Messages of Globex, 1 Jan – 31 Jan 2026: {unread(2, late)}"
+    told = f"to review: Messages of Globex, 1 Jan – 31 Jan 2026: {unread(2, late)}"
     assert told in capsys.readouterr().out

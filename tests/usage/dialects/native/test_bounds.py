@@ -173,7 +173,7 @@ def test_a_subscription_has_as_many_lines_as_the_limit_and_not_more(api, workspa
     agreed = make.subscription(make.customer(workspace))
     bricks = [make.brick(workspace, f"Brick {n}") for n in range(3)]
     bodies = [{"brick": str(brick.pk), "price": make.price(brick).pk, "distant_start": True} for brick in bricks]
-    too_many = "A subscription has at most 2 lines, those that have ended included. Begin another one."
+    too_many = "A subscription has at most 2 lines, including ended ones. Start another subscription."
 
     for body in bodies[:2]:
         assert api.post(f"subscriptions/{agreed.pk}/lines/", **body).status_code == 201

@@ -93,16 +93,16 @@ def test_same_rule_again_is_no_change(api):
         ({"unit_label": ""}, {"unit_label": "This field may not be blank."}),
         (
             {"aggregation": "events"},
-            {"rule.event_type": "A brick that counts events needs a rule that says which."},
+            {"rule.event_type": "A brick that counts events requires an event rule."},
         ),
         ({"rule": PLAIN}, {"aggregation": "This brick does not count events."}),
         (
             {"aggregation": "events", "rule": PLAIN | {"aggregation": "sum"}},
-            {"rule.property": "What is added or told apart must be named."},
+            {"rule.property": "This aggregation requires a property."},
         ),
         (
             {"aggregation": "events", "rule": PLAIN | {"negated": ["plan"]}},
-            {"rule.negated": "Only a property that is filtered by can be negated."},
+            {"rule.negated": "Only properties with a filter can be negated."},
         ),
         (
             {"aggregation": "events", "rule": PLAIN | {"filters": {"plan": []}}},
@@ -114,7 +114,7 @@ def test_same_rule_again_is_no_change(api):
         ),
         (
             {"aggregation": "events", "rule": PLAIN | {"filters": {"": ["free"]}}},
-            {"rule.filters": "Each filter is the name of a property and a list of at least one text."},
+            {"rule.filters": "A filter maps the name of a property to a list of at least one text."},
         ),
         (
             {"aggregation": "events", "rule": PLAIN | {"is_case_sensitive": "no"}},
@@ -189,7 +189,7 @@ def test_archived_brick_stays_and_is_sold_no_more(api, workspace):
 
     assert (archived.status_code, archived.json()["archived_at"]) == (200, "2026-07-20T14:00:00Z")
     assert again.json() == archived.json() == api.get(f"bricks/{brick.pk}/").json()
-    assert wrong(line) == (422, {"brick": "This brick is archived: it is not sold any more."})
+    assert wrong(line) == (422, {"brick": "This brick is archived: no further lines of it can be added."})
     assert api("DELETE", f"bricks/{brick.pk}/").status_code == 405
 
 

@@ -109,7 +109,7 @@ def test_what_waits_for_review_is_named_where_it_is_asked_for_again(api, workspa
 
     assert wrong(response) == (409, {})
     assert response.json()["detail"] == (
-        f"What has ended by 2026-02-01 00:00 in Acme is left to {run} (drafts to review)."
+        f"The periods of Acme that have ended by 2026-02-01 00:00 are in {run} (drafts to review)."
     )
 
 
@@ -120,7 +120,7 @@ def test_what_another_run_holds_is_a_conflict_that_names_it(api, workspace):
 
     assert wrong(response) == (409, {})
     assert response.json()["detail"] == (
-        f"What has ended by 2026-03-01 00:00 in Acme is left to {run} (drafts to review)."
+        f"The periods of Acme that have ended by 2026-03-01 00:00 are in {run} (drafts to review)."
     )
 
 
@@ -223,9 +223,9 @@ def test_a_property_that_no_event_has_is_told_once_per_rule(commits):
         {
             **of,
             "property": "region",
-            "notice": "“region” is missing in all 2 events of type “message-sent”: the filter by it keeps none out",
+            "notice": "“region” is missing in all 2 events of type “message-sent”: the filter on it excludes none",
         },
-        {**of, "property": "length", "notice": "“length” is missing in all 2 events, which count for nothing"},
+        {**of, "property": "length", "notice": "“length” is missing in all 2 events, which add nothing"},
     ]
 
 

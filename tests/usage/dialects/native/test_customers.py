@@ -76,8 +76,8 @@ def test_customer_needs_a_name_only(api):
         ({"id": "urn:uuid:" + GIVEN}, "id", "Must be a valid UUID."),
         ({"aliases": "globex"}, "aliases", 'Expected a list of items but got type "str".'),
         ({"aliases": ["a", ""]}, "aliases.1", "This field may not be blank."),
-        ({"reference": "VOID"}, "reference", "“VOID” is how senders take an event back: it names nobody."),
-        ({"aliases": ["VOID"]}, "aliases", "“VOID” is how senders take an event back: it names nobody."),
+        ({"reference": "VOID"}, "reference", "“VOID” is reserved: senders retract an event by this alias."),
+        ({"aliases": ["VOID"]}, "aliases", "“VOID” is reserved: senders retract an event by this alias."),
     ],
 )
 def test_what_is_wrong_with_a_customer_is_told_by_field(api, sent, field, message):
@@ -90,9 +90,9 @@ def test_what_is_wrong_with_a_customer_is_told_by_field(api, sent, field, messag
 @pytest.mark.parametrize(
     ("sent", "field", "message"),
     [
-        ({"reference": "cus_1"}, "reference", "A customer has this reference already."),
-        ({"aliases": ["mine", "globex-eu"]}, "aliases", "A customer has this alias already."),
-        ({"id": GIVEN}, "id", "A customer has this id already."),
+        ({"reference": "cus_1"}, "reference", "A customer with this reference already exists."),
+        ({"aliases": ["mine", "globex-eu"]}, "aliases", "A customer with this alias already exists."),
+        ({"id": GIVEN}, "id", "A customer with this id already exists."),
     ],
 )
 def test_what_another_customer_has_is_a_conflict(api, sent, field, message):
@@ -127,7 +127,7 @@ def test_id_of_another_workspaces_customer_is_taken_and_tells_nothing_else(api):
 
     response = api.post("customers/", id=str(theirs.pk), name="Globex", reference="cus_1")
 
-    assert wrong(response) == (409, {"id": "A customer has this id already."})
+    assert wrong(response) == (409, {"id": "A customer with this id already exists."})
     assert api.post("customers/", name="Globex", reference="cus_1").status_code == 201
 
 
@@ -147,7 +147,7 @@ def test_customer_is_not_changed_into_another(api):
 
     response = api.patch(f"customers/{second['id']}/", name="Globex", reference="cus_1")
 
-    assert wrong(response) == (409, {"reference": "A customer has this reference already."})
+    assert wrong(response) == (409, {"reference": "A customer with this reference already exists."})
     assert api.get(f"customers/{second['id']}/").json() == second
     assert api.get(f"customers/{first['id']}/").json() == first
 

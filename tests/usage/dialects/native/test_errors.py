@@ -40,7 +40,7 @@ def test_a_body_has_an_error_for_each_message():
         (LineNotFound("There is no such line."), Problem(422, INVALID, {"line": ["There is no such line."]})),
         (
             DuplicateKey(record_id=7),
-            Problem(409, INVALID, {"key": ["Usage with this id was recorded already."]}),
+            Problem(409, INVALID, {"key": ["Usage with this id was already recorded."]}),
         ),
         # The path named the record.
         (RecordNotFound(), Problem(404, "There is no such usage.")),
@@ -84,8 +84,10 @@ def test_errors_of_a_serializer_are_told_by_their_paths(detail: Any, message, fi
             Problem(422, INVALID, {"last_day": ["Too early."], "lines.0.last_day": ["Too late."]}),
         ),
         (
-            ValidationError({"reference": ValidationError("A brick has this reference already.", code="unique")}),
-            Problem(409, TAKEN, {"reference": ["A brick has this reference already."]}),
+            ValidationError(
+                {"reference": ValidationError("A brick with this reference already exists.", code="unique")}
+            ),
+            Problem(409, TAKEN, {"reference": ["A brick with this reference already exists."]}),
         ),
         # A constraint over several fields is about the one beside the workspace.
         (

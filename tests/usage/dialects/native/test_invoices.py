@@ -252,7 +252,7 @@ def test_without_an_open_period_there_is_neither(api, line, path):
     response = api.get(f"subscriptions/{line.subscription_id}/{path}/")
 
     assert response.json()["detail"] == (
-        "No period of this subscription is open: it has not begun, or its last one is closed."
+        "No period of this subscription is open: it has not started, or its last period is closed."
     )
     for absent in (line.subscription_id, theirs.subscription_id, "x"):
         assert wrong(api.get(f"subscriptions/{absent}/{path}/")) == (404, {})

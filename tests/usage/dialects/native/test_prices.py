@@ -85,7 +85,7 @@ def test_tiers_are_shown_in_their_order_whatever_order_they_came_in(api, brick):
         ({"brick": "br_2"}, "brick", "Not found in this workspace."),
         ({"model": "package"}, "model", '"package" is not a valid choice.'),
         ({"currency": "eur"}, "currency", "A currency is three capital letters, such as USD."),
-        ({"currency": "XAU"}, "currency", "“XAU” is no currency, such as USD."),
+        ({"currency": "XAU"}, "currency", "“XAU” is not a currency, such as USD."),
         ({"unit_price": "-1"}, "unit_price", "Ensure this value is greater than or equal to 0."),
         ({"unit_price": "one"}, "unit_price", "A valid number is required."),
         ({"unit_price": True}, "unit_price", "A valid number is required."),
@@ -100,7 +100,7 @@ def test_tiers_are_shown_in_their_order_whatever_order_they_came_in(api, brick):
             "Ensure that there are no more than 15 digits before the decimal point.",
         ),
         ({"tiers": [{"unit_price": "1"}]}, "tiers", "a per_unit price has no tiers."),
-        ({"model": "volume"}, "unit_price", "A tiered price has its prices in its tiers."),
+        ({"model": "volume"}, "unit_price", "The tiers have the prices."),
     ],
 )
 def test_what_is_wrong_with_a_price_is_told_by_field(api, brick, sent, field, message):
@@ -113,9 +113,9 @@ def test_what_is_wrong_with_a_price_is_told_by_field(api, brick, sent, field, me
 @pytest.mark.parametrize(
     ("tiers", "field", "message"),
     [
-        ([], "tiers", "at least one tier is needed."),
+        ([], "tiers", "at least one tier is required."),
         ([{"up_to": "10", "unit_price": "1"}], "tiers.0.up_to", "the last tier must be open, without a bound."),
-        ([{"unit_price": "1"}] * 2, "tiers.0.up_to", "only the last tier is open."),
+        ([{"unit_price": "1"}] * 2, "tiers.0.up_to", "only the last tier can be open."),
         (
             [{"up_to": "10", "unit_price": "1"}] * 2 + [{"unit_price": "1"}],
             "tiers.1.up_to",
@@ -152,7 +152,7 @@ def test_price_is_never_edited(api, brick, method):
 
     assert (response.status_code, response.json()["detail"]) == (
         405,
-        "A price is never edited: make another, end the line at the old one and add a line at the new one.",
+        "A price is never edited: create another, end the line with the old one and add a line with the new one.",
     )
     assert Price.objects.get().unit_price == 2
 

@@ -150,9 +150,9 @@ def test_subscription_of_an_ended_time_has_its_end(api, customer):
         ({"starts_on": "9999-12-31"}, "starts_on", "Date is out of range."),
         ({"starts_on": "٢٠٢٦-07-01"}, "starts_on", "Date has wrong format. Use this format instead: YYYY-MM-DD."),
         ({"anchor_on": 20260701}, "anchor_on", "Date has wrong format. Use this format instead: YYYY-MM-DD."),
-        ({"ends_at": "2026-07-01T04:00:00Z"}, "ends_at", "It ends before it starts."),
+        ({"ends_at": "2026-07-01T04:00:00Z"}, "ends_at", "The end is before the start."),
         ({"interval": "weekly"}, "interval", '"weekly" is not a valid choice.'),
-        ({"currency": "XAU"}, "currency", "“XAU” is no currency, such as USD."),
+        ({"currency": "XAU"}, "currency", "“XAU” is not a currency, such as USD."),
         ({"id": "sub_1"}, "id", "Must be a valid UUID."),
         ({"lines": {}}, "lines", 'Expected a list of items but got type "dict".'),
     ],
@@ -189,39 +189,39 @@ BEYOND = "Not found in this workspace."
         (
             {"price": {"model": "flat", "unit_price": "1", "currency": "EUR"}},
             "lines.1.price",
-            "The subscription is in USD, the price is not.",
+            "The price is not in the subscription's currency USD.",
         ),
         (
             {"price": {"model": "flat", "unit_price": "1", "currency": "XAU"}},
             "lines.1.price.currency",
-            "“XAU” is no currency, such as USD.",
+            "“XAU” is not a currency, such as USD.",
         ),
         ({"id": 0}, "lines.1.id", "Must be from 1 to 9007199254740991."),
         ({"id": 2**53}, "lines.1.id", "Must be from 1 to 9007199254740991."),
         ({"id": 10**400}, "lines.1.id", "Must be from 1 to 9007199254740991."),
-        ({"brick": "br_calls"}, "lines.1.price", "This price is of another brick."),
+        ({"brick": "br_calls"}, "lines.1.price", "This price belongs to another brick."),
         (
             {"starts_at": "2026-06-30T00:00:00Z"},
             "lines.1.starts_at",
-            "Periods before 2026-07-01T00:00:00-04:00 are closed or not covered.",
+            "Periods before 2026-07-01T00:00:00-04:00 are closed or outside the subscription.",
         ),
-        ({"ends_at": "2026-07-01T04:00:00Z"}, "lines.1.ends_at", "It ends before it starts."),
+        ({"ends_at": "2026-07-01T04:00:00Z"}, "lines.1.ends_at", "The end is before the start."),
         (
             {"limits": {"hard": {"quantity": "1", "amount": "1"}}},
             "lines.1.limits.hard",
-            "A limit is a quantity or an amount, and not both.",
+            "Give either a quantity or an amount, not both.",
         ),
         (
             {"limits": {"hard": {}}},
             "lines.1.limits.hard",
-            "A limit is a quantity or an amount, and not both.",
+            "Give either a quantity or an amount, not both.",
         ),
         (
             {"limits": {"soft": {"quantity": 0}}},
             "lines.1.limits.soft.quantity",
             "Ensure this value is greater than 0.",
         ),
-        ({"limits": {"soft": {"quantity": 5}}}, "lines.1.limits.soft.quantity", "Only a counter has limits."),
+        ({"limits": {"soft": {"quantity": 5}}}, "lines.1.limits.soft.quantity", "Only a counter can have limits."),
     ],
 )
 def test_one_wrong_line_is_told_by_its_path_and_nothing_is_made(
@@ -244,7 +244,10 @@ def test_two_lines_of_a_brick_at_once_are_refused(api, customer, calls, price):
 
     response = api.post("subscriptions/", customer="cus_1", starts_on="2026-07-01", lines=[line, line])
 
-    assert wrong(response) == (422, {"lines.1.brick": "The subscription has a line of this brick at that time."})
+    assert wrong(response) == (
+        422,
+        {"lines.1.brick": "The subscription already has a line of this brick at that time."},
+    )
     assert not Subscription.objects.exists()
 
 
@@ -367,7 +370,7 @@ def test_subscription_ends_with_its_lines(api, agreed, calls, price):
     assert (ended["ends_at"], ended["lines"][0]["ends_at"]) == ("2026-02-11T05:00:00Z",) * 2
     assert wrong(api.post(f"subscriptions/{agreed.pk}/end/", ends_at="2026-01-01T04:59:59Z")) == (
         422,
-        {"ends_at": "It ends before it starts."},
+        {"ends_at": "The end is before the start."},
     )
 
 
@@ -474,7 +477,7 @@ def test_only_a_gauge_is_told_to_carry_on(api, agreed, calls, price):
     response = api.post(f"subscriptions/{agreed.pk}/lines/", brick="br_calls", price=price.pk, carries_on=True)
     crooked = api.post(f"subscriptions/{agreed.pk}/lines/", brick="br_calls", price=price.pk, carries_on="yes")
 
-    assert wrong(response) == (422, {"carries_on": "Only a gauge carries a value on."})
+    assert wrong(response) == (422, {"carries_on": "Only a gauge can carry on a value."})
     assert wrong(crooked) == (422, {"carries_on": "Must be true or false."})
     assert not Line.objects.exists()
 
@@ -514,7 +517,7 @@ def test_a_subscription_that_ends_at_its_start_is_voided(api, agreed, calls, pri
     told = voided.json()
     assert (voided.status_code, told["is_voided"], told["reference"], told["open_period"]) == (200, True, None, None)
     assert told["lines"][0]["ends_at"] == told["lines"][0]["starts_at"]
-    assert wrong(again) == (422, {"ends_at": "The subscription was voided: it covers nothing."})
+    assert wrong(again) == (422, {"ends_at": "The subscription was voided."})
 
 
 BACK, AHEAD = "This is more than 366 days back.", "This is more than 366 days ahead."
@@ -572,7 +575,7 @@ def test_the_tiers_of_one_request_are_bounded(api, customer, settings, workspace
 
     response = api.post("subscriptions/", customer="cus_1", starts_on="2026-07-01", lines=[line, other])
 
-    told = "At most 3 tiers in one request: make prices first, or add lines later."
+    told = "At most 3 tiers in one request: create prices first, or add lines later."
     assert wrong(response) == (422, {"lines": told})
     assert not Subscription.objects.exists()
     assert api.post("subscriptions/", customer="cus_1", starts_on="2026-07-01", lines=[line]).status_code == 201

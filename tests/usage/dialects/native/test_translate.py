@@ -15,7 +15,7 @@ pytestmark = pytest.mark.django_db
 
 NOW = make.moment("2026-01-20")
 AT = "2026-01-10T12:00:00Z"
-WHOSE = "Name a line, or a subscription and a brick, or a customer_alias and an event_type."
+WHOSE = "Give a line, or a subscription and a brick, or a customer_alias and an event_type."
 
 
 @pytest.fixture
@@ -80,7 +80,7 @@ def test_an_event_is_a_command_that_supersedes_none(line):
         ({"line": "nobody's"}, {"line": ["There is no such line."]}),
         ({"line": 0}, {"line": ["There is no such line."]}),
         ({"line": Decimal("1e999999999")}, {"line": ["There is no such line."]}),
-        ({"line": True}, {"line": ["A line is named by its id, a whole number, or by its reference, a string."]}),
+        ({"line": True}, {"line": ["A line is given by its id, an integer, or by its reference, a string."]}),
         ({"line": " "}, {"line": ["This field may not be blank."]}),
         ({"line": None}, {"line": [WHOSE]}),
         ({"quantity": None}, {"quantity": ["This field may not be null."]}),
@@ -121,7 +121,7 @@ def test_what_is_wrong_is_told_by_its_field(settings, line, change, wrong):
         ),
         (
             {"customer_alias": "gx", "event_type": "sent", "occurred_at": AT, "quantity": 1},
-            {"quantity": ["An event has no quantity."]},
+            {"quantity": ["An event can't have a quantity."]},
         ),
     ],
 )

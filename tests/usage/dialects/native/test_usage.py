@@ -117,7 +117,7 @@ def test_line_is_named_by_reference_or_by_its_subscription_and_brick(api, line):
     assert {reply.json()["line"] for reply in replies} == {line.number}
 
 
-WHOSE = "Name a line, or a subscription and a brick, or a customer_alias and an event_type."
+WHOSE = "Give a line, or a subscription and a brick, or a customer_alias and an event_type."
 
 
 @pytest.mark.parametrize(
@@ -139,12 +139,12 @@ WHOSE = "Name a line, or a subscription and a brick, or a customer_alias and an 
         ),
         (
             {"customer_alias": "a", "event_type": "t", "quantity": 1, "note": "x", "occurred_at": AT},
-            {"quantity": "An event has no quantity.", "note": "An event has no note."},
+            {"quantity": "An event can't have a quantity.", "note": "An event can't have a note."},
         ),
         (
             {"line": True, "quantity": "one", "occurred_at": "now", "key": "", "note": 1, "properties": []},
             {
-                "line": "A line is named by its id, a whole number, or by its reference, a string.",
+                "line": "A line is given by its id, an integer, or by its reference, a string.",
                 "quantity": "A valid number is required.",
                 "occurred_at": "Datetime has wrong format. Use one of these formats instead:"
                 " YYYY-MM-DDThh:mm[:ss[.uuuuuu]][+HH:MM|-HH:MM|Z].",
@@ -201,7 +201,7 @@ def test_repeated_key_is_refused_and_told_what_has_it(api, line):
 
     again = api.post("usage/", line=line.number, quantity=2, occurred_at=AT, key="k-1")
 
-    assert wrong(again) == (409, {"key": "Usage with this id was recorded already."})
+    assert wrong(again) == (409, {"key": "Usage with this id was already recorded."})
     assert again.json()["record"] == first["id"]
     assert UsageRecord.objects.get().quantity == 1
 

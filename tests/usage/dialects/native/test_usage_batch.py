@@ -83,7 +83,7 @@ def refused(index: int, **errors: str) -> dict[str, Any]:
     return {"index": index, "status": "refused", "errors": wrong}
 
 
-TOO_MANY = f"A batch has from 1 to {given.RECORDS_PER_BATCH} records."
+TOO_MANY = f"Must have from 1 to {given.RECORDS_PER_BATCH} records."
 
 
 @pytest.mark.parametrize(

@@ -76,9 +76,7 @@ def test_a_time_that_the_clock_skipped_is_refused(piriod, line):
     response = piriod.post(line.number, date_time="2026-09-06 00:30:00")
 
     assert response.status_code == 400
-    assert response.json() == {
-        "date_time": ["There is no such time in America/Santiago: the clock was put forward over it."]
-    }
+    assert response.json() == {"date_time": ["There is no such time in America/Santiago: the clock skips it."]}
 
 
 @pytest.mark.parametrize(

@@ -57,24 +57,24 @@ def test_a_filter_is_read(text, clauses):
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("a", "“a” is not of the form field:values."),
-        (":1", "“:1” is not of the form field:values."),
-        ("a:1;", "“” is not of the form field:values."),
-        ("a:1;;b:2", "“” is not of the form field:values."),
+        ("a", "“a” does not have the form field:values."),
+        (":1", "“:1” does not have the form field:values."),
+        ("a:1;", "“” does not have the form field:values."),
+        ("a:1;;b:2", "“” does not have the form field:values."),
         ("a:", "a: a value is missing."),
         ("a:!", "a: a value is missing."),
         ("a: ", "a: a value is missing."),
         ("a:1, ", "a: a value is missing."),
-        ("a: .. ", "a: a range has a lowest or a highest value."),
-        ("a:1, !2", "a: “!” negates all values or none, and stands before the first."),
-        ("a: @friends", "a: there are no lists of values here."),
+        ("a: .. ", "a: a range requires at least one end."),
+        ("a:1, !2", "a: “!” negates all values, and must be before the first."),
+        ("a: @friends", "a: a list of values is not allowed."),
         ("a:1,,2", "a: a value is missing."),
-        ("a:..", "a: a range has a lowest or a highest value."),
-        ("a:1,!2", "a: “!” negates all values or none, and stands before the first."),
-        ("a:!!1", "a: “!” negates all values or none, and stands before the first."),
-        ("a:@friends", "a: there are no lists of values here."),
-        ("a:!@friends", "a: there are no lists of values here."),
-        ("a:\0", "A filter holds no NUL."),
+        ("a:..", "a: a range requires at least one end."),
+        ("a:1,!2", "a: “!” negates all values, and must be before the first."),
+        ("a:!!1", "a: “!” negates all values, and must be before the first."),
+        ("a:@friends", "a: a list of values is not allowed."),
+        ("a:!@friends", "a: a list of values is not allowed."),
+        ("a:\0", "Contains a NUL character."),
         ("a:" + ",".join("1" * 60) + ";b:" + ",".join("1" * 41), "A filter has at most 100 values."),
     ],
 )
@@ -200,7 +200,7 @@ def test_a_correction_is_found_by_what_it_says_and_when_it_was_made(rebilly):
     [
         (
             "price:1",
-            "price: can't be filtered by; use one of id, subscriptionId, invoiceId, usageTime, quantity, createdTime,"
+            "price: not a filter; use one of id, subscriptionId, invoiceId, usageTime, quantity, createdTime,"
             " updatedTime.",
         ),
         ("quantity:many", "quantity: “many” is not a number."),
@@ -219,9 +219,9 @@ def test_a_correction_is_found_by_what_it_says_and_when_it_was_made(rebilly):
             "YYYY-MM-DDThh:mm[:ss[.uuuuuu]][+HH:MM|-HH:MM|Z].",
         ),
         ("usageTime:9999-12-31", "usageTime: Datetime is out of range."),
-        ("id:a..b", "id: an id has no range."),
-        ("subscriptionId:..b", "subscriptionId: an id has no range."),
-        ("quantity", "“quantity” is not of the form field:values."),
+        ("id:a..b", "id: ids can't be given as a range."),
+        ("subscriptionId:..b", "subscriptionId: ids can't be given as a range."),
+        ("quantity", "“quantity” does not have the form field:values."),
     ],
 )
 def test_a_filter_that_says_nothing_is_refused_by_name(rebilly, text, message):

@@ -37,17 +37,17 @@ def test_a_filter_is_parsed(text, clauses):
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("id", "“id” is not of the form field:values."),
-        (":7", "“:7” is not of the form field:values."),
-        ("id:7;", "“” is not of the form field:values."),
+        ("id", "“id” does not have the form field:values."),
+        (":7", "“:7” does not have the form field:values."),
+        ("id:7;", "“” does not have the form field:values."),
         ("id:", "id: a value is missing."),
         ("id:7,,8", "id: a value is missing."),
         ("id:!", "id: a value is missing."),
-        ("id:7,!8", "id: “!” negates all values or none, and stands before the first."),
-        ("id:!!7", "id: “!” negates all values or none, and stands before the first."),
-        ("id:@list", "id: there are no lists of values here."),
-        ("quantity: .. ", "quantity: a range has a lowest or a highest value."),
-        ("id:\0", "A filter holds no NUL."),
+        ("id:7,!8", "id: “!” negates all values, and must be before the first."),
+        ("id:!!7", "id: “!” negates all values, and must be before the first."),
+        ("id:@list", "id: a list of values is not allowed."),
+        ("quantity: .. ", "quantity: a range requires at least one end."),
+        ("id:\0", "Contains a NUL character."),
     ],
 )
 def test_what_is_no_filter_is_told_where_it_fails(text, message):

@@ -264,7 +264,7 @@ def test_a_subscription_stands_for_the_line_of_the_time_that_is_told(rebilly, li
 def test_a_subscription_of_several_lines_is_ambiguous(rebilly, line):
     brick = make.brick(line.workspace, "Seats", aggregation="unit_days")
     contracts.add_line(subscription=line.subscription, brick=brick, price=make.price(brick), actor=make.ACTOR)
-    message = "This subscription has several lines that take usage: name one of them."
+    message = "This subscription has several lines that take usage: give one of them."
 
     response = rebilly.post(str(line.subscription_id))
 

@@ -455,7 +455,7 @@ def test_with_the_database_lost_between_two_mutations_none_is_recorded(salesbric
         response = salesbricks.ask(BOTH, variables=salesbricks.variables(first=1, second=2))
 
     assert (response.status_code, response.headers["Retry-After"]) == (503, "5")
-    assert response.json() == {"errors": [{"message": "The database is out of reach. Try again in a moment."}]}
+    assert response.json() == {"errors": [{"message": "The database is unreachable. Try again in a moment."}]}
     assert quantities() == []
 
 

@@ -13,7 +13,7 @@ from tests.usage.dialects.salesbricks_v2.client import Salesbricks, bad_request,
 
 pytestmark = pytest.mark.django_db
 
-TOO_MANY = "At most 1000 buckets: ask for longer ones, or for a shorter time."
+TOO_MANY = "At most 1000 buckets: request longer ones or a shorter time."
 NO_BRICK = not_found("Unknown subscription or brick.")
 
 
@@ -194,9 +194,9 @@ def test_a_series_is_cut_at_the_workspaces_hours_days_weeks_and_months(salesbric
         ("window=year", {"window": '"year" is not a valid choice.'}),
         (
             "window=hour&from=2026-05-01",
-            {"window": "At most 1000 buckets: ask for longer ones, or for a shorter time."},
+            {"window": "At most 1000 buckets: request longer ones or a shorter time."},
         ),
-        ("from=0002-01-01", {"window": "At most 1000 buckets: ask for longer ones, or for a shorter time."}),
+        ("from=0002-01-01", {"window": "At most 1000 buckets: request longer ones or a shorter time."}),
         ("from=2026-07-02&to=2026-07-02", {"to": "The end must be after the start."}),
         ("to=2026-06-30", {"to": "The end must be after the start."}),
         ("from=2026-07-21", {"from": "The end must be after the start."}),

@@ -220,7 +220,7 @@ WRONG_MOMENT = (
         ("to=9999-12-31T23:59:59.999999Z", "Datetime is out of range."),
         (
             "from=2026-03-08T02:30:00",
-            "There is no such time in America/New_York: the clock was put forward over it.",
+            "There is no such time in America/New_York: the clock skips it.",
         ),
         ("limit=0", "Ensure this value is greater than or equal to 1."),
         ("limit=many", "A valid integer is required."),

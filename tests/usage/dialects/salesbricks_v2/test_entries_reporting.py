@@ -98,7 +98,7 @@ def test_properties_at_the_bounds_are_kept(salesbricks, properties):
     ],
 )
 def test_properties_that_no_database_keeps_are_refused(salesbricks, properties):
-    message = "These properties are nested too deeply, or hold a number with too many digits."
+    message = "These properties are nested too deeply, or contain a number with too many digits."
 
     response = salesbricks.post(properties=properties)
 
@@ -118,7 +118,7 @@ def test_a_transaction_id_is_taken_once(salesbricks, repeat):
 
     response = salesbricks.post(**repeat)
 
-    message = "Usage with this id was recorded already."
+    message = "Usage with this id was already recorded."
     assert (response.status_code, response.json()) == (400, bad_request(message, transaction_id=message))
     assert live() == [("12345", Decimal(1), None)]
 

@@ -15,8 +15,8 @@ from usage.models import StoredReply, UsageRecord
 pytestmark = pytest.mark.django_db
 
 TAKEN = {
-    "message": "A customer has this alias already.",
-    **wrong(value="A customer has this alias already."),
+    "message": "A customer with this alias already exists.",
+    **wrong(value="A customer with this alias already exists."),
 }
 
 
@@ -108,7 +108,7 @@ def test_an_alias_names_one_customer_of_a_workspace(sequence, workspace, custome
         ({"customerId": str(uuid.UUID(int=0))}, {"customerId": "There is no such customer."}),
         ({"value": ""}, {"value": "This field may not be blank."}),
         ({"value": "x" * 256}, {"value": "Ensure this field has no more than 255 characters."}),
-        ({"value": "VOID"}, {"value": "“VOID” is how senders take an event back: it names nobody."}),
+        ({"value": "VOID"}, {"value": "“VOID” is reserved: senders retract an event by this alias."}),
         ({"label": []}, {"label": "Not a valid string."}),
         ({"label": "x" * 256}, {"label": "Ensure this field has no more than 255 characters."}),
     ],

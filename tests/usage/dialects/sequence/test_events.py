@@ -213,7 +213,7 @@ TOO_LONG = "Ensure this field has no more than 255 characters."
         (
             "eventProperties",
             {"a": Decimal("1e2000")},
-            "These properties are nested too deeply, or hold a number with too many digits.",
+            "These properties are nested too deeply, or contain a number with too many digits.",
         ),
     ],
     ids=lambda value: str(value)[:30],

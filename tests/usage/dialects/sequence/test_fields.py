@@ -65,7 +65,7 @@ def test_values_of_a_filter_are_texts_as_events_are_compared(values, texts):
 
 @pytest.mark.parametrize("values", ["text", None, [None], [["text"]], [{"a": 1}], [Decimal("1e99999")]])
 def test_other_values_of_a_filter_are_refused(values):
-    assert read(FiltersField(), {"type": values}) == ["Each property needs a list of texts, numbers or truth values."]
+    assert read(FiltersField(), {"type": values}) == ["Each property requires a list of texts, numbers or booleans."]
 
 
 class Query(serializers.Serializer):

@@ -122,36 +122,36 @@ def sent_with(filters: str) -> str:
         ({"metricType": "DOUBLE"}, {"metricType": '"DOUBLE" is not a valid choice.'}),
         (
             {"metricType": "GROUPED"},
-            {"metricType": "Grouping is not offered: a metric makes one quantity. Use SIMPLE."},
+            {"metricType": "Grouping is not supported: a metric has one quantity. Use SIMPLE."},
         ),
         (
             {"groupingProperty": "channel"},
-            {"groupingProperty": "Grouping is not offered: a metric makes one quantity."},
+            {"groupingProperty": "Grouping is not supported: a metric has one quantity."},
         ),
         (
             {"aggregationType": "CUSTOM"},
-            {"aggregationType": "There are no custom aggregations. Use COUNT, SUM or UNIQUE."},
+            {"aggregationType": "Custom aggregations are not supported. Use COUNT, SUM or UNIQUE."},
         ),
         ({"aggregationType": "count"}, {"aggregationType": '"count" is not a valid choice.'}),
-        ({"aggregationType": "SUM"}, {"aggregationProperty": "What is added or told apart must be named."}),
+        ({"aggregationType": "SUM"}, {"aggregationProperty": "This aggregation requires a property."}),
         (
             {"aggregationType": "UNIQUE", "aggregationProperty": ""},
-            {"aggregationProperty": "What is added or told apart must be named."},
+            {"aggregationProperty": "This aggregation requires a property."},
         ),
         ({"unit": "x" * 41}, {"unit": "Ensure this field has no more than 40 characters."}),
         ({"description": 7.5}, {"description": "Not a valid string."}),
         ({"propertyFilters": []}, {"propertyFilters": "Expected an object."}),
         (
             {"propertyFilters": {"a": "b"}},
-            {"propertyFilters": "Each property needs a list of texts, numbers or truth values."},
+            {"propertyFilters": "Each property requires a list of texts, numbers or booleans."},
         ),
         (
             {"propertyFilters": {"a": [None]}},
-            {"propertyFilters": "Each property needs a list of texts, numbers or truth values."},
+            {"propertyFilters": "Each property requires a list of texts, numbers or booleans."},
         ),
         (
             {"propertyFilters": {"a": []}},
-            {"propertyFilters": "Each filter is the name of a property and a list of at least one text."},
+            {"propertyFilters": "A filter maps the name of a property to a list of at least one text."},
         ),
         (
             {"propertyFilters": {f"p{n}": ["x"] for n in range(21)}},
@@ -163,7 +163,7 @@ def sent_with(filters: str) -> str:
         ),
         ({"propertyFilters": {"a": ["x" * 256]}}, {"propertyFilters": "A filter's value has at most 255 characters."}),
         ({"propertiesToNegate": "a"}, {"propertiesToNegate": "Expected a list of texts."}),
-        ({"propertiesToNegate": ["a"]}, {"propertiesToNegate": "Only a property that is filtered by can be negated."}),
+        ({"propertiesToNegate": ["a"]}, {"propertiesToNegate": "Only properties with a filter can be negated."}),
         ({"caseSensitive": "perhaps"}, {"caseSensitive": "Must be a valid boolean."}),
     ],
     ids=lambda value: str(value)[:40],
@@ -183,7 +183,7 @@ def test_a_bad_field_is_named_and_changes_nothing(sequence, fields, messages):
 def test_a_number_too_long_for_a_filter_is_refused(sequence):
     response = sequence("POST", "usage-metrics", sent_with('{"a": [1e999999999]}'))
 
-    assert response.json() == wrong(propertyFilters="Each property needs a list of texts, numbers or truth values.")
+    assert response.json() == wrong(propertyFilters="Each property requires a list of texts, numbers or booleans.")
 
 
 def test_every_missing_field_is_named(sequence):
@@ -233,7 +233,7 @@ def test_a_metric_that_subscriptions_are_billed_by_is_not_deleted(sequence, cust
 
     assert (kept.status_code, kept.json()) == (
         400,
-        refused("Subscriptions are billed by this metric: end their lines first."),
+        refused("Subscriptions use this metric: end their lines first."),
     )
     assert deleted.status_code == 200
 
@@ -482,11 +482,11 @@ NO_TIME = (
         ),
         (
             "customerAliases=globex&periodStart=2026-07-01&periodEnd=9999-12-31",
-            {"periodEnd": "The day after 9999-12-31 lies outside the years 1 to 9999."},
+            {"periodEnd": "The day after 9999-12-31 is outside the years 1 to 9999."},
         ),
         (
             "customerAliases=globex&periodStart=2026-07-01&periodEnd=2026-06-30",
-            {"periodEnd": "The period ends before it starts."},
+            {"periodEnd": "The end of the period is before its start."},
         ),
     ],
 )

@@ -15,7 +15,7 @@ from tests.usage.dialects.vendors import each_vendor
 
 pytestmark = pytest.mark.django_db
 
-OUT_OF_REACH = "The database is out of reach. Try again in a moment."
+OUT_OF_REACH = "The database is unreachable. Try again in a moment."
 
 
 def failing(error: Exception) -> Callable[..., None]:
@@ -48,7 +48,9 @@ def test_with_a_database_that_only_reads_each_request_is_told_to_wait(vendor):
             with connection.execute_wrapper(failing(raised(errors.ReadOnlySqlTransaction("...")))):
                 response = vendor.ask(endpoint, world)
 
-            assert_refused(response, vendor, 503, "The database takes no changes at the moment. Try again in a moment.")
+            assert_refused(
+                response, vendor, 503, "The database accepts no changes at the moment. Try again in a moment."
+            )
             assert response.headers["Retry-After"] == "5"
 
 

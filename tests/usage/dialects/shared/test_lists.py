@@ -204,7 +204,7 @@ def test_records_of_up_to_so_many_lines_are_found_by_the_index_of_these(native, 
 @pytest.mark.bound("LIST_OFFSET")
 def test_a_page_too_far_behind_is_refused_by_name(piriod, rebilly, sequence, salesbricks, settings):
     settings.LIST_OFFSET = 40
-    message = "A list can be paged through for 40 rows. Narrow it by a filter."
+    message = "The offset can be at most 40 rows. Narrow the list by a filter."
 
     assert piriod("GET", "usages/?page=4&page_size=20").json() == {"page": [message]}
     assert piriod("GET", "usages/?page=3&page_size=20").status_code == 404  # within, and empty

@@ -14,7 +14,7 @@ from usage.models import UsageRecord
 
 pytestmark = [pytest.mark.django_db, pytest.mark.once]
 
-UNSTORABLE = "Text holds a NUL or half a surrogate pair, which cannot be stored."
+UNSTORABLE = "Text contains a NUL or half a surrogate pair, which cannot be stored."
 NO_JSON = [
     ("{", "Expecting property name enclosed in double quotes: line 1 column 2 (char 1)"),
     ('{"a": NaN}', "NaN is not a JSON number."),
@@ -96,7 +96,7 @@ def test_a_body_that_the_server_did_not_read_is_refused(vendor):
                 (400, "The request is incomplete."),
                 (408, "The body arrived too slowly."),
                 (413, "A request has at most 1048576 bytes."),
-                (507, "There is no room for the body. Try again later."),
+                (507, "The server has no disk space for the body. Try again later."),
             ]:
                 response = vendor.ask(endpoint, world, body="", **{"arrears.unread": status})
 
@@ -293,5 +293,5 @@ def test_a_query_of_too_many_parameters_is_refused(vendor):
 
         # What is named by its path alone may not look at the query.
         if response.status_code != 200:
-            assert_refused(response, vendor, 400, "A query has at most 10000 parameters.")
+            assert_refused(response, vendor, 400, "A query string has at most 10000 parameters.")
         assert response.status_code != 200 or not endpoint.query, url

@@ -43,7 +43,7 @@ def test_a_hard_limit_lets_in_what_it_leaves_in_the_order_of_the_batch():
         "The limit of this line leaves 4 in the period.",
         50,
         3,
-        "Usage with this id was recorded already.",
+        "Usage with this id was already recorded.",
         1,
         "The limit of this line leaves 0 in the period.",
     ]
@@ -120,8 +120,8 @@ def test_what_a_limit_leaves_is_counted_within_the_batch():
 
     assert [told(outcome) for outcome in outcomes] == [
         6,
-        "Usage with this id was recorded already.",
-        "Usage with this id was recorded already.",
+        "Usage with this id was already recorded.",
+        "Usage with this id was already recorded.",
         "The limit of this line leaves 2 in the period.",
         Decimal("-1.5"),
         Decimal("3.5"),

@@ -74,8 +74,8 @@ def test_what_is_wrong_with_one_keeps_no_other_out():
         "The line was not active then, only from 2026-01-01T00:00:00+00:00 until 2026-03-01T00:00:00+00:00.",
         "A gauge can't be negative.",
         "Ensure that there are no more than 15 digits before the decimal point.",
-        "Usage with this id was recorded already.",
-        "These properties are nested too deeply, or hold a number with too many digits.",
+        "Usage with this id was already recorded.",
+        "These properties are nested too deeply, or contain a number with too many digits.",
         2,
     ]
     assert list(UsageRecord.objects.order_by("pk").values_list("line", "quantity", "key")) == [
@@ -158,7 +158,7 @@ def test_events_stand_beside_records_of_lines():
     events = [outcome for outcome in outcomes if isinstance(outcome, ledger.RecordedEvent)]
     assert [recorded.customer_id for recorded in events] == known
     assert [(str(outcome), outcome.field) for outcome in outcomes if outcome not in events] == [
-        ("Usage with this id was recorded already.", "key"),
+        ("Usage with this id was already recorded.", "key"),
         ("This may not be blank.", "customer_alias"),
         ("Ensure that there are no more than 255 characters.", "event_type"),
     ]

@@ -102,7 +102,7 @@ def test_periods_in_which_the_events_count_are_closed_only_after_the_job(globex)
 
     item = CloseItem.objects.get(state="parked")
     assert item.subscription.customer == globex
-    assert item.reason.startswith("Events that came under another name are still being given")
+    assert item.reason.startswith("Events under another name are still being matched")
     assert totals(owner) == ["6.00"]
     # The schedule leaves it out as long as the job is at work, and takes it up then.
     assert closing.close_due(as_of=FEBRUARY + timedelta(hours=2), actor=make.ACTOR) == []
@@ -197,7 +197,7 @@ def test_a_name_that_is_given_on_before_the_job_is_done_takes_nothing_along(glob
 def test_the_customers_page_and_the_api_show_how_far_it_is(globex):
     owner, panel, api = globex.workspace, administrator(), Native(globex.workspace)
     page, path = reverse("admin:usage_matchings", args=[globex.pk]), f"customers/{globex.pk}/matchings/"
-    assert "Events from before" not in panel.get(page).content.decode()
+    assert "Events that were received before" not in panel.get(page).content.decode()
     wait_for_a_name(owner, 5)
     parties.add_alias(customer=globex, value="gx", actor=make.ACTOR)
 

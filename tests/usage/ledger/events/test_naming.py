@@ -50,7 +50,7 @@ def test_void_names_nobody_and_never_waits():
     owner = make.workspace()
     make.event(owner, "VOID", AT)
 
-    with pytest.raises(ValidationError, match="names nobody"):
+    with pytest.raises(ValidationError, match="is reserved"):
         make.customer(owner, reference="VOID")
 
     assert UsageRecord.objects.get().customer is None

@@ -72,7 +72,7 @@ REFUSED = [
         "1",
         INSIDE,
         ledger.LineNotFound,
-        "This subscription has several lines that take usage: name one of them.",
+        "This subscription has several lines that take usage: give one of them.",
     ),
     ([facts(aggregation="unit_days")], "-0.1", INSIDE, ledger.QuantityRefused, "A gauge can't be negative."),
     # What the line is comes before when it is active, and that before what it takes.

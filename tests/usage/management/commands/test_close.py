@@ -71,7 +71,7 @@ def test_nothing_to_close_is_no_failure():
 
     assert run(until="2025-12-31") == (
         DONE,
-        "There is nothing to close: no period has ended by then that is not closed.\n",
+        "Nothing to close: no open period has ended by then.\n",
     )
     assert not CloseRun.objects.exists()
 
@@ -104,8 +104,11 @@ def test_drafts_that_wait_for_a_person_are_named_and_never_issued_by_the_command
     issuing = run("--issue")
     next_month = run("--issue", until="2026-02-28")
 
-    named = f"{waiting}: drafts to review, started by finance; it comes first.\n"
-    assert again == (DONE, f"There is nothing to close: what has ended by then is in {waiting} (drafts to review).\n")
+    named = f"{waiting}: drafts to review, started by finance; it has to finish first.\n"
+    assert again == (
+        DONE,
+        f"Nothing to close: the periods that have ended by then are in {waiting} (drafts to review).\n",
+    )
     assert issuing == next_month == (LEFT_TO_A_PERSON, named)
     assert run("--queue", until="2026-02-28") == (LEFT_TO_A_PERSON, named)
     issue(waiting)
@@ -159,7 +162,7 @@ def test_the_queue_is_told_to_issue(eager_tasks, django_capture_on_commit_callba
     with django_capture_on_commit_callbacks(execute=True):
         status, said = run("--issue", "--queue")
 
-    assert (status, said) == (DONE, f"{line.workspace.close_runs.get()} is with the workers.\n")
+    assert (status, said) == (DONE, f"{line.workspace.close_runs.get()} is queued for the workers.\n")
     assert line.workspace.close_runs.get().state == CloseRun.State.ISSUED
     assert run("--issue", "--queue")[0] == DONE
 
@@ -171,7 +174,8 @@ def test_the_queue_is_given_what_is_pending_again():
 
     assert run("--issue", "--queue") == (
         STILL_AT_WORK,
-        f"{pending} is with the workers.\n{pending}: computing drafts, started by command line; it comes first.\n",
+        f"{pending} is queued for the workers.\n"
+        f"{pending}: computing drafts, started by command line; it has to finish first.\n",
     )
 
 

@@ -30,7 +30,7 @@ def test_a_person_is_told_where_to_log_in_and_as_whom():
     lines = said().splitlines()
 
     live = Workspace.objects.get(code="acc_demo", mode="live")
-    assert lines[0] == f"Workspace acc_demo is there. Log in at http://127.0.0.1:8123/admin/?workspace={live.pk} as"
+    assert lines[0] == f"The workspace acc_demo exists. Log in at http://127.0.0.1:8123/admin/?workspace={live.pk} as"
     logins = {login["username"]: login["password"] for login in demo.facts()["logins"]}
     assert lines[1:] == [
         f"  admin / {logins['admin']}  (administrator)",
@@ -56,4 +56,4 @@ def test_a_production_database_gets_a_demo_only_on_purpose(settings):
         said()
     assert not Workspace.objects.exists()
 
-    assert said("--in-production").startswith("Workspace acc_demo is there.")
+    assert said("--in-production").startswith("The workspace acc_demo exists.")

@@ -12,7 +12,7 @@ pytestmark = pytest.mark.django_db
 
 @pytest.mark.once
 def test_sqlite_has_no_limit():
-    with pytest.raises(CommandError, match="SQLite has no limit for statements"):
+    with pytest.raises(CommandError, match="SQLite has no statement timeout"):
         call_command("limit_statements")
 
 
@@ -25,5 +25,5 @@ def test_the_statement_is_told(monkeypatch):
 
     assert said.getvalue().splitlines() == [
         "ALTER ROLE arrears SET statement_timeout = '5s';",
-        "It holds for sessions that begin from now on: a pooler's may live on for a while.",
+        "It applies to new sessions: a pooler may keep old ones for a while.",
     ]

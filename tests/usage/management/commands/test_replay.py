@@ -31,7 +31,7 @@ def test_command_goes_on_after_a_price_whose_tiers_are_gone(invoice):
         call_command("replay", "--all", stdout=said)
 
     assert "INV-000001: identical" in said.getvalue()
-    assert "INV-000002 can't be computed again. tiers: at least one tier is needed." in said.getvalue()
+    assert "INV-000002 can't be recomputed. tiers: at least one tier is required." in said.getvalue()
 
 
 def test_the_command_says_identical(invoice):
@@ -75,8 +75,8 @@ def test_command_replays_the_named_workspace_alone(invoice):
     other = make.workspace("globex")
 
     assert "INV-000001: identical" in replayed("--all", "--workspace", "acme")
-    assert replayed("--all", "--workspace", other.code) == "There is nothing to replay: no invoice was issued.\n"
-    assert replayed("--all", "--workspace", "acme", "--test").startswith("There is nothing to replay")
+    assert replayed("--all", "--workspace", other.code) == "Nothing to replay: no invoice was issued.\n"
+    assert replayed("--all", "--workspace", "acme", "--test").startswith("Nothing to replay")
 
 
 def test_command_passes_over_no_number_beside_all(invoice):

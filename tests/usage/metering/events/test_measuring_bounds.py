@@ -23,7 +23,7 @@ pytestmark = pytest.mark.django_db
 
 AT_THE_BOUND = {f"p{n}": [f"v{m}" for m in range(100)] for n in range(20)}
 BEYOND = {f"p{n}": ["x"] for n in range(700)}
-TOO_LARGE = "The rule of “Messages” can't be counted by: A rule has at most 20 filters, not 700."
+TOO_LARGE = "The rule of “Messages” can't be evaluated: A rule has at most 20 filters, not 700."
 
 
 @pytest.fixture
