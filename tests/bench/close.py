@@ -117,13 +117,14 @@ def _aggregate_and_copy(workspace: Workspace, copies: list[tuple[str, bytes]]) -
 _WORKER = """
 from django.db import connection
 from django.utils import timezone
+from billing import actors
 from config.celery import freeze_what_was_loaded
 from usage import closing
 freeze_what_was_loaded()
 connection.ensure_connection()
 print("ready", flush=True)
 workspace_id, run_id = map(int, input().split())
-closing.work(workspace_id=workspace_id, run_id=run_id, clock=timezone.now)
+closing.work(workspace_id=workspace_id, run_id=run_id, actor=actors.command("bench"), clock=timezone.now)
 """
 
 

@@ -84,7 +84,7 @@ def test_closing_twice_adds_nothing():
     make.use(line, "10", "2026-01-05")
     close(line.workspace, "2026-02-01")
 
-    with pytest.raises(closing.NothingToClose, match="is left to Close"):
+    with pytest.raises(closing.NothingToClose, match="are in Close"):
         close(line.workspace, "2026-02-01")
 
     assert totals(line.workspace) == ["20.00"]

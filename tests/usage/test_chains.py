@@ -61,9 +61,8 @@ def live_by_sql(workspace: Workspace, cutoff: int) -> set[int]:
 
 
 def test_sql_and_query_sets_find_what_is_live_on_values(ledger):
-    last = ledger.records[-1].pk
     found = []
-    for cutoff in range(last + 2):
+    for cutoff in range(ledger.records[0].pk - 1, ledger.records[-1].pk + 2):
         expected = {record.pk for record in ledger.records if was_live(record, cutoff)}
         as_of = UsageRecord.objects.filter(workspace=ledger.workspace).as_of(cutoff)
         assert {record.pk for record in as_of} == live_by_sql(ledger.workspace, cutoff) == expected, cutoff

@@ -326,7 +326,7 @@ def test_a_draft_after_what_is_issued_opens_nothing_of_it(subscription):
 
     with pytest.raises(UnableToAgree, match="are closed"):
         contracts.end_subscription(subscription=subscription, ends_at=at("2026-01-20"), actor=make.ACTOR)
-    with pytest.raises(UnableToAgree, match=f"drafted in {run},"):
+    with pytest.raises(UnableToAgree, match=f"drafted in {run}:"):
         contracts.end_subscription(subscription=subscription, ends_at=at("2026-02-20"), actor=make.ACTOR)
 
 

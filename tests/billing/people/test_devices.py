@@ -50,6 +50,7 @@ def test_a_mark_is_too_old_after_its_days(settings):
         signing.dumps(["fiona", "device", "more"], salt=SALT),
         signing.dumps(7, salt=SALT),
     ],
+    ids=["nothing", "a name", "another salt", "another key", "more than two", "no list"],
 )
 def test_a_mark_that_is_none_names_no_device(mark):
     assert device_in(mark, account="fiona") is None

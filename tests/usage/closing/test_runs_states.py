@@ -352,7 +352,7 @@ def test_a_person_who_waits_is_given_a_requests_time_and_a_job_a_closes():
     asked = {"workspace": line.workspace, "until_at": FEBRUARY, "actor": make.actor("finance"), "as_of": FEBRUARY}
 
     with CaptureQueriesContext(connection) as asking:
-        invoicing.discard(run=closing.start(**asked, actor=make.ACTOR), actor=make.actor("finance"), as_of=FEBRUARY)
+        invoicing.discard(run=closing.start(**asked), actor=make.actor("finance"), as_of=FEBRUARY)
     with CaptureQueriesContext(connection) as scheduled:
         closing.close_due(as_of=FEBRUARY, actor=make.ACTOR)
 

@@ -209,7 +209,7 @@ def test_reading_may_be_given_longer(relay, short_grace):
 
 
 def test_a_limit_is_raised_within_a_transaction_only():
-    with pytest.raises(RuntimeError, match="for a transaction"):
+    with pytest.raises(RuntimeError, match="only within a transaction"):
         timeouts.allow(3)
 
 
