@@ -20,12 +20,12 @@ RECORDED = (
 )
 
 
-# A new workspace is in no statistics. Until it is, each index seems to find one record of it: the last one made is
-# taken, and of those that fit a look-up by key only this one finds the key.
+# Each index seems to find one record of a workspace that is in no statistics yet. Of large indexes that cost the same,
+# the one made last is taken: for a look-up by key it has to be the one of keys.
 KEY = "usage_record_key_is_unique_while_live"
-# By default, statistics would wait for a tenth of all records to be new. They are made every 50,000 records.
+# So that a new workspace is soon in the statistics: by default they would wait for a tenth of all records to be new.
 ANALYSED = """
-ALTER TABLE usage_usagerecord SET (autovacuum_analyze_scale_factor = 0, autovacuum_analyze_threshold = 50000)
+ALTER TABLE usage_usagerecord SET (autovacuum_analyze_scale_factor = 0, autovacuum_analyze_threshold = 10000)
 """
 
 
