@@ -109,9 +109,10 @@ def redis_url() -> Iterator[str]:
         client.flushdb()
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def chromium() -> Iterator[Browser]:
-    # Playwright's synchronous interface keeps an event loop in this thread, and Django refuses the ORM there.
+    # Playwright's synchronous interface keeps an event loop in this thread as long as it runs: Django refuses the ORM
+    # there, and the tests that follow could start no loop of their own.
     os.environ["DJANGO_ALLOW_ASYNC_UNSAFE"] = "1"
     with sync_playwright() as playwright:
         # In a container, Chromium has neither a sandbox of its own nor a large /dev/shm.

@@ -154,7 +154,7 @@ def test_a_demo_is_refused_in_production(tmp_path):
     refused = manage("demo", tmp_path=tmp_path, **PRODUCTION)
 
     assert refused.returncode == 1
-    assert refused.stderr.startswith("CommandError: DATABASE_URL is set: a demo in a production database makes a")
+    assert refused.stderr.startswith("CommandError: DATABASE_URL is set: a demo in a production database creates a")
 
 
 @pytest.mark.parametrize("named", ["10.0.0.0/8,192.0.2.7", "2001:db8::/32"])
