@@ -15,7 +15,7 @@ FOLDER = Path(__file__).resolve().parent.parent / ".coverage"
 
 # Percent. The floor of the whole is its value when it was last raised. The packages that turn usage into money have a
 # higher floor.
-WHOLE = 94.5
+WHOLE = 96.9
 PACKAGES = {
     "usage/ledger": 95.0,
     "usage/metering": 95.0,
