@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from billing import calendar
 from billing.calendar import (
     CalendarOutOfRange,
     Coverage,
@@ -14,6 +15,7 @@ from billing.calendar import (
     billing_period,
     coverage,
     days_between,
+    end_of,
     full_period_at,
     last_midnight,
     midnight,
@@ -22,6 +24,14 @@ from billing.calendar import (
 )
 
 pytestmark = pytest.mark.once
+
+
+@pytest.fixture(autouse=True)
+def nothing_remembered() -> None:
+    """Forget the days and windows that earlier tests have computed."""
+    for function in (calendar._first_moment, calendar._window_start, days_between):
+        function.cache_clear()
+
 
 BERLIN = ZoneInfo("Europe/Berlin")
 NEW_YORK = ZoneInfo("America/New_York")
@@ -153,7 +163,7 @@ def test_midnight_is_the_first_moment_of_the_day(zone, day, moment):
 
 @pytest.mark.parametrize(("day", "tz"), [(date.min, TONGATAPU), (date.min, BERLIN)])
 def test_midnight_before_the_year_1_is_out_of_range(day, tz):
-    with pytest.raises(CalendarOutOfRange):
+    with pytest.raises(CalendarOutOfRange, match=f"{day} in {tz} is outside the years 1 to 9999"):
         midnight(day, tz=tz)
 
 
@@ -256,7 +266,7 @@ def test_full_period_refuses_a_naive_moment():
     ],
 )
 def test_full_period_beyond_the_calendar_is_out_of_range(moment, tz):
-    with pytest.raises(CalendarOutOfRange):
+    with pytest.raises(CalendarOutOfRange, match="is outside the years 1 to 9999"):
         full_period_at(moment, anchor_on=date(2026, 1, 31), interval=Interval.MONTHLY, tz=tz)
 
 
@@ -335,6 +345,19 @@ def test_periods_due_without_an_end_of_life():
         **MONTHLY_FROM_31_JANUARY,
     )
     assert due == (period("2026-02-28", "2026-03-31"), period("2026-03-31", "2026-04-30"))
+
+
+@pytest.mark.parametrize(("most", "count"), [(0, 0), (1, 1), (2, 2), (3, 2)])
+def test_at_most_so_many_periods_are_due(most, count):
+    due = periods_due(
+        open_from_at=utc("2026-02-28"),
+        until=utc("2026-05-01"),
+        starts_at=utc("2026-01-10"),
+        ends_at=None,
+        most=most,
+        **MONTHLY_FROM_31_JANUARY,
+    )
+    assert due == (period("2026-02-28", "2026-03-31"), period("2026-03-31", "2026-04-30"))[:count]
 
 
 @given(moments, st.integers(0, 1500), st.integers(0, 1500), days, intervals, zones)
@@ -440,9 +463,31 @@ def test_coverage_refuses_impossible_days(covered, of_days):
         ("Europe/Berlin", "2026-11-26 22:59", "2026-11-25 23:00"),
         # 1 November begins at 04:00 UTC; an hour later the clock shows 0:00 again, and 31 October is over.
         ("America/Havana", "2026-11-01 05:10", "2026-11-01 04:00"),
+        ("America/New_York", "2026-07-16 03:00", "2026-07-15 04:00"),
+        # One minute into 7 November the clock goes back into the 6th, which is over already.
+        ("America/St_Johns", "2010-11-07 02:45", "2010-11-07 02:30"),
         # 30 December 2011 was skipped: the 31st began at 10:00 UTC.
         ("Pacific/Apia", "2011-12-30 12:00", "2011-12-30 10:00"),
     ],
 )
 def test_last_midnight_ends_the_last_day_that_is_over(zone, moment, midnight_before):
     assert last_midnight(utc(moment), tz=ZoneInfo(zone)) == utc(midnight_before)
+
+
+@pytest.mark.parametrize(
+    ("zone", "day", "moment"),
+    [
+        ("Europe/Berlin", "2026-03-28", "2026-03-28 23:00"),
+        # On the 29th the clock goes forward, so the day has 23 hours.
+        ("Europe/Berlin", "2026-03-29", "2026-03-29 22:00"),
+        ("America/New_York", "2026-07-15", "2026-07-16 04:00"),
+        ("Asia/Kathmandu", "2026-12-31", "2026-12-31 18:15"),
+    ],
+)
+def test_a_day_ends_where_the_next_one_begins(zone, day, moment):
+    assert end_of(date.fromisoformat(day), tz=ZoneInfo(zone)) == utc(moment)
+
+
+def test_the_last_day_of_the_calendar_has_no_end():
+    with pytest.raises(CalendarOutOfRange, match="The day after 9999-12-31 is outside the years 1 to 9999"):
+        end_of(date.max, tz=BERLIN)

@@ -36,7 +36,7 @@ def test_minor_digits_follow_iso_4217(currency, digits):
 
 @pytest.mark.parametrize("code", ["XAU", "XXX", "usd", "", "US", "EURO", "ZZZ"])
 def test_minor_digits_refuses_what_is_no_currency(code):
-    with pytest.raises(UnknownCurrency):
+    with pytest.raises(UnknownCurrency, match=f"'{code}' is not a currency with a minor unit"):
         minor_digits(code)
 
 
@@ -201,3 +201,9 @@ def test_number_with_more_digits_is_refused_and_never_rounded(number, message):
     with pytest.raises(DigitsRefused) as refusal:
         exact_digits(Decimal(number), before=3, after=2)
     assert str(refusal.value) == message
+
+
+def test_more_digits_than_a_context_has_by_default_are_kept():
+    number = Decimal("123456789012345678901234567890.123456789")
+
+    assert exact_digits(number, before=30, after=9) == number

@@ -80,6 +80,7 @@ def test_negative_quantity_is_rated_as_zero_and_is_a_surprise(model, amount):
         "negative",
         "negative quantity -3.5 rated as zero",
     )
+    assert (charge.steps[0].quantity, charge.steps[0].amount) == (Decimal("-3.5"), 0)
     assert charge.steps[1:] == rate(terms=terms, quantity=Decimal(0)).steps
 
 

@@ -49,6 +49,7 @@ def test_a_tier_is_its_units_and_its_fee(of, lower, texts):
     steps = steps_in_tier(of, units=Decimal(7), lower=Decimal(lower), currency="USD")
 
     assert [step.text for step in steps] == texts
+    assert [step.kind for step in steps] == ["units", "fee"][: len(texts)]
     assert {(step.lower, step.upper) for step in steps} == {(Decimal(lower), of.up_to)}
     assert sum(step.amount for step in steps) == 7 * of.unit_price + of.fee
 
@@ -57,3 +58,4 @@ def test_where_nothing_is_charged_a_step_says_why():
     step = no_tier_entered("EUR")
 
     assert (step.kind, step.text, step.amount) == ("units", "0 units: no tier entered = 0.00", 0)
+    assert (step.quantity, step.unit_price) == (0, None)

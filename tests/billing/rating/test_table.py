@@ -82,6 +82,7 @@ def test_a_name_that_is_not_in_the_table_is_refused(name):
     with pytest.raises(TermsError) as caught:
         model_named(name)
     assert caught.value.field == "model"
+    assert caught.value.problem == f"{name!r} is not a pricing model."
 
 
 def test_a_further_model_needs_its_class_and_a_line_in_the_table(doubled):

@@ -59,3 +59,30 @@ def test_tiered_terms_refuse_a_price_that_would_never_be_charged():
     with pytest.raises(TermsError) as caught:
         Terms(model=VOLUME, currency="USD", unit_price=Decimal(1), tiers=(OPEN,))
     assert caught.value.field == "unit_price"
+
+
+@pytest.mark.parametrize(
+    ("terms", "message"),
+    [
+        ({"model": "flat"}, "'flat' is not a pricing model."),
+        ({"currency": 7}, "7 is not a currency."),
+        ({"currency": "XXX"}, "'XXX' is not a currency with a minor unit."),
+        ({"tiers": (OPEN,)}, "a per_unit price has no tiers."),
+        ({"model": VOLUME}, "the tiers of a volume price have its prices."),
+        ({"model": VOLUME, "unit_price": Decimal(0)}, "at least one tier is required."),
+        (
+            {"model": VOLUME, "unit_price": Decimal(0), "tiers": (tier(None), tier("8"))},
+            "only the last tier can be open.",
+        ),
+        (
+            {"model": VOLUME, "unit_price": Decimal(0), "tiers": (tier("3"),)},
+            "the last tier must be open, without a bound.",
+        ),
+        ({"model": VOLUME, "unit_price": Decimal(0), "tiers": (tier("3"), tier("3"), tier(None))}, "must be above 3."),
+    ],
+)
+def test_terms_say_what_is_wrong_with_them(terms, message):
+    with pytest.raises(TermsError) as caught:
+        Terms(**{"model": PER_UNIT, "currency": "USD", "unit_price": Decimal(5), **terms})
+
+    assert caught.value.problem == message
