@@ -16,7 +16,7 @@ from django.apps import apps
 from django.db.backends.base.base import BaseDatabaseWrapper
 from sqlglot import exp
 
-from billing.models import ApiKey, Workspace
+from billing.models import Workspace
 from billing.tenancy import crossing
 
 ROOT = Path(__file__).parents[1]
@@ -41,11 +41,10 @@ class UnboundStatement(AssertionError):
 
 @cache
 def tenant_tables() -> frozenset[str]:
-    """Return the tables with rows of one workspace. API keys are left out: they are looked up to find the workspace."""
+    """Return the tables with rows of one workspace."""
     return frozenset(
         model._meta.db_table
         for model in apps.get_models()
-        if model is not ApiKey
         for field in model._meta.local_fields
         if field.name == "workspace" and field.related_model is Workspace
     )

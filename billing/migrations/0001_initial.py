@@ -148,8 +148,11 @@ class Migration(migrations.Migration):
                 ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
                 (
                     "workspace",
-                    models.ForeignKey(
-                        on_delete=django.db.models.deletion.PROTECT, related_name="api_keys", to="billing.workspace"
+                    billing.tenancy.keys.WorkspaceKey(
+                        db_index=False,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="api_keys",
+                        to="billing.workspace",
                     ),
                 ),
                 ("name", models.CharField(help_text="The service that uses it.", max_length=100)),
@@ -197,7 +200,7 @@ class Migration(migrations.Migration):
                 ),
                 (
                     "api_key",
-                    models.ForeignKey(
+                    billing.tenancy.keys.TenantKey(
                         db_index=False,
                         on_delete=django.db.models.deletion.PROTECT,
                         related_name="uses",

@@ -116,10 +116,10 @@ class Workspace(models.Model):
         return LocalMoment(moment, self.tz)
 
 
-class ApiKey(models.Model):
+class ApiKey(TenantModel):
     """A secret by which a service authenticates. Only its digest is stored; see ``billing.keys``."""
 
-    workspace = models.ForeignKey(Workspace, models.PROTECT, related_name="api_keys")
+    workspace = WorkspaceKey(Workspace, models.PROTECT, related_name="api_keys", db_index=False)
     name = NameField(max_length=100, help_text="The service that uses it.")
     prefix = models.CharField(max_length=16, editable=False)
     # Unique over all workspaces: the key determines the workspace.
@@ -153,7 +153,7 @@ class ApiKeyUse(TenantModel):
     """
 
     workspace = WorkspaceKey(Workspace, models.PROTECT, related_name="+", db_index=False)
-    api_key = models.ForeignKey(ApiKey, models.PROTECT, related_name="uses", db_index=False)
+    api_key = TenantKey(ApiKey, models.PROTECT, related_name="uses", db_index=False)
     last_used_at = models.DateTimeField()
 
     class Meta:

@@ -386,7 +386,7 @@ class Migration(migrations.Migration):
                 ),
                 (
                     "api_key",
-                    models.ForeignKey(
+                    billing.tenancy.keys.TenantKey(
                         db_index=False,
                         on_delete=django.db.models.deletion.PROTECT,
                         related_name="+",

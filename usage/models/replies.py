@@ -4,14 +4,14 @@ from django.db import models
 
 from billing.models import ApiKey, TenantModel, Workspace
 from billing.storage.jsontext import ExactJSONField
-from billing.tenancy.keys import WorkspaceKey
+from billing.tenancy.keys import TenantKey, WorkspaceKey
 
 
 class StoredReply(TenantModel):
     """The response to a request with an idempotency key, for repeats. Written in the request's transaction."""
 
     workspace = WorkspaceKey(Workspace, models.PROTECT, related_name="+", db_index=False)
-    api_key = models.ForeignKey(ApiKey, models.PROTECT, related_name="+", db_index=False)
+    api_key = TenantKey(ApiKey, models.PROTECT, related_name="+", db_index=False)
     key = models.CharField(max_length=255)
     fingerprint = models.CharField(
         max_length=64, help_text="Fingerprint of the request, which has to be equal in repeats."
