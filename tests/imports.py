@@ -1,4 +1,4 @@
-"""What code imports, and the packages that are entered by a door: an ``__init__`` with ``__all__``."""
+"""Find the imports of modules, and packages with a door: an ``__init__`` with ``__all__``."""
 
 import ast
 from functools import cache

@@ -12,6 +12,8 @@ from usage.metering import AGGREGATIONS, EVENT_AGGREGATIONS, table
 
 pytestmark = pytest.mark.once
 
+# Modules that may name an aggregation: those that define or register one, the demo's data, and a vendor's API, where
+# a setting of the vendor stands for one.
 VENDORS = {path.parent.name for path in (ROOT / "usage/dialects").glob("*/__init__.py")} - {"native", "shared"}
 NAMING = ("billing/aggregations.py", "usage/metering/", "usage/demo/", *(f"usage/dialects/{name}/" for name in VENDORS))
 NAMES = sorted({each.name for each in (*AGGREGATIONS, *EVENT_AGGREGATIONS)})

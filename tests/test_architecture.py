@@ -243,8 +243,6 @@ def test_decimals_are_added_by_the_exact_sum_only():
     assert [name for name, text in sources(but=("billing/storage/exact.py",)) if inexact.search(text)] == []
 
 
-# Modules that may name an aggregation: those that define or register one, the demo's data, and a vendor's API, where
-# a setting of the vendor stands for one.
 def test_domain_reads_no_clock():
     clock = re.compile(r"\b(?:timezone|datetime|date|time)\.(?:now|utcnow|today|time|localdate)\(")
 

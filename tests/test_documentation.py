@@ -1,4 +1,4 @@
-"""What the documentation names exists; modules, folders of tests, pages and targets are named in it."""
+"""The documentation names only what exists, and all modules, folders of tests, pages and make targets."""
 
 import re
 from pathlib import Path

@@ -36,6 +36,3 @@ def test_templates_can_be_read():
 
     assert [path for path in TEMPLATES if not path.read_text().strip()] == []
     assert too_long == []
-
-
-# Who writes which table: the package that owns it first. Others write what the comment names and nothing else.

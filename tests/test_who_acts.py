@@ -1,4 +1,4 @@
-"""Who acts is passed to each function of the domain that writes, and kept with each row that has a history."""
+"""Functions of the domain that write take an actor, which is stored with each row that has a history."""
 
 import ast
 import importlib

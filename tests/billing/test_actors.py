@@ -1,4 +1,4 @@
-"""Who acts: a person, a key, a command or a schedule, under the name that they have now."""
+"""Actors: a person, a key, a command or a schedule, by its present name."""
 
 import pytest
 from django.contrib.auth.models import User

@@ -1,4 +1,4 @@
-"""How figures are written for people, in each format of numbers and in a workspace's zone."""
+"""Figures for people, in each number format and in a workspace's time zone."""
 
 from datetime import UTC, date, datetime
 from decimal import Decimal

@@ -1,4 +1,4 @@
-"""Where this machine's data lies."""
+"""The folder of this machine's data."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""What strangers send is logged in a line."""
+"""Text from outside is logged on one line."""
 
 import logging
 import sys

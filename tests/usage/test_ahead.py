@@ -1,4 +1,4 @@
-"""Usage that is dated in the future: found, shown, and in nobody's way."""
+"""Usage dated in the future is found and shown, and does not prevent other actions."""
 
 from datetime import timedelta
 from typing import Any

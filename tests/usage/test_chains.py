@@ -1,4 +1,4 @@
-"""Which record of a chain counts, and what ids mean: on values, as conditions and as SQL."""
+"""Live records, handles and chains: on values, as conditions and as SQL."""
 
 from dataclasses import dataclass
 

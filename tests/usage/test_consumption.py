@@ -1,4 +1,4 @@
-"""What was used so far, by billing period."""
+"""Usage so far, by billing period."""
 
 import uuid
 from datetime import date

@@ -1,4 +1,4 @@
-"""What was used by hour, day, week or month of the workspace's calendar."""
+"""Usage by hour, day, week or month of the workspace's calendar."""
 
 from datetime import date
 from decimal import Decimal

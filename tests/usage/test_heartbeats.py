@@ -1,4 +1,4 @@
-"""Jobs whose workers are gone are taken up by one caller, whosever they are."""
+"""A job whose worker is gone is taken up by one caller, in any workspace."""
 
 from datetime import timedelta
 

@@ -1,4 +1,4 @@
-"""When a scheduled task last completed."""
+"""The last completion of a scheduled task."""
 
 import pytest
 

@@ -34,7 +34,7 @@ class Due:
 
     @property
     def bills_differences(self) -> bool:
-        """Whether differences are billed without a due period: the subscription has ended and is closed."""
+        """Tell whether differences are billed now: a period is due, or the subscription has ended and is closed."""
         return bool(self.periods) or self.subscription.next_close_at is None
 
 

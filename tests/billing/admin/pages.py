@@ -1,4 +1,4 @@
-"""What a browser sends of a page of the panel: everything that its form shows, and what was changed on it."""
+"""Post the forms of the panel's pages as a browser does: all fields that a form shows, with some changed."""
 
 from html.parser import HTMLParser
 from typing import Any

@@ -1,4 +1,4 @@
-"""Who works in the panel, and how many queries a page takes."""
+"""Log in to the panel, and count the queries of its pages."""
 
 import re
 from typing import Any

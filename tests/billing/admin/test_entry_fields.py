@@ -1,4 +1,4 @@
-"""What is typed into forms is read by the workspace's formats, told before it is saved, and asked once more."""
+"""Typed values are read in the workspace's formats, echoed before they are saved, and confirmed if they are unusual."""
 
 from datetime import timedelta
 from decimal import Decimal

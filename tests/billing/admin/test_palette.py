@@ -1,4 +1,4 @@
-"""What Ctrl+K finds."""
+"""Search with Ctrl+K."""
 
 import re
 

@@ -1,4 +1,4 @@
-"""What was typed while a page showed one reading is not saved by another: a form is refused once and tells both."""
+"""A form that was filled in under another number format is refused once and shows both readings."""
 
 from decimal import Decimal
 

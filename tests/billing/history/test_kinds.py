@@ -1,4 +1,4 @@
-"""What the history keeps of a row: its values as JSON, without those that the program sets by itself."""
+"""Values that the history keeps of a row, as JSON, without the fields that the program sets itself."""
 
 from datetime import date, datetime
 from decimal import Decimal

@@ -1,4 +1,4 @@
-"""What is changed anywhere leaves a trace, with the change or not at all."""
+"""A change and its entry in the history are written together or not at all."""
 
 from datetime import date
 from decimal import Decimal

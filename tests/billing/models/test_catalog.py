@@ -1,4 +1,4 @@
-"""What rows of the catalog are to metering and rating."""
+"""Metering and pricing properties of bricks, rules and prices."""
 
 from decimal import Decimal
 

@@ -1,4 +1,4 @@
-"""What a contract's rows are called, and which of them cover nothing."""
+"""Names of subscriptions and lines, and voided ones."""
 
 from uuid import UUID
 

@@ -1,4 +1,4 @@
-"""What a workspace's row says of its zone, its currency and its formats."""
+"""A workspace's time zone, currency and formats."""
 
 from datetime import UTC, datetime
 

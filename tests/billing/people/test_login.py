@@ -1,4 +1,4 @@
-"""How often a password may be tried, by whom and from where."""
+"""Limits on password attempts, by account and by address."""
 
 from contextlib import contextmanager
 

@@ -46,6 +46,9 @@ WITH_FEES = tiered("graduated", ("10", "2", "5"), (None, "1", "7"))
         ("0", "6", "10.0019", "5"),  # 5.00095 units, which are 5.000 whole steps
         ("0", "6", "10.002", "5.001"),
         ("-2", "9", "10", "7"),  # what was taken back makes room
+        ("0", "1", "0.002", "0.001"),
+        ("-5", "10", "0", "5"),  # without any money, up to a total of zero
+        ("-0.001", "1", "0", "0.001"),
         ("-9", "4", "10", "4"),  # a total below zero costs nothing
         ("4.9995", "1", "10", "0"),  # what is left is less than a step
         ("0", "0.0004", "10", "0.0004"),  # what is wanted need be no whole step
@@ -94,6 +97,7 @@ def test_a_flat_price_is_affordable_whole_or_not_at_all():
 
     assert afforded(flat, "0", "7", "30") == "7"
     assert afforded(flat, "0", "7", "29.99") == "0"
+    assert afforded(flat, "-1", "7", "29.99") == "0"
     assert afforded(flat, "0", "7", "15", coverage=Coverage(days=15, of_days=30)) == "7"
 
 

@@ -1,4 +1,4 @@
-"""What a quantity costs within one straight piece of a price."""
+"""The cost of a quantity within one linear piece of a price."""
 
 from decimal import Decimal
 

@@ -1,4 +1,4 @@
-"""What is an outage and what is not, by the drivers' own exceptions, raised by the databases themselves."""
+"""Outages are told from other errors by exceptions that the databases themselves raise."""
 
 import sqlite3
 from collections.abc import Callable

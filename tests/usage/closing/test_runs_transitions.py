@@ -1,4 +1,4 @@
-"""What is done with a run, in each of its states: the transition of the table, or nothing at all."""
+"""Each action on a run in each of its states: the transition of the table, or none."""
 
 from collections.abc import Callable
 from contextlib import suppress

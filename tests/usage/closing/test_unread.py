@@ -1,4 +1,4 @@
-"""Events that count and are worth nothing are told, wherever a quantity is: 0.00 “from 5 records” is no riddle."""
+"""Events without a readable value are reported beside each quantity that counts them."""
 
 from dataclasses import replace
 from decimal import Decimal

@@ -1,4 +1,4 @@
-"""What closing and contracts ask of the ledger."""
+"""Cutoffs for closing, and objections to ending a line."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""Which usage is late: the rule on values, and the same rule as SQL."""
+"""The rule on late usage, on values and as SQL."""
 
 from datetime import timedelta
 from itertools import product

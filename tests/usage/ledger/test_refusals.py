@@ -1,4 +1,4 @@
-"""Why the ledger refuses usage: in plain words, or with figures and moments as a reader writes them."""
+"""Reasons for refusing usage, in plain text or in a reader's formats."""
 
 from decimal import Decimal
 from zoneinfo import ZoneInfo

@@ -1,4 +1,4 @@
-"""What a measurement says of the events that it could not read."""
+"""Counts of unreadable events in a measurement."""
 
 from decimal import Decimal
 

@@ -1,4 +1,4 @@
-"""What tests measure of lines and of events."""
+"""Windows over lines and events for tests."""
 
 from typing import Any
 

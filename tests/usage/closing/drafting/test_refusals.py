@@ -1,4 +1,4 @@
-"""Why a subscription can't be drafted as it stands: for people, and naming the price at fault."""
+"""Reasons for parking a subscription: readable, and naming the price at fault."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""A query parameter that were ignored would answer with rows that nobody asked for: it is refused."""
+"""Unknown query parameters are refused: ignoring one would return other rows than asked for."""
 
 from decimal import Decimal
 from typing import Any

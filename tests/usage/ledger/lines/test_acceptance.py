@@ -1,4 +1,4 @@
-"""Which line takes usage: the rule on values, and the same rule as SQL."""
+"""The rule on which lines take usage, on values and as SQL."""
 
 from dataclasses import dataclass
 from datetime import date, timedelta
