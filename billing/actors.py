@@ -1,4 +1,7 @@
-"""Actors: the sender and the source of a change. Every domain function that writes takes one and stores it."""
+"""Actors: the sender and the source of a change. Every domain function that writes takes one and stores it.
+
+Usage is recorded by commands, whose ``Origin`` is the same for the ledger.
+"""
 
 from dataclasses import dataclass, replace
 from typing import Any

@@ -160,7 +160,7 @@ def offset_of(at: datetime, tz: ZoneInfo) -> str:
 
 def _refusal(reason: str, readings: Iterable[str]) -> str:
     could_be = " or ".join(readings)
-    return f"{reason} It could mean {could_be}: write one of these." if could_be else reason
+    return f"{reason} It could mean {could_be}: write the day as YYYY-MM-DD." if could_be else reason
 
 
 def _day(text: str, style: DayFormat) -> date | None:

@@ -36,7 +36,7 @@ def test_what_a_key_has_changed_is_shown_with_both_values_in_the_workspaces_time
 
     assert "old@globex.example" in shown
     assert "new@globex.example" in shown
-    assert f"API key a service ({key.prefix}…)" in shown
+    assert f"API key a service ({key.prefix}…), sequence" in shown
     assert "Times of Asia/Tokyo" in shown
     assert "doesn’t have a change history" not in shown
 

@@ -172,7 +172,7 @@ def test_day_that_could_be_another_is_refused_with_both():
     response = administrator().post(reverse(ADD_SUBSCRIPTION), agreed(customer=customer.pk, starts_on="10/11/2026"))
 
     (told,) = errors_of(response)["starts_on"]
-    assert "It could mean Tue 10 Nov 2026 or Sun 11 Oct 2026: write one of these." in told
+    assert "It could mean Tue 10 Nov 2026 or Sun 11 Oct 2026: write the day as YYYY-MM-DD." in told
     assert not Subscription.objects.exists()
 
 

@@ -42,12 +42,17 @@ def match_waiting(customer: Customer, names: Sequence[str], *, actor: Actor) -> 
     if len(found) > settings.MATCH_AT_ONCE:
         return _open_jobs(customer, after, actor)
     for start in range(0, len(found), BATCH):
-        _match(found[start : start + BATCH], customer, open_from_at, actor.label)
+        _match(found[start : start + BATCH], customer, open_from_at, _by(actor.label))
     return []
 
 
 def _lock_customer(workspace_id: int, customer_id: UUID) -> datetime | None:
     return lock_customers([customer_id], workspace_id=workspace_id).get(customer_id)
+
+
+def _by(label: str) -> str:
+    """Return how matches are recorded: their source and time are those of the event."""
+    return f"matched when {label} gave the name"
 
 
 def _match(former_ids: list[int], customer: Customer, open_from_at: datetime | None, recorded_by: str) -> None:
@@ -123,7 +128,7 @@ def _match_next(workspace_id: int, matching_id: int, now: datetime) -> bool:
         job.found_count = waiting.count()
     former_ids = list(waiting.order_by("id").values_list("id", flat=True)[:BATCH])
     if former_ids:
-        _match(former_ids, job.customer, open_from_at, job.started_by)
+        _match(former_ids, job.customer, open_from_at, _by(job.started_by))
     job.matched_count += len(former_ids)
     job.heartbeat_at = now
     if len(former_ids) < BATCH:

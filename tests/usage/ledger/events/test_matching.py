@@ -37,7 +37,7 @@ def test_events_that_waited_go_to_the_customer_who_gets_the_name():
     match, former = matches[0], UsageRecord.objects.get(pk=first.id)
     for field in ("workspace_id", "customer_alias", "event_type", "occurred_at", "recorded_at", "source", "dialect"):
         assert getattr(match, field) == getattr(former, field)
-    assert (match.properties, match.recorded_by) == ({"length": Decimal("1.50")}, "tests")
+    assert (match.properties, match.recorded_by) == ({"length": Decimal("1.50")}, "matched when tests gave the name")
     assert UsageRecord.objects.unmatched().count() == 2
 
 
