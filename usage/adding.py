@@ -72,7 +72,7 @@ def opening_of(line: Line) -> Opening | None:
     """Return a line's opening by current usage; None if its values don't stand on or it follows no line."""
     if not line.brick.metering.stands_on:
         return None
-    former = _former(line)
+    former = contracts.former_line(line)
     if former is None or former.ends_at is None:
         return None
     # Metering finds the record: at the start of the line, or at the end of the former one if nothing is carried on.
@@ -142,20 +142,6 @@ def _invoices_in_words(effect: Effect, subscription: Subscription) -> Iterator[s
         yield f"More than {figures.count(most, style)} older periods are open, more than are closed at once."
     elif after.older:
         yield f"{figures.count(after.older, style)} older period{' is' if after.older == 1 else 's are'} open too."
-
-
-def _former(line: Line) -> Line | None:
-    earlier = (
-        Line.objects.select_related("brick")
-        .filter(
-            workspace_id=line.workspace_id,
-            subscription_id=line.subscription_id,
-            brick_id=line.brick_id,
-            starts_at__lt=line.starts_at,
-        )
-        .order_by("-starts_at")
-    )
-    return next((one for one in earlier if not one.is_voided), None)
 
 
 def _outlook(subscription: Subscription, starts_at: datetime, cutoff: int) -> Outlook:

@@ -1,21 +1,18 @@
 """Replay issued invoices: recompute them from the ledger, stored cutoffs and prices, and compare the documents."""
 
-import hashlib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from decimal import Decimal
 from itertools import zip_longest
 from typing import Any
 
-from django.db.models import F
 from msgspec.structs import replace
 
 from billing.calendar import Coverage
-from billing.documents import DocumentLine, InvoiceDocument, UnreadableDocument, steps_of
+from billing.documents import DocumentLine, InvoiceDocument, UnreadableDocument, digest_of, steps_of
+from billing.invoicing import billed_by_earlier
 from billing.models import Invoice, InvoiceLine
 from billing.money import difference, round_money, total_of
 from billing.rating import TermsError, rate
-from billing.storage.exact import ExactSum
 from usage.metering import Measurement, RuleTooLarge, Window, measure
 
 
@@ -65,12 +62,12 @@ def replay(*, invoice: Invoice) -> Replay:
     )
     try:
         measurements = measure([_window(line, invoice) for line in lines])
-        rows = [_computed(line, measurement, invoice) for line, measurement in zip(lines, measurements, strict=True)]
+        rows = [_computed(line, measurement) for line, measurement in zip(lines, measurements, strict=True)]
         computed = _document(invoice, rows, issued)
     except (RuleTooLarge, TermsError) as error:
         raise UnableToReplay(f"{invoice} can't be recomputed. {error}") from error
     differences = [*_differences(issued.as_dict(), computed.as_dict())]
-    digest = hashlib.sha256(invoice.document.encode()).hexdigest()
+    digest = digest_of(invoice.document)
     if digest != invoice.document_sha256:
         differences.append(Difference("document_sha256", invoice.document_sha256, digest))
     return Replay(
@@ -92,23 +89,16 @@ def _window(line: InvoiceLine, invoice: Invoice) -> Window:
     )
 
 
-def _computed(line: InvoiceLine, measurement: Measurement, invoice: Invoice) -> InvoiceLine:
+def _computed(line: InvoiceLine, measurement: Measurement) -> InvoiceLine:
     """Set the line, in memory, to the recomputed values."""
     coverage = Coverage(days=line.days, of_days=line.of_days)
-    charge = rate(
-        terms=line.price.terms(),
-        quantity=measurement.quantity,
-        coverage=None if coverage.is_whole else coverage,
-    )
-    before = InvoiceLine.objects.filter(
-        workspace_id=line.workspace_id, line_id=line.line_id, starts_at=line.starts_at, invoice_id__lt=invoice.pk
-    ).aggregate(billed=ExactSum(F("amount")))["billed"]
+    charge = rate(terms=line.price.terms(), quantity=measurement.quantity, coverage=coverage)
     line.quantity = measurement.quantity
     line.record_count = measurement.record_count
     line.steps = steps_of(charge)
     line.surprise = charge.surprise
     line.rated = charge.amount
-    line.billed_before = before or Decimal(0)
+    line.billed_before = billed_by_earlier(line)
     line.amount = difference(line.rated, line.billed_before)
     return line
 

@@ -5,6 +5,7 @@ ends at the first moment that it no longer covers.
 """
 
 from billing.contracts.ends import end_line
+from billing.contracts.following import followed_at, former_line, stored_followed_at
 from billing.contracts.hooks import Foreseen, effects_of_adding, objections_to_ending
 from billing.contracts.limits import NO_LIMITS, Limits, LimitsRefused, Room, has_hard_limit, reached
 from billing.contracts.lines import add_line, has_open_lines, set_limits
@@ -37,6 +38,8 @@ __all__ = [
     "effects_of_adding",
     "end_line",
     "end_subscription",
+    "followed_at",
+    "former_line",
     "full_period",
     "has_hard_limit",
     "has_open_lines",
@@ -48,4 +51,5 @@ __all__ = [
     "reached",
     "set_limits",
     "staying_ended",
+    "stored_followed_at",
 ]

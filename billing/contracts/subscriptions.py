@@ -5,13 +5,14 @@ from collections.abc import Sequence
 from datetime import date, datetime
 
 from django.db import transaction
-from django.db.models import Exists, OuterRef
+from django.db.models import Exists
 
 from billing import history, names
 from billing.actors import Actor
 from billing.calendar import CalendarOutOfRange
 from billing.contracts import line_numbers
 from billing.contracts.ends import end_at, locked_subscription, why_closed
+from billing.contracts.following import following
 from billing.contracts.lines import add_line
 from billing.contracts.periods import next_close_at
 from billing.contracts.refusals import UnableToAgree, within
@@ -107,8 +108,7 @@ def staying_ended(*, subscription: Subscription, former_end: datetime | None) ->
     if former_end is None or (ends_at is not None and ends_at <= former_end):
         return []
     lines = Line.objects.filter(workspace_id=subscription.workspace_id, subscription=subscription).not_voided()
-    following = lines.filter(brick_id=OuterRef("brick_id"), starts_at__gte=OuterRef("ends_at"))
-    stayed = lines.filter(ends_at__lte=former_end).exclude(Exists(following))
+    stayed = lines.filter(ends_at__lte=former_end).exclude(Exists(following()))
     return list(stayed.select_related("brick").order_by("number"))
 
 

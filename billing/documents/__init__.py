@@ -1,6 +1,6 @@
 """Invoice documents: typed, versioned values of issued invoices, and their canonical JSON, which is stored."""
 
-from billing.documents.invoice import FORMAT, DocumentCustomer, InvoiceDocument, Prices, UnreadableDocument
+from billing.documents.invoice import FORMAT, DocumentCustomer, InvoiceDocument, Prices, UnreadableDocument, digest_of
 from billing.documents.lines import DocumentLine, columns_of, moment, steps_of, unsaved_line
 
 __all__ = [
@@ -11,6 +11,7 @@ __all__ = [
     "Prices",
     "UnreadableDocument",
     "columns_of",
+    "digest_of",
     "moment",
     "steps_of",
     "unsaved_line",

@@ -8,6 +8,7 @@ value. A document contains its ``format``:
   documents are written in ``FORMAT``; replay compares in the format of the stored document.
 """
 
+import hashlib
 from datetime import datetime
 from decimal import Decimal
 from typing import Any, Self
@@ -180,3 +181,8 @@ def _price_of(row: InvoiceLine, prices: Prices) -> DocumentPrice:
 
 def _moment(value: datetime | None) -> str | None:
     return None if value is None else moment(value)
+
+
+def digest_of(document: str) -> str:
+    """Return the SHA-256 of a document's text in UTF-8, as 64 hexadecimal digits."""
+    return hashlib.sha256(document.encode()).hexdigest()

@@ -3,7 +3,7 @@
 A draft consists of rows. An issued invoice also has a document (``billing.documents``), which never changes.
 """
 
-from billing.invoicing.billed import Billed, Told, billed_before, billed_rules, last_told
+from billing.invoicing.billed import Billed, Told, billed_before, billed_by_earlier, billed_rules, last_told
 from billing.invoicing.discarding import UnableToDiscard, discard
 from billing.invoicing.drafts import DraftInvoice, DraftLine, write_drafts
 from billing.invoicing.issuing import NUMBER_PREFIXES, UnableToIssue, approve, issue_next
@@ -19,6 +19,7 @@ __all__ = [
     "UnableToIssue",
     "approve",
     "billed_before",
+    "billed_by_earlier",
     "billed_rules",
     "discard",
     "issue_next",

@@ -41,6 +41,15 @@ def billed_before(*, workspace_id: int, subscription_ids: Sequence[UUID]) -> dic
     return {(line_id, starts_at): Billed(amount, days, of_days) for line_id, starts_at, amount, days, of_days in rows}
 
 
+def billed_by_earlier(line: InvoiceLine) -> Decimal:
+    """Return the amount that earlier invoices and drafts billed for an invoice line's window; one query."""
+    of_window = InvoiceLine.objects.filter(
+        workspace_id=line.workspace_id, line_id=line.line_id, starts_at=line.starts_at
+    )
+    earlier = of_window.filter(invoice_id__lt=line.invoice_id)
+    return earlier.aggregate(billed=ExactSum(F("amount")))["billed"] or Decimal(0)
+
+
 @dataclass(frozen=True, slots=True)
 class Told:
     """Notices of an invoice line about its whole period; see the columns of ``InvoiceLine``."""

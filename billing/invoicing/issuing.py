@@ -1,6 +1,5 @@
 """Issue a run's drafts: approve the run, assign gapless numbers, and store each invoice's document and its digest."""
 
-import hashlib
 from collections.abc import Sequence
 from datetime import datetime
 
@@ -11,7 +10,7 @@ from django.db.models import QuerySet
 from billing import close_states, history
 from billing.actors import Actor
 from billing.close_states import APPROVE, FINISH, Maker
-from billing.documents import InvoiceDocument, Prices
+from billing.documents import InvoiceDocument, Prices, digest_of
 from billing.invoicing.order import named, runs_with_earlier_drafts
 from billing.models import CloseRun, Invoice, NumberSeries
 from billing.storage import timeouts
@@ -83,7 +82,7 @@ def _issue(invoice: Invoice, series: NumberSeries, as_of: datetime, prices: Pric
     invoice.state = Invoice.State.ISSUED
     series.next_sequence += 1
     invoice.document = InvoiceDocument.from_invoice(invoice, prices=prices).to_json()
-    invoice.document_sha256 = hashlib.sha256(invoice.document.encode()).hexdigest()
+    invoice.document_sha256 = digest_of(invoice.document)
 
 
 def _save_issued(invoices: Sequence[Invoice]) -> None:

@@ -1,4 +1,4 @@
-"""SQL that aggregations share: windows as a table, exact totals."""
+"""SQL that aggregations share: windows as a table, the records of a line in a window, exact totals."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -6,9 +6,13 @@ from typing import Any
 from django.db import connection
 
 from billing.storage import rows
+from usage.chains import LIVE
 
 _OWNERS = {"line_id": "bigint", "customer_id": "uuid"}
 _SPAN = {"starts_at": "timestamptz", "ends_at": "timestamptz", "cutoff": "bigint"}
+# The live records ``r`` of a window ``w`` of a line.
+OF_WINDOW = f"""r.workspace_id = w.workspace_id AND r.line_id = w.line_id
+    AND r.occurred_at >= w.starts_at AND r.occurred_at < w.ends_at AND {LIVE.format(window="w")}"""
 
 
 def total_of(column: str) -> str:

@@ -5,18 +5,15 @@ from decimal import Decimal
 
 from django.db import connection
 
-from usage.chains import LIVE
 from usage.metering.aggregation import Measured
-from usage.metering.sql import total_of, windows_table
+from usage.metering.sql import OF_WINDOW, total_of, windows_table
 from usage.metering.window import Measurement, Window
 
 _QUERY = f"""
 WITH w AS ({{windows}})
 SELECT w.n, {{total}}, COUNT(*)
 FROM w CROSS JOIN usage_usagerecord r
-WHERE r.workspace_id = w.workspace_id AND r.line_id = w.line_id
-    AND r.occurred_at >= w.starts_at AND r.occurred_at < w.ends_at
-    AND {LIVE.format(window="w")}
+WHERE {OF_WINDOW}
 GROUP BY w.n
 """
 

@@ -10,10 +10,9 @@ from decimal import Decimal
 from django.db import connection
 
 from billing.money import EXACT, round_quantity
-from usage.chains import LIVE
 from usage.metering.aggregation import Measured
 from usage.metering.opening import OPENING
-from usage.metering.sql import windows_table
+from usage.metering.sql import OF_WINDOW, windows_table
 from usage.metering.window import Measurement, Window
 
 MICROSECONDS_A_DAY = Decimal(86_400_000_000)
@@ -29,8 +28,7 @@ settings AS (
     UNION ALL
     SELECT w.n, w.ends_at, r.occurred_at, 1, r.occurred_at, r.id, r.quantity
     FROM w CROSS JOIN usage_usagerecord r
-    WHERE r.workspace_id = w.workspace_id AND r.line_id = w.line_id
-        AND r.occurred_at >= w.starts_at AND r.occurred_at < w.ends_at AND {LIVE.format(window="w")}
+    WHERE {OF_WINDOW}
 ),
 spans AS (
     SELECT n, counted, quantity, stands_from,

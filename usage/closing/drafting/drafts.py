@@ -71,8 +71,7 @@ def _rated(line_periods: Sequence[LinePeriod], measurements: Sequence[Measuremen
         price_id = line_period.line.price_id
         if price_id not in terms:
             terms[price_id] = terms_of(line_period.line.price)
-        coverage = None if line_period.coverage.is_whole else line_period.coverage
-        charge = rate(terms=terms[price_id], quantity=measurement.quantity, coverage=coverage)
+        charge = rate(terms=terms[price_id], quantity=measurement.quantity, coverage=line_period.coverage)
         found.append(_Rated(line_period, measurement, charge))
     return found
 

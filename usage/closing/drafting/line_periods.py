@@ -1,12 +1,9 @@
 """Line periods: the lines of subscriptions in the periods that are due or have changed, to be measured and rated."""
 
-from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
-from itertools import pairwise
-from operator import attrgetter
 from typing import Any
 from uuid import UUID
 
@@ -89,7 +86,7 @@ def _rules(dues: Sequence[Due], changed: Mapping[int, Sequence[Period]]) -> _Rul
 
 
 def _due_periods(due: Due, rules: _Rules) -> Iterable[LinePeriod]:
-    followed_at = _followed_at(due.lines)
+    followed_at = contracts.followed_at(due.lines)
     for invoice, period in enumerate(due.periods):
         for line in due.lines:
             if covered := period.intersect(line.starts_at, line.ends_at):
@@ -114,20 +111,6 @@ def _differences(
                 # The billed days are used: only the usage has changed since.
                 days = Coverage(days=was.days, of_days=was.of_days)
                 yield LinePeriod(due, 0, line, InvoiceLine.Kind.TRUE_UP, period, covered, days, rule, was.amount)
-
-
-def _followed_at(lines: Sequence[Line]) -> dict[int, datetime]:
-    """Return the start of the next line of the brick, per line that has one."""
-    of_brick: dict[UUID, list[Line]] = defaultdict(list)
-    for line in lines:
-        if not line.is_voided:
-            of_brick[line.brick_id].append(line)
-    return {
-        former.pk: later.starts_at
-        for several in of_brick.values()
-        if len(several) > 1
-        for former, later in pairwise(sorted(several, key=attrgetter("starts_at")))
-    }
 
 
 def _coverage(subscription: Subscription, covered: Period, followed_at: datetime | None) -> Coverage:

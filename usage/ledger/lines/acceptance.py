@@ -16,6 +16,9 @@ from billing.localmoment import LocalMoment
 from billing.models import Line
 from usage.ledger.refusals import Life, LineNotFound, LineNotMetered, OutsideLine, QuantityRefused
 
+# ``has_hard_limit`` in SQL, for the line ``line``.
+IS_BOUNDED = "(line.hard_limit_quantity IS NOT NULL OR line.hard_limit_amount IS NOT NULL)"
+
 
 class LineFacts(NamedTuple):
     """The facts about a line that decide whether it takes usage, and those shown to clients. Moments are UTC."""

@@ -6,10 +6,10 @@ from datetime import datetime
 from decimal import Decimal
 from functools import cached_property
 
-from django.db.models import Min, OuterRef, Subquery, prefetch_related_objects
+from django.db.models import prefetch_related_objects
 
 from billing.calendar import Coverage, Period
-from billing.contracts import Room, coverage_of, full_period, has_hard_limit
+from billing.contracts import Room, coverage_of, full_period, has_hard_limit, stored_followed_at
 from billing.models import Line
 from billing.money import EXACT
 from billing.storage.rows import is_among
@@ -81,7 +81,9 @@ class Totals:
 
     @cached_property
     def _followed_at(self) -> dict[int, datetime | None]:
-        return _followed_at(self._lines.values(), workspace_id=self._workspace_id)
+        by_amount = [line for line in self._lines.values() if line.hard_limit_amount is not None]
+        ending = [line.pk for line in by_amount if line.ends_at is not None]
+        return stored_followed_at(ending, workspace_id=self._workspace_id)
 
     @cached_property
     def _used(self) -> dict[tuple[int, Period], Decimal]:
@@ -118,19 +120,6 @@ def lock_bounded(line_ids: set[int], *, workspace_id: int) -> dict[int, Line]:
     by_amount = [line.price for line in found.values() if line.hard_limit_amount is not None and line.price.is_tiered]
     prefetch_related_objects(by_amount, "tiers")
     return found
-
-
-def _followed_at(lines: Iterable[Line], *, workspace_id: int) -> dict[int, datetime | None]:
-    """Return the start of the next line of the same brick, per line that ends and has a limit of an amount."""
-    ending = [line.pk for line in lines if line.ends_at is not None and line.hard_limit_amount is not None]
-    if not ending:
-        return {}
-    of_brick = {name: OuterRef(name) for name in ("workspace", "subscription", "brick")}
-    later = Line.objects.not_voided().filter(**of_brick, starts_at__gte=OuterRef("ends_at"))
-    first = Subquery(later.order_by().values("brick").annotate(first=Min("starts_at")).values("first"))
-    found = Line.objects.filter(is_among("billing_line.id", ending), workspace_id=workspace_id)
-    found = found.annotate(followed_at=first)
-    return dict(found.values_list("pk", "followed_at"))
 
 
 def _covered(line: Line, moment: datetime) -> Period | None:

@@ -9,7 +9,7 @@ from django.db import connection
 from billing.names import parse_uuid
 from billing.storage import rows
 from usage.commands import LineByBrick, LineByName, LineByNumber
-from usage.ledger.lines.acceptance import LineFacts
+from usage.ledger.lines.acceptance import IS_BOUNDED, LineFacts
 from usage.ledger.lines.address import Address, AddressedLines, LoadedLine
 from usage.ledger.names import parse_line_number
 
@@ -19,7 +19,7 @@ _LOAD = """
 WITH wanted AS (SELECT * FROM {wanted}),
 found AS ({found})
 SELECT line.id, line.number, line.reference, brick.aggregation,
-    line.hard_limit_quantity IS NOT NULL OR line.hard_limit_amount IS NOT NULL,
+    {is_bounded},
     line.starts_at, line.ends_at, line.open_from_at, workspace.time_zone,
     line.subscription_id, subscription.reference, line.brick_id
 FROM billing_line line
@@ -56,6 +56,7 @@ def _load(workspace_id: int, addresses: set[Address], *, lock: str) -> Iterator[
         wanted=rows.table("wanted", _WANTED),
         found=" UNION ".join(found),
         is_found=rows.one_of("line.id", "SELECT id FROM found"),
+        is_bounded=IS_BOUNDED,
         lock=lock,
     )
     of_workspace = [workspace_id] * (" ".join(found).count("%s") + 1)

@@ -10,7 +10,7 @@ from django.db import connection, transaction
 from usage.commands import LineByNumber, RecordUsage
 from usage.ledger.lateness import late
 from usage.ledger.lines import acceptance
-from usage.ledger.lines.acceptance import LineFacts, accept
+from usage.ledger.lines.acceptance import IS_BOUNDED, LineFacts, accept
 from usage.ledger.lines.address import Address, Condition, conditions
 from usage.ledger.lines.hard_limit import Totals, lock_bounded
 from usage.ledger.lines.loading import find_lines, lock_lines
@@ -115,7 +115,7 @@ FROM billing_line line
     JOIN billing_brick brick ON brick.workspace_id = line.workspace_id AND brick.id = line.brick_id
 WHERE line.workspace_id = %s AND {{is_addressed}}
     AND {{accepts}}
-    AND (%s OR (line.hard_limit_quantity IS NULL AND line.hard_limit_amount IS NULL))
+    AND (%s OR NOT {IS_BOUNDED})
 {{lock}}
 {UNLESS_KEY_IS_TAKEN}
 RETURNING id, line_id, is_late,
