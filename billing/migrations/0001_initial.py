@@ -181,6 +181,7 @@ class Migration(migrations.Migration):
                             ("requests_per_minute", None), ("requests_per_minute__gt", 0), _connector="OR"
                         ),
                         name="billing_api_key_rate_is_positive",
+                        violation_error_message="Requests per minute must be above zero, or empty for no limit.",
                     ),
                 ],
             },
@@ -578,10 +579,12 @@ class Migration(migrations.Migration):
                     models.CheckConstraint(
                         condition=models.Q(("up_to", None), ("up_to__gt", 0), _connector="OR"),
                         name="billing_price_tier_bound_is_positive",
+                        violation_error_message="The upper bound of a tier must be above zero.",
                     ),
                     models.CheckConstraint(
                         condition=models.Q(("fee__gte", 0), ("unit_price__gte", 0)),
                         name="billing_price_tier_is_not_negative",
+                        violation_error_message="A tier's price and fee can't be negative.",
                     ),
                 ],
             },

@@ -180,10 +180,14 @@ class PriceTier(TenantModel):
                 name="billing_price_has_one_open_tier",
             ),
             models.CheckConstraint(
-                condition=Q(up_to=None) | Q(up_to__gt=0), name="billing_price_tier_bound_is_positive"
+                condition=Q(up_to=None) | Q(up_to__gt=0),
+                name="billing_price_tier_bound_is_positive",
+                violation_error_message="The upper bound of a tier must be above zero.",
             ),
             models.CheckConstraint(
-                condition=Q(unit_price__gte=0, fee__gte=0), name="billing_price_tier_is_not_negative"
+                condition=Q(unit_price__gte=0, fee__gte=0),
+                name="billing_price_tier_is_not_negative",
+                violation_error_message="A tier's price and fee can't be negative.",
             ),
         )
 

@@ -139,6 +139,7 @@ class ApiKey(TenantModel):
             models.CheckConstraint(
                 condition=Q(requests_per_minute=None) | Q(requests_per_minute__gt=0),
                 name="billing_api_key_rate_is_positive",
+                violation_error_message="Requests per minute must be above zero, or empty for no limit.",
             ),
         )
 

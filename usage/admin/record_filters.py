@@ -15,9 +15,9 @@ from billing.names import parse_whole
 from usage.admin.preview import invoice_line_or_none
 from usage.ahead import ahead_from
 from usage.dialects import RECORDED_AS
-from usage.dialects.shared.newest import GATHERED, are_few
 from usage.metering import RuleTooLarge
 from usage.models import UsageRecord
+from usage.newest import GATHERED, are_few
 
 MOST_LINES = MOST_CUSTOMERS = 500
 

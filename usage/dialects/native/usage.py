@@ -22,8 +22,8 @@ from usage.dialects.native.translate import Wrong, is_key, read_reports
 from usage.dialects.native.usage_filters import RecordFilter
 from usage.dialects.native.usage_serializers import CorrectionSerializer, RecordSerializer
 from usage.dialects.shared import lists
-from usage.dialects.shared.newest import are_few
 from usage.models import UsageRecord, UsageRecordQuerySet
+from usage.newest import are_few
 
 
 class UsageView(NativeView):

@@ -1,4 +1,4 @@
-"""Parse and validate the document of a GraphQL request, and limit the cost of its operations."""
+"""Parse and validate a GraphQL query, and limit the cost of its operations."""
 
 import functools
 from dataclasses import dataclass
@@ -25,13 +25,13 @@ MAX_LEVELS = 20
 MAX_FIELDS = 300
 MAX_ROOTS = 25
 MAX_ERRORS = 20
-# Clients repeat the same few documents, except those with literal values, which are sent once.
+# Clients repeat the same few queries, except those with literal values, which are sent once.
 KEPT_TEXTS = 128
 LONGEST_KEPT = 4000
 
 
 class QueryRefused(Exception):
-    """The document is not valid for the schema, or exceeds a limit."""
+    """The query is not valid for the schema, or exceeds a limit."""
 
     def __init__(self, *errors: GraphQLError) -> None:
         super().__init__(*errors)
@@ -40,16 +40,16 @@ class QueryRefused(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Operations:
-    """The valid operations of a request's document. ``most_roots``: the number of root fields of the largest one."""
+    """The valid operations of a query. ``most_roots``: the number of root fields of the largest one."""
 
     node: DocumentNode
     most_roots: int
 
 
 def read(text: str) -> Operations:
-    """Return the operations of a request's document; raise ``QueryRefused``."""
+    """Return the operations of a query; raise ``QueryRefused``."""
     if len(text) > MAX_CHARACTERS:
-        raise QueryRefused(GraphQLError(f"A document has at most {MAX_CHARACTERS} characters."))
+        raise QueryRefused(GraphQLError(f"A query has at most {MAX_CHARACTERS} characters."))
     return _kept(text) if len(text) <= LONGEST_KEPT else _read(text)
 
 
@@ -59,7 +59,7 @@ def _read(text: str) -> Operations:
     except GraphQLError as error:
         raise QueryRefused(error) from error
     except RecursionError:
-        raise QueryRefused(GraphQLError("The document is nested too deeply.")) from None
+        raise QueryRefused(GraphQLError("The query is nested too deeply.")) from None
     most_roots = _bounded(node)
     if errors := validate(SCHEMA, node, max_errors=MAX_ERRORS):
         raise QueryRefused(*errors)
@@ -123,5 +123,5 @@ def _bounded(text: DocumentNode) -> int:
             (roots, MAX_ROOTS, "root fields"),
         ):
             if size > most:
-                raise QueryRefused(GraphQLError(f"A document has at most {most} {what}.", node))
+                raise QueryRefused(GraphQLError(f"A query has at most {most} {what}.", node))
     return most_roots

@@ -1,4 +1,4 @@
-"""The serializer of a GraphQL request: a document, its variables, and the name of the operation to run."""
+"""The serializer of a GraphQL request: a query, its variables, and the name of the operation to run."""
 
 from decimal import Decimal
 from typing import Any

@@ -16,8 +16,8 @@ from usage.dialects.sequence.fields import NameField, ObjectField, RepeatedField
 from usage.dialects.sequence.pagination import ASC, DESC, PageSerializer, PaginationReply, page
 from usage.dialects.shared import lists
 from usage.dialects.shared.fields import MomentField
-from usage.dialects.shared.newest import are_few
 from usage.dialects.shared.query_parameters import WholeField
+from usage.newest import are_few
 
 LARGEST_OFFSET = 2**31 - 1
 

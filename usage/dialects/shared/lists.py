@@ -30,8 +30,8 @@ from billing.models import Line
 from billing.storage import timeouts
 from billing.storage.exact import WholeTotal
 from billing.storage.outages import Outage, outage_of
-from usage.dialects.shared.newest import FEW, GATHERED
 from usage.models import UsageRecord
+from usage.newest import FEW, GATHERED
 
 # JSON columns that limit the size of pages, each with the column of its folded texts, which is never shown.
 COPIES = {"properties": "folded", "filters": "folded_filters"}

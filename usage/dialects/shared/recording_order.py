@@ -13,8 +13,8 @@ from django.db.models import Count, Max, Min, Q, QuerySet
 
 from billing.models import Workspace
 from usage.chains import known_as
-from usage.dialects.shared.newest import FEW
 from usage.models import UsageRecord
+from usage.newest import FEW
 
 # Up to this number of corrected usages, corrections are found by a list of ids; above it, by a subquery.
 MOST_CORRECTED = 10_000

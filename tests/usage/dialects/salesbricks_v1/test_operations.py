@@ -128,12 +128,12 @@ def nested(levels: int) -> str:
 @pytest.mark.parametrize(
     ("query", "message"),
     [
-        ("#" + "x" * operations.MAX_CHARACTERS, "A document has at most 32768 characters."),
+        ("#" + "x" * operations.MAX_CHARACTERS, "A query has at most 32768 characters."),
         ("{ " + "apiVersion " * 999 + "}", "Syntax Error: Document contains more than 1000 tokens. Parsing aborted."),
-        ("{ " + "apiVersion " * 301 + "}", "A document has at most 300 fields, with fragments expanded."),
-        ("{ " + " ".join(f"a{n}: apiVersion" for n in range(26)) + " }", "A document has at most 25 root fields."),
-        (nested(21), "A document has at most 20 levels."),
-        (spread_out(30), "A document has at most 300 fields, with fragments expanded."),
+        ("{ " + "apiVersion " * 301 + "}", "A query has at most 300 fields, with fragments expanded."),
+        ("{ " + " ".join(f"a{n}: apiVersion" for n in range(26)) + " }", "A query has at most 25 root fields."),
+        (nested(21), "A query has at most 20 levels."),
+        (spread_out(30), "A query has at most 300 fields, with fragments expanded."),
         (
             "{ __schema { types { " + "fields { type { " * 3 + "name" + " } }" * 3 + " } } }",
             "Maximum introspection depth exceeded",
