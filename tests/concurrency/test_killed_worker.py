@@ -49,9 +49,10 @@ def test_a_worker_killed_in_the_middle_of_closing_changes_no_invoice(tmp_path: P
     close(control, "2026-02-01")
     env = environment(tmp_path, broker=broker)
 
+    # First the message and then its worker, which could be done before the command has ended.
+    call("manage.py", "close", "--workspace", "acme", "--until", "2026-01-31", "--queue", env=env)
+    run = CloseRun.objects.get(workspace=workspace)
     with worker(env) as first:
-        call("manage.py", "close", "--workspace", "acme", "--until", "2026-01-31", "--queue", env=env)
-        run = CloseRun.objects.get(workspace=workspace)
         done = CloseItem.objects.filter(run=run, state=CloseItem.State.DONE)
         wait_for(lambda: done.count() > 20)
         first.kill()
@@ -124,9 +125,9 @@ def test_an_automatic_run_whose_worker_is_killed_while_it_issues_is_issued_by_th
     env = environment(tmp_path, broker=broker)
     command = ["manage.py", "close", "--workspace", "acme", "--until", "2026-01-31", "--issue", "--queue"]
 
+    call(*command, env=env)
+    run = CloseRun.objects.get(workspace=workspace)
     with worker(env) as first:
-        call(*command, env=env)
-        run = CloseRun.objects.get(workspace=workspace)
         wait_for(lambda: CloseRun.objects.filter(state=CloseRun.State.ISSUING).exists())
         first.kill()
         first.wait()
