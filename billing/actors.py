@@ -8,7 +8,6 @@ from typing import Any
 
 from django.db.models import TextChoices
 
-PANEL = "panel"
 # The maximum length of a stored label.
 LONGEST_LABEL = 150
 
@@ -41,10 +40,10 @@ class Actor:
         return replace(self, label=label)
 
 
-def person(user: Any, *, via: str = PANEL) -> Actor:
-    """Return the actor of a logged-in user, with the full name or else the user name."""
+def person(user: Any) -> Actor:
+    """Return the actor of a user who is logged in to the panel, with the full name or else the user name."""
     name = user.get_full_name() or user.get_username()
-    return Actor(kind=ActorKind.PERSON, id=user.pk, name=name[:200], via=via, label=name[:LONGEST_LABEL])
+    return Actor(kind=ActorKind.PERSON, id=user.pk, name=name[:200], via="panel", label=name[:LONGEST_LABEL])
 
 
 def api_key(key: Any, *, via: str) -> Actor:

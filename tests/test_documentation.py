@@ -5,9 +5,10 @@ from pathlib import Path
 
 import pytest
 
+from tests.sources import ROOT
+
 pytestmark = pytest.mark.once
 
-ROOT = Path(__file__).resolve().parent.parent
 PAGES = sorted(
     page
     for page in ROOT.rglob("*.md")

@@ -2,7 +2,6 @@
 
 from datetime import UTC, datetime
 from decimal import Decimal
-from pathlib import Path
 from uuid import UUID
 
 import pytest
@@ -18,12 +17,12 @@ from tests.coverage_floors import PACKAGES, WHOLE
 from tests.faults.dialects import DIALECTS as FAULTS
 from tests.faults.journal import Entry
 from tests.faults.setting import Target
+from tests.sources import ROOT
 from usage.dialects import BY_NAME, DIALECTS
 from usage.models import UsageRecord
 
 pytestmark = pytest.mark.once
 
-ROOT = Path(__file__).resolve().parent.parent
 OURS = [model for label in ("billing", "usage") for model in apps.get_app_config(label).get_models()]
 PAGES = [model for model in admin.site._registry if model in OURS]
 

@@ -1,14 +1,12 @@
 """Tests mirror the code: those of a module are found under its name, with a subject behind it if there are several."""
 
-from pathlib import Path
-
 import pytest
 
+from tests.sources import ROOT
 from tests.test_architecture import DOMAIN
 
 pytestmark = pytest.mark.once
 
-ROOT = Path(__file__).resolve().parent.parent
 TESTS = [
     str(path.relative_to(ROOT / "tests"))
     for package in ("billing", "config", "usage")

@@ -173,8 +173,7 @@ def _save_alias(alias: CustomerAlias, actor: Actor, *, as_before: Collection[str
     if "value" not in as_before:
         refuse_nobody(alias.value, field="value")
     taken = {"value": "A customer with this alias already exists."}
-    fields = () if alias._state.adding else ("customer", "value", "label")
-    _save(alias, taken=lambda _: taken, as_before=as_before, fields=fields, actor=actor)
+    _save(alias, taken=lambda _: taken, as_before=as_before, fields=("customer", "value", "label"), actor=actor)
 
 
 def _save(

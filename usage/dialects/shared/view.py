@@ -169,8 +169,7 @@ class DialectView(APIView):
 
     @property
     def origin(self) -> Origin:
-        label = actors.api_key(self.key, via=self.dialect).label
-        return Origin(workspace_id=self.workspace.pk, source="api", dialect=self.dialect, recorded_by=label)
+        return Origin(workspace_id=self.workspace.pk, source="api", dialect=self.dialect, recorded_by=self.actor.label)
 
     def validated(self, serializer_class: type[Serializer], data: Any) -> dict[str, Any]:
         """Return the data validated by a serializer; raise ``ValidationError`` with the vendor's status."""

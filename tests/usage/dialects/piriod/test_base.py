@@ -4,20 +4,10 @@ import pytest
 
 from tests import factories as make
 from tests.usage.dialects.clients import ServiceClient
-from tests.usage.dialects.piriod.client import WORKSPACE, Piriod, ids
+from tests.usage.dialects.piriod.client import Piriod, ids
 from usage.models import UsageRecord
 
 pytestmark = pytest.mark.django_db
-
-
-@pytest.fixture
-def line():
-    return make.line(make.workspace(WORKSPACE, time_zone="America/Santiago"))
-
-
-@pytest.fixture
-def piriod(line):
-    return Piriod(make.api_key(line.workspace))
 
 
 @pytest.mark.parametrize("method", ["GET", "POST"])

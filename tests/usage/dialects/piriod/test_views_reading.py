@@ -7,20 +7,10 @@ from django.test.utils import CaptureQueriesContext
 from billing.keys import forget_trusted
 from tests import factories as make
 from tests.statements import about_rows
-from tests.usage.dialects.piriod.client import WORKSPACE, Piriod, ids
+from tests.usage.dialects.piriod.client import ids
 from usage.models import UsageRecord
 
 pytestmark = pytest.mark.django_db
-
-
-@pytest.fixture
-def line():
-    return make.line(make.workspace(WORKSPACE, time_zone="America/Santiago"))
-
-
-@pytest.fixture
-def piriod(line):
-    return Piriod(make.api_key(line.workspace))
 
 
 def test_a_usage_is_shown_by_its_id(piriod, line):

@@ -11,20 +11,10 @@ from billing.storage.exact import ExactSum
 from billing.storage.jsontext import decode
 from tests import factories as make
 from tests.usage.dialects.clients import NOW
-from tests.usage.dialects.piriod.client import WORKSPACE, Piriod
+from tests.usage.dialects.piriod.client import Piriod
 from usage.models import UsageRecord
 
 pytestmark = pytest.mark.django_db
-
-
-@pytest.fixture
-def line():
-    return make.line(make.workspace(WORKSPACE, time_zone="America/Santiago"))
-
-
-@pytest.fixture
-def piriod(line):
-    return Piriod(make.api_key(line.workspace))
 
 
 def test_a_usage_is_recorded_and_shown_with_the_workspaces_offset(piriod, line):

@@ -1,11 +1,13 @@
 """A client of Salesbricks v2 that checks each response against the vendor's API description, and its bodies."""
 
+from decimal import Decimal
 from typing import Any
 
 from billing.models import Line
 from tests import factories as make
 from tests.api_descriptions import api_description
 from tests.usage.dialects.clients import ServiceClient
+from usage.models import UsageRecord
 
 SUBMITTED = {"message": "Usage entry submitted successfully."}
 UPDATED = {"message": "Usage entry updated successfully."}
@@ -57,3 +59,8 @@ def bad_request(message: str = "The input is invalid.", **details: str) -> dict[
 
 def not_found(message: str = "Usage entry does not exist.") -> dict[str, Any]:
     return {"error": {"code": "ERR_NOT_FOUND", "message": message}}
+
+
+def live() -> list[tuple[str | None, Decimal | None, Any]]:
+    """Return the key, quantity and properties of each live record, in the order of the ledger."""
+    return list(UsageRecord.objects.live().order_by("id").values_list("key", "quantity", "properties"))

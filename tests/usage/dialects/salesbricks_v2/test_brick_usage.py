@@ -23,11 +23,6 @@ def line():
 
 
 @pytest.fixture
-def salesbricks(line):
-    return Salesbricks(line)
-
-
-@pytest.fixture
 def used(line):
     """30 in May, 20 in June and, until now, 7.5 in July."""
     for quantity, at in [

@@ -19,16 +19,6 @@ from tests.usage.dialects.salesbricks_v2.client import Salesbricks, bad_request,
 pytestmark = pytest.mark.django_db
 
 
-@pytest.fixture
-def line():
-    return make.line(make.workspace(time_zone="America/New_York"))
-
-
-@pytest.fixture
-def salesbricks(line):
-    return Salesbricks(line)
-
-
 def ids(response: Any) -> list[str]:
     return [entry["transaction_id"] for entry in decode(response.content)["results"]]
 

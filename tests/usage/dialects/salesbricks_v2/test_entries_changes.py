@@ -1,31 +1,16 @@
 """Salesbricks v2: usage entries changed and deleted."""
 
 from decimal import Decimal
-from typing import Any
 
 import pytest
 
 from billing import contracts
 from billing.contracts import Limits
 from tests import factories as make
-from tests.usage.dialects.salesbricks_v2.client import DELETED, UPDATED, Salesbricks, bad_request, not_found
+from tests.usage.dialects.salesbricks_v2.client import DELETED, UPDATED, Salesbricks, bad_request, live, not_found
 from usage.models import UsageRecord
 
 pytestmark = pytest.mark.django_db
-
-
-@pytest.fixture
-def line():
-    return make.line(make.workspace(time_zone="America/New_York"))
-
-
-@pytest.fixture
-def salesbricks(line):
-    return Salesbricks(line)
-
-
-def live() -> list[tuple[str | None, Decimal | None, Any]]:
-    return list(UsageRecord.objects.live().order_by("id").values_list("key", "quantity", "properties"))
 
 
 @pytest.mark.parametrize(

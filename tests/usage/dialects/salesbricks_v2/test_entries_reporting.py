@@ -11,27 +11,13 @@ from billing import contracts
 from billing.contracts import Limits
 from tests import factories as make
 from tests.usage.dialects.clients import ServiceClient
-from tests.usage.dialects.salesbricks_v2.client import SUBMITTED, UPDATED, Salesbricks, bad_request, not_found
+from tests.usage.dialects.salesbricks_v2.client import SUBMITTED, UPDATED, Salesbricks, bad_request, live, not_found
 from usage.models import UsageRecord
 
 pytestmark = pytest.mark.django_db
 
 
 DEPRECATION = {"code": "DEPRECATED_FIELD", "field": "count", "message": "'count' is deprecated; use 'value'."}
-
-
-@pytest.fixture
-def line():
-    return make.line(make.workspace(time_zone="America/New_York"))
-
-
-@pytest.fixture
-def salesbricks(line):
-    return Salesbricks(line)
-
-
-def live() -> list[tuple[str | None, Decimal | None, Any]]:
-    return list(UsageRecord.objects.live().order_by("id").values_list("key", "quantity", "properties"))
 
 
 @pytest.mark.parametrize("path", ["usage", "usage/"])
